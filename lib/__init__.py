@@ -1,0 +1,1 @@
+"""Everything Berth does; only lib.ui knows that it is shown with Streamlit."""

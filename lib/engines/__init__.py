@@ -1,0 +1,39 @@
+"""The engines Berth knows: every module of this folder that ends in `ENGINE = …` is one."""
+
+import importlib
+import pkgutil
+from functools import cache
+
+from lib.engines.base import Engine, Model, State
+from lib.errors import NotFound
+from lib.names import model_name, shown
+
+
+@cache
+def all_engines() -> dict[str, Engine]:
+    """Every engine by its name, in the order of the file names."""
+    modules = [
+        importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
+    ]
+    found = [module.ENGINE for module in modules if hasattr(module, "ENGINE")]
+    return {engine.name: engine for engine in found}
+
+
+def all_models() -> list[Model]:
+    """Every model of every engine: running ones first, then by name."""
+    models = [model for engine in all_engines().values() for model in engine.models()]
+    return sorted(models, key=lambda m: (m.state != State.READY, m.state == State.STOPPED, m.name))
+
+
+def find_model(name: str, engine: str = "") -> Model:
+    """The model of this exact name (a running one where two engines have it), or NotFound."""
+    model_name(name)
+    for model in all_models():
+        if model.name == name and engine in ("", model.engine):
+            return model
+    raise NotFound(f"There is no model “{shown(name)}”.", "Open Models to see which there are.")
+
+
+def engine_of(model: Model) -> Engine:
+    """The engine that has this model."""
+    return all_engines()[model.engine]

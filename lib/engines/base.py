@@ -1,0 +1,150 @@
+"""What every engine can do, and the shapes that pass between engines and the rest."""
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from lib.names import ModelName
+
+
+class Frozen(BaseModel):
+    """A value: checked when made, never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class State(StrEnum):
+    """A model's state, in the one word the whole product uses for it."""
+
+    READY = "Ready"
+    STARTING = "Starting"
+    STOPPED = "Stopped"
+    STOPPING = "Stopping"
+    DOWNLOADING = "Downloading"
+    FAILED = "Failed"
+
+
+class Health(Frozen):
+    """Whether an engine can be used, and if not, why and what to do."""
+
+    up: bool
+    version: str = ""
+    problem: str = ""
+    fix: str = ""
+
+
+class Model(Frozen):
+    """A model that an engine has, running or not."""
+
+    name: ModelName
+    engine: str
+    state: State
+    size_bytes: int | None = None
+    quantization: str = ""
+    context: int | None = None  # tokens loaded per slot; None while it is not running
+    context_trained: int | None = None
+    can_chat: bool = True  # False: no chat template, so it can only continue a text
+    url: str = ""  # the engine's own OpenAI base URL (…/v1) while it runs, on loopback
+    memory_bytes: int | None = None  # resident now
+    started_at: float | None = None  # epoch seconds
+    problem: str = ""  # why it is Failed
+    log: str = ""  # path of the engine's own output for this model
+    source: str = ""  # repository or path it came from
+
+
+class Upstream(Frozen):
+    """Where the gateway sends a request for one running model; `path_model` replaces its name."""
+
+    base_url: str  # …/v1
+    model: str
+    key: SecretStr | None = None
+
+
+class StartOptions(Frozen):
+    """How to load a model. None means: the engine's well-founded default."""
+
+    context: int | None = Field(default=None, ge=256, le=10_485_760)  # tokens per slot
+    slots: int = Field(default=1, ge=1, le=64)  # requests answered at the same time
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    prompt_cache_mib: int = Field(default=256, ge=0, le=65_536)
+    kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
+
+
+class Message(Frozen):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatOptions(Frozen):
+    """Sampling of one reply. None means: what the model's own settings say."""
+
+    temperature: float | None = Field(default=None, ge=0, le=5)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
+
+
+class Usage(Frozen):
+    """Tokens counted by the engine, and its own speeds where it tells them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_ms: float | None = None  # time the engine spent on the prompt
+    tokens_per_second: float | None = None  # decoding alone
+
+
+class Delta(Frozen):
+    """A piece of a reply; the last one carries the finish reason and usage."""
+
+    text: str = ""
+    reasoning: str = ""
+    finish_reason: str = ""
+    usage: Usage | None = None
+
+
+class DeltaStream(Iterator[Delta], Protocol):
+    """The pieces of one reply.
+
+    `close` may be called from any thread, also while another one waits in `next`: it closes the
+    socket at once, which ends the engine's work and makes the waiting `next` raise StopIteration.
+    """
+
+    def close(self) -> None:
+        """Stop now; harmless when already over."""
+
+
+class Engine(Protocol):
+    """An inference engine. Where it is down, `models` is empty and `health` says why."""
+
+    name: str
+    title: str
+
+    def health(self) -> Health:
+        """Up or not, version, why not; never raises."""
+
+    def models(self) -> list[Model]:
+        """Every model it has, running or not; never raises."""
+
+    def start(self, model: str, options: StartOptions) -> None:
+        """Load the model and return when it answers; EngineError names the cause where it fails."""
+
+    def stop(self, model: str) -> None:
+        """Unload it and return when it is gone; nothing happens where it does not run."""
+
+    def remove(self, model: str) -> None:
+        """Stop it and delete what Berth or the engine stored for it."""
+
+    def chat(self, model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
+        """Answer a conversation; errors come from the first `next`, in words for the user."""
+
+    def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
+        """Continue a text, for models without a chat template."""
+
+    def upstream(self, model: str) -> Upstream | None:
+        """Where the gateway reaches the running model; None where it does not run."""

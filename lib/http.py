@@ -1,0 +1,161 @@
+"""The HTTP clients: one for engines on this machine, one for the world outside.
+
+Connecting is quick or hopeless; a first token may take minutes. So the two have separate timeouts.
+"""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import httpx
+
+from lib.errors import EngineDown, EngineError, NetworkError
+
+CONNECT_SECONDS = 5.0
+THINK_SECONDS = 1_800.0
+ANSWER_SECONDS = 10.0
+LONGEST_ERROR = 65_536
+
+
+class Refused(EngineError):
+    """An engine answered with an error status; `body` is what it said."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"The engine answered {status}: {body[:500]}")
+        self.http_status = status
+        self.body = body
+
+
+@cache
+def local() -> httpx.Client:
+    """For engines on loopback: no proxy, no redirect, no connection that may have gone stale."""
+    return httpx.Client(
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_keepalive_connections=0),
+        trust_env=False,
+        verify=ssl.create_default_context(),
+    )
+
+
+@cache
+def outside() -> httpx.Client:
+    """For the Hub and package indexes: with the user's proxy and redirects.
+
+    httpx drops the credentials where a redirect leaves the host.
+    """
+    return httpx.Client(
+        timeout=httpx.Timeout(30.0, connect=15.0),
+        follow_redirects=True,
+        headers={"User-Agent": "berth"},
+    )
+
+
+@contextlib.contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turns what httpx raises for an engine at `url` into words."""
+    try:
+        yield
+    except httpx.ConnectError as error:
+        raise EngineDown(
+            f"Nothing answers at {url}.", "Start the engine, then try again."
+        ) from error
+    except httpx.TimeoutException as error:
+        raise EngineError(
+            f"{url} took too long to answer.", "Try again when it is idle."
+        ) from error
+    except httpx.HTTPError as error:
+        raise EngineError(
+            f"The connection to {url} broke: {error or type(error).__name__}.",
+            "Open Models to see whether the model still runs.",
+        ) from error
+
+
+@contextlib.contextmanager
+def explained_outside(url: str) -> Iterator[None]:
+    """The same for a server outside this machine: NetworkError."""
+    host = httpx.URL(url).host
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise NetworkError(
+            f"{host} did not answer in time.", "Check the network, then retry."
+        ) from error
+    except httpx.TransportError as error:
+        raise NetworkError(
+            f"{host} cannot be reached: {error or type(error).__name__}.",
+            "Check the network or the proxy settings, then retry.",
+        ) from error
+
+
+def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """The JSON an engine answers; Refused, EngineDown or EngineError otherwise."""
+    return request_json("GET", url, headers=headers)
+
+
+def request_json(
+    method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None
+) -> Any:
+    """One call to an engine; None where the answer has no JSON body."""
+    with explained(url):
+        answer = local().request(method, url, json=body, headers=headers)
+    if answer.is_error:
+        raise Refused(answer.status_code, answer.text[:LONGEST_ERROR])
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+class Lines(Iterator[str]):
+    """The lines of a streamed answer to one POST; `close` works from any thread, at once.
+
+    A read that waits for an engine's first token cannot be interrupted by closing the response,
+    so `close` shuts the socket down, which it learns from httpx's trace before the request is sent.
+    """
+
+    def __init__(self, url: str, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        self._url, self._body, self._headers = url, body, headers
+        self._socket: socket.socket | None = None
+        self._closed = False
+        self._lines = self._read()
+
+    def __next__(self) -> str:
+        try:
+            return next(self._lines)
+        except EngineError:
+            if self._closed:
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        """End the request now, also while another thread waits for a line."""
+        self._closed = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _trace(self, name: str, info: Mapping[str, Any]) -> None:
+        if name == "connection.connect_tcp.complete":
+            self._socket = info["return_value"].get_extra_info("socket")
+        if self._closed:
+            raise httpx.ReadError("closed by the caller")
+
+    def _read(self) -> Iterator[str]:
+        if self._closed:
+            return
+        thinking = httpx.Timeout(THINK_SECONDS, connect=CONNECT_SECONDS)
+        request = local().build_request(
+            "POST", self._url, json=self._body, headers=self._headers, timeout=thinking
+        )
+        request.extensions["trace"] = self._trace
+        with explained(self._url), contextlib.closing(local().send(request, stream=True)) as answer:
+            if answer.is_error:
+                answer.read()
+                raise Refused(answer.status_code, answer.text[:LONGEST_ERROR])
+            for line in answer.iter_lines():
+                if self._closed:
+                    return
+                yield line

@@ -1,0 +1,58 @@
+"""Where things are: read from the environment each time, so that tests and users can move them."""
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+ROOT = Path(__file__).resolve().parent.parent
+HUB = "https://huggingface.co"
+
+
+class Settings(BaseModel):
+    """Paths and addresses; the folders need not exist yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path
+    hf_endpoint: str
+    hf_token: SecretStr | None
+
+    @property
+    def jobs(self) -> Path:
+        """One folder per job."""
+        return self.home / "jobs"
+
+    @property
+    def models(self) -> Path:
+        """GGUF files, by repository and revision, with partial downloads beside them."""
+        return self.home / "models"
+
+    @property
+    def engines(self) -> Path:
+        """One record per running child of the built-in engine."""
+        return self.home / "engines"
+
+    @property
+    def replies(self) -> Path:
+        """One spool file per reply that its browser has not fetched yet."""
+        return self.home / "replies"
+
+
+def settings() -> Settings:
+    """The settings of this moment: `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`."""
+    home = Path(os.environ.get("BERTH_HOME") or "~/.berth").expanduser().resolve()
+    return Settings(
+        home=home,
+        hf_endpoint=(os.environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
+        hf_token=_token(home),
+    )
+
+
+def _token(home: Path) -> SecretStr | None:
+    """The Hub token from the environment, else from the file it was saved in from the browser."""
+    given = os.environ.get("HF_TOKEN", "").strip()
+    saved = home / "hf_token"
+    if not given and saved.is_file():
+        given = saved.read_text(encoding="utf-8").strip()
+    return SecretStr(given) if given else None
