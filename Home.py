@@ -1,0 +1,18 @@
+"""The dashboard: what runs, how full the machine is, and the way to the first answer."""
+
+import streamlit as st
+
+from lib.engines import all_models
+from lib.ui import home, starter
+from lib.ui.shell import page, shown_errors
+
+page("Home", ":material/sailing:")
+st.title("Home")
+
+with shown_errors():
+    home.figures()
+    if all_models():
+        home.running()
+    else:
+        starter.invitation()
+    home.activity()

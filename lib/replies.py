@@ -1,0 +1,365 @@
+"""Replies that are tasks of the server: no page, reload or lost connection can end them.
+
+A reply writes every piece it gets to a spool file, one JSON array a line, so that a restart of the
+server keeps what came. Pages and the stream route only read; anybody may come later and start at
+any block. Nothing here knows how it is drawn.
+"""
+
+import contextlib
+import itertools
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TextIO
+
+from lib.blocks import Splitter
+from lib.engines import engine_of, find_model
+from lib.engines.base import (
+    ChatOptions,
+    Delta,
+    DeltaStream,
+    Frozen,
+    Message,
+    Model,
+    StartOptions,
+    State,
+    Usage,
+)
+from lib.errors import BadInput, BerthError, NotFound
+from lib.files import make_private
+from lib.settings import settings
+
+KEPT = 200
+LONGEST_REPLY = 2_000_000  # characters; a model that never stops would fill the disk
+
+
+class ReplyState(StrEnum):
+    """Where a reply is; the last four are final."""
+
+    LOADING = "loading"  # the model is being started
+    THINKING = "thinking"  # the engine has the request, no token yet
+    STREAMING = "streaming"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # the server ended while it streamed
+
+
+FINAL = (ReplyState.DONE, ReplyState.STOPPED, ReplyState.FAILED, ReplyState.INTERRUPTED)
+
+
+class ReplyRequest(Frozen):
+    """What to answer, for whom."""
+
+    conversation: str
+    owner: str
+    model: str
+    engine: str = ""
+    messages: tuple[Message, ...]
+    options: ChatOptions = ChatOptions()
+
+
+class Figures(Frozen):
+    """What was measured; None where it was not."""
+
+    first_token_seconds: float | None = None
+    tokens_per_second: float | None = None
+    completion_tokens: int | None = None
+    prompt_tokens: int | None = None
+    seconds: float | None = None
+    finish_reason: str = ""
+
+
+class Problem(Frozen):
+    """Why a reply failed and what to do."""
+
+    message: str
+    fix: str = ""
+
+
+class Reply:
+    """One reply: written by its own thread, read by anybody."""
+
+    def __init__(self, reply_id: str, request: ReplyRequest) -> None:
+        self.id = reply_id
+        self.request = request
+        self.created = time.time()
+        self.state = ReplyState.LOADING
+        self.text = ""
+        self.reasoning = ""
+        self.figures = Figures()
+        self.problem: Problem | None = None
+        self.lines: list[str] = []  # the stream protocol, as the route sends it
+        self.block_starts: list[int] = []  # index in `lines` of each block's opening
+        self._listeners: set[Callable[[], None]] = set()
+        self._splitter = Splitter()
+        self._spool: TextIO | None = None
+        self._stream: DeltaStream | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def is_over(self) -> bool:
+        """Will nothing come any more?"""
+        return self.state in FINAL
+
+    def from_block(self, block: int) -> int:
+        """The index in `lines` where block number `block` opens, or where it will."""
+        starts = self.block_starts
+        return starts[block] if block < len(starts) else len(self.lines)
+
+    @contextlib.contextmanager
+    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
+        """`listener` is called, in the reply's thread, whenever there is news."""
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
+
+    def stop(self) -> None:
+        """End it now, also before its first token; what came is kept."""
+        with self._lock:
+            self._end(ReplyState.STOPPED)
+            stream = self._stream
+        if stream:
+            stream.close()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it was over within `seconds`."""
+        news = threading.Event()
+        with self.listening(news.set):
+            deadline = time.monotonic() + seconds
+            while not self.is_over and time.monotonic() < deadline:
+                news.wait(0.05)
+                news.clear()
+        return self.is_over
+
+    def _run(self) -> None:
+        """The whole life of the reply, in its own thread."""
+        try:
+            model = find_model(self.request.model, self.request.engine)
+            self._load(model)
+            self._read(model)
+        except BerthError as error:
+            self._fail(error.message, error.fix)
+        except BaseException:
+            self._fail("Berth failed while it wrote this reply.", "Retry, and look at the log.")
+            raise
+
+    def _load(self, model: Model) -> None:
+        if model.state != State.READY and not self.is_over:
+            self._tell(ReplyState.LOADING)
+            engine_of(model).start(model.name, StartOptions())
+
+    def _read(self, model: Model) -> None:
+        asked = time.monotonic()
+        with self._lock:
+            if self.is_over:
+                return
+            self._stream = _ask(model, self.request)
+            self._tell(ReplyState.THINKING)
+        with contextlib.closing(self._stream) as stream:
+            for delta in stream:
+                self._take(delta, asked)
+                if self.is_over:
+                    return
+        self._end(ReplyState.DONE)
+
+    def _take(self, delta: Delta, asked: float) -> None:
+        with self._lock:
+            if self.is_over:
+                return
+            if (delta.text or delta.reasoning) and self.state != ReplyState.STREAMING:
+                self._measure(first_token_seconds=time.monotonic() - asked)
+                self._tell(ReplyState.STREAMING)
+            self._add(delta)
+            if delta.finish_reason:
+                self._measure(finish_reason=delta.finish_reason)
+            if delta.usage:
+                self._count(delta.usage, time.monotonic() - asked)
+        self._notify()
+        if len(self.text) + len(self.reasoning) > LONGEST_REPLY:
+            raise BadInput(
+                f"The reply passed {LONGEST_REPLY:,} characters and was ended.",
+                "Set a limit for tokens, or try another model.",
+            )
+
+    def _add(self, delta: Delta) -> None:
+        """New text into memory, the protocol and the spool, in this order."""
+        if delta.reasoning:
+            self.reasoning += delta.reasoning
+            self._emit("r", delta.reasoning)
+            self._keep(["r", delta.reasoning])
+        if delta.text:
+            self.text += delta.text
+            self._draw(self._splitter.feed(delta.text))
+            self._keep(["t", delta.text])
+
+    def _draw(self, pieces: Sequence[tuple[int, str]]) -> None:
+        for number, text in pieces:
+            if number == len(self.block_starts):
+                self.block_starts.append(len(self.lines))
+                self._emit("b", number)
+            self._emit("t", text)
+
+    def _count(self, usage: Usage, seconds: float) -> None:
+        first = self.figures.first_token_seconds or 0.0
+        spoken = usage.completion_tokens / max(seconds - first, 1e-3)
+        self._measure(
+            completion_tokens=usage.completion_tokens,
+            prompt_tokens=usage.prompt_tokens,
+            tokens_per_second=usage.tokens_per_second or spoken,
+        )
+
+    def _measure(self, **figures: Any) -> None:
+        self.figures = self.figures.model_copy(update=figures)
+
+    def _fail(self, message: str, fix: str) -> None:
+        with self._lock:
+            if not self.is_over:
+                self.problem = Problem(message=message, fix=fix)
+                self._end(ReplyState.FAILED)
+
+    def _end(self, state: ReplyState) -> None:
+        """The final state, once: drawn to the end, spooled, told."""
+        with self._lock:
+            if self.is_over:
+                return
+            self._draw(self._splitter.finish())
+            self._measure(seconds=time.time() - self.created)
+            self._keep(["e", state, self.figures.model_dump(), _plain(self.problem)])
+            self._tell(state)
+            if self._spool:
+                self._spool.close()
+        self._notify()
+
+    def _tell(self, state: ReplyState) -> None:
+        self.state = state
+        self._emit("e" if state in FINAL else "s", state)
+        self._notify()
+
+    def _emit(self, kind: str, value: str | int) -> None:
+        self.lines.append(json.dumps([kind, value], ensure_ascii=False) + "\n")
+
+    def _notify(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+    def _keep(self, entry: list[Any]) -> None:
+        if self._spool and not self._spool.closed:
+            self._spool.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            self._spool.flush()
+
+    def _open(self) -> None:
+        path = make_private(settings().replies) / f"{self.id}.jsonl"
+        self._spool = path.open("w", encoding="utf-8")
+        path.chmod(0o600)
+        self._keep([self.created, self.request.model_dump(mode="json")])
+
+    def _replay(self, entries: Iterator[Any]) -> None:
+        """Fill a reply from its spool; one without an end was interrupted."""
+        for kind, value, *rest in entries:
+            if kind == "t":
+                self.text += value
+                self._draw(self._splitter.feed(value))
+            elif kind == "r":
+                self.reasoning += value
+                self._emit("r", value)
+            elif kind == "e":
+                self.figures = Figures.model_validate(rest[0])
+                self.problem = Problem.model_validate(rest[1]) if rest[1] else None
+                self.state = ReplyState(value)
+        if not self.is_over:
+            self.state = ReplyState.INTERRUPTED
+        self._draw(self._splitter.finish())
+        self._emit("e", self.state)
+
+
+def _plain(problem: Problem | None) -> dict[str, Any] | None:
+    return problem.model_dump() if problem else None
+
+
+def _ask(model: Model, request: ReplyRequest) -> DeltaStream:
+    """Chat where the model can; otherwise it goes on with the text of the last message."""
+    engine = engine_of(model)
+    if model.can_chat:
+        return engine.chat(model.name, request.messages, request.options)
+    return engine.complete(model.name, request.messages[-1].content, request.options)
+
+
+_running: dict[str, Reply] = {}
+
+
+def start(request: ReplyRequest) -> Reply:
+    """Begin a reply; it goes on whatever happens to the page that asked."""
+    if not request.messages:
+        raise BadInput("There is nothing to answer.", "Write a message first.")
+    reply = Reply(secrets.token_hex(16), request)
+    reply._open()
+    _running[reply.id] = reply
+    _prune()
+    threading.Thread(target=reply._run, name=f"reply-{reply.id[:8]}", daemon=True).start()
+    return reply
+
+
+def find(reply_id: str, owner: str) -> Reply:
+    """The reply, if it is this owner's; NotFound says nothing about others' replies."""
+    reply = _running.get(reply_id) or _from_disk(reply_id)
+    if reply is None or reply.request.owner != owner:
+        raise NotFound("This reply is not kept any more.", "Ask again.")
+    return reply
+
+
+def latest(conversation: str, owner: str) -> Reply | None:
+    """The newest reply of a conversation that this owner may see."""
+    mine: list[tuple[float, str]] = []
+    for path in settings().replies.glob("*.jsonl"):
+        created, request = _header(path)
+        if request and (request.conversation, request.owner) == (conversation, owner):
+            mine.append((created, path.stem))
+    return find(max(mine)[1], owner) if mine else None
+
+
+def _from_disk(reply_id: str) -> Reply | None:
+    if len(reply_id) != 32 or not reply_id.isalnum():
+        return None
+    path = settings().replies / f"{reply_id}.jsonl"
+    created, request = _header(path)
+    if request is None:
+        return None
+    reply = Reply(reply_id, request)
+    reply.created = created
+    reply._replay(itertools.islice(_entries(path), 1, None))
+    return reply
+
+
+def _header(path: Path) -> tuple[float, ReplyRequest | None]:
+    """When a spooled reply began and what it answers; None where the file is no spool."""
+    try:
+        created, request = next(_entries(path))
+        return float(created), ReplyRequest.model_validate(request)
+    except (OSError, StopIteration, ValueError, TypeError):
+        return 0.0, None
+
+
+def _entries(path: Path) -> Iterator[Any]:
+    """The spool's whole lines; the last one may be cut."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+
+def _prune() -> None:
+    """Forget all but the newest replies that are over."""
+    over = [reply for reply in _running.values() if reply.is_over]
+    for reply in sorted(over, key=lambda r: r.created)[:-KEPT]:
+        _running.pop(reply.id, None)
+    spools = sorted(settings().replies.glob("*.jsonl"), key=lambda p: p.stat().st_mtime)
+    for path in spools[:-KEPT]:
+        if path.stem not in _running:
+            path.unlink(missing_ok=True)

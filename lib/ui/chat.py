@@ -1,0 +1,263 @@
+"""The chat page's parts: choice of model, messages, the live reply, the input."""
+
+import secrets
+import time
+
+import streamlit as st
+
+from lib import replies, words
+from lib.blocks import groups, split
+from lib.engines.base import Message, Model, State
+from lib.errors import BerthError
+from lib.replies import Figures, Reply, ReplyRequest, ReplyState
+from lib.ui import markdown
+from lib.ui.live_reply import live_reply
+from lib.ui.session import (
+    Conversation,
+    Turn,
+    choose_model,
+    chosen_model,
+    conversation,
+    owner,
+    set_conversation,
+    user_turn,
+)
+
+HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser
+USER_AVATAR = ":material/person:"
+MODEL_AVATAR = ":material/sailing:"
+ENDINGS = {
+    ReplyState.STOPPED: "Stopped",
+    ReplyState.INTERRUPTED: "Berth was restarted while this reply was written",
+}
+
+
+def model_picker(models: list[Model]) -> Model:
+    """The model to ask: running ones first, the choice kept from page to page."""
+    by_key = {f"{model.engine}/{model.name}": model for model in models}
+    if chosen_model() not in by_key:
+        choose_model(next(iter(by_key)))
+    key = st.selectbox(
+        "Model",
+        list(by_key),
+        key="chat_model",
+        format_func=lambda key: _label(by_key[key]),
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return by_key[key]
+
+
+def _label(model: Model) -> str:
+    mark = {State.READY: "●", State.FAILED: "▲"}.get(model.state, "○")
+    return f"{mark} {model.name} · {model.state}"
+
+
+def opened() -> Conversation:
+    """The session's conversation; after a reload, the one that the address names."""
+    talk = conversation()
+    if talk is None:
+        talk = _from_address() or Conversation(
+            id=secrets.token_hex(16), turns=[], reply="", is_handed_over=True
+        )
+        set_conversation(talk)
+    if talk["turns"]:
+        st.query_params["c"] = talk["id"]
+    return talk
+
+
+def _from_address() -> Conversation | None:
+    wanted = st.query_params.get("c", "")
+    reply = replies.latest(wanted, owner()) if wanted else None
+    if reply is None:
+        return None
+    turns = [user_turn(m.content) for m in reply.request.messages]
+    for turn, message in zip(turns, reply.request.messages, strict=True):
+        turn["role"] = message.role
+    if reply.is_over:
+        return Conversation(id=wanted, turns=[*turns, _turn(reply)], reply="", is_handed_over=True)
+    return Conversation(id=wanted, turns=turns, reply=reply.id, is_handed_over=False)
+
+
+def take_finished(talk: Conversation) -> None:
+    """Move the live reply into the messages once it is over."""
+    if not talk["reply"]:
+        return
+    try:
+        reply = replies.find(talk["reply"], owner())
+    except BerthError as error:
+        talk["turns"].append(_lost(talk["reply"], error))
+        talk["reply"] = ""
+        return
+    known = talk["turns"][-1]["reply"] if talk["turns"] else ""
+    if reply.is_over and known != reply.id:
+        talk["turns"].append(_turn(reply))
+
+
+def _turn(reply: Reply) -> Turn:
+    return Turn(
+        role="assistant",
+        content=reply.text,
+        reply=reply.id,
+        model=reply.request.model,
+        reasoning=reply.reasoning,
+        state=str(reply.state),
+        figures=reply.figures.model_dump(),
+        problem=reply.problem.model_dump() if reply.problem else None,
+    )
+
+
+def _lost(reply_id: str, error: BerthError) -> Turn:
+    turn = user_turn("")
+    turn.update(role="assistant", reply=reply_id, state=str(ReplyState.FAILED))
+    turn["problem"] = {"message": error.message, "fix": error.fix}
+    return turn
+
+
+def messages(talk: Conversation) -> None:
+    """Everything said so far, and the reply that is being written."""
+    for turn in talk["turns"]:
+        if turn["role"] == "user":
+            with st.chat_message("user", avatar=USER_AVATAR):
+                st.text(turn["content"])
+        elif turn["role"] == "assistant":
+            _assistant(turn["reply"], turn, is_live=turn["reply"] == talk["reply"])
+    if is_running(talk):
+        _assistant(talk["reply"], None, is_live=True)
+    talk["is_handed_over"] = not is_running(talk)
+
+
+def is_running(talk: Conversation) -> bool:
+    """Is a reply being written that is not among the messages yet?"""
+    last = talk["turns"][-1]["reply"] if talk["turns"] else ""
+    return bool(talk["reply"]) and last != talk["reply"]
+
+
+def _assistant(reply_id: str, turn: Turn | None, is_live: bool) -> None:
+    """One reply. The live element keeps its place while Streamlit's own copy grows above it."""
+    with st.chat_message("assistant", avatar=MODEL_AVATAR):
+        frozen, live, foot = st.container(), st.container(), st.container()
+        if is_live:
+            with live:
+                live_reply(reply_id)
+        if turn:
+            with frozen:
+                _frozen(turn, in_steps=is_live)
+            with foot:
+                _foot(turn)
+
+
+def _frozen(turn: Turn, in_steps: bool) -> None:
+    talk = conversation()
+    in_steps = in_steps and talk is not None and not talk["is_handed_over"]
+    if turn["reasoning"]:
+        with st.container(key=f"thought-{turn['reply']}"), st.expander("Thinking"):
+            st.markdown(markdown.safe(turn["reasoning"]))
+    for last, text in groups(split(turn["content"])):
+        with st.container(key=f"block-{turn['reply']}-{last}"):
+            st.markdown(markdown.safe(text))
+        if in_steps:
+            time.sleep(HANDOVER_SECONDS)
+
+
+def _foot(turn: Turn) -> None:
+    """Figures, and for a reply that did not end well: why, and Retry."""
+    state = ReplyState(turn["state"])
+    line = figures_line(Figures.model_validate(turn["figures"]))
+    ending = ENDINGS.get(state, "")
+    if ending or line:
+        st.caption(" · ".join(part for part in (ending, line, turn["model"]) if part))
+    if turn["problem"]:
+        st.error(f"{turn['problem']['message']} {turn['problem']['fix']}".strip())
+    talk = conversation()
+    if talk and turn is talk["turns"][-1] and state != ReplyState.DONE:
+        st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=_retry)
+
+
+def figures_line(figures: Figures) -> str:
+    """`first token 0.21 s · 36.2 tok/s · 128 tokens`, as far as it was measured."""
+    parts = []
+    if figures.first_token_seconds is not None:
+        parts.append(f"first token {words.duration(figures.first_token_seconds)}")
+    if figures.tokens_per_second is not None:
+        parts.append(f"{figures.tokens_per_second:.1f} tok/s")
+    if figures.completion_tokens is not None:
+        parts.append(words.count(figures.completion_tokens, "token"))
+    if figures.finish_reason == "length":
+        parts.append("cut at the token limit")
+    return " · ".join(parts)
+
+
+def composer(talk: Conversation, model: Model) -> None:
+    """The input, with Stop in a fixed place above it while a reply is written."""
+    with st.bottom:
+        if is_running(talk):
+            st.button(
+                "Stop",
+                icon=":material/stop_circle:",
+                key="chat_stop",
+                on_click=_stop,
+                shortcut="Escape",
+            )
+        hint = "Message" if model.can_chat else "Text to continue"
+        text = st.chat_input(f"{hint} {model.name}", key="chat_input")
+    if text:
+        _say(talk, text, model)
+        st.rerun()
+
+
+def _say(talk: Conversation, text: str, model: Model) -> None:
+    """A new message; one that is still being answered is stopped, and what came is kept."""
+    if is_running(talk):
+        replies.find(talk["reply"], owner()).stop()
+        take_finished(talk)
+    talk["turns"].append(user_turn(text))
+    _ask(talk, model.name, model.engine)
+
+
+def _ask(talk: Conversation, model: str, engine: str = "") -> None:
+    asked = [
+        Message.model_validate({"role": turn["role"], "content": turn["content"]})
+        for turn in talk["turns"]
+        if turn["content"]
+    ]
+    request = ReplyRequest(
+        conversation=talk["id"],
+        owner=owner(),
+        model=model,
+        engine=engine,
+        messages=tuple(asked),
+    )
+    talk["reply"] = replies.start(request).id
+    talk["is_handed_over"] = False
+
+
+def _stop() -> None:
+    talk = conversation()
+    if talk and talk["reply"]:
+        replies.find(talk["reply"], owner()).stop()
+
+
+def _retry() -> None:
+    """Ask again in place of the reply that failed."""
+    talk = conversation()
+    if talk and talk["turns"] and talk["turns"][-1]["role"] == "assistant":
+        talk["turns"].pop()
+        engine, _, name = chosen_model().partition("/")
+        _ask(talk, name, engine)
+
+
+def welcome(model: Model) -> None:
+    """What an empty conversation says."""
+    can = (
+        "Ask anything" if model.can_chat else "This model has no chat template: it continues a text"
+    )
+    loads = "" if model.state == State.READY else " It is loaded when you send the first message."
+    st.markdown(f"##### {can}.")
+    st.caption(f"{model.name} runs on this machine; nothing you write leaves it.{loads}")
+
+
+def new_conversation() -> None:
+    """Begin afresh; a reply that is being written goes on and ends unseen."""
+    set_conversation(None)
+    st.query_params.pop("c", None)

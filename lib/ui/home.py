@@ -1,0 +1,65 @@
+"""The home page's parts: figures of the machine, what runs, what happened."""
+
+import streamlit as st
+
+from lib import jobs, words
+from lib.engines import all_models
+from lib.engines.base import Model, State
+from lib.system import SAMPLER, machine
+from lib.ui import job_view, models
+
+REFRESH_SECONDS = 3.0
+CARD_WIDTH = 168
+SHOWN_JOBS = 5
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def figures() -> None:
+    """Four cards: running models, memory, processor, disk."""
+    found, now = all_models(), SAMPLER.latest()
+    running = sum(model.state == State.READY for model in found)
+    share = now.memory_used_bytes / machine().memory_bytes
+    with st.container(horizontal=True):
+        _card("Running", str(running), f"of {words.count(len(found), 'model')}")
+        _card("Memory", f"{share:.0%}", f"{words.memory(now.memory_available_bytes)} free")
+        _card("Processor", f"{now.cpu_percent:.0f}%", words.count(machine().cores, "core"))
+        _card("Disk", words.disk(now.disk_free_bytes), "free for models")
+
+
+def _card(label: str, value: str, note: str) -> None:
+    st.metric(
+        label,
+        value,
+        delta=note,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        width=CARD_WIDTH,
+        height="stretch",
+    )
+
+
+def running() -> None:
+    """The models that run or are about to, each with Chat and Stop; else the ones to start."""
+    found = all_models()
+    awake = [model for model in found if model.state != State.STOPPED]
+    st.subheader("Running" if awake else "Ready to start")
+    for model in (awake or found)[:SHOWN_JOBS]:
+        models.row(model)
+    with st.container(horizontal=True):
+        st.page_link("pages/3_Chat.py", label="Open the chat", icon=":material/chat:")
+        st.page_link("pages/2_Models.py", label="All models", icon=":material/deployed_code:")
+
+
+def needs_attention(found: list[Model]) -> list[Model]:
+    """The models that ended by themselves or cannot be used."""
+    return [model for model in found if model.state == State.FAILED]
+
+
+def activity() -> None:
+    """The last jobs with outcome and duration."""
+    recent = jobs.recent(limit=SHOWN_JOBS)
+    if recent:
+        st.subheader("Activity")
+    for job in recent:
+        job_view.line(job)

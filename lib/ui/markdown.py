@@ -1,0 +1,35 @@
+"""Text from models and people, made safe and legible for st.markdown.
+
+Streamlit itself shows HTML tags as text. What is left to do: images (they would be fetched from
+wherever the model says), Streamlit's own `:colour[…]` and `:icon:` codes, and the two notations of
+maths that models use beside dollar signs.
+"""
+
+import re
+
+_CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`)", re.DOTALL)
+_IMAGE = re.compile(r"!(?=\[)")
+_DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*(\[|:)|material/)")
+_DISPLAY = re.compile(r"\\\[(.+?)\\\]", re.DOTALL)
+_INLINE = re.compile(r"\\\((.+?)\\\)")
+_MONEY = re.compile(r"(?<![\\$])\$(?=\d[\d,.]*(?:\s|[.,;:!?)]|$))(?![^$\n]*[=^_\\][^$\n]*\$)")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+
+
+def safe(text: str) -> str:
+    """A model's Markdown with nothing in it that fetches, colours or mis-sets; code stays as is."""
+    parts = _CODE.split(text)
+    return "".join(part if at % 2 else _tamed(part) for at, part in enumerate(parts))
+
+
+def _tamed(text: str) -> str:
+    text = _IMAGE.sub("&#33;", text)  # an entity is never the mark of an image: a link remains
+    text = _MONEY.sub(r"\\$", text)
+    text = _DISPLAY.sub(r"$$\1$$", text)
+    text = _INLINE.sub(r"$\1$", text)
+    return _DIRECTIVE.sub(r"\:", text)
+
+
+def plain(text: str) -> str:
+    """A name or a line of a log, letter for letter."""
+    return _SPECIAL.sub(r"\\\1", text)

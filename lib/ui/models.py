@@ -1,0 +1,186 @@
+"""Models as rows: what each is, how it does, and what can be done with it."""
+
+import json
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from lib import actions, words
+from lib.engines import all_models, engine_of, find_model
+from lib.engines.base import Model, State
+from lib.errors import NotFound
+from lib.files import tail
+from lib.ui import markdown
+from lib.ui.session import choose_model, open_details, opened_details
+from lib.ui.shell import shown_errors
+
+COLOURS: dict[State, Literal["green", "blue", "red", "gray"]] = {
+    State.READY: "green",
+    State.STARTING: "blue",
+    State.STOPPING: "blue",
+    State.DOWNLOADING: "blue",
+    State.FAILED: "red",
+    State.STOPPED: "gray",
+}
+BUSY = (State.STARTING, State.STOPPING, State.DOWNLOADING)
+REFRESH_SECONDS = {True: 1.0, False: 5.0}  # while something changes, and while nothing does
+PER_PAGE = 20
+
+
+def rows(wanted: str) -> None:
+    """Every model of every engine whose name has `wanted` in it, kept up to date."""
+    is_busy = any(_state(model) in BUSY for model in all_models())
+    st.fragment(_rows, run_every=REFRESH_SECONDS[is_busy])(wanted, is_busy)
+
+
+def _rows(wanted: str, was_busy: bool) -> None:
+    every = all_models()
+    found = [model for model in every if wanted.lower() in model.name.lower()]
+    pages = -(-len(found) // PER_PAGE)
+    at = st.pagination(pages, key="models_page") - 1 if pages > 1 else 0
+    for model in found[at * PER_PAGE : (at + 1) * PER_PAGE]:
+        row(model, with_details=True)
+    if not found:
+        st.caption("No model has this in its name.")
+    if any(_state(model) in BUSY for model in every) != was_busy:
+        st.rerun()  # the fragment's own rhythm is set by the page
+
+
+def row(model: Model, with_details: bool = False) -> None:
+    """One model: name and facts on the left, state and buttons on the right."""
+    key = f"{model.engine}-{model.name}"
+    with st.container(border=True, key=f"row-{key}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(gap=None, width="stretch"):
+                st.markdown(f"**{markdown.plain(model.name)}**")
+                st.caption(facts(model))
+            state = _state(model)
+            st.badge(str(state), color=COLOURS[state])
+            _buttons(model, state, key)
+            if with_details:
+                _more(key)
+        _problem(model)
+        if with_details and opened_details() == key:
+            _details(model, key)
+
+
+def _state(model: Model) -> State:
+    return State.STARTING if actions.is_starting(model) else model.state
+
+
+def _more(key: str) -> None:
+    is_open = opened_details() == key
+    st.button(
+        "Less" if is_open else "More",
+        type="tertiary",
+        key=f"more-{key}",
+        on_click=open_details,
+        args=("" if is_open else key,),
+    )
+
+
+def facts(model: Model) -> str:
+    """`491 MB · Q4_K_M · context 8,192 · 655 MiB in memory · Built-in engine`."""
+    parts = [
+        words.disk(model.size_bytes) if model.size_bytes else "",
+        model.quantization,
+        f"context {(model.context or model.context_trained or 0):,}",
+        f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
+        "" if model.can_chat else "no chat template",
+        engine_of(model).title,
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _buttons(model: Model, state: State, key: str) -> None:
+    if state == State.READY:
+        if st.button("Chat", icon=":material/chat:", key=f"chat-{key}"):
+            choose_model(f"{model.engine}/{model.name}")
+            st.switch_page("pages/3_Chat.py")
+        st.button("Stop", key=f"stop-{key}", on_click=_stop, args=(model.name, model.engine))
+    elif state in (State.STOPPED, State.FAILED):
+        st.button("Start", key=f"start-{key}", on_click=actions.start_soon, args=(model,))
+
+
+def _stop(name: str, engine: str) -> None:
+    with shown_errors():
+        engine_of(find_model(name, engine)).stop(name)
+
+
+def _problem(model: Model) -> None:
+    error = actions.failure(model)
+    if error:
+        st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
+    elif model.problem:
+        st.error(model.problem, icon=":material/error:")
+
+
+def _details(model: Model, key: str) -> None:
+    st.caption(
+        "OpenAI-compatible address of every running model; this one's name goes into `model`."
+    )
+    st.code(f"{base_url()}/v1", language=None)
+    st.code(_snippet(model), language="bash", wrap_lines=True)
+    if model.log:
+        st.caption("What the engine wrote last")
+        with st.container(height=220, autoscroll=True, key=f"log-{key}"):
+            st.text(tail(Path(model.log), 4_000) or "Nothing yet.")
+    label = f"Remove (frees {_frees(model)})"
+    asked = (model.engine, model.name)
+    if st.button(label, icon=":material/delete:", key=f"remove-{key}", on_click=ask, args=asked):
+        st.rerun()  # a dialog belongs to the page: a fragment's next tick would close it
+
+
+def _frees(model: Model) -> str:
+    return words.disk(model.size_bytes) if model.size_bytes else "its files"
+
+
+def base_url() -> str:
+    """Scheme, host and port by which this browser reaches Berth."""
+    seen = urlsplit(st.context.url or "http://localhost:8501")
+    return f"{seen.scheme}://{seen.netloc}"
+
+
+def _snippet(model: Model) -> str:
+    body = {"model": model.name, "messages": [{"role": "user", "content": "Hello"}]}
+    path, sent = "chat/completions", json.dumps(body)
+    if not model.can_chat:
+        path, sent = "completions", json.dumps({"model": model.name, "prompt": "Once upon"})
+    return (
+        f"curl {base_url()}/v1/{path} \\\n  -H 'Content-Type: application/json' \\\n  -d '{sent}'"
+    )
+
+
+def ask(engine: str, name: str) -> None:
+    """Remember which model the removal dialog is about."""
+    st.session_state["models_removing"] = [engine, name]
+
+
+def removal() -> None:
+    """The dialog that asks once before a model is deleted, where one was asked for."""
+    engine, name = st.session_state.get("models_removing") or ("", "")
+    if not name:
+        return
+    try:
+        _confirm(find_model(name, engine))
+    except NotFound:
+        _forget()
+
+
+def _forget() -> None:
+    st.session_state.pop("models_removing", None)
+
+
+@st.dialog("Remove this model?", on_dismiss=_forget)
+def _confirm(model: Model) -> None:
+    st.markdown(f"**{markdown.plain(model.name)}** is stopped and its files are deleted.")
+    st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button("Keep", key="keep_model", on_click=_forget)
+        if st.button(f"Remove (frees {_frees(model)})", type="primary", key="remove_model"):
+            with shown_errors():
+                engine_of(model).remove(model.name)
+                _forget()
+                st.rerun()

@@ -1,0 +1,23 @@
+"""Every model of every engine: what it is, how it does, start, stop, remove."""
+
+import streamlit as st
+
+from lib.engines import all_models
+from lib.ui import models, starter
+from lib.ui.shell import page, shown_errors
+
+page("Models", ":material/deployed_code:")
+st.title("Models")
+
+with shown_errors():
+    if all_models():
+        wanted = st.text_input(
+            "Search",
+            placeholder="Search by name",
+            label_visibility="collapsed",
+            key="models_search",
+        )
+        models.rows(wanted)
+        models.removal()
+    else:
+        starter.invitation()
