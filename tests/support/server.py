@@ -1,0 +1,91 @@
+"""The real server as a process of its own, on a free port, with a BERTH_HOME of its own."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class Server:
+    """A running server; `url` is its address, `home` its BERTH_HOME, `output` what it prints."""
+
+    def __init__(self, home: Path, world: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        self.log = home / "server.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "lib.server", "--port", "0"],
+                cwd=ROOT,
+                env={**os.environ, "BERTH_HOME": str(home), **(world or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Without a slash at its end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """What a browser sends as Host."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_ready(self) -> "Server":
+        """Return when /api/health answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"The server did not start:\n{self.output}")
+            time.sleep(0.05)
+        return self
+
+    def stop(self) -> int:
+        """End it as systemd would; its exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"The server did not end:\n{self.output}") from None
+
+    def _answers(self) -> bool:
+        try:
+            record = json.loads((self.home / "dashboard.json").read_text(encoding="utf-8"))
+            if record["pid"] != self.process.pid:
+                return False
+            self.port = record["port"]
+            with urllib.request.urlopen(f"{self.url}/api/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (OSError, ValueError):
+            return False
+
+
+@contextlib.contextmanager
+def running_server(home: Path, world: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server that answers; stopped at the end, whatever happened. `world` adds to os.environ."""
+    server = Server(home, world)
+    try:
+        yield server.wait_until_ready()
+    finally:
+        server.stop()
