@@ -1,0 +1,207 @@
+"""/v1: the OpenAI dialect over every running model of every engine.
+
+Pure ASGI and outside Streamlit's own middleware, because each layer costs time on every token. A
+request goes to the engine that runs the model it names; only the paths below get through. When
+the client leaves, also before the first token, the engine's request is closed at that moment.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, NamedTuple
+
+import aiohttp
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lib import lifecycle
+from lib.access import Action, require, role_of
+from lib.api import upstreams
+from lib.api.answer import Answer
+from lib.api.errors import NotJson, WrongMethod, parsed, read_body
+from lib.engines import all_models
+from lib.engines.base import State, Upstream
+from lib.errors import BadInput, BerthError, EngineError, NotFound
+
+MODELS = "/v1/models"
+COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
+CONNECT_SECONDS = 5.0
+# Shorter than the engines keep theirs, so that a pooled connection is seldom a closed one.
+KEEPALIVE_SECONDS = 4.0
+
+_session: aiohttp.ClientSession | None = None
+
+
+class Order(NamedTuple):
+    """What a client asks of a model."""
+
+    path: str  # below /v1
+    model: str
+    fields: dict[str, Any]
+    body: bytes  # the same, as it came
+    accept: str
+
+
+@contextlib.asynccontextmanager
+async def connections() -> AsyncIterator[None]:
+    """The pool of connections to engines, open while the server runs."""
+    global _session
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as _session:
+        yield
+
+
+class Gateway:
+    """Answers what is below /v1; everything else goes on to the app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Failures become an answer; a client that left gets none."""
+        if scope["type"] != "http" or not f"{scope['path']}/".startswith("/v1/"):
+            await self.app(scope, receive, send)
+            return
+        answer = Answer(send)
+        with contextlib.suppress(ClientDisconnect):
+            try:
+                require(role_of(scope), Action.CHAT)
+                await _serve(Request(scope, receive), answer)
+            except BerthError as error:
+                await answer.fail(error)
+
+
+async def _serve(request: Request, answer: Answer) -> None:
+    path = request.scope["path"]
+    if path == MODELS:
+        _expect("GET", request)
+        await answer.json(await asyncio.to_thread(_listing))
+    elif path in COMPLETIONS:
+        _expect("POST", request)
+        order = await _order(request)
+        await _while_wanted(request.receive, _relay(order, answer))
+    else:
+        raise NotFound(
+            "The gateway has no such path.", f"It has {', '.join((MODELS, *COMPLETIONS))}."
+        )
+
+
+def _expect(method: str, request: Request) -> None:
+    if request.method != method:
+        raise WrongMethod(f"{request.method} is not for this path.", f"Use {method}.")
+
+
+def _listing() -> dict[str, Any]:
+    """Every running model of every engine, in OpenAI's shape."""
+    running = [model for model in all_models() if model.state == State.READY]
+    data = [
+        {
+            "id": model.name,
+            "object": "model",
+            "created": int(model.started_at or 0),
+            "owned_by": model.engine,
+        }
+        for model in running
+    ]
+    return {"object": "list", "data": data}
+
+
+async def _order(request: Request) -> Order:
+    body = await read_body(request, LARGEST_BODY)
+    fields = parsed(body)
+    if not isinstance(fields, dict):
+        raise NotJson("The body is not a JSON object.", 'Send {"model": …, "messages": …}.')
+    model = fields.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadInput('The field "model" is missing.', f"Name a model that {MODELS} lists.")
+    path = request.scope["path"].removeprefix("/v1")
+    return Order(path, model, fields, body, request.headers.get("accept", "*/*"))
+
+
+async def _while_wanted(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work until it is done, the client leaves, or the server stops."""
+    tasks = [
+        asyncio.ensure_future(part)
+        for part in (work, _departure(receive), lifecycle.stop_event().wait())
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    doing = tasks[0]
+    with contextlib.suppress(asyncio.CancelledError):
+        await doing
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _relay(order: Order, answer: Answer) -> None:
+    """Ask the engine and pass its answer on."""
+    try:
+        engine = await _asked(order)
+        try:
+            await _pass_on(engine, answer)
+        finally:
+            engine.close()  # harmless after the end, when the connection is back in the pool
+    except aiohttp.ClientError as error:
+        raise _gone(order) from error
+    except asyncio.CancelledError:
+        if not lifecycle.is_stopping():
+            raise
+        raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
+
+
+async def _asked(order: Order) -> aiohttp.ClientResponse:
+    """The engine's answer as far as its headers.
+
+    A connection from the pool may be one that the engine is closing, and a model may have moved
+    since it was looked up. No byte of an answer was seen then, so asking once more is safe.
+    """
+    try:
+        return await _post(order, await upstreams.find(order.model))
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        upstreams.forget(order.model)
+        return await _post(order, await upstreams.find(order.model))
+
+
+async def _post(order: Order, to: Upstream) -> aiohttp.ClientResponse:
+    """Only what an engine needs goes there: the client's own headers and key do not."""
+    headers = {"Content-Type": "application/json", "Accept": order.accept}
+    headers["Accept-Encoding"] = "identity"
+    if to.key is not None:
+        headers["Authorization"] = f"Bearer {to.key.get_secret_value()}"
+    body = order.body
+    if to.model != order.model:
+        body = json.dumps({**order.fields, "model": to.model}).encode()
+    if _session is None:
+        raise RuntimeError("The gateway's connections are not open.")
+    url = to.base_url.rstrip("/") + order.path
+    return await _session.post(url, data=body, headers=headers, allow_redirects=False)
+
+
+async def _pass_on(engine: aiohttp.ClientResponse, answer: Answer) -> None:
+    if engine.content_type != "text/event-stream":
+        await answer.whole(await engine.read(), engine.content_type, engine.status)
+        return
+    await answer.begin_events()
+    end = b""
+    async for chunk in engine.content.iter_any():
+        await answer.events(chunk)
+        end = (end + chunk)[-32:]
+    if not end.rstrip().endswith(b"data: [DONE]"):
+        raise aiohttp.ClientPayloadError("The stream ended before its end.")
+    await answer.end_events()
+
+
+def _gone(order: Order) -> EngineError:
+    return EngineError(
+        f"The engine that ran “{order.model}” ended before its answer did.",
+        "Start the model again and retry.",
+    )

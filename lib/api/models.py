@@ -1,0 +1,77 @@
+"""/api/models: list, look at, start, stop and remove the models of every engine.
+
+Engines block, so every call into them runs in a thread.
+"""
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lib.access import Action, require, role_of
+from lib.api.errors import read_model
+from lib.engines import all_models, engine_of, find_model
+from lib.engines.base import Model, StartOptions
+
+
+async def index(request: Request) -> Response:
+    """Every model, running ones first."""
+    require(role_of(request.scope), Action.LOOK)
+    models = await run_in_threadpool(all_models)
+    return JSONResponse({"models": [described(model, request) for model in models]})
+
+
+async def show(request: Request) -> Response:
+    """One model with the addresses it can be reached at."""
+    require(role_of(request.scope), Action.LOOK)
+    return JSONResponse(described(await _named(request), request))
+
+
+async def start(request: Request) -> Response:
+    """Load the model; answers when it answers. The body is StartOptions, or nothing."""
+    require(role_of(request.scope), Action.RUN)
+    options = await read_model(request, StartOptions)
+    model = await _named(request)
+    await run_in_threadpool(engine_of(model).start, model.name, options)
+    return JSONResponse(described(await _named(request), request))
+
+
+async def stop(request: Request) -> Response:
+    """Unload the model; nothing happens where it does not run."""
+    require(role_of(request.scope), Action.RUN)
+    model = await _named(request)
+    await run_in_threadpool(engine_of(model).stop, model.name)
+    return JSONResponse(described(await _named(request), request))
+
+
+async def remove(request: Request) -> Response:
+    """Stop the model and delete its files."""
+    require(role_of(request.scope), Action.REMOVE)
+    model = await _named(request)
+    await run_in_threadpool(engine_of(model).remove, model.name)
+    return JSONResponse({"removed": model.name, "freed_bytes": model.size_bytes})
+
+
+def described(model: Model, request: Request) -> dict[str, Any]:
+    """The model, with the gateway's address beside the engine's own."""
+    gateway = f"{request.url.scheme}://{request.url.netloc}/v1"
+    return {**model.model_dump(mode="json"), "gateway_url": gateway}
+
+
+async def _named(request: Request) -> Model:
+    """The model of the path; `?engine=` chooses where two engines have one of that name."""
+    engine = request.query_params.get("engine", "")
+    return await run_in_threadpool(find_model, request.path_params["name"], engine)
+
+
+def routes() -> list[Route]:
+    """Below /api. A name may contain slashes."""
+    return [
+        Route("/models", index),
+        Route("/models/{name:path}/start", start, methods=["POST"]),
+        Route("/models/{name:path}/stop", stop, methods=["POST"]),
+        Route("/models/{name:path}", show),
+        Route("/models/{name:path}", remove, methods=["DELETE"]),
+    ]

@@ -1,0 +1,149 @@
+"""The application and its launcher: `python -m lib.server`, or `streamlit run lib/server.py`."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+if not __package__:  # `streamlit run` puts lib/ on the path, where its http.py would hide Python's
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import streamlit as st
+import uvicorn
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from streamlit import config, file_util
+
+from lib import dashboard, lifecycle, system
+from lib.access import Gate
+from lib.api import errors, gateway, routes, static
+from lib.api.headers import SecurityHeaders, content_policy
+from lib.dashboard import listening
+from lib.errors import BerthError
+from lib.settings import ROOT
+
+HEAVY = (
+    "pandas",
+    "pyarrow",
+    "altair",
+    "streamlit.elements.arrow",
+    "streamlit.elements.vega_charts",
+)
+AFTER_VISIT_SECONDS = 3.0  # the first page is drawn by then
+PING_SECONDS = 30
+GRACE_SECONDS = 1
+
+_FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
+
+
+@contextlib.asynccontextmanager
+async def lifespan(running: st.App) -> AsyncIterator[None]:
+    """What runs as long as the server does. Engines are not part of it: they go on without."""
+    lifecycle.begin(running)
+    system.SAMPLER.start()
+    dashboard.announce(config.get_option("server.port"))
+    warming = asyncio.ensure_future(_warm_up())
+    try:
+        async with gateway.connections():
+            yield
+    finally:
+        warming.cancel()
+        system.SAMPLER.stop()
+        dashboard.withdraw()
+
+
+async def _warm_up() -> None:
+    """Do in quiet moments what a visitor would wait for.
+
+    Streamlit collects all garbage after every run of a script or fragment, which stops the whole
+    process, and every token with it, for 100 ms when much is loaded. What is frozen is not looked
+    at. Charts need 80 MiB of modules, so those are loaded only once somebody has come.
+    """
+    await asyncio.to_thread(_FILES.pack_page)
+    gc.collect()
+    gc.freeze()
+    await _FILES.visited.wait()
+    await asyncio.sleep(AFTER_VISIT_SECONDS)
+    await asyncio.to_thread(_import_heavy)
+    gc.freeze()
+
+
+def _import_heavy() -> None:
+    for name in HEAVY:
+        importlib.import_module(name)
+
+
+app = st.App(
+    ROOT / "Home.py",
+    routes=[Mount("/api", routes=routes.routes())],
+    middleware=[
+        Middleware(SecurityHeaders, policy=content_policy(_FILES.page)),
+        Middleware(Gate),
+        Middleware(gateway.Gateway),
+        Middleware(static.Precompressed, files=_FILES),
+    ],
+    lifespan=lifespan,
+    exception_handlers=errors.HANDLERS,
+)
+
+
+class _Server(uvicorn.Server):
+    """Says where it is as soon as it answers."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        print(f"Berth is ready: {dashboard.address(config.get_option('server.port'))}", flush=True)
+
+
+def main() -> int:
+    """Serve until a signal ends it; the exit code where it cannot."""
+    try:
+        listener = listening(_port_wanted())
+    except BerthError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    config.set_option("server.port", listener.getsockname()[1])
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    # Ctrl-C then ends the process as it ends any other, also while a thread waits for an engine.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _Server(_web_config()).run(sockets=[listener])
+    return 0
+
+
+def _port_wanted() -> int:
+    parser = argparse.ArgumentParser(prog="python -m lib.server", description="Start Berth.")
+    usual = os.environ.get("BERTH_PORT") or config.get_option("server.port")
+    parser.add_argument(
+        "--port", type=int, default=usual, help=f"default {usual}; 0 takes any free one"
+    )
+    return int(parser.parse_args().port)
+
+
+def _web_config() -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the gate judges who is local by the real peer
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws="websockets-sansio",
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_max_size=config.get_option("server.maxMessageSize") * 10**6,
+        ws_per_message_deflate=config.get_option("server.enableWebsocketCompression"),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
