@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lib.errors import BrokenFile
 from lib.names import shown
+from lib.quantizations import FILE_TYPES, TENSOR_TYPES
 
 FIRST_READ = 8 * 2**20  # holds the header of a vocabulary of 260,000 tokens
 LONGEST_HEADER = 64 * 2**20
@@ -39,58 +40,6 @@ _OTHER_FORMATS = {
     b"GGML": "a file of GGUF's predecessor",
     b"ggjt": "a file of GGUF's predecessor",
 }
-
-
-class TensorType(NamedTuple):
-    """How ggml stores a tensor: `block_bytes` for every `block` elements."""
-
-    name: str
-    block: int
-    block_bytes: int
-
-
-TENSOR_TYPES = {
-    0: TensorType("F32", 1, 4),
-    1: TensorType("F16", 1, 2),
-    2: TensorType("Q4_0", 32, 18),
-    3: TensorType("Q4_1", 32, 20),
-    6: TensorType("Q5_0", 32, 22),
-    7: TensorType("Q5_1", 32, 24),
-    8: TensorType("Q8_0", 32, 34),
-    10: TensorType("Q2_K", 256, 84),
-    11: TensorType("Q3_K", 256, 110),
-    12: TensorType("Q4_K", 256, 144),
-    13: TensorType("Q5_K", 256, 176),
-    14: TensorType("Q6_K", 256, 210),
-    16: TensorType("IQ2_XXS", 256, 66),
-    17: TensorType("IQ2_XS", 256, 74),
-    18: TensorType("IQ3_XXS", 256, 98),
-    19: TensorType("IQ1_S", 256, 50),
-    20: TensorType("IQ4_NL", 32, 18),
-    21: TensorType("IQ3_S", 256, 110),
-    22: TensorType("IQ2_S", 256, 82),
-    23: TensorType("IQ4_XS", 256, 136),
-    24: TensorType("I8", 1, 1),
-    25: TensorType("I16", 1, 2),
-    26: TensorType("I32", 1, 4),
-    27: TensorType("I64", 1, 8),
-    28: TensorType("F64", 1, 8),
-    29: TensorType("IQ1_M", 256, 56),
-    30: TensorType("BF16", 1, 2),
-    34: TensorType("TQ1_0", 256, 54),
-    35: TensorType("TQ2_0", 256, 66),
-    39: TensorType("MXFP4", 32, 17),
-    40: TensorType("NVFP4", 64, 36),
-    41: TensorType("Q1_0", 128, 18),
-}
-
-FILE_TYPES = dict(
-    enumerate(
-        """F32 F16 Q4_0 Q4_1 - - - Q8_0 Q5_0 Q5_1 Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S
-        Q5_K_M Q6_K IQ2_XXS IQ2_XS Q2_K_S IQ3_XS IQ3_XXS IQ1_S IQ4_NL IQ3_S IQ3_M IQ2_S IQ2_M
-        IQ4_XS IQ1_M BF16 - - - TQ1_0 TQ2_0 MXFP4 NVFP4 Q1_0""".split()
-    )
-)
 
 
 class Tensor(NamedTuple):
@@ -389,8 +338,7 @@ def _text(values: Mapping[str, Value], key: str) -> str:
 
 def _quantization(values: Mapping[str, Value]) -> str:
     file_type = values.get("general.file_type")
-    known = FILE_TYPES.get(file_type, "-") if isinstance(file_type, int) else "-"
-    return known.strip("-")
+    return FILE_TYPES.get(file_type, "") if isinstance(file_type, int) else ""
 
 
 def _context_length(values: Mapping[str, Value]) -> int | None:
