@@ -6,7 +6,7 @@ Connecting is quick or hopeless; a first token may take minutes. So the two have
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,7 @@ CONNECT_SECONDS = 5.0
 THINK_SECONDS = 1_800.0
 ANSWER_SECONDS = 10.0
 LONGEST_ERROR = 65_536
+LONGEST_LINE = 4 * 2**20
 
 
 class Refused(EngineError):
@@ -83,11 +84,33 @@ def explained_outside(url: str) -> Iterator[None]:
         raise NetworkError(
             f"{host} did not answer in time.", "Check the network, then retry."
         ) from error
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise NetworkError(
             f"{host} cannot be reached: {error or type(error).__name__}.",
             "Check the network or the proxy settings, then retry.",
         ) from error
+
+
+@contextlib.contextmanager
+def outside_answer(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    connect_seconds: float = 15.0,
+    silence_seconds: float = 30.0,
+) -> Iterator[httpx.Response]:
+    """An answer from outside, of any status, with its body still to be read.
+
+    NetworkError where the connection breaks, also while the body is read, or no byte comes for
+    `silence_seconds`.
+    """
+    timeout = httpx.Timeout(silence_seconds, connect=connect_seconds)
+    with (
+        explained_outside(url),
+        outside().stream(method, url, headers=headers, timeout=timeout) as answer,
+    ):
+        yield answer
 
 
 def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
@@ -140,8 +163,8 @@ class Lines(Iterator[str]):
     def _trace(self, name: str, info: Mapping[str, Any]) -> None:
         if name == "connection.connect_tcp.complete":
             self._socket = info["return_value"].get_extra_info("socket")
-        if self._closed:
-            raise httpx.ReadError("closed by the caller")
+            if self._closed:
+                raise httpx.ReadError("closed by the caller")
 
     def _read(self) -> Iterator[str]:
         if self._closed:
@@ -155,7 +178,23 @@ class Lines(Iterator[str]):
             if answer.is_error:
                 answer.read()
                 raise Refused(answer.status_code, answer.text[:LONGEST_ERROR])
-            for line in answer.iter_lines():
+            for line in lines_of(answer.iter_bytes()):
                 if self._closed:
                     return
                 yield line
+
+
+def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a stream, ended by LF or CR LF alone; EngineError for one without end.
+
+    httpx's own `iter_lines` also splits at U+2028, U+0085 and the like, which models do write.
+    """
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace").removesuffix("\r")
+        if len(rest) > LONGEST_LINE:
+            raise EngineError("The engine sent a line without end.", "Start the model again.")
+    if rest:
+        yield rest.decode("utf-8", "replace").removesuffix("\r")

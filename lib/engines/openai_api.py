@@ -1,0 +1,260 @@
+"""The `/v1` dialect that llama-server, vLLM and most others speak: requests out, deltas in."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
+from lib.errors import BerthError, EngineError
+from lib.http import Lines, Refused
+from lib.names import shown
+
+_TOO_LONG = re.compile(r"maximum context length is (\d+) tokens.*?(\d+)", re.DOTALL)
+_BROKEN_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+_START_AGAIN = "Open Models to see why, then start it again."
+
+
+def chat_stream(
+    base_url: str,
+    model: str,
+    messages: Sequence[Message],
+    options: ChatOptions,
+    key: SecretStr | None = None,
+) -> DeltaStream:
+    """Answer a conversation at `base_url` (…/v1); nothing is sent before the first `next`."""
+    turns = [message.model_dump() for message in messages]
+    body = {"model": model, "messages": turns, **_sampling(options)}
+    return _Stream(Lines(f"{base_url}/chat/completions", body, authorization(key)))
+
+
+def complete_stream(
+    base_url: str,
+    model: str,
+    prompt: str,
+    options: ChatOptions,
+    key: SecretStr | None = None,
+) -> DeltaStream:
+    """Continue a text at `base_url` (…/v1); nothing is sent before the first `next`."""
+    body = {"model": model, "prompt": prompt, **_sampling(options)}
+    return _Stream(Lines(f"{base_url}/completions", body, authorization(key)))
+
+
+def failed_stream(error: BerthError) -> DeltaStream:
+    """A reply that cannot begin: the first `next` raises `error`."""
+    return _Failed(error)
+
+
+def authorization(key: SecretStr | None) -> dict[str, str]:
+    """The header that shows the key; none where there is no key."""
+    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
+
+def deltas(lines: Iterable[str]) -> Iterator[Delta]:
+    """The pieces of a reply from the lines of its event stream; the last has reason and usage.
+
+    EngineError where the engine says so, sends something unreadable, or ends too early.
+    """
+    finish_reason, usage = "", None
+    for data in _events(lines):
+        if data == "[DONE]":
+            break
+        chunk = _parsed(data)
+        for choice in chunk.choices[:1]:
+            if choice.piece.text or choice.piece.reasoning:
+                yield choice.piece
+            finish_reason = choice.finish_reason or finish_reason
+        usage = chunk.counted or usage
+    else:
+        if not finish_reason:
+            raise _ended_too_early()
+    yield Delta(finish_reason=finish_reason or "stop", usage=usage)
+
+
+def explained(refused: Refused) -> EngineError:
+    """An engine's error answer, in words for the user."""
+    try:
+        said = json.loads(refused.body)
+    except ValueError:
+        said = refused.body
+    return _in_words(said.get("error", said) if isinstance(said, dict) else said)
+
+
+class _Stream(Iterator[Delta]):
+    """Deltas over HTTP; once closed it ends quietly, whatever the closed socket made of it."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._deltas = deltas(_until_broken(lines))
+        self._is_closed = False
+
+    def __next__(self) -> Delta:
+        try:
+            return next(self._deltas)
+        except EngineError:
+            if self._is_closed:
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._lines.close()
+
+
+class _Failed(Iterator[Delta]):
+    """Raises its error once, as a real stream does."""
+
+    def __init__(self, error: BerthError) -> None:
+        self._error: BerthError | None = error
+
+    def __next__(self) -> Delta:
+        error, self._error = self._error, None
+        raise error or StopIteration
+
+    def close(self) -> None:
+        self._error = None
+
+
+class _Part(BaseModel):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class _Choice(BaseModel):
+    delta: _Part = Field(default_factory=_Part)
+    text: str | None = None  # a completion's, which has no delta
+    finish_reason: str | None = None
+
+    @property
+    def piece(self) -> Delta:
+        part = self.delta
+        return Delta(
+            text=part.content or self.text or "",
+            reasoning=part.reasoning_content or part.reasoning or "",
+        )
+
+
+class _Counts(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Timings(BaseModel):
+    prompt_ms: float | None = None
+    predicted_per_second: float | None = None
+
+
+class _Chunk(BaseModel):
+    choices: list[_Choice] = Field(default_factory=list)
+    usage: _Counts | None = None
+    timings: _Timings = Field(default_factory=_Timings)
+    error: Any = None
+    object: Any = None
+
+    @property
+    def counted(self) -> Usage | None:
+        """The totals, with a speed only where more than one token makes it mean something."""
+        if self.usage is None:
+            return None
+        said_enough = self.usage.completion_tokens > 1
+        return Usage(
+            prompt_tokens=self.usage.prompt_tokens,
+            completion_tokens=self.usage.completion_tokens,
+            prompt_ms=self.timings.prompt_ms,
+            tokens_per_second=self.timings.predicted_per_second if said_enough else None,
+        )
+
+
+def _sampling(options: ChatOptions) -> dict[str, Any]:
+    """The body's common part: what is not chosen is left to the model's own settings."""
+    chosen: dict[str, Any] = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "max_tokens": options.max_tokens,
+        "seed": options.seed,
+        "stop": list(options.stop) or None,
+        "response_format": _response_format(options.json_schema),
+    }
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return {**given, "stream": True, "stream_options": {"include_usage": True}}
+
+
+def _response_format(schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if schema is None:
+        return None
+    named = {"name": "reply", "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": named}
+
+
+def _events(lines: Iterable[str]) -> Iterator[str]:
+    """The data of each event; comments (pings), event names and blank lines are passed over."""
+    for line in lines:
+        field, _, value = line.partition(":")
+        if field == "data":
+            yield value.strip()
+        elif field == "error":  # llama-server's spelling for one that comes in mid-stream
+            yield json.dumps({"error": _loaded(value)})
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _parsed(data: str) -> _Chunk:
+    try:
+        chunk = _Chunk.model_validate_json(data)
+    except ValidationError as error:
+        raise EngineError(
+            f"The engine sent something unreadable: {data[:200]}", _START_AGAIN
+        ) from error
+    if chunk.error is not None or chunk.object == "error":
+        raise _in_words(chunk.error or _loaded(data))
+    return chunk
+
+
+def _until_broken(lines: Iterator[str]) -> Iterator[str]:
+    """The lines, with what the HTTP layer raises put into the terms of a reply."""
+    try:
+        yield from lines
+    except Refused as error:
+        raise explained(error) from error
+    except EngineError as error:
+        if isinstance(error.__cause__, _BROKEN_OFF):
+            raise _ended_too_early() from error
+        raise
+
+
+def _ended_too_early() -> EngineError:
+    return EngineError("The engine ended in the middle of its reply.", _START_AGAIN)
+
+
+def _in_words(said: Any) -> EngineError:
+    """An error object of any engine, or whatever came in its place."""
+    fields = said if isinstance(said, dict) else {"message": said}
+    message = shown(str(fields.get("message") or said), 500).rstrip(".")
+    if (overrun := _overrun(fields, message)) is not None:
+        asked, context = overrun
+        return EngineError(
+            f"The conversation has {asked:,} tokens, and this model was started with a context"
+            f" of {context:,}.",
+            "Shorten it or begin a new one, or start the model with a larger context.",
+        )
+    if fields.get("code") == 503:
+        return EngineError("The model is still loading.", "Try again in a moment.")
+    return EngineError(f"The engine refused: {message}.", "Change the request, then try again.")
+
+
+def _overrun(fields: Mapping[str, Any], message: str) -> tuple[int, int] | None:
+    """Tokens asked for and tokens there are, where a conversation is too long."""
+    asked, context = fields.get("n_prompt_tokens"), fields.get("n_ctx")
+    if isinstance(asked, int) and isinstance(context, int):
+        return asked, context
+    match = _TOO_LONG.search(message)
+    return (int(match[2]), int(match[1])) if match else None

@@ -1,0 +1,349 @@
+"""The `/v1` dialect: every line an engine may send, and every way in which it may end."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from lib.engines import openai_api
+from lib.engines.base import ChatOptions, Delta, DeltaStream, Message
+from lib.engines.openai_api import chat_stream, complete_stream, deltas, explained, failed_stream
+from lib.errors import EngineDown, EngineError, NotFound
+from lib.http import Refused, lines_of
+from tests.support.fake_engine import Running, running_fake
+
+HELLO = [Message(role="user", content="hello there")]
+PLAIN = ChatOptions()
+DONE = "data: [DONE]"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Running]:
+    with running_fake() as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake(engine: Running) -> Running:
+    """The module's engine, well-behaved again."""
+    engine.behave(
+        text="", tokens=20, status=200, gap_ms=0, prefill_ms=0, reasoning=0, context=4096, key="",
+        error_after=-1, cut_after=-1, split_utf8=False, headers_at_once=False,
+    )  # fmt: skip
+    return engine
+
+
+def chat(fake: Running, options: ChatOptions = PLAIN, key: SecretStr | None = None) -> DeltaStream:
+    return chat_stream(f"{fake.url}/v1", "fake", HELLO, options, key)
+
+
+def text_of(stream: Iterator[Delta]) -> str:
+    return "".join(delta.text for delta in stream)
+
+
+def event(**fields: Any) -> str:
+    return f"data: {json.dumps(fields, ensure_ascii=False)}"
+
+
+def token(text: str) -> str:
+    return event(choices=[{"index": 0, "delta": {"content": text}}])
+
+
+def test_a_reply_comes_in_pieces_and_the_last_one_has_reason_usage_and_speed(fake: Running) -> None:
+    fake.behave(text="Paris is the capital.")
+    *pieces, last = chat(fake)
+    assert [piece.text for piece in pieces] == ["Paris ", "is ", "the ", "capital. "]
+    assert all(not piece.finish_reason and piece.usage is None for piece in pieces)
+    assert last.finish_reason == "stop"
+    assert last.usage is not None
+    assert (last.usage.prompt_tokens, last.usage.completion_tokens) == (2, 4)
+    assert (last.usage.prompt_ms, last.usage.tokens_per_second) == (12.5, 50.0)
+
+
+def test_a_completion_has_the_same_shape(fake: Running) -> None:
+    fake.behave(text="upon a time")
+    *pieces, last = complete_stream(f"{fake.url}/v1", "fake", "Once", PLAIN)
+    assert text_of(iter(pieces)) == "upon a time "
+    assert last.usage is not None
+    assert last.usage.completion_tokens == 3
+    assert fake.record()[-1]["body"]["prompt"] == "Once"
+
+
+def test_reasoning_is_kept_apart_from_the_answer(fake: Running) -> None:
+    fake.behave(text="let me think Paris", reasoning=3)
+    said = list(chat(fake))
+    assert "".join(delta.reasoning for delta in said) == "let me think "
+    assert text_of(iter(said)) == "Paris "
+
+
+def test_characters_cut_between_two_packets_arrive_whole(fake: Running) -> None:
+    fake.behave(text="Grüße aus Zürich 東京 🙂 𝔘", split_utf8=True)
+    assert text_of(chat(fake)) == "Grüße aus Zürich 東京 🙂 𝔘 "
+
+
+def test_only_what_was_chosen_is_sent(fake: Running) -> None:
+    list(chat(fake))
+    assert fake.record()[-1]["body"] == {
+        "model": "fake",
+        "messages": [{"role": "user", "content": "hello there"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_every_option_is_sent_under_its_own_name(fake: Running) -> None:
+    options = ChatOptions(
+        temperature=0, top_p=0.5, max_tokens=3, seed=0, stop=("\n", "END"), json_schema={"a": 1}
+    )
+    *_, last = chat(fake, options)
+    assert last.finish_reason == "length"
+    body = fake.record()[-1]["body"]
+    assert (body["temperature"], body["top_p"], body["max_tokens"], body["seed"]) == (0, 0.5, 3, 0)
+    assert body["stop"] == ["\n", "END"]
+    assert body["response_format"]["json_schema"]["schema"] == {"a": 1}
+
+
+def test_the_key_is_shown_in_the_header_alone(fake: Running) -> None:
+    fake.behave(key="k-123")
+    assert text_of(chat(fake, key=SecretStr("k-123")))
+    call = fake.record()[-1]
+    assert call["authorization"] == "Bearer k-123"
+    assert "k-123" not in json.dumps(call["body"])
+
+
+def test_a_wrong_key_is_refused_without_being_repeated(fake: Running) -> None:
+    fake.behave(key="k-123")
+    with pytest.raises(EngineError, match="Invalid API Key") as refused:
+        list(chat(fake, key=SecretStr("wrong-key")))
+    assert "wrong-key" not in str(refused.value)
+
+
+def test_a_conversation_too_long_is_told_with_numbers_and_a_way_out(fake: Running) -> None:
+    fake.behave(context=1)
+    with pytest.raises(EngineError, match=r"has 2 tokens, .* a context of 1") as error:
+        list(chat(fake))
+    assert "larger context" in error.value.fix
+
+
+def test_vllm_says_too_long_in_other_words() -> None:
+    body = {
+        "object": "error",
+        "message": "This model's maximum context length is 512 tokens. However, you requested 9040"
+        " tokens (9030 in the messages, 10 in the completion).",
+        "code": 400,
+    }
+    assert "has 9,040 tokens" in explained(Refused(400, json.dumps(body))).message
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_an_error_answer_becomes_a_sentence(fake: Running, status: int) -> None:
+    fake.behave(status=status)
+    with pytest.raises(EngineError, match=r"The engine refused: ordered by the test\."):
+        list(chat(fake))
+
+
+def test_a_loading_model_asks_for_patience() -> None:
+    body = '{"error":{"message":"Loading model","type":"unavailable_error","code":503}}'
+    assert explained(Refused(503, body)).message == "The model is still loading."
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "null", "[]", '"no"', '{"error":"no"}', "{}"])
+def test_an_error_answer_may_have_any_shape(body: str) -> None:
+    assert explained(Refused(500, body)).message.startswith("The engine refused: ")
+
+
+def test_an_error_inside_a_stream_is_raised_after_what_came_before(fake: Running) -> None:
+    fake.behave(error_after=2)
+    stream = chat(fake)
+    said: list[Delta] = []
+    with pytest.raises(EngineError, match="ordered by the test"):
+        said.extend(stream)
+    assert text_of(iter(said)) == "t0 t1 "
+
+
+def test_an_error_line_of_its_own_kind_is_raised_too() -> None:
+    with pytest.raises(EngineError, match="The engine refused: no room"):
+        list(deltas([token("a"), 'error: {"message": "no room"}']))
+
+
+def test_a_stream_that_just_stops_is_an_error(fake: Running) -> None:
+    fake.behave(cut_after=2)
+    with pytest.raises(EngineError, match="ended in the middle of its reply"):
+        list(chat(fake))
+
+
+def test_an_engine_killed_in_mid_reply_is_an_error_after_what_it_said() -> None:
+    with running_fake("--die-after", "3") as dying:
+        stream = chat(dying)
+        said: list[Delta] = []
+        with pytest.raises(EngineError, match="ended in the middle of its reply"):
+            said.extend(stream)
+        assert text_of(iter(said)) == "t0 t1 t2 "
+        assert list(stream) == []
+
+
+def test_nothing_there_is_an_engine_that_is_down() -> None:
+    with pytest.raises(EngineDown, match="Nothing answers"):
+        list(chat_stream("http://127.0.0.1:9/v1", "fake", HELLO, PLAIN))
+
+
+@pytest.mark.parametrize("headers_at_once", [True, False])
+def test_closing_before_the_first_token_ends_the_engines_work_at_once(
+    fake: Running, headers_at_once: bool
+) -> None:
+    fake.behave(prefill_ms=60_000, headers_at_once=headers_at_once)
+    stream = chat(fake)
+    said: list[Delta] = []
+    reader = threading.Thread(target=lambda: said.extend(stream))
+    reader.start()
+    fake.last_call("running")
+    closed_at = time.time()
+    stream.close()
+    reader.join(5)
+    assert not reader.is_alive()
+    assert said == []
+    call = fake.last_call("left")
+    assert call["ended_at"] - closed_at < 2  # the prefill would have taken a minute
+
+
+def test_closing_in_mid_reply_ends_quietly(fake: Running) -> None:
+    fake.behave(gap_ms=20, tokens=10_000)
+    stream = chat(fake)
+    assert next(stream).text == "t0 "
+    stream.close()
+    assert list(stream) == []
+    assert fake.last_call("left")["tokens_sent"] < 10_000
+
+
+def test_closing_before_the_start_asks_nothing(fake: Running) -> None:
+    before = len(fake.record())
+    stream = chat(fake)
+    stream.close()
+    stream.close()
+    assert list(stream) == []
+    assert len(fake.record()) == before
+
+
+def test_closing_after_the_end_is_harmless(fake: Running) -> None:
+    stream = chat(fake)
+    assert text_of(stream)
+    stream.close()
+
+
+def test_a_reply_that_cannot_begin_raises_once() -> None:
+    stream = failed_stream(NotFound("no such model"))
+    with pytest.raises(NotFound):
+        next(stream)
+    assert list(stream) == []
+
+
+def test_a_closed_reply_that_could_not_begin_is_quiet() -> None:
+    stream = failed_stream(NotFound("no such model"))
+    stream.close()
+    assert list(stream) == []
+
+
+def test_pings_event_names_and_blank_lines_are_passed_over() -> None:
+    lines = [": ping", "", "event: message", "id: 7", "retry", token("a"), "", DONE, token("b")]
+    assert text_of(deltas(lines)) == "a"
+
+
+def test_a_finish_without_done_is_an_end() -> None:
+    lines = [token("a"), event(choices=[{"delta": {}, "finish_reason": "length"}])]
+    assert [*deltas(lines)][-1].finish_reason == "length"
+
+
+def test_the_last_piece_always_has_a_reason() -> None:
+    assert [delta.finish_reason for delta in deltas([DONE])] == ["stop"]
+
+
+def test_one_token_has_no_speed() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 1}
+    lines = [event(usage=usage, timings={"predicted_per_second": 1_000_000.0}), DONE]
+    [last] = deltas(lines)
+    assert last.usage is not None
+    assert last.usage.tokens_per_second is None
+
+
+@given(st.lists(st.text(max_size=80) | st.text(max_size=80).map("data: {}".format), max_size=8))
+def test_no_line_raises_anything_but_an_engine_error(lines: list[str]) -> None:
+    consume(lines)
+
+
+NAMES = ["choices", "delta", "content", "text", "error", "usage", "timings", "finish_reason"]
+
+
+def objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), values, max_size=4)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | objects(inner),
+    max_leaves=12,
+)
+
+
+@given(st.lists(objects(JSON), max_size=4))
+def test_no_event_raises_anything_but_an_engine_error(events: list[dict[str, Any]]) -> None:
+    consume([event(**fields) for fields in events])
+
+
+@given(JSON)
+def test_no_refusal_raises_anything(said: Any) -> None:
+    assert explained(Refused(500, json.dumps(said))).message
+    assert explained(Refused(500, json.dumps({"error": said}))).message
+
+
+def consume(lines: list[str]) -> None:
+    try:
+        for delta in deltas(lines):
+            assert isinstance(delta, Delta)
+    except EngineError as error:
+        assert error.message
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1),
+    st.lists(st.integers(1, 40), min_size=1, max_size=20),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_nothing_is_lost_however_the_bytes_are_cut(
+    said: list[str], cuts: list[int], line_end: str
+) -> None:
+    lines = [line for text in said for line in (token(text), "", ": ping")]
+    data = line_end.join([*lines, DONE, ""]).encode()
+    assert text_of(deltas(lines_of(cut(data, cuts)))) == "".join(said)
+
+
+def cut(data: bytes, lengths: list[int]) -> Iterator[bytes]:
+    at, turn = 0, 0
+    while at < len(data):
+        length = lengths[turn % len(lengths)]
+        yield data[at : at + length]
+        at, turn = at + length, turn + 1
+
+
+def test_a_line_separator_inside_a_token_is_no_line_end() -> None:
+    said = "a\u2028b\x85c\x0bd"
+    data = f"{token(said)}\n{DONE}\n".encode()
+    assert text_of(deltas(lines_of([data]))) == said
+
+
+def test_a_line_without_end_is_refused_before_it_fills_the_memory() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"x" * 2**20
+
+    with pytest.raises(EngineError, match="a line without end"):
+        list(lines_of(endless()))
+
+
+def test_no_key_needs_no_header() -> None:
+    assert openai_api.authorization(None) == {}
