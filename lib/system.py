@@ -3,6 +3,7 @@
 import ctypes
 import ctypes.util
 import platform
+import re
 import sys
 import threading
 import time
@@ -18,6 +19,8 @@ from lib.settings import settings
 
 INTERVAL_SECONDS = 2.0
 KEPT_SECONDS = 3_600.0
+
+_DROPPABLE = re.compile(r"^inactive_file ([0-9]+)$", re.MULTILINE)
 
 
 class Machine(Frozen):
@@ -51,15 +54,29 @@ def machine() -> Machine:
         cpu=_cpu_name(),
         cores=psutil.cpu_count(logical=False) or threads,
         threads=threads,
-        memory_bytes=min(psutil.virtual_memory().total, _limit_bytes() or sys.maxsize),
+        memory_bytes=min(psutil.virtual_memory().total, limit_bytes(_cgroup()) or sys.maxsize),
     )
 
 
 def memory_available_bytes() -> int:
     """Memory that a new process could get now without swapping, a container's limit included."""
-    available = psutil.virtual_memory().available
-    limit = _limit_bytes()
-    return available if limit is None else min(available, max(0, limit - _held_bytes()))
+    available, room = psutil.virtual_memory().available, room_bytes(_cgroup())
+    return available if room is None else min(available, room)
+
+
+def limit_bytes(cgroup: Path) -> int | None:
+    """The memory limit of the container or service this runs in (cgroup v2), if it has one."""
+    return _number(_text(cgroup / "memory.max"))
+
+
+def room_bytes(cgroup: Path) -> int | None:
+    """What is left below that limit; file pages that can simply be dropped are not in the way."""
+    limit = limit_bytes(cgroup)
+    if limit is None:
+        return None
+    held = _number(_text(cgroup / "memory.current")) or 0
+    droppable = _DROPPABLE.search(_text(cgroup / "memory.stat"))
+    return max(0, limit - held + (int(droppable[1]) if droppable else 0))
 
 
 class Sampler:
@@ -160,26 +177,18 @@ def _sysctl(name: str) -> str:
     return "" if failed else text.value.decode("utf-8", "replace")
 
 
-def _limit_bytes() -> int | None:
-    """The memory limit of the container or service this runs in (cgroup v2), if it has one."""
-    text = _text(_cgroup() / "memory.max").strip()
-    return int(text) if text.isdigit() else None
-
-
-def _held_bytes() -> int:
-    """What counts against that limit and cannot simply be dropped, as file pages can."""
-    current = _text(_cgroup() / "memory.current").strip()
-    stat = dict(line.split() for line in _text(_cgroup() / "memory.stat").splitlines())
-    return int(current or 0) - int(stat.get("inactive_file", 0))
-
-
 def _cgroup() -> Path:
     own = _text(Path("/proc/self/cgroup")).strip().rpartition("::")[2]
     return Path("/sys/fs/cgroup") / own.lstrip("/")
 
 
+def _number(text: str) -> int | None:
+    digits = text.strip()
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

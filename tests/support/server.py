@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.conftest import FOREIGN, ROOT
+
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
@@ -23,11 +25,12 @@ class Server:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.log = home / "server.log"
+        clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "lib.server", "--port", "0"],
                 cwd=ROOT,
-                env={**os.environ, "BERTH_HOME": str(home), **(world or {})},
+                env={**clean, "BERTH_HOME": str(home), **(world or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -58,10 +61,10 @@ class Server:
             time.sleep(0.05)
         return self
 
-    def stop(self) -> int:
-        """End it as systemd would; its exit code."""
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it, as systemd would unless told otherwise; its exit code."""
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(how)
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
