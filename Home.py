@@ -6,7 +6,7 @@ from lib.engines import all_models
 from lib.ui import home, starter
 from lib.ui.shell import page, shown_errors
 
-page("Home", ":material/sailing:")
+page("Home")
 st.title("Home")
 
 with shown_errors():

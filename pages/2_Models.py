@@ -6,7 +6,7 @@ from lib.engines import all_models
 from lib.ui import models, starter
 from lib.ui.shell import page, shown_errors
 
-page("Models", ":material/deployed_code:")
+page("Models")
 st.title("Models")
 
 with shown_errors():

@@ -6,7 +6,7 @@ from lib.engines import all_models
 from lib.ui import chat, starter
 from lib.ui.shell import page, shown_errors
 
-page("Chat", ":material/chat:", layout="centered")
+page("Chat", layout="centered")
 
 with shown_errors():
     models = all_models()

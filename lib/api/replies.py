@@ -71,8 +71,8 @@ async def _within(news: asyncio.Event, stopping: asyncio.Event) -> bool:
 
 
 def routes() -> list[Route]:
-    """The routes of this module."""
+    """The routes of this module, relative to /api."""
     return [
-        Route("/api/replies/{id}/stream", stream),
-        Route("/api/replies/{id}/stop", stop, methods=["POST"]),
+        Route("/replies/{id}/stream", stream),
+        Route("/replies/{id}/stop", stop, methods=["POST"]),
     ]

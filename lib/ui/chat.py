@@ -200,22 +200,28 @@ def composer(talk: Conversation, model: Model) -> None:
                 shortcut="Escape",
             )
         hint = "Message" if model.can_chat else "Text to continue"
-        text = st.chat_input(f"{hint} {model.name}", key="chat_input")
-    if text:
-        _say(talk, text, model)
-        st.rerun()
+        st.chat_input(f"{hint} {model.name}", key="chat_input", on_submit=_say)
 
 
-def _say(talk: Conversation, text: str, model: Model) -> None:
-    """A new message; one that is still being answered is stopped, and what came is kept."""
+def _say() -> None:
+    """A new message; one that is still being answered is stopped, and what came is kept.
+
+    A callback, so that the request is on its way before the page is drawn, and drawn once.
+    """
+    talk = conversation()
+    text = str(st.session_state["chat_input"] or "").strip()
+    if not talk or not text:
+        return
     if is_running(talk):
         replies.find(talk["reply"], owner()).stop()
         take_finished(talk)
     talk["turns"].append(user_turn(text))
-    _ask(talk, model.name, model.engine)
+    _ask(talk)
 
 
-def _ask(talk: Conversation, model: str, engine: str = "") -> None:
+def _ask(talk: Conversation) -> None:
+    """Let the chosen model answer what has been said."""
+    engine, _, model = chosen_model().partition("/")
     asked = [
         Message.model_validate({"role": turn["role"], "content": turn["content"]})
         for turn in talk["turns"]
@@ -243,8 +249,7 @@ def _retry() -> None:
     talk = conversation()
     if talk and talk["turns"] and talk["turns"][-1]["role"] == "assistant":
         talk["turns"].pop()
-        engine, _, name = chosen_model().partition("/")
-        _ask(talk, name, engine)
+        _ask(talk)
 
 
 def welcome(model: Model) -> None:

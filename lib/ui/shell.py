@@ -17,9 +17,10 @@ LOGO = ROOT / "docs" / "logo.svg"
 MARK = ROOT / "docs" / "mark.svg"
 
 
-def page(title: str, icon: str, layout: Literal["centered", "wide"] = "wide") -> None:
+def page(title: str, layout: Literal["centered", "wide"] = "wide") -> None:
     """The first line of every page."""
-    st.set_page_config(page_title=f"{title} · Berth", page_icon=icon, layout=layout)
+    # Our own icon: a Material one would be fetched from a font server outside.
+    st.set_page_config(page_title=f"{title} · Berth", page_icon=str(MARK), layout=layout)
     st.logo(str(LOGO), icon_image=str(MARK), size="large")
     with st.sidebar:
         _status()

@@ -44,6 +44,7 @@ class Behaviour:
     prefill_ms: float = 0
     headers_at_once: bool = False  # send them before the prefill
     stamp: bool = False  # every token is the epoch time at which it left, in seconds
+    paragraph: int = 0  # a blank line after every so many tokens
     reasoning: int = 0  # so many tokens come as reasoning first
     status: int = 200  # answer every request with this instead
     error_after: int = -1  # tokens, then an error inside the stream
@@ -196,6 +197,8 @@ class Fake:
                 return True
             await asyncio.sleep(do.gap_ms / 1000 if number else 0)
             piece = f"{time.time():.6f} " if do.stamp else word
+            if do.paragraph and number % do.paragraph == do.paragraph - 1:
+                piece += "\n\n"
             await self._send(response, token_chunk(call, piece, number < do.reasoning))
             call.tokens_sent += 1
         return False
