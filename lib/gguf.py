@@ -66,6 +66,7 @@ class Header(BaseModel):
     parameters: int
     values: Mapping[str, Value]  # without the arrays longer than LONGEST_ARRAY
     lengths: Mapping[str, int]  # of every array, kept or not
+    spans: Mapping[str, tuple[int, int]]  # where each pair of key and value begins and ends
     tensors: tuple[Tensor, ...]
     data_offset: int  # where the weights begin; equal to the header's own length, aligned
     file_bytes: int  # what the whole file must have
@@ -160,12 +161,11 @@ def parse(data: bytes | memoryview, name: str = "The file") -> Header:
     """
     reader = _Reader(data, name)
     version, tensor_count, value_count = _preamble(reader)
-    values, lengths = _metadata(reader, value_count)
+    values, lengths, spans = _metadata(reader, value_count)
     tensors = tuple(_tensor(reader) for _ in range(tensor_count))
-    alignment = values.get("general.alignment", 32)
-    if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
+    if not alignment_of(values):
         raise reader.broken("has an alignment that is no power of two")
-    data_offset = -(-reader.at // alignment) * alignment
+    data_offset = aligned(reader.at, alignment_of(values))
     return Header(
         version=version,
         architecture=_text(values, "general.architecture"),
@@ -176,6 +176,7 @@ def parse(data: bytes | memoryview, name: str = "The file") -> Header:
         parameters=sum(_elements(tensor.shape) for tensor in tensors),
         values=values,
         lengths=lengths,
+        spans=spans,
         tensors=tensors,
         data_offset=data_offset,
         file_bytes=max((data_offset + t.offset + t.bytes for t in tensors), default=reader.at),
@@ -275,27 +276,32 @@ def _check_magic(reader: _Reader) -> None:
     raise reader.broken(f"is {found}" if found else "is not a GGUF file")
 
 
-def _metadata(reader: _Reader, count: int) -> tuple[dict[str, Value], dict[str, int]]:
-    """The key-value pairs, and the length of every array."""
+def _metadata(
+    reader: _Reader, count: int
+) -> tuple[dict[str, Value], dict[str, int], dict[str, tuple[int, int]]]:
+    """The key-value pairs, the length of every array, and where each pair stands."""
     values: dict[str, Value] = {}
     lengths: dict[str, int] = {}
-    seen = set()
+    spans: dict[str, tuple[int, int]] = {}
     for _ in range(count):
-        key, type_id = reader.string(), reader.u32()
-        if key in seen:
+        began, key, type_id = reader.at, reader.string(), reader.u32()
+        if key in spans:
             raise reader.broken(f"has the key “{shown(key)}” twice")
-        seen.add(key)
-        if type_id != _ARRAY:
-            values[key] = reader.scalar(type_id)
-            continue
-        items, lengths[key] = _array(reader)
-        if items is not None:
-            values[key] = items
-    return values, lengths
+        value, length = _value(reader, type_id)
+        if value is not None:
+            values[key] = value
+        if type_id == _ARRAY:
+            lengths[key] = length
+        spans[key] = (began, reader.at)
+    return values, lengths, spans
 
 
-def _array(reader: _Reader) -> tuple[tuple[bool | int | float | str, ...] | None, int]:
-    """An array's values, None for a long one, and its length."""
+def _value(reader: _Reader, type_id: int) -> tuple[Value | None, int]:
+    """One value, None for a long array, and an array's length."""
+    return _array(reader) if type_id == _ARRAY else (reader.scalar(type_id), 1)
+
+
+def _array(reader: _Reader) -> tuple[Value | None, int]:
     type_id, length = reader.u32(), reader.u64()
     if type_id != _STRING and type_id not in _SCALARS:  # arrays of arrays: the engine has none
         raise reader.broken(f"has an array of the unknown type {type_id}")
@@ -329,6 +335,18 @@ def _elements(shape: tuple[int, ...]) -> int:
     for length in shape:
         count *= length
     return count
+
+
+def alignment_of(values: Mapping[str, Value]) -> int:
+    """To what tensors are aligned; 0 where the file states an impossible one."""
+    alignment = values.get("general.alignment", 32)
+    is_power_of_two = type(alignment) is int and alignment > 0 and not alignment & (alignment - 1)
+    return alignment if isinstance(alignment, int) and is_power_of_two else 0
+
+
+def aligned(length: int, alignment: int) -> int:
+    """The next multiple of the alignment."""
+    return -(-length // alignment) * alignment
 
 
 def _text(values: Mapping[str, Value], key: str) -> str:

@@ -75,6 +75,8 @@ BITS_PER_WEIGHT = {
     name: float(bits) for name, bits in zip(_BITS.split()[::2], _BITS.split()[1::2], strict=True)
 }
 
+REPACKED = ("Q4_0", "Q4_K", "IQ4_NL", "MXFP4")  # on x86 copied into another layout when loaded
+
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")  # best first
 LOWEST_BY_ITSELF = "Q3_K_M"  # below it answers suffer: only a person may choose that
 
