@@ -11,7 +11,7 @@ from lib.errors import BadInput
 LONGEST = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*(/[A-Za-z0-9][A-Za-z0-9._:@+-]*)*")
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-_ODD = re.compile(r"[^A-Za-z0-9._+-]+")
+_ODD = re.compile(r"[^A-Za-z0-9._+-]+|\.{2,}")
 
 
 def model_name(text: str) -> str:

@@ -1,0 +1,282 @@
+"""The built-in engine: llama.cpp, one child process per model, found again after every restart."""
+
+import contextlib
+import importlib.metadata
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel, ValidationError
+
+from lib.engines import llamacpp_files, llamacpp_launch, process
+from lib.engines import llamacpp_records as records
+from lib.engines.base import (
+    ChatOptions,
+    DeltaStream,
+    Health,
+    Message,
+    Model,
+    StartOptions,
+    State,
+    Upstream,
+)
+from lib.engines.llamacpp_causes import PortTaken
+from lib.engines.llamacpp_files import ModelFile
+from lib.engines.llamacpp_records import Record, file_of
+from lib.engines.openai_api import authorization, chat_stream, complete_stream, failed_stream
+from lib.errors import BrokenFile, Conflict, EngineDown, EngineError
+from lib.files import make_private, write_json, write_text
+from lib.http import get_json
+from lib.locks import locked
+from lib.names import shown
+from lib.settings import settings
+
+NAME = "llamacpp"
+LOAD_SECONDS = 1_800.0
+LOOK_SECONDS = 0.05
+PORT_TRIES = 3
+NOT_INSTALLED = Health(
+    up=False, problem="The built-in engine is not installed.", fix="Run ./setup.sh again."
+)
+
+
+class LlamaCpp:
+    """Starts, finds, asks and ends children; every method may be called from any thread."""
+
+    name = NAME
+    title = "Built-in engine"
+
+    def health(self) -> Health:
+        """Up where the wheel is installed."""
+        version = _version()
+        return Health(up=True, version=version) if version else NOT_INSTALLED
+
+    def models(self) -> list[Model]:
+        """Every file, and every child whose file has gone while it runs."""
+        models = {file.name: _idle(file) for file in llamacpp_files.all_files()}
+        for record in records.read_all():
+            models[record.model] = _with_child(models.get(record.model), record)
+        return sorted(models.values(), key=lambda model: model.name)
+
+    def start(self, model: str, options: StartOptions) -> None:
+        """Load the model; nothing happens where it runs with these options, others restart it."""
+        file = llamacpp_files.find(model)
+        if file.problem:
+            raise BrokenFile(file.problem, file.fix)
+        try:
+            make_private(settings().engines)
+            with locked(file_of(model, "lock")):
+                _ensure_started(file, options)
+        except OSError as error:
+            raise EngineError(
+                f"{settings().engines} cannot be used: {error.strerror}.",
+                "Free some space, or look at the folder's permissions.",
+            ) from error
+
+    def stop(self, model: str) -> None:
+        """Ends one that is still loading too; whoever waits for it gets Conflict."""
+        record = records.read(model)
+        if record is None:
+            return
+        records.update(record, is_stopping=True)
+        process.stop(record, file_of(model, "exit"))
+        records.forget(record)
+
+    def remove(self, model: str) -> None:
+        """Its file or files, and all that is kept about it; never a file outside our models."""
+        self.stop(model)
+        llamacpp_files.remove(llamacpp_files.find(model))
+        for ending in ("log", "lock"):
+            file_of(model, ending).unlink(missing_ok=True)
+
+    def chat(self, model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
+        """Refused where there is no chat template: the engine would make one up."""
+        record, to = records.read(model), self.upstream(model)
+        if record is None or to is None:
+            return _not_running(model)
+        if not record.can_chat:
+            return failed_stream(
+                EngineError(
+                    f"“{model}” has no chat template, so it can only continue a text.",
+                    "Choose one that was made to chat: its name often ends in Instruct or it.",
+                )
+            )
+        return chat_stream(to.base_url, to.model, messages, options, to.key)
+
+    def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
+        """Works for every model."""
+        if to := self.upstream(model):
+            return complete_stream(to.base_url, to.model, prompt, options, to.key)
+        return _not_running(model)
+
+    def upstream(self, model: str) -> Upstream | None:
+        """Two small files and one look at the process table."""
+        record = records.read(model)
+        if record is None or _state(record) != State.READY:
+            return None
+        return Upstream(base_url=f"{record.url}/v1", model=model, key=records.key(model))
+
+
+def _ensure_started(file: ModelFile, options: StartOptions) -> None:
+    """With the lock held: keep the child that runs, or replace it."""
+    record = records.read(file.name)
+    if record and record.is_alive:
+        is_same = (record.path, record.options) == (file.path, options)
+        if is_same and not record.is_stopping:
+            _wait_until_ready(record)
+            return
+        ENGINE.stop(file.name)
+    _start(file, options, (process.free_port() for _ in range(PORT_TRIES)))
+
+
+def _start(file: ModelFile, options: StartOptions, ports: Iterable[int]) -> None:
+    """On the first of these ports that nobody takes between its choice and its use."""
+    taken = None
+    for port in ports:
+        try:
+            _wait_until_ready(_launched(file, options, port))
+            return
+        except PortTaken as error:
+            taken = error
+    raise taken or Conflict("There is no port for the engine.")
+
+
+def _launched(file: ModelFile, options: StartOptions, port: int) -> Record:
+    """A new child that has begun to load; its key, options and record are on disk."""
+    key_file, options_file = file_of(file.name, "key"), file_of(file.name, "options")
+    launch = llamacpp_launch.planned(file, options, port, key_file)
+    write_text(key_file, secrets.token_urlsafe(32) + "\n")
+    write_json(options_file, launch.model_dump())
+    child = process.start(
+        llamacpp_launch.command(launch, options_file),
+        llamacpp_launch.environment(),
+        log=file_of(file.name, "log"),
+        exit_file=file_of(file.name, "exit"),
+    )
+    record = Record(
+        **child.model_dump(),
+        model=file.name,
+        path=file.path,
+        size_bytes=file.size_bytes,
+        can_chat=file.can_chat,
+        options=options,
+        port=port,
+        started_at=time.time(),
+        version=_version(),
+    )
+    records.save(record)
+    return record
+
+
+def _wait_until_ready(record: Record) -> None:
+    """Return when the model answers; EngineError with the cause where its child ends before."""
+    give_up_at = time.monotonic() + LOAD_SECONDS
+    while _loaded_context(record) is None:
+        if not record.is_alive:
+            now = records.read(record.model)
+            if now is None or now.is_stopping:
+                raise Conflict(f"“{record.model}” was stopped while it was loading.")
+            raise records.cause(record)
+        if time.monotonic() > give_up_at:
+            ENGINE.stop(record.model)
+            raise EngineError(
+                f"“{record.model}” was still loading after {LOAD_SECONDS / 60:.0f} minutes.",
+                "The disk is slow or memory is short: choose a smaller quantization.",
+            )
+        time.sleep(LOOK_SECONDS)
+
+
+class _Generation(BaseModel):
+    n_ctx: int  # per slot
+
+
+class _Props(BaseModel):
+    """What the engine tells once it is ready, to those who have its key."""
+
+    model_alias: str
+    default_generation_settings: _Generation
+
+
+def _loaded_context(record: Record) -> int | None:
+    """Tokens per slot of a child that is ready; None while it loads.
+
+    Our key and the name it serves under prove that it is our child that answers on that port.
+    """
+    if record.context is not None:
+        return record.context
+    with contextlib.suppress(EngineError, ValidationError):
+        key = authorization(records.key(record.model))
+        props = _Props.model_validate(get_json(f"{record.url}/props", key))
+        if props.model_alias == record.model and record.is_alive:
+            records.update(record, context=props.default_generation_settings.n_ctx)
+            return props.default_generation_settings.n_ctx
+    return None
+
+
+def _state(record: Record) -> State:
+    if not record.is_alive:
+        return State.FAILED
+    if record.is_stopping:
+        return State.STOPPING
+    return State.STARTING if _loaded_context(record) is None else State.READY
+
+
+def _idle(file: ModelFile) -> Model:
+    """A file that nothing runs."""
+    return Model(
+        name=file.name,
+        engine=NAME,
+        state=State.FAILED if file.problem else State.STOPPED,
+        size_bytes=file.size_bytes,
+        quantization=file.quantization,
+        context_trained=file.context_trained,
+        can_chat=file.can_chat,
+        problem=f"{file.problem} {file.fix}".strip(),
+        source=file.source,
+        log=_log(file.name),
+    )
+
+
+def _with_child(model: Model | None, record: Record) -> Model:
+    """The model as its child makes it; None where its file has gone meanwhile."""
+    model = model or Model(
+        name=record.model,
+        engine=NAME,
+        state=State.STOPPED,
+        size_bytes=record.size_bytes,
+        can_chat=record.can_chat,
+        log=_log(record.model),
+    )
+    state = _state(record)
+    if state == State.FAILED:
+        return model.model_copy(update={"state": state, "problem": str(records.cause(record))})
+    running = {
+        "state": state,
+        "context": _loaded_context(record),
+        "url": f"{record.url}/v1" if state == State.READY else "",
+        "memory_bytes": process.memory_bytes(record),
+        "started_at": record.started_at,
+        "problem": "",
+    }
+    return model.model_copy(update=running)
+
+
+def _log(model: str) -> str:
+    log = file_of(model, "log")
+    return str(log) if log.exists() else ""
+
+
+def _version() -> str:
+    """Of the wheel; "" where it is not installed."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("xllamacpp")
+    return ""
+
+
+def _not_running(model: str) -> DeltaStream:
+    return failed_stream(
+        EngineDown(f"“{shown(model)}” does not run.", "Start it on the Models page.")
+    )
+
+
+ENGINE = LlamaCpp()

@@ -1,0 +1,106 @@
+"""How the built-in engine is started: its options, its environment and its command line.
+
+The same launch runs the engine of the wheel or a `llama-server` of the user's own.
+"""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+import psutil
+
+from lib.engines import llamacpp_child
+from lib.engines.base import Frozen, StartOptions
+from lib.engines.llamacpp_files import ModelFile
+
+DEFAULT_CONTEXT = 8_192
+UNKNOWN_CONTEXT = 4_096  # for a model that does not say what it was trained for
+# Copies of a sliding window or recurrent state, up to 150 MiB each; the engine's own default, 32
+# a slot, is the only memory that would grow without being part of any budget.
+CHECKPOINTS = 4
+ALL_LAYERS = -1
+
+
+class Launch(Frozen):
+    """All that the engine has to know; the key is in a file, never in here."""
+
+    path: str
+    alias: str
+    port: int
+    key_file: str
+    context: int  # tokens of all slots together
+    slots: int
+    threads: int
+    prompt_cache_mib: int
+    kv_type: str
+    gpu_layers: int
+    checkpoints: int = CHECKPOINTS
+
+
+def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -> Launch:
+    """What was chosen, and for the rest the defaults."""
+    context = options.context or min(file.context_trained or UNKNOWN_CONTEXT, DEFAULT_CONTEXT)
+    return Launch(
+        path=str(file.full_path),
+        alias=file.name,
+        port=port,
+        key_file=str(key_file),
+        context=context * options.slots,
+        slots=options.slots,
+        threads=options.threads or default_threads(),
+        prompt_cache_mib=options.prompt_cache_mib,
+        kv_type=options.kv_type,
+        gpu_layers=default_gpu_layers(),
+    )
+
+
+def default_threads() -> int:
+    """One less than the physical cores: with all of them a busy machine stalls."""
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+def default_gpu_layers() -> int:
+    """All where the wheel has a GPU to use: Apple Silicon. None elsewhere."""
+    is_apple_silicon = sys.platform == "darwin" and platform.machine() == "arm64"
+    return ALL_LAYERS if is_apple_silicon else 0
+
+
+def command(launch: Launch, options_file: Path, program: str = "") -> list[str]:
+    """The argument list for the wheel's engine, or for a `llama-server` at the path `program`."""
+    if program:
+        return [program, *_flags(launch)]
+    return [sys.executable, "-I", llamacpp_child.__file__, str(options_file)]
+
+
+def environment() -> dict[str, str]:
+    """Ours, without settings that would override the launch or secrets the engine has no use for.
+
+    GOMP_SPINCOUNT: threads that wait for each other spin for microseconds, then sleep. The default
+    spins for milliseconds and stalls on a busy machine (58 tokens/s idle, 4 to 26 busy), sleeping
+    at once is slow on an idle one (33 and 16); this gave 56 and 24 on two cores.
+    """
+    foreign = ("LLAMA_", "HF_")
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {"GOMP_SPINCOUNT": "1000", **ours, "GGML_NO_BACKTRACE": "1"}
+
+
+def _flags(launch: Launch) -> list[str]:
+    """Without the number of GPU layers: a build for a GPU knows best by itself."""
+    options: dict[str, str | int] = {
+        "-m": launch.path,
+        "-c": launch.context,
+        "-np": launch.slots,
+        "-t": launch.threads,
+        "-ctk": launch.kv_type,
+        "-ctv": launch.kv_type,
+        "--host": "127.0.0.1",
+        "--port": launch.port,
+        "--api-key-file": launch.key_file,
+        "--alias": launch.alias,
+        "--cache-ram": launch.prompt_cache_mib,
+        "--ctx-checkpoints": launch.checkpoints,
+    }
+    pairs = [str(part) for pair in options.items() for part in pair]
+    return [*pairs, "--no-webui", "--metrics", "--slots", "--props"]

@@ -1,0 +1,118 @@
+"""What is on disk about each child of the built-in engine, in settings().engines.
+
+Nothing is kept in memory, so every process of Berth sees the same and a restart forgets nothing.
+Of the model NAME:
+
+    NAME.json     the record of its child       NAME.log    what the child prints
+    NAME.key      the key it asks for           NAME.exit   how it ended, where it did by itself
+    NAME.options  what it was started with      NAME.lock   held while it is being started
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from lib.engines import process
+from lib.engines.base import StartOptions
+from lib.engines.llamacpp_causes import explain
+from lib.errors import EngineError
+from lib.files import read_json, tail, write_json
+from lib.names import ModelName
+from lib.settings import settings
+
+
+class Record(process.Child):
+    """A child that was started, whether it still runs or not."""
+
+    model: ModelName
+    path: str  # of the file, under settings().models
+    size_bytes: int
+    can_chat: bool
+    options: StartOptions
+    port: int
+    started_at: float  # epoch seconds
+    version: str = ""
+    program: str = ""  # a llama-server of the user's own; "" is the wheel's engine
+    context: int | None = None  # tokens per slot, as the engine tells them; None until it is ready
+    is_stopping: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without /v1."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def is_alive(self) -> bool:
+        """Does its process still run?"""
+        return process.is_alive(self)
+
+
+def file_of(model: str, ending: str) -> Path:
+    """A file about the model; two models never share one, as no ending ends in another."""
+    return settings().engines / f"{model}.{ending}"
+
+
+def read(model: str) -> Record | None:
+    """The record of this model; None where there is none, or for what is no file's name."""
+    if Path(model).name != model:
+        return None
+    with contextlib.suppress(ValidationError):
+        return Record.model_validate(read_json(file_of(model, "json")))
+    return None
+
+
+def read_all() -> list[Record]:
+    """Every record that means something.
+
+    Not those of children that were stopped, or whose end nobody saw (a power cut, a reboot, and
+    their pid may be another's by now): they are cleaned up.
+    """
+    found = [read(path.stem) for path in settings().engines.glob("*.json")]
+    return [record for record in found if record and _has_meaning(record)]
+
+
+def _has_meaning(record: Record) -> bool:
+    if record.is_alive or (not record.is_stopping and exit_code(record) is not None):
+        return True
+    forget(record)
+    return False
+
+
+def save(record: Record) -> None:
+    """Write a new child's record over that of an old one."""
+    write_json(file_of(record.model, "json"), record.model_dump(mode="json"))
+
+
+def update(record: Record, **changes: Any) -> None:
+    """Change the record on disk, where it is still this child's; a full disk is no obstacle."""
+    now = read(record.model)
+    if now is not None and now.pid == record.pid:
+        with contextlib.suppress(OSError):
+            save(now.model_copy(update=changes))
+
+
+def forget(record: Record) -> None:
+    """Drop all but the log, unless another child has taken the place by now."""
+    now = read(record.model)
+    if now is None or now.pid == record.pid:
+        for ending in ("json", "key", "options", "exit"):
+            file_of(record.model, ending).unlink(missing_ok=True)
+
+
+def key(model: str) -> SecretStr | None:
+    """The key that the model's child asks for."""
+    with contextlib.suppress(OSError):
+        return SecretStr(file_of(model, "key").read_text(encoding="utf-8").strip())
+    return None
+
+
+def exit_code(record: Record) -> int | None:
+    """How its child ended, −N for signal N; None where nobody saw it."""
+    return process.exit_code(record, file_of(record.model, "exit"))
+
+
+def cause(record: Record) -> EngineError:
+    """Why its child ended."""
+    return explain(tail(file_of(record.model, "log")), exit_code(record))
