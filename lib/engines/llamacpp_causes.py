@@ -109,8 +109,8 @@ def explain(log: str, code: int | None) -> EngineError:
         if match := cause.pattern.search(log):
             found = [shown(text, 200) for text in match.groups()]
             return EngineError(cause.message.format(*found), cause.fix)
-    how = f"signal {number}" if number else f"exit code {code}"
+    how = "" if code is None else f" (signal {number})" if number else f" (exit code {code})"
     if match := _FIRST_ERROR.search(log):
         said = shown(match[1] or match[2], 300).rstrip(".")
-        return EngineError(f"The engine ended ({how}): {said}.", _AGAIN)
-    return EngineError(f"The engine ended ({how}).", _AGAIN)
+        return EngineError(f"The engine ended{how}: {said}.", _AGAIN)
+    return EngineError(f"The engine ended{how}.", _AGAIN)

@@ -115,9 +115,10 @@ def _seen() -> dict[str, _Seen]:
     parts: dict[str, list[os.stat_result]] = {}
     for folder, _, names in os.walk(root):
         for path in (Path(folder, name) for name in names if _is_model(name)):
-            with contextlib.suppress(OSError):
-                key = str(_first_part(path).relative_to(root))
-                parts.setdefault(key, []).append(path.stat())
+            with contextlib.suppress(OSError, UnicodeEncodeError):
+                first = str(_first_part(path).relative_to(root))
+                first.encode()  # what is no text cannot be shown or asked for
+                parts[first] = [*parts.get(first, []), path.stat()]
     return {path: _summed(stats) for path, stats in parts.items()}
 
 
@@ -129,9 +130,8 @@ def _summed(stats: list[os.stat_result]) -> _Seen:
 
 def _is_model(name: str) -> bool:
     """Whole, by its name: partial downloads end differently or begin with a dot."""
-    is_text = not any("\ud800" <= letter <= "\udfff" for letter in name)  # else no valid UTF-8
     is_gguf = name.lower().endswith(".gguf") and not name.startswith(".")
-    return is_gguf and is_text and not _BY_PRODUCT.search(name)
+    return is_gguf and not _BY_PRODUCT.search(name)
 
 
 def _first_part(path: Path) -> Path:
