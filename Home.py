@@ -10,9 +10,8 @@ page("Home")
 st.title("Home")
 
 with shown_errors():
-    home.figures()
     if all_models():
-        home.running()
+        home.overview()
     else:
+        home.figures()
         starter.invitation()
-    home.activity()

@@ -32,8 +32,16 @@ ENDINGS = {
 }
 
 
-def model_picker(models: list[Model]) -> Model:
-    """The model to ask: running ones first, the choice kept from page to page."""
+def header(models: list[Model]) -> Model:
+    """The model to ask, and the way to a new conversation."""
+    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom"):
+        model = _picker(models)
+        st.button("New", icon=":material/edit_square:", key="chat_new", on_click=new_conversation)
+    return model
+
+
+def _picker(models: list[Model]) -> Model:
+    """Running models first; the choice is kept from page to page."""
     by_key = {f"{model.engine}/{model.name}": model for model in models}
     if chosen_model() not in by_key:
         choose_model(next(iter(by_key)))
@@ -108,10 +116,16 @@ def _turn(reply: Reply) -> Turn:
 
 
 def _lost(reply_id: str, error: BerthError) -> Turn:
-    turn = user_turn("")
-    turn.update(role="assistant", reply=reply_id, state=str(ReplyState.FAILED))
-    turn["problem"] = {"message": error.message, "fix": error.fix}
-    return turn
+    return Turn(
+        role="assistant",
+        content="",
+        reply=reply_id,
+        model="",
+        reasoning="",
+        state=str(ReplyState.FAILED),
+        figures={},
+        problem={"message": error.message, "fix": error.fix},
+    )
 
 
 def messages(talk: Conversation) -> None:
@@ -190,6 +204,8 @@ def figures_line(figures: Figures) -> str:
 
 def composer(talk: Conversation, model: Model) -> None:
     """The input, with Stop in a fixed place above it while a reply is written."""
+    if not talk["turns"]:
+        _welcome(model)
     with st.bottom:
         if is_running(talk):
             st.button(
@@ -200,7 +216,7 @@ def composer(talk: Conversation, model: Model) -> None:
                 shortcut="Escape",
             )
         hint = "Message" if model.can_chat else "Text to continue"
-        st.chat_input(f"{hint} {model.name}", key="chat_input", on_submit=_say)
+        st.chat_input(hint, key="chat_input", on_submit=_say)
 
 
 def _say() -> None:
@@ -252,7 +268,7 @@ def _retry() -> None:
         _ask(talk)
 
 
-def welcome(model: Model) -> None:
+def _welcome(model: Model) -> None:
     """What an empty conversation says."""
     can = (
         "Ask anything" if model.can_chat else "This model has no chat template: it continues a text"

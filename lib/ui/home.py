@@ -4,16 +4,23 @@ import streamlit as st
 
 from lib import jobs, words
 from lib.engines import all_models
-from lib.engines.base import Model, State
+from lib.engines.base import State
 from lib.system import SAMPLER, machine
 from lib.ui import job_view, models
 
-REFRESH_SECONDS = 3.0
+REFRESH_SECONDS = 2.0
 CARD_WIDTH = 168
-SHOWN_JOBS = 5
+SHOWN = 5
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
+def overview() -> None:
+    """All of it, kept up to date: figures, models, what happened."""
+    figures()
+    running()
+    activity()
+
+
 def figures() -> None:
     """Four cards: running models, memory, processor, disk."""
     found, now = all_models(), SAMPLER.latest()
@@ -44,21 +51,16 @@ def running() -> None:
     found = all_models()
     awake = [model for model in found if model.state != State.STOPPED]
     st.subheader("Running" if awake else "Ready to start")
-    for model in (awake or found)[:SHOWN_JOBS]:
+    for model in (awake or found)[:SHOWN]:
         models.row(model)
     with st.container(horizontal=True):
         st.page_link("pages/3_Chat.py", label="Open the chat", icon=":material/chat:")
         st.page_link("pages/2_Models.py", label="All models", icon=":material/deployed_code:")
 
 
-def needs_attention(found: list[Model]) -> list[Model]:
-    """The models that ended by themselves or cannot be used."""
-    return [model for model in found if model.state == State.FAILED]
-
-
 def activity() -> None:
     """The last jobs with outcome and duration."""
-    recent = jobs.recent(limit=SHOWN_JOBS)
+    recent = jobs.recent(limit=SHOWN)
     if recent:
         st.subheader("Activity")
     for job in recent:

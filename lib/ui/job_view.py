@@ -1,6 +1,7 @@
 """A job on the page: phase, progress, what went wrong, Cancel; or one line of history."""
 
 import time
+from typing import Literal
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from lib import jobs, words
 from lib.jobs import Job, JobState
 from lib.ui import markdown
 
-OUTCOMES = {
+OUTCOMES: dict[JobState, tuple[str, Literal["gray", "blue", "green", "red", "orange"]]] = {
     JobState.QUEUED: ("Queued", "gray"),
     JobState.RUNNING: ("Running", "blue"),
     JobState.SUCCEEDED: ("Succeeded", "green"),
@@ -40,7 +41,7 @@ def _progress(job_id: str, was_active: bool) -> None:
         st.progress((now.percent or 0) / 100, text=f"**{label}** {_numbers(now)}")
         st.button("Cancel", key=f"cancel-{job.id}", on_click=_cancel, args=(job.id,))
     elif job.state != JobState.SUCCEEDED:
-        st.error(f"**{OUTCOMES[job.state][0]}.** {markdown.plain(job.last_line())}")
+        st.error(f"**{OUTCOMES[job.state][0]}.** {markdown.plain(job.last_line())}".strip())
         with st.expander("Log", key=f"log-{job.id}"):
             st.code(job.log_tail(60) or "The log is empty.", language=None, wrap_lines=True)
     if was_active and not job.is_active:

@@ -56,11 +56,12 @@ def row(model: Model, with_details: bool = False) -> None:
             with st.container(gap=None, width="stretch"):
                 st.markdown(f"**{markdown.plain(model.name)}**")
                 st.caption(facts(model))
-            state = _state(model)
-            st.badge(str(state), color=COLOURS[state])
-            _buttons(model, state, key)
-            if with_details:
-                _more(key)
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                state = _state(model)
+                st.badge(str(state), color=COLOURS[state])
+                _buttons(model, state, key)
+                if with_details:
+                    _more(key)
         _problem(model)
         if with_details and opened_details() == key:
             _details(model, key)
@@ -178,7 +179,9 @@ def _confirm(model: Model) -> None:
     st.markdown(f"**{markdown.plain(model.name)}** is stopped and its files are deleted.")
     st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button("Keep", key="keep_model", on_click=_forget)
+        if st.button("Keep", key="keep_model"):
+            _forget()
+            st.rerun()
         if st.button(f"Remove (frees {_frees(model)})", type="primary", key="remove_model"):
             with shown_errors():
                 engine_of(model).remove(model.name)

@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
-from tests.support.berth import running_berth
+from tests.support.berth import lay_fake, running_berth
 from tests.support.browser import launched
 from tests.support.fake_engine import Running, running_fake
 
@@ -112,10 +112,11 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running_fake() as fake,
-        running_berth(Path(folder), fake) as berth,
+        running_berth(Path(folder)) as berth,
         sync_playwright() as playwright,
         launched(playwright) as browser,
     ):
+        lay_fake(berth.home, fake)
         for tokens, gap_ms in CASES:
             page = browser.new_page()
             page.add_init_script(WATCH)

@@ -316,7 +316,13 @@ class Running:
 def running_fake(*options: str) -> Iterator[Running]:
     """A fake engine on a free port, for as long as the block runs."""
     command = [sys.executable, "-m", "tests.support.fake_engine", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # whoever ends an engine ends its group, which must not be ours
+    ) as process:
         assert process.stdout is not None
         try:
             url = process.stdout.readline().strip()

@@ -1,0 +1,188 @@
+"""The chat page against a fake engine: slow, rude, broken and cut off in the middle."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.berth import lay_fake, running_berth
+from tests.support.fake_engine import Running, running_fake
+from tests.support.server import Server, running_server
+
+
+@pytest.fixture
+def fake() -> Iterator[Running]:
+    with running_fake("--gap-ms", "30", "--tokens", "60") as engine:
+        yield engine
+
+
+@pytest.fixture
+def berth(home: Path, fake: Running) -> Iterator[Server]:
+    with running_berth(home) as server:
+        lay_fake(home, fake)
+        yield server
+
+
+def ask(page: Page, text: str = "Say something") -> None:
+    box = page.get_by_test_id("stChatInput").locator("textarea")
+    box.fill(text)
+    box.press("Enter")
+
+
+def answer(page: Page) -> str:
+    return page.get_by_test_id("stChatMessage").last.inner_text()
+
+
+def test_every_token_is_shown_once_and_the_figures_stand_below(page: Page, berth: Server) -> None:
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text(re.compile("first token"))).to_be_visible()
+    expect(page.locator(".berth-block")).to_have_count(0)
+    assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(60)]
+    assert "60 tokens" in answer(page)
+
+
+def test_stop_takes_effect_before_the_first_token(page: Page, berth: Server, fake: Running) -> None:
+    fake.behave(prefill_ms=60_000)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text("Reading the question")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped", exact=False)).to_be_visible()
+    assert fake.last_call("left")["tokens_sent"] == 0
+    fake.behave(prefill_ms=0)
+    ask(page, "Again")
+    expect(page.get_by_text(re.compile("60 tokens"))).to_be_visible()
+
+
+def test_what_came_before_stop_stays(page: Page, berth: Server, fake: Running) -> None:
+    fake.behave(tokens=2_000)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text("t20 ", exact=False).first).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped", exact=False)).to_be_visible()
+    expect(page.locator(".berth-block")).to_have_count(0)
+    shown = re.findall(r"\bt\d+\b", answer(page))
+    assert len(shown) > 20
+    assert shown == [f"t{n}" for n in range(len(shown))]
+    fake.last_call("left")
+
+
+def test_a_reload_in_mid_reply_goes_on_with_it(page: Page, berth: Server, fake: Running) -> None:
+    fake.behave(tokens=120)
+    page.goto(f"{berth.url}/Chat")
+    ask(page, "A question to keep")
+    expect(page.get_by_text("t20 ", exact=False).first).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("A question to keep")).to_be_visible()
+    expect(page.get_by_text(re.compile("120 tokens"))).to_be_visible()
+    assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(120)]
+    assert len(fake.record()) == 1
+
+
+def test_another_page_and_back_loses_nothing(page: Page, berth: Server, fake: Running) -> None:
+    fake.behave(tokens=120)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text("t10 ", exact=False).first).to_be_visible()
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    page.get_by_role("link", name="Chat").click()
+    expect(page.get_by_text(re.compile("120 tokens"))).to_be_visible()
+    assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(120)]
+
+
+def test_a_killed_engine_leaves_its_words_the_cause_and_retry(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    fake.behave(die_after=25)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert "t24" in answer(page)
+    assert page.get_by_role("alert").inner_text().count(" ") > 4
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+
+
+def test_retry_asks_again_in_place_of_the_failure(page: Page, berth: Server, fake: Running) -> None:
+    fake.behave(error_after=5)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_role("alert")).to_be_visible()
+    fake.behave(error_after=-1)
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_text(re.compile("60 tokens"))).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_test_id("stChatMessage")).to_have_count(2)
+
+
+def test_a_server_killed_in_mid_reply_keeps_what_came(
+    page: Page, home: Path, fake: Running
+) -> None:
+    fake.behave(tokens=2_000)
+    with running_server(home) as server:
+        lay_fake(home, fake)
+        page.goto(f"{server.url}/Chat")
+        ask(page, "What will be lost?")
+        expect(page.get_by_text("t30 ", exact=False).first).to_be_visible()
+        address = page.url.partition("/Chat")[2]
+        server.process.kill()
+        server.process.wait()
+    with running_server(home) as server:
+        page.goto(f"{server.url}/Chat{address}")
+        expect(page.get_by_text("What will be lost?")).to_be_visible()
+        expect(page.get_by_text("Berth was restarted", exact=False)).to_be_visible()
+        shown = re.findall(r"\bt\d+\b", answer(page))
+        assert len(shown) > 30
+        assert shown == [f"t{n}" for n in range(len(shown))]
+        expect(page.get_by_role("button", name="Retry")).to_be_visible()
+
+
+def test_markup_from_a_model_is_text_and_its_images_are_not_fetched(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    fake.behave(
+        text="<img src=x onerror=document.title='taken'> ![p](http://127.0.0.1:9/pixel.png) "
+        "<script>document.title='taken'</script> [link](javascript:alert(1)) the-end"
+    )
+    wanted: list[str] = []
+    page.on("request", lambda request: wanted.append(request.url))
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text("the-end").first).to_be_visible()
+    expect(page.get_by_text(re.compile("first token"))).to_be_visible()
+    assert page.title() != "taken"
+    assert not [url for url in wanted if "pixel.png" in url]
+    message = page.get_by_test_id("stChatMessage").last
+    assert message.locator("img").count() == 0
+    assert message.locator("a[href^=javascript]").count() == 0
+
+
+def test_two_browsers_do_not_see_each_others_replies(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    fake.behave(tokens=500)
+    page.goto(f"{berth.url}/Chat")
+    ask(page, "A secret question")
+    expect(page.get_by_text("t5 ", exact=False).first).to_be_visible()
+    browser = page.context.browser
+    assert browser is not None
+    other = browser.new_context().new_page()
+    other.goto(page.url)
+    expect(other.get_by_test_id("stChatInput")).to_be_visible()
+    other.wait_for_timeout(500)
+    assert "A secret question" not in other.content()
+    other.context.close()
+
+
+def test_a_prompt_too_long_is_told_with_its_numbers(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    fake.behave(context=5)
+    page.goto(f"{berth.url}/Chat")
+    ask(page, "one two three four five six seven")
+    expect(page.get_by_role("alert")).to_contain_text("7")
+    expect(page.get_by_role("alert")).to_contain_text("5")
