@@ -85,12 +85,12 @@ class _Facts:
     def __init__(self, header: Header) -> None:
         self.header = header
         blocks = self.number("block_count")
-        if not 0 < blocks <= MOST_LAYERS:
+        self.layers = blocks - self.number("nextn_predict_layers")  # those only draft
+        if not 0 < self.layers <= blocks <= MOST_LAYERS:
             raise BrokenFile(
                 f"The file claims {blocks:,} layers: it is no language model that can be loaded.",
                 "Choose another file of this model.",
             )
-        self.layers = blocks - self.number("nextn_predict_layers")  # those only draft
         self.shapes: defaultdict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
         self.loaded = []  # what the engine loads: all but the drafting layers
         for tensor in header.tensors:

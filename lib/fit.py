@@ -26,7 +26,7 @@ CELL_STEP = 256  # cache sizes are multiples of it
 COMFORTABLE, FULL = 0.80, 0.95  # shares of the free memory: between them it fits, but tightly
 CONTEXT_STEP = 1_024
 PROCESS_BYTES = 48 * 2**20  # Python, the engine's code, threads
-TOKEN_BYTES = 200  # the vocabulary's tables, per token
+TOKEN_BYTES = 130  # the vocabulary's tables, per token
 
 
 class Frozen(BaseModel):

@@ -66,6 +66,7 @@ FILE_TYPES = {
 _BITS = """
     F32 32.0  F16 16.0  BF16 16.0  Q8_K_XL 10.0  Q8_0 8.50  Q6_K_XL 7.30  Q6_K_L 6.70  Q6_K 6.56
     Q5_1 6.00  Q5_K_XL 5.80  Q5_K_L 5.80  Q5_K_M 5.70  Q5_K_S 5.57  Q5_0 5.54  Q4_1 5.10
+    Q5_K 5.70  Q4_K 4.89  Q3_K 4.00
     Q4_K_XL 5.00  Q4_K_L 5.00  Q4_K_M 4.89  IQ4_NL 4.68  Q4_K_S 4.67  Q4_0 4.64  NVFP4 4.60
     IQ4_XS 4.46  Q3_K_XL 4.40  MXFP4 4.35  Q3_K_L 4.30  Q3_K_M 4.00  IQ3_M 3.76  IQ3_S 3.66
     Q3_K_S 3.64  IQ3_XS 3.50  Q2_K_XL 3.40  Q2_K_L 3.30  IQ3_XXS 3.25  Q2_K 3.16  Q2_K_S 2.97
@@ -81,8 +82,9 @@ LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")  # bes
 LOWEST_BY_ITSELF = "Q3_K_M"  # below it answers suffer: only a person may choose that
 
 _NAME = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?P<name>IQ[1-4]_(?:XXS|XS|S|M|NL)|Q[2-8]_K(?:_(?:XL|S|M|L))?|Q[1-8]_[01]"
-    r"|TQ[12]_0|MXFP4|NVFP4|BF16|F16|F32)|FP(?P<bits>16|32))(?![A-Za-z0-9]|_\d)",
+    r"(?<![A-Za-z0-9])(?P<name>"
+    + "|".join(sorted(BITS_PER_WEIGHT, key=len, reverse=True))
+    + r"|FP16|FP32)(?![A-Za-z0-9]|_\d)",
     re.IGNORECASE,
 )
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})", re.IGNORECASE)
@@ -113,10 +115,9 @@ def quantization_of(path: str) -> str:
     It is read as a whole word (`AVQ2` names none), from the file's name before its folders'.
     """
     for part in reversed(PurePosixPath(path).parts):
-        found = list(_NAME.finditer(part))
+        found = _NAME.findall(part)
         if found:
-            match = found[-1]
-            return (match["name"] or f"F{match['bits']}").upper()
+            return str(found[-1]).upper().replace("FP", "F")
     return ""
 
 
@@ -126,6 +127,17 @@ def variants(files: Iterable[tuple[str, int]]) -> list[Variant]:
     Left out: what goes beside a model (projectors, adapters, drafts, importance matrices), files
     without a quantization in their name, and divided models of which a part is missing.
     """
+    found = []
+    for (stem, count), parts in _sets(files).items():
+        quantization = quantization_of(stem)
+        if quantization and sorted(parts) == list(range(1, count + 1)):
+            paths, sizes = zip(*(parts[number] for number in sorted(parts)), strict=True)
+            found.append(Variant(quantization=quantization, paths=paths, bytes=sum(sizes)))
+    return sorted(found, key=lambda variant: (-quality(variant.quantization), variant.paths))
+
+
+def _sets(files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[int, tuple[str, int]]]:
+    """The model files by their common name and number of parts, then by the part's number."""
     sets: dict[tuple[str, int], dict[int, tuple[str, int]]] = {}
     for path, size in files:
         stem, extension = path[:-5], path[-5:]
@@ -134,16 +146,7 @@ def variants(files: Iterable[tuple[str, int]]) -> list[Variant]:
         match = _SHARD.fullmatch(stem)
         key = (match["stem"], int(match["count"])) if match else (stem, 1)
         sets.setdefault(key, {})[int(match["number"]) if match else 1] = (path, size)
-    found = [
-        Variant(
-            quantization=quantization_of(stem),
-            paths=tuple(parts[number][0] for number in sorted(parts)),
-            bytes=sum(size for _, size in parts.values()),
-        )
-        for (stem, count), parts in sets.items()
-        if sorted(parts) == list(range(1, count + 1)) and quantization_of(stem)
-    ]
-    return sorted(found, key=lambda variant: (-quality(variant.quantization), variant.paths))
+    return sets
 
 
 def quality(quantization: str) -> float:

@@ -50,12 +50,13 @@ def ask(header: Header, start: bytes, load: Load) -> Breakdown:
     """
     small, size = skeleton(start, header)
     with contextlib.suppress(EngineError):
-        return _ask_about(small, size, load)
+        return planned(small, size, load)
     # An architecture that insists on its vocabulary: slower, with the header as it is.
-    return _ask_about(start[: header.data_offset], header.file_bytes, load)
+    return planned(start[: header.data_offset], header.file_bytes, load)
 
 
-def _ask_about(beginning: bytes, size_bytes: int, load: Load) -> Breakdown:
+def planned(beginning: bytes, size_bytes: int, load: Load) -> Breakdown:
+    """The plan for a file of this beginning and size."""
     with tempfile.TemporaryDirectory(prefix="berth-") as folder:
         path = Path(folder) / "model.gguf"
         path.write_bytes(beginning)

@@ -1,0 +1,19 @@
+from pathlib import Path
+
+import pytest
+
+from tests.support.blueprints import MODELS
+from tests.support.plans import LOADS, blueprint_file, recorded
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_estimate_is_close_to_the_plan_the_engine_had(name: str, tmp_path: Path) -> None:
+    comparisons = recorded(name, blueprint_file(name, tmp_path))
+    assert len(comparisons) == len(LOADS)
+    assert [one for one in comparisons if not one.is_close] == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_cache_is_exact(name: str, tmp_path: Path) -> None:
+    for one in recorded(name, blueprint_file(name, tmp_path)):
+        assert abs(one.estimate.context - one.engine.context) <= 2**20  # what the engine rounds off
