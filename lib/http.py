@@ -77,16 +77,25 @@ def explained(url: str) -> Iterator[None]:
 @contextlib.contextmanager
 def explained_outside(url: str) -> Iterator[None]:
     """The same for a server outside this machine: NetworkError."""
-    host = httpx.URL(url).host
     try:
+        host = httpx.URL(url).host
         yield
+    except httpx.InvalidURL as error:
+        raise NetworkError(
+            f"This is not an address: {error}.", "Check HF_ENDPOINT and pip's index-url."
+        ) from error
     except httpx.TimeoutException as error:
         raise NetworkError(
             f"{host} did not answer in time.", "Check the network, then retry."
         ) from error
+    except httpx.ConnectError as error:
+        raise NetworkError(
+            f"{host} cannot be reached: {error}.",
+            "Check the network or the proxy settings, then retry.",
+        ) from error
     except httpx.RequestError as error:
         raise NetworkError(
-            f"{host} cannot be reached: {error or type(error).__name__}.",
+            f"The connection to {host} broke: {str(error) or type(error).__name__}.",
             "Check the network or the proxy settings, then retry.",
         ) from error
 
