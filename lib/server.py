@@ -19,7 +19,6 @@ if not __package__:  # `streamlit run` puts lib/ on the path, where its http.py 
 import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
-from starlette.routing import Mount
 from streamlit import config, file_util
 
 from lib import dashboard, lifecycle, system
@@ -83,7 +82,7 @@ def _import_heavy() -> None:
 
 app = st.App(
     ROOT / "Home.py",
-    routes=[Mount("/api", routes=routes.routes())],
+    routes=routes.routes(),
     middleware=[
         Middleware(SecurityHeaders, policy=content_policy(_FILES.page)),
         Middleware(Gate),

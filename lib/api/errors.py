@@ -89,7 +89,7 @@ async def on_berth_error(_request: Request, error: BerthError) -> Response:
 async def on_http_error(request: Request, error: HTTPException) -> Response:
     """The router's own 404 and 405; below /api they are JSON as everything there."""
     headers = dict(error.headers or {})
-    if not request.url.path.startswith("/api"):
+    if not f"{request.scope['path']}/".startswith("/api/"):
         return PlainTextResponse(error.detail, status_code=error.status_code, headers=headers)
     words = _in_words(request, error)
     return JSONResponse(words.as_json(), status_code=words.status, headers=headers)

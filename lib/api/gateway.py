@@ -48,9 +48,11 @@ class Order(NamedTuple):
 async def connections() -> AsyncIterator[None]:
     """The pool of connections to engines, open while the server runs."""
     global _session
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as _session:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as _session:
         yield
 
 

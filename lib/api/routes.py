@@ -1,10 +1,19 @@
 """Every route below /api."""
 
-from starlette.routing import BaseRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from lib.api import models, replies, system
 
 
 def routes() -> list[BaseRoute]:
-    """The paths in the modules are relative to /api. A new module of routes is added here."""
-    return [*system.routes(), *models.routes(), *replies.routes()]
+    """A new module of routes is added here; its paths are relative to /api."""
+    below = [*system.routes(), *models.routes(), *replies.routes()]
+    return [Mount("/api", routes=below), Route("/api", nothing)]
+
+
+async def nothing(_request: Request) -> Response:
+    """Streamlit would answer /api itself with a page."""
+    raise HTTPException(404)

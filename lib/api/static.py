@@ -16,16 +16,15 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SOON = (
-    "AlertContainer", "BaseButton", "BidiComponent", "Button", "ButtonGroup", "ChatInput",
-    "Checkbox", "FileUploader", "Input", "Metric", "Radio", "Selectbox", "TextInput", "Toast",
-    "UploadFileInfo", "WidgetLabel", "InputInstructions", "createDownloadLinkElement",
-)  # fmt: skip
-LATER = ("StreamlitSyntaxHighlighter", "ArrowVegaLiteChart", "embed", "DataFrame")
+# The elements of the first screens, and what a reply may need, by the names of their scripts.
+SOON = ("BidiComponent", "Button", "ChatInput", "Metric", "Progress", "Selectbox", "TextInput")
+LATER = ("StreamlitSyntaxHighlighter",)
 FOREVER = "public, immutable, max-age=31536000"
 
+_URL = "./static/js/"
 _PAGE_NAME = re.compile(r"[0-9]*[_ -]*(.*)\.py")
 _SCRIPT = re.compile(rb"\./(static/[^\"]+\.(?:js|css))")
+_IMPORT = re.compile(r"""(?:from|import)\s*["']\./([^"']+\.js)["']""")
 _COMPRESSIBLE = {".js", ".css", ".json", ".svg", ".html"}
 
 
@@ -37,20 +36,31 @@ def page_paths(root: Path) -> frozenset[str]:
 
 def hinted(page: bytes, scripts: Path) -> bytes:
     """The page with links to the scripts it will need soon, and to some that it may need later."""
-    links = [
-        f'<link rel="modulepreload" crossorigin href="{url}">' for url in _found(SOON, scripts)
-    ]
+    soon = _with_imports(_found(SOON, scripts))
+    missing = [path.name for path in soon if path.name.encode() not in page]
+    links = [f'<link rel="modulepreload" crossorigin href="{_URL}{name}">' for name in missing]
     links += [
-        f'<link rel="prefetch" as="script" crossorigin href="{url}">'
-        for url in _found(LATER, scripts)
+        f'<link rel="prefetch" as="script" crossorigin href="{_URL}{path.name}">'
+        for path in _found(LATER, scripts)
     ]
-    missing = [link for link in links if link.encode() not in page]
-    return page.replace(b"</head>", "".join(missing).encode() + b"</head>", 1)
+    return page.replace(b"</head>", "".join(links).encode() + b"</head>", 1)
 
 
-def _found(names: Iterable[str], scripts: Path) -> list[str]:
-    paths = [path for name in names for path in scripts.glob(f"{name}.*.js")]
-    return [f"./static/js/{path.name}" for path in paths]
+def _found(names: Iterable[str], scripts: Path) -> list[Path]:
+    return [path for name in names for path in scripts.glob(f"{name}.*.js")]
+
+
+def _with_imports(paths: Iterable[Path]) -> list[Path]:
+    """The scripts and all that they import, directly or not; what is absent is left out."""
+    found: dict[Path, None] = {}
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.is_file():
+            found[path] = None
+            imported = _IMPORT.findall(path.read_text(encoding="utf-8"))
+            waiting += [path.with_name(name) for name in imported]
+    return list(found)
 
 
 class Files:

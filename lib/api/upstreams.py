@@ -1,13 +1,14 @@
 """Where the gateway finds a running model; asked of the engines at most once a second."""
 
 import asyncio
+import contextlib
 import time
 from typing import NamedTuple
 
 from lib.engines import all_engines, all_models
 from lib.engines.base import State, Upstream
-from lib.errors import EngineDown, NotFound
-from lib.names import shown
+from lib.errors import BadInput, EngineDown, NotFound
+from lib.names import model_name, shown
 
 KNOWN_SECONDS = 1.0
 
@@ -43,10 +44,11 @@ def forget(name: str) -> None:
 
 def look_up(name: str) -> Upstream:
     """The same, blocking."""
-    for engine in all_engines().values():
-        found = engine.upstream(name)
-        if found is not None:
-            return found
+    with contextlib.suppress(BadInput):  # what is no name is no model's name
+        for engine in all_engines().values():
+            found = engine.upstream(model_name(name))
+            if found is not None:
+                return found
     models = all_models()
     running = sorted({model.name for model in models if model.state == State.READY})
     have = f"Running now: {', '.join(running)}." if running else "No model runs now."

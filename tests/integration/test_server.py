@@ -73,6 +73,31 @@ def test_a_second_start_on_the_same_port_leads_to_the_first(home: Path) -> None:
         assert dashboard.running() is not None
 
 
+def test_the_last_port_can_be_taken_too() -> None:
+    try:
+        last = socket.create_server(("127.0.0.1", 65_535))
+    except OSError:
+        pytest.skip("Something on this machine holds the last port.")
+    with last:
+        result = launched("--port", "65535")
+    assert result.returncode == 7
+    assert "--port 0" in result.stderr
+
+
+def test_it_starts_although_its_folder_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    world = {**os.environ, "BERTH_HOME": str(tmp_path / "file")}
+    command = [sys.executable, "-m", "lib.server", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=world, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().rpartition(" ")[2].strip()
+        assert httpx.get(f"{url}/api/health").json()["ok"] is True
+        process.terminate()
+        assert "Traceback" not in process.communicate()[1]
+
+
 @pytest.mark.parametrize("port", ["70000", "-1", "99999999999999999999"])
 def test_a_port_that_is_none_is_refused_with_the_range(port: str) -> None:
     result = launched(f"--port={port}")
@@ -102,7 +127,7 @@ def test_the_port_may_come_from_the_environment(home: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "create_time": 0, "port": 1, "url": ""}'],
+    ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "created_at": 0, "port": 1, "url": ""}'],
 )
 def test_a_broken_record_is_no_dashboard(home: Path, text: str) -> None:
     home.mkdir()
@@ -114,8 +139,8 @@ def test_a_record_of_an_ended_or_another_process_is_stale(home: Path) -> None:
     home.mkdir()
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         created = psutil.Process(ended.pid).create_time()
-    for pid, create_time in ((ended.pid, created), (os.getpid(), 12345.0)):
-        record = {"pid": pid, "create_time": create_time, "port": 1, "url": "http://localhost:1"}
+    for pid, created_at in ((ended.pid, created), (os.getpid(), 12345.0)):
+        record = {"pid": pid, "created_at": created_at, "port": 1, "url": "http://localhost:1"}
         (home / "dashboard.json").write_text(json.dumps(record))
         assert dashboard.running() is None
 
