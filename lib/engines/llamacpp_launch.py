@@ -39,8 +39,13 @@ class Launch(Frozen):
 
 
 def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -> Launch:
-    """What was chosen, and for the rest the defaults."""
-    context = options.context or min(file.context_trained or UNKNOWN_CONTEXT, DEFAULT_CONTEXT)
+    """What was chosen, and for the rest the defaults.
+
+    Never more context than the model was trained for: the engine would take the memory for it,
+    and then not use it.
+    """
+    trained = file.context_trained or (options.context or UNKNOWN_CONTEXT)
+    context = min(options.context or DEFAULT_CONTEXT, trained)
     return Launch(
         path=str(file.full_path),
         alias=file.name,

@@ -286,6 +286,8 @@ def launch_for(trained: int | None, options: StartOptions) -> Launch:
         (2_048, StartOptions(), 2_048),
         (None, StartOptions(), 4_096),
         (32_768, StartOptions(context=16_384), 16_384),
+        (32_768, StartOptions(context=65_536), 32_768),
+        (None, StartOptions(context=65_536), 65_536),
         (32_768, StartOptions(slots=4), 4 * 8_192),
         (32_768, StartOptions(context=1_024, slots=3), 3 * 1_024),
     ],
