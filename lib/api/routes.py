@@ -5,13 +5,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from lib.api import models, replies, system
+from lib.api import docs, models, replies, system
 
 
 def routes() -> list[BaseRoute]:
     """A new module of routes is added here; its paths are relative to /api."""
     below = [*system.routes(), *models.routes(), *replies.routes()]
-    return [Mount("/api", routes=below), Route("/api", nothing)]
+    return [Mount("/api", routes=[*below, *docs.routes(below)]), Route("/api", nothing)]
 
 
 async def nothing(_request: Request) -> Response:

@@ -238,3 +238,22 @@ def test_system_tells_facts_and_load(api: httpx.Client) -> None:
     assert system["machine"]["threads"] >= 1
     assert 0 < system["now"]["memory_available_bytes"] <= system["machine"]["memory_bytes"]
     assert abs(system["now"]["at"] - time.time()) < 60
+
+
+def test_the_description_names_every_route_with_a_sentence(api: httpx.Client) -> None:
+    described = api.get("/openapi.json").json()
+    operations = [
+        (method, path, operation)
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    ]
+    named = {(method, path) for method, path, _ in operations}
+    assert ("post", "/api/models/{name}/start") in named
+    assert ("delete", "/api/models/{name}") in named
+    assert ("post", "/v1/chat/completions") in named
+    assert all(operation["summary"].strip() for _, _, operation in operations)
+    start = described["paths"]["/api/models/{name}/start"]["post"]
+    assert "context" in str(start["requestBody"])
+    page = api.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert all(path in page.text for _, path in named)

@@ -1,0 +1,100 @@
+"""/api/docs and /api/openapi.json: what can be asked, made from the routes themselves."""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from lib import VERSION
+from lib.access import Action, require, role_of
+from lib.api import models
+from lib.engines.base import StartOptions
+
+BODIES = {models.start: StartOptions}
+GATEWAY = {
+    "/v1/models": {"get": "Every running model, in OpenAI's shape."},
+    "/v1/chat/completions": {"post": "OpenAI's chat completions, by the body's model."},
+    "/v1/completions": {"post": "OpenAI's completions, by the body's model."},
+    "/v1/embeddings": {"post": "OpenAI's embeddings, by the body's model."},
+}
+PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Berth API</title>
+<style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto;
+padding: 0 1rem; color-scheme: light dark }} code {{ font-weight: 600 }}</style></head>
+<body><h1>Berth API</h1><p>The same as <a href="openapi.json">OpenAPI</a>. What changes something
+is sent as JSON; errors are <code>{{"error": {{"code", "message", "fix"}}}}</code>.</p>
+<dl>{rows}</dl></body></html>"""
+
+_ANSWERS = {
+    "responses": {
+        "200": {"description": "Done."},
+        "default": {"description": "What went wrong and what to do about it."},
+    }
+}
+_CONVERTER = re.compile(r":\w+\}")
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The OpenAPI document of these routes, whose paths are relative to /api, and the gateway."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        path = "/api" + _CONVERTER.sub("}", route.path)
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
+            paths.setdefault(path, {})[method.lower()] = _operation(route)
+    for path, methods in GATEWAY.items():
+        paths[path] = {method: {"summary": text} | _ANSWERS for method, text in methods.items()}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Berth", "version": VERSION},
+        "paths": paths,
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    names = list(route.param_convertors)
+    operation: dict[str, Any] = {
+        "summary": (route.endpoint.__doc__ or "").partition("\n")[0],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ],
+        **_ANSWERS,
+    }
+    if body := BODIES.get(route.endpoint):
+        schema = {"application/json": {"schema": body.model_json_schema()}}
+        operation["requestBody"] = {"content": schema}
+    return operation
+
+
+def page(described: dict[str, Any]) -> str:
+    """The same for people."""
+    rows = [
+        f"<dt><code>{method.upper()} {html.escape(path)}</code></dt>"
+        f"<dd>{html.escape(operation['summary'])}</dd>"
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return PAGE.format(rows="".join(rows))
+
+
+async def _openapi(described: dict[str, Any], request: Request) -> Response:
+    require(role_of(request.scope), Action.LOOK)
+    return JSONResponse(described)
+
+
+async def _docs(described: dict[str, Any], request: Request) -> Response:
+    require(role_of(request.scope), Action.LOOK)
+    return HTMLResponse(page(described))
+
+
+def routes(others: Sequence[Route]) -> list[Route]:
+    """Below /api, about the other routes there."""
+    described = document(others)
+    return [
+        Route("/openapi.json", partial(_openapi, described)),
+        Route("/docs", partial(_docs, described)),
+    ]
