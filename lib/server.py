@@ -21,7 +21,7 @@ import uvicorn
 from starlette.middleware import Middleware
 from streamlit import config, file_util
 
-from lib import dashboard, lifecycle, system
+from lib import dashboard, http, lifecycle, system
 from lib.access import Gate
 from lib.api import errors, gateway, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
@@ -78,6 +78,7 @@ async def _warm_up() -> None:
 def _import_heavy() -> None:
     for name in HEAVY:
         importlib.import_module(name)
+    http.local()  # its certificates take 0.1 s, which the first reply would wait for
 
 
 app = st.App(
