@@ -262,17 +262,18 @@ class Reply:
 
     def _replay(self, entries: Iterator[Any]) -> None:
         """Fill a reply from its spool; one without an end was interrupted."""
-        for kind, value, *rest in entries:
-            if kind == "t":
-                self.text += value
-                self._draw(self._splitter.feed(value))
-            elif kind == "r":
-                self.reasoning += value
-                self._emit("r", value)
-            elif kind == "e":
-                self.figures = Figures.model_validate(rest[0])
-                self.problem = Problem.model_validate(rest[1]) if rest[1] else None
-                self.state = ReplyState(value)
+        for entry in entries:
+            match entry:
+                case ["t", str(text)]:
+                    self.text += text
+                    self._draw(self._splitter.feed(text))
+                case ["r", str(text)]:
+                    self.reasoning += text
+                    self._emit("r", text)
+                case ["e", str(state), dict(figures), problem] if state in FINAL:
+                    self.figures = Figures.model_validate(figures)
+                    self.problem = Problem.model_validate(problem) if problem else None
+                    self.state = ReplyState(state)
         if not self.is_over:
             self.state = ReplyState.INTERRUPTED
         self._draw(self._splitter.finish())
