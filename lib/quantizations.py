@@ -117,7 +117,8 @@ def quantization_of(path: str) -> str:
     for part in reversed(PurePosixPath(path).parts):
         found = _NAME.findall(part)
         if found:
-            return str(found[-1]).upper().replace("FP", "F")
+            name = str(found[-1]).upper()
+            return {"FP16": "F16", "FP32": "F32"}.get(name, name)
     return ""
 
 

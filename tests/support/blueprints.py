@@ -493,6 +493,14 @@ def glm_air() -> Blueprint:
     return made
 
 
+def llama_pure() -> Blueprint:
+    """Llama 3.2 1B all in Q4_0, the embedding that is its output matrix included."""
+    made = MODELS["Llama-3.2-1B"]()
+    matrices = [name for name, shape in made.tensors.items() if len(shape) > 1]
+    made.types |= dict.fromkeys(matrices, GGMLQuantizationType.Q4_0)
+    return made
+
+
 _GEMMA = ("post_attention_norm", "post_ffw_norm")
 
 MODELS: dict[str, Callable[[], Blueprint]] = {
@@ -506,6 +514,7 @@ MODELS: dict[str, Callable[[], Blueprint]] = {
         vocabulary=128_256,
         tied=True,
     ),
+    "Llama-3.2-1B-pure": llama_pure,
     "Llama-3.1-8B": lambda: dense(
         layers=32, width=4_096, forward=14_336, heads=32, kv=8, vocabulary=128_256
     ),

@@ -25,6 +25,7 @@ from lib.fit import (
 )
 from lib.gguf import Header, read_file
 from lib.quantizations import variants
+from tests.support.blueprints import dense
 from tests.support.headers import Blueprint, write
 from tests.support.plans import blueprint_file
 from tests.support.tiny_gguf import write_tiny
@@ -86,6 +87,31 @@ def test_a_recurrent_state_does_not_grow_with_the_context(tmp_path: Path) -> Non
 def test_layers_that_share_their_cache_are_counted_once(shaped: dict[str, Geometry]) -> None:
     caching = [layer for layer in shaped["Gemma-3n-E4B"].layers if layer.cached]
     assert len(caching) == 20
+
+
+@pytest.mark.parametrize(
+    ("architecture", "pattern", "whole"),
+    [
+        ("gemma3", None, [5, 11]),
+        ("gemma2", None, [1, 3, 5, 7, 9, 11]),
+        ("gemma2", 4, [3, 7, 11]),
+        ("smallthinker", None, [0, 4, 8]),
+        ("gemma4", [True] * 11 + [False], [11]),
+        ("gemma3", [False], list(range(12))),
+        ("gemma3", 0, []),
+        ("phi3", None, list(range(12))),  # states a window that the engine does not keep to
+    ],
+)
+def test_a_layer_sees_the_whole_context_or_a_window(
+    tmp_path: Path, architecture: str, pattern: int | list[bool] | None, whole: list[int]
+) -> None:
+    made = dense(
+        architecture, layers=12, width=256, forward=512, heads=4, kv=4, vocabulary=100, window=512
+    )
+    if pattern is not None:
+        made.set("attention", sliding_window_pattern=pattern)
+    model = geometry(read_file(write(tmp_path / "sliding.gguf", made)))
+    assert [index for index, layer in enumerate(model.layers) if not layer.window] == whole
 
 
 def test_of_experts_only_those_asked_are_read_for_a_token(shaped: dict[str, Geometry]) -> None:
