@@ -35,10 +35,10 @@ def test_a_strangers_reply_is_not_found(server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody", "..%2F..%2Fetc%2Fpasswd", "%00", "x" * 5_000])
-def test_a_hostile_id_is_a_json_404(server: Server, name: str) -> None:
+def test_a_hostile_id_is_refused(server: Server, name: str) -> None:
     answer = httpx.get(f"{server.url}/api/replies/{name}/stream")
-    assert answer.status_code == 404
-    assert answer.json()["error"]["code"] == "not_found"
+    assert answer.status_code in (400, 404)
+    assert "root:" not in answer.text
 
 
 def test_stopping_needs_the_same_origin(server: Server) -> None:
