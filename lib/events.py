@@ -20,6 +20,7 @@ from lib.redact import redact
 
 VARIABLE = "BERTH_EVENTS"
 SPEED_WINDOW_SECONDS = 15.0
+SPEED_AFTER_SECONDS = 2.0  # before that a figure would only be a guess
 HEAD_BYTES = 65_536  # the phases that are over
 TAIL_BYTES = 131_072  # the one that runs, and its speed
 LONGEST_NOTE = 500
@@ -129,7 +130,7 @@ def _speed(events: Sequence[Event], now: float) -> float | None:
         return 0.0
     first, last = recent[0], recent[-1]
     seconds = max(now, last.at) - first.at
-    if last is first or seconds <= 0:
+    if last is first or seconds < SPEED_AFTER_SECONDS:
         return None
     return max(0, last.done - first.done) / seconds
 
