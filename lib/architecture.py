@@ -217,19 +217,18 @@ def _recurrent_working(facts: _Facts, shapes: Shapes) -> int:
     if "ssm_conv1d" not in shapes:
         return 0
     mixed, projected = _rows(shapes, "ssm_conv1d"), _rows(shapes, "ssm_in")
-    inner = shapes["ssm_out"][0] if projected and "ssm_out" in shapes else 0
+    inner = _columns(shapes, "ssm_out") if projected else 0
     return 5 * facts.width + 2 * mixed + projected + inner
 
 
 def _dense_working(facts: _Facts, shapes: Shapes) -> int:
-    forward = shapes["ffn_down"][0] if "ffn_down" in shapes else 0
-    return 3 * forward + 5 * facts.width
+    return 3 * _columns(shapes, "ffn_down") + 5 * facts.width
 
 
 def _expert_working(facts: _Facts, shapes: Shapes) -> int:
-    if "ffn_down_exps" not in shapes:
+    forward, used = _columns(shapes, "ffn_down_exps"), facts.number("expert_used_count")
+    if not forward:
         return 0
-    forward, used = shapes["ffn_down_exps"][0], facts.number("expert_used_count")
     # Their results fit into what their inner steps leave free, unless they are twice as wide.
     results = used * facts.width if facts.width > 2 * forward else 0
     return 3 * used * forward + 5 * facts.width + results
@@ -250,6 +249,12 @@ def _rows(shapes: Shapes, name: str) -> int:
 
 def _loaded_bytes(facts: _Facts) -> int:
     return sum(tensor.bytes for tensor in facts.loaded)
+
+
+def _columns(shapes: Shapes, name: str) -> int:
+    """The length of what the matrix takes."""
+    shape = shapes.get(name, ())
+    return shape[0] if shape else 0
 
 
 def _twice_loaded_bytes(header: Header) -> int:

@@ -7,7 +7,7 @@ ends within LONGEST_HEADER: a broken or hostile file costs an error and never me
 
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ FIRST_READ = 8 * 2**20  # holds the header of a vocabulary of 260,000 tokens
 LONGEST_HEADER = 64 * 2**20
 LONGEST_ARRAY = 1_024  # longer ones are vocabularies: only their length is kept
 MOST_TENSORS = 100_000
+MOST_VALUES = 1_000
 MOST_DIMENSIONS = 4
 AGAIN = "Download it again, or choose another file of this model."
 
@@ -119,9 +120,12 @@ def read_header(more: Callable[[int], bytes], name: str = "The file") -> Header:
 
 def read_model(path: Path) -> Header:
     """The header of a whole model: one file, or all parts of a divided one taken together."""
-    first, *rest = (read_file(part) for part in shard_paths(path))
-    parts = (first, *rest)
-    return first.model_copy(
+    return combined([read_file(part) for part in shard_paths(path)])
+
+
+def combined(parts: Sequence[Header]) -> Header:
+    """The header of a divided model from those of all its parts; metadata stands in the first."""
+    return parts[0].model_copy(
         update={
             "parameters": sum(part.parameters for part in parts),
             "tensors": tuple(tensor for part in parts for tensor in part.tensors),
@@ -258,7 +262,7 @@ def _preamble(reader: _Reader) -> tuple[int, int, int]:
     if version not in (2, 3):
         raise reader.broken(f"is of GGUF version {version}; versions 2 and 3 can be read")
     tensor_count, value_count = reader.u64(), reader.u64()
-    if tensor_count > MOST_TENSORS or value_count > MOST_TENSORS:
+    if tensor_count > MOST_TENSORS or value_count > MOST_VALUES:
         raise reader.broken(f"claims {tensor_count:,} tensors and {value_count:,} values")
     return version, tensor_count, value_count
 

@@ -66,12 +66,11 @@ FILE_TYPES = {
 _BITS = """
     F32 32.0  F16 16.0  BF16 16.0  Q8_K_XL 10.0  Q8_0 8.50  Q6_K_XL 7.30  Q6_K_L 6.70  Q6_K 6.56
     Q5_1 6.00  Q5_K_XL 5.80  Q5_K_L 5.80  Q5_K_M 5.70  Q5_K_S 5.57  Q5_0 5.54  Q4_1 5.10
-    Q5_K 5.70  Q4_K 4.89  Q3_K 4.00
     Q4_K_XL 5.00  Q4_K_L 5.00  Q4_K_M 4.89  IQ4_NL 4.68  Q4_K_S 4.67  Q4_0 4.64  NVFP4 4.60
     IQ4_XS 4.46  Q3_K_XL 4.40  MXFP4 4.35  Q3_K_L 4.30  Q3_K_M 4.00  IQ3_M 3.76  IQ3_S 3.66
     Q3_K_S 3.64  IQ3_XS 3.50  Q2_K_XL 3.40  Q2_K_L 3.30  IQ3_XXS 3.25  Q2_K 3.16  Q2_K_S 2.97
     IQ2_M 2.93  IQ2_S 2.74  IQ2_XS 2.59  IQ2_XXS 2.38  IQ1_M 2.15  TQ2_0 2.06  IQ1_S 2.00
-    TQ1_0 1.69  Q1_0 1.13"""
+    TQ1_0 1.69  Q1_0 1.13  Q5_K 5.70  Q4_K 4.89  Q3_K 4.00"""
 BITS_PER_WEIGHT = {
     name: float(bits) for name, bits in zip(_BITS.split()[::2], _BITS.split()[1::2], strict=True)
 }
@@ -82,7 +81,7 @@ LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")  # bes
 LOWEST_BY_ITSELF = "Q3_K_M"  # below it answers suffer: only a person may choose that
 
 _NAME = re.compile(
-    r"(?<![A-Za-z0-9])(?P<name>"
+    r"(?<![A-Za-z0-9])("
     + "|".join(sorted(BITS_PER_WEIGHT, key=len, reverse=True))
     + r"|FP16|FP32)(?![A-Za-z0-9]|_\d)",
     re.IGNORECASE,

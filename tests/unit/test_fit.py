@@ -1,4 +1,6 @@
+import contextlib
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from lib.fit import (
     tokens_per_second,
     verdict,
 )
-from lib.gguf import Header, read_file
+from lib.gguf import Header, NeedMore, parse, read_file
 from lib.quantizations import variants
 from tests.support.blueprints import dense
 from tests.support.headers import Blueprint, write
@@ -310,6 +312,39 @@ def test_a_header_with_absurd_figures_gives_a_need_all_the_same(tmp_path: Path) 
         made.feed_forward(layer, 512)
     model = geometry(read_file(write(tmp_path / "absurd.gguf", made)))
     assert verdict(model, Load(), room(8)).word == "Does not fit"
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    made = Blueprint("llama", layers=2, width=256, vocabulary=1_000)
+    made.heads(4, [4, 2], 64)
+    for layer in range(2):
+        made.attention(layer, 4, 4, 64)
+        made.experts(layer, 4, 512)
+    path = write(tmp_path_factory.mktemp("small") / "small.gguf", made)
+    return path.read_bytes()[:3_000]
+
+
+@settings(max_examples=300)
+@given(
+    changes=st.lists(
+        st.tuples(st.integers(0, 2_992), st.sampled_from([0, 1, 255, 2**31, 2**32 - 1, 2**62])),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_damaged_header_has_a_need_or_is_refused(
+    small_file: bytes, changes: list[tuple[int, int]]
+) -> None:
+    damaged = bytearray(small_file)
+    for place, number in changes:
+        damaged[place : place + 4] = struct.pack("<Q", number)[:4]
+    with contextlib.suppress(BrokenFile, NeedMore):
+        model = geometry(parse(bytes(damaged)))
+        said = verdict(model, Load(), room(8))
+        assert said.need.total > 0
+        assert tokens_per_second(model, Load(), 4e10) >= 0
+        assert said.largest_context >= 0
 
 
 def test_the_command_prints_a_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
