@@ -164,13 +164,16 @@ async def _asked(order: Order) -> aiohttp.ClientResponse:
     """The engine's answer as far as its headers.
 
     A connection from the pool may be one that the engine is closing, and a model may have moved
-    since it was looked up. No byte of an answer was seen then, so asking once more is safe.
+    since it was looked up: nobody is there, or somebody who does not know our key. No byte of an
+    answer was seen then, so asking once more is safe.
     """
-    try:
-        return await _post(order, await upstreams.find(order.model))
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        upstreams.forget(order.model)
-        return await _post(order, await upstreams.find(order.model))
+    with contextlib.suppress(aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        answer = await _post(order, await upstreams.find(order.model))
+        if answer.status != 401:
+            return answer
+        answer.close()
+    upstreams.forget(order.model)
+    return await _post(order, await upstreams.find(order.model))
 
 
 async def _post(order: Order, to: Upstream) -> aiohttp.ClientResponse:

@@ -1,8 +1,9 @@
-"""Where the gateway finds a running model; asked of the engines at most once a second."""
+"""Where the gateway finds a running model, without waiting for the engines each time."""
 
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import NamedTuple
 
 from lib.engines import all_engines, all_models
@@ -10,12 +11,14 @@ from lib.engines.base import State, Upstream
 from lib.errors import BadInput, EngineDown, NotFound
 from lib.names import model_name, shown
 
-KNOWN_SECONDS = 1.0
+FRESH_SECONDS = 1.0
+# A model that has moved meanwhile refuses the connection, or the key, and is looked up again.
+USABLE_SECONDS = 30.0
 
 
 class _Lookup(NamedTuple):
-    until: float
-    task: "asyncio.Task[Upstream]"
+    began: float
+    task: asyncio.Task[Upstream]
 
 
 _lookups: dict[str, _Lookup] = {}
@@ -24,22 +27,29 @@ _lookups: dict[str, _Lookup] = {}
 async def find(name: str) -> Upstream:
     """Where the model runs; NotFound or EngineDown with what runs instead.
 
-    Requests that come at the same time share one lookup, which runs in a thread.
+    Engines block, so they are asked in a thread, once for all requests that come at the same time;
+    an answer that is no longer fresh still serves while the next one is fetched.
     """
-    known = _lookups.get(name)
-    if known is None or known.until < time.monotonic():
+    known, now = _lookups.get(name), time.monotonic()
+    age_seconds = now - known.began if known else USABLE_SECONDS
+    if age_seconds >= FRESH_SECONDS:
         task = asyncio.ensure_future(asyncio.to_thread(look_up, name))
-        known = _lookups[name] = _Lookup(time.monotonic() + KNOWN_SECONDS, task)
-    try:
-        return await asyncio.shield(known.task)
-    except (NotFound, EngineDown):
-        forget(name)
-        raise
+        task.add_done_callback(partial(_forget_failure, name))
+        _lookups[name] = _Lookup(now, task)
+    if known is None or age_seconds >= USABLE_SECONDS:
+        known = _lookups[name]
+    return await asyncio.shield(known.task)
 
 
 def forget(name: str) -> None:
-    """Ask again next time: the answer was no, or did not hold."""
+    """Ask again next time, because what was known did not hold."""
     _lookups.pop(name, None)
+
+
+def _forget_failure(name: str, task: asyncio.Task[Upstream]) -> None:
+    known = _lookups.get(name)
+    if (task.cancelled() or task.exception()) and known is not None and known.task is task:
+        forget(name)
 
 
 def look_up(name: str) -> Upstream:

@@ -312,6 +312,18 @@ def test_a_model_that_moved_is_found_at_its_new_place_at_once(server: Server) ->
         assert second.record()[-1]["ended"] == "done"
 
 
+def test_a_model_whose_place_somebody_else_has_taken_is_found_at_its_new_one(
+    server: Server,
+) -> None:
+    with running_fake() as first, running_fake() as second:
+        register(server.home, first, "replaced")
+        assert post(server, {**HELLO, "model": "replaced"}).status_code == 200
+        first.behave(key="of-another-model")
+        register(server.home, second, "replaced")
+        assert post(server, {**HELLO, "model": "replaced"}).status_code == 200
+        assert second.record()[-1]["ended"] == "done"
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_before_the_first_token_ends_the_engines_work(
     server: Server, fake: Running, stream: bool

@@ -8,9 +8,12 @@ gateway and clients share the machine's cores, as they do at home.
 
 import argparse
 import asyncio
+import contextlib
 import statistics
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,11 +114,31 @@ def bench(fake: Running, server: Server, rounds: int) -> None:
         report(streams, direct, gateway, used * 1e3 / ((turns + 1) * streams * TOKENS))
 
 
+@contextlib.contextmanager
+def busy_tabs(server: Server, count: int) -> Iterator[None]:
+    """So many open tabs whose page is drawn anew every second."""
+    over = threading.Event()
+
+    def keep_drawing() -> None:
+        with opened(server) as tab:
+            while not over.wait(1.0):
+                tab.run()
+
+    threads = [threading.Thread(target=keep_drawing) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    yield
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
 def main() -> None:
     """Start everything, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=4)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--tabs", type=int, default=0, help="open tabs that are drawn all the time")
+    given = parser.parse_args()
     options = ("--tokens", str(TOKENS), "--gap-ms", str(GAP_MS), "--stamp")
     with tempfile.TemporaryDirectory() as folder, running_fake(*options) as fake:
         home = Path(folder)
@@ -123,7 +146,8 @@ def main() -> None:
             register(home, fake)
             tab.run()  # somebody has been there: the modules of pages and charts are loaded
             time.sleep(6)
-            bench(fake, server, rounds)
+            with busy_tabs(server, given.tabs):
+                bench(fake, server, given.rounds)
 
 
 if __name__ == "__main__":
