@@ -1,0 +1,380 @@
+#!/usr/bin/env bash
+#
+# Installs Berth into this folder and starts it.
+#
+#   ./setup.sh                  install what is missing, start the dashboard, open the browser
+#   ./setup.sh --starter        the same, then fetch a small model (491 MB) and let it answer
+#   ./setup.sh --install-only   install what is missing, start nothing
+#   ./setup.sh test             install the test tools and a browser, run all checks and tests
+#
+# Options:
+#   --port N       the dashboard's port; without it 8501, or the next one that is free
+#   --no-browser   open no browser
+#   --help         this text
+#
+# Environment:
+#   PYTHON         the Python to use, 3.11 or newer; without it the first one found
+#   BERTH_HOME     where models, settings and records are kept; without it ~/.berth
+#   PIP_INDEX_URL  another package index; pip's other variables count as well
+#
+# It needs Python 3.11 or newer, 1 GB of disk, and the network for the first run. It writes to
+# .venv in this folder and to BERTH_HOME. A second run installs nothing; after an install that
+# was broken off, the next run goes on with it. Ctrl-C stops the dashboard, not the models.
+#
+# Exit codes:
+#   0    done, or the dashboard was stopped
+#   1    a test failed, or something that has no code of its own
+#   2    unknown option, or a port that cannot be used
+#   4    something is missing on this machine: Python, its venv module, a browser for the tests
+#   5    no disk space
+#   6    no network
+#   7    the port is used by another program, or the dashboard did not start
+#   130  interrupted
+#
+# With TESTING=1 in the environment, `source setup.sh` defines the functions and does nothing else.
+
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # somebody typed: sh setup.sh
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly ROOT
+readonly VENV=.venv
+readonly BERTH_PYTHON=$VENV/bin/python
+readonly PIP_LOG=$VENV/install.log
+readonly NEEDED_MB=1000
+readonly PYTHONS=(python3.13 python3.12 python3.11 python3.14 python3 python)
+readonly BROWSERS=(chromium chromium-browser google-chrome google-chrome-stable)
+
+main() {
+  parse "$@"
+  trap interrupted INT TERM
+  [[ ${BERTH_HOME:-/} == /* ]] || export BERTH_HOME=$PWD/$BERTH_HOME
+  cd "$ROOT"
+  case $COMMAND in
+    test) run_tests ;;
+    install) install ;;
+    start) start ;;
+  esac
+}
+
+# --- what was asked for ---
+
+parse() {
+  COMMAND="start" PORT=8501 PORT_IS_GIVEN="" WITH_BROWSER=yes WITH_STARTER=""
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      test) COMMAND="test" ;;
+      --install-only) COMMAND="install" ;;
+      --starter) WITH_STARTER=yes ;;
+      --no-browser) WITH_BROWSER="" ;;
+      --port)
+        [[ $# -ge 2 ]] || misused "--port needs a number."
+        use_port "$2"
+        shift
+        ;;
+      --port=*) use_port "${1#--port=}" ;;
+      -h | --help) manual && exit 0 ;;
+      *) misused "Unknown option: $(printable "$1")." ;;
+    esac
+    shift
+  done
+}
+
+use_port() { # NUMBER
+  [[ $1 =~ ^[1-9][0-9]{0,4}$ && $1 -le 65535 ]] || misused "Not a port (1 to 65535): $(printable "$1")."
+  PORT=$1 PORT_IS_GIVEN=yes
+}
+
+misused() { # WHAT
+  fail 2 "$1" "Usage: ./setup.sh [test] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
+}
+
+printable() { # TEXT
+  printf '%s' "${1:0:60}" | LC_ALL=C tr -c ' -~' '?'
+}
+
+manual() {
+  sed -n -e '/^#!/d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$ROOT/setup.sh"
+}
+
+say() {
+  printf '%s\n' "$@"
+}
+
+fail() { # CODE WHAT [FIX…]
+  local code=$1
+  shift
+  say "$@" >&2
+  exit "$code"
+}
+
+interrupted() {
+  fail 130 "" "Interrupted. Run ./setup.sh again to go on."
+}
+
+# --- install ---
+
+install() {
+  make_venv
+  install_list requirements.txt
+}
+
+make_venv() {
+  venv_works && return
+  find_python
+  say "Making .venv with Python $PYTHON_VERSION"
+  "$PYTHON_FOUND" -m venv --clear "$VENV" || fail 1 "Python could not make $ROOT/$VENV."
+}
+
+# The Python that made it may be gone or have been replaced, and a venv without pip is half made.
+venv_works() {
+  "$BERTH_PYTHON" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || return
+  [[ -z ${PYTHON:-} || $(version_of "$PYTHON") == $(version_of "$BERTH_PYTHON") ]]
+}
+
+find_python() {
+  local name version too_old="" bare="" names=("${PYTHONS[@]}")
+  [[ -z ${PYTHON:-} ]] || names=("$PYTHON")
+  for name in "${names[@]}"; do
+    version=$(version_of "$name") || continue
+    if ! is_new_enough "$version"; then
+      too_old="$too_old${too_old:+,} $version ($name)"
+    elif ! "$name" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+      bare=$version
+    else
+      PYTHON_FOUND=$name PYTHON_VERSION=$version
+      return
+    fi
+  done
+  [[ -z $bare ]] || fail 4 "Python $bare is here, but not its venv module." "$(how_to_get_venv "$bare")"
+  [[ -z $too_old ]] || fail 4 "Python 3.11 or newer is needed. Found:$too_old." "$(how_to_get_python)"
+  fail 4 "Python 3.11 or newer is needed. None was found${PYTHON:+ at $PYTHON}." "$(how_to_get_python)"
+}
+
+version_of() { # PYTHON
+  "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null
+}
+
+is_new_enough() { # VERSION
+  local major=${1%%.*} rest=${1#*.}
+  [[ $major -gt 3 || ($major -eq 3 && ${rest%%.*} -ge 11) ]]
+}
+
+how_to_get_python() {
+  if has brew; then
+    say "Install it: brew install python@3.13"
+  elif [[ $(uname -s) == Darwin ]]; then
+    say "Install it from https://www.python.org/downloads/, then open a new terminal."
+  elif has apt-get; then
+    say "Install it: sudo apt install python3 python3-venv (if that is older: python3.11 python3.11-venv)"
+  elif has dnf; then
+    say "Install it: sudo dnf install python3.12"
+  else
+    say "Install it with the system's package manager, or from https://www.python.org/downloads/."
+  fi
+  say "One that is not on the PATH: PYTHON=/path/to/python3 ./setup.sh"
+}
+
+how_to_get_venv() { # VERSION
+  if has apt-get; then
+    say "Install it: sudo apt install python3-venv (or python${1%.*}-venv)"
+  else
+    say "Install the package that brings Python's venv and ensurepip modules."
+  fi
+}
+
+# The stamp is what was installed, word for word: when a list or Python changes, pip runs again.
+install_list() { # LIST
+  local stamp=$VENV/installed-$1
+  [[ $(wanted "$1") != "$(cat "$stamp" 2>/dev/null)" ]] || return 0
+  has_space || fail 5 "The disk is full: $(free_mb) MB free, $NEEDED_MB MB needed in $ROOT." "Free some space, then run ./setup.sh again."
+  say "Installing packages ($1)"
+  SECONDS=0
+  pip_install "$1" || explain_pip
+  wanted "$1" >"$stamp"
+  say "Installed in $SECONDS s."
+}
+
+wanted() { # LIST
+  "$BERTH_PYTHON" -V
+  cat requirements.txt "$1"
+}
+
+pip_install() { # LIST
+  : >"$PIP_LOG"
+  "$BERTH_PYTHON" -m pip install --only-binary :all: --no-input --disable-pip-version-check \
+    --progress-bar off -r "$1" 2>&1 | show_progress "$(grep -c '==' "$1")"
+}
+
+show_progress() { # TOTAL
+  local line name seen=0
+  while IFS= read -r line; do
+    printf '%s\n' "$line" >>"$PIP_LOG"
+    case $line in
+      *Downloading*.whl\ * | *"Using cached"*.whl\ *)
+        seen=$((seen + 1))
+        name=${line% (*}
+        name=${name##* }
+        show_now "$seen of $1 packages: ${name%%-*} (${line##*(}"
+        ;;
+      Installing*) show_now "unpacking" ;;
+    esac
+  done
+  show_now ""
+}
+
+show_now() { # TEXT
+  [[ ! -t 1 ]] || printf '\r\033[K%s' "${1:+  $1}"
+}
+
+explain_pip() {
+  local cause
+  cause=$(grep -i 'error' "$PIP_LOG" | tail -n 1 | cut -c 1-300) || true
+  if grep -qiE 'No space left|quota exceeded' "$PIP_LOG"; then
+    fail 5 "The disk is full: the packages need $NEEDED_MB MB." "Free some space, then run ./setup.sh again; it goes on from here."
+  elif grep -qiE 'NewConnectionError|NameResolutionError|Network is unreachable|timed out|Connection (refused|aborted|reset)|ProxyError|SSLError' "$PIP_LOG"; then
+    fail 6 "The package index cannot be reached." "$cause" "Check the network or the proxy settings, then run ./setup.sh again."
+  elif grep -q 'No matching distribution' "$PIP_LOG"; then
+    fail 4 "A package is not made for this machine: $(uname -sm), $("$BERTH_PYTHON" -V)." "$cause" \
+      "Berth runs on macOS 13 or newer and on Linux (glibc 2.28 or newer), with Python 3.11 to 3.14."
+  fi
+  fail 1 "pip could not install the packages." "$cause" "Everything it said is in $PIP_LOG."
+}
+
+has_space() {
+  local free
+  free=$(free_mb)
+  [[ $free -ge $NEEDED_MB ]]
+}
+
+free_mb() {
+  local kib
+  kib=$(df -Pk . | sed -n 's/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')
+  say $((${kib:-NEEDED_MB * 1000} / 1000)) # where df says nothing, pip will tell
+}
+
+has() { # COMMAND
+  command -v "$1" >/dev/null 2>&1
+}
+
+# --- start ---
+
+start() {
+  local address
+  if address=$("$BERTH_PYTHON" -m lib.launch running 2>/dev/null); then
+    say "Berth already runs: $address"
+    arrive "$address"
+    exit 0
+  fi
+  install
+  pick_port
+  launch
+}
+
+pick_port() {
+  local free answer
+  free=$("$BERTH_PYTHON" -m lib.launch free-port "$PORT") || exit
+  [[ $free != "$PORT" ]] || return 0
+  if [[ -n $PORT_IS_GIVEN ]]; then
+    fail 7 "Port $PORT is used by another program." "Port $free is free: ./setup.sh --port $free"
+  elif [[ -t 0 ]]; then
+    read -r -p "Port $PORT is used by another program. Use $free instead? [Y/n] " answer
+    [[ $answer != [nN]* ]] || fail 7 "Choose one: ./setup.sh --port $free"
+  else
+    say "Port $PORT is used by another program; Berth takes $free."
+  fi
+  PORT=$free
+}
+
+launch() {
+  local address code=0
+  "$BERTH_PYTHON" -m lib.server --port "$PORT" &
+  SERVER=$!
+  trap stop_dashboard INT TERM HUP
+  address=$("$BERTH_PYTHON" -m lib.launch answers "$PORT" "$SERVER") || fail_to_start
+  arrive "$address" || true
+  say "Ctrl-C stops the dashboard; models go on without it."
+  wait "$SERVER" || code=$?
+  fail 1 "The dashboard has ended (exit code $code)." "Start it again: ./setup.sh"
+}
+
+arrive() { # ADDRESS
+  open_browser "$1"
+  [[ -z $WITH_STARTER ]] || run_starter "$1"
+}
+
+run_starter() { # ADDRESS
+  local code=0
+  "$BERTH_PYTHON" -m lib.starter || code=$?
+  if [[ $code == 0 ]]; then
+    say "Talk to it: $1"
+  else
+    say "The dashboard runs without a model: $1" "Try again there, or with ./setup.sh --starter" >&2
+  fi
+  return "$code"
+}
+
+open_browser() { # ADDRESS
+  [[ -n $WITH_BROWSER ]] || return 0
+  if [[ -n ${SSH_CONNECTION:-}${SSH_TTY:-} ]]; then
+    say "From your own machine: ssh -L $PORT:localhost:$PORT $(uname -n), then open $1"
+  elif [[ $(uname -s) == Darwin ]]; then
+    open "$1" >/dev/null 2>&1 &
+  elif [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] && has xdg-open; then
+    xdg-open "$1" >/dev/null 2>&1 &
+  fi
+}
+
+fail_to_start() {
+  kill "$SERVER" 2>/dev/null || true
+  fail 7 "The dashboard did not start; its own words are above."
+}
+
+# A second Ctrl-C reaches the dashboard alone, which then waits for nobody.
+stop_dashboard() {
+  trap '' INT TERM HUP
+  kill "$SERVER" 2>/dev/null || true
+  wait "$SERVER" 2>/dev/null || true
+  say "" "The dashboard has stopped."
+  "$BERTH_PYTHON" -m lib.engines || true
+  exit 0
+}
+
+# --- test ---
+
+run_tests() {
+  make_venv
+  install_list requirements-dev.txt
+  install_browser
+  exec "$BASH" tests/run.sh
+}
+
+install_browser() {
+  ! has_browser || return 0
+  say "Installing Chromium for the tests"
+  if has apt-get; then
+    as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends chromium || true
+  fi
+  has_browser || "$BERTH_PYTHON" -m playwright install chromium ||
+    fail 4 "The tests need a browser." "Install Chromium or Google Chrome, then run ./setup.sh test again."
+}
+
+has_browser() {
+  local name
+  for name in "${BROWSERS[@]}"; do
+    ! has "$name" || return 0
+  done
+  return 1
+}
+
+as_root() { # COMMAND…
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" || -z ${TESTING:-} ]]; then
+  main "$@"
+fi
