@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+#
+# All checks, then the four layers of tests; `./setup.sh test` calls it when all is installed.
+# Everything runs, whatever failed before. Exit code 1 when anything did.
+
+set -euo pipefail
+
+readonly PYTHON=.venv/bin/python
+readonly RESULTS=test-results
+
+main() {
+  cd "$(dirname "${BASH_SOURCE[0]}")/.."
+  mkdir -p "$RESULTS"
+  FAILED="" SUMMARY="" PASSED=0 BROKEN=0 SKIPPED=0
+  check .venv/bin/ruff format --check .
+  check .venv/bin/ruff check .
+  check .venv/bin/mypy
+  check .venv/bin/shellcheck setup.sh tests/run.sh .ci/run
+  for name in unit api integration e2e; do
+    layer "$name"
+  done
+  report
+}
+
+check() { # COMMAND…
+  printf '\n== %s\n' "$*"
+  "$@" || FAILED="$FAILED ${1##*/}"
+}
+
+layer() { # NAME
+  local log=$RESULTS/$1.log last
+  printf '\n== pytest tests/%s\n' "$1"
+  "$PYTHON" -m pytest "tests/$1" 2>&1 | tee "$log" || FAILED="$FAILED $1"
+  last=$(tail -n 1 "$log")
+  SUMMARY="$SUMMARY$(printf '%-12s %s' "$1" "$last")"$'\n'
+  PASSED=$((PASSED + $(count passed "$last")))
+  BROKEN=$((BROKEN + $(count failed "$last") + $(count "errors?" "$last")))
+  SKIPPED=$((SKIPPED + $(count skipped "$last")))
+}
+
+count() { # WORD SUMMARY
+  [[ $2 =~ ([0-9]+)\ $1 ]] && printf '%s' "${BASH_REMATCH[1]}" || printf 0
+}
+
+report() {
+  printf '\n%s' "$SUMMARY"
+  [[ -z $FAILED ]] || printf 'Failed:%s\n' "$FAILED"
+  printf 'total: %s passed, %s failed, %s skipped\n' "$PASSED" "$BROKEN" "$SKIPPED"
+  [[ -z $FAILED ]]
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" || -z ${TESTING:-} ]]; then
+  main "$@"
+fi
