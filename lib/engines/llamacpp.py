@@ -53,9 +53,13 @@ class LlamaCpp:
 
     def models(self) -> list[Model]:
         """Every file, and every child whose file has gone while it runs."""
-        models = {file.name: _idle(file) for file in llamacpp_files.all_files()}
+        logs = records.logs()
+        models = {
+            file.name: _idle(file, logs.get(file.name, "")) for file in llamacpp_files.all_files()
+        }
         for record in records.read_all():
-            models[record.model] = _with_child(models.get(record.model), record)
+            idle = models.get(record.model) or _without_file(record, logs.get(record.model, ""))
+            models[record.model] = _with_child(idle, record)
         return sorted(models.values(), key=lambda model: model.name)
 
     def start(self, model: str, options: StartOptions) -> None:
@@ -86,7 +90,7 @@ class LlamaCpp:
         """Its file or files, and all that is kept about it; never a file outside our models."""
         self.stop(model)
         llamacpp_files.remove(llamacpp_files.find(model))
-        for ending in ("log", "lock"):
+        for ending in records.ENDINGS:
             file_of(model, ending).unlink(missing_ok=True)
 
     def chat(self, model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
@@ -120,19 +124,18 @@ class LlamaCpp:
 def _ensure_started(file: ModelFile, options: StartOptions) -> None:
     """With the lock held: keep the child that runs, or replace it."""
     record = records.read(file.name)
-    if record and record.is_alive:
-        is_same = (record.path, record.options) == (file.path, options)
-        if is_same and not record.is_stopping:
-            _wait_until_ready(record)
-            return
-        ENGINE.stop(file.name)
-    _start(file, options, (process.free_port() for _ in range(PORT_TRIES)))
+    is_same = record and (record.path, record.options) == (file.path, options)
+    if record and is_same and record.is_alive and not record.is_stopping:
+        _wait_until_ready(record)
+    else:
+        _start(file, options, (process.free_port() for _ in range(PORT_TRIES)))
 
 
 def _start(file: ModelFile, options: StartOptions, ports: Iterable[int]) -> None:
     """On the first of these ports that nobody takes between its choice and its use."""
     taken = None
     for port in ports:
+        ENGINE.stop(file.name)  # or forget how the last one ended
         try:
             _wait_until_ready(_launched(file, options, port))
             return
@@ -172,10 +175,11 @@ def _wait_until_ready(record: Record) -> None:
     """Return when the model answers; EngineError with the cause where its child ends before."""
     give_up_at = time.monotonic() + LOAD_SECONDS
     while _loaded_context(record) is None:
+        now = records.read(record.model)
+        if now is None or now.pid != record.pid or now.is_stopping:
+            process.stop(record, file_of(record.model, "exit"))  # nobody would find it again
+            raise Conflict(f"“{record.model}” was stopped while it was loading.")
         if not record.is_alive:
-            now = records.read(record.model)
-            if now is None or now.is_stopping:
-                raise Conflict(f"“{record.model}” was stopped while it was loading.")
             raise records.cause(record)
         if time.monotonic() > give_up_at:
             ENGINE.stop(record.model)
@@ -221,7 +225,7 @@ def _state(record: Record) -> State:
     return State.STARTING if _loaded_context(record) is None else State.READY
 
 
-def _idle(file: ModelFile) -> Model:
+def _idle(file: ModelFile, log: str) -> Model:
     """A file that nothing runs."""
     return Model(
         name=file.name,
@@ -233,20 +237,24 @@ def _idle(file: ModelFile) -> Model:
         can_chat=file.can_chat,
         problem=f"{file.problem} {file.fix}".strip(),
         source=file.source,
-        log=_log(file.name),
+        log=log,
     )
 
 
-def _with_child(model: Model | None, record: Record) -> Model:
-    """The model as its child makes it; None where its file has gone meanwhile."""
-    model = model or Model(
+def _without_file(record: Record, log: str) -> Model:
+    """A child whose file has gone meanwhile."""
+    return Model(
         name=record.model,
         engine=NAME,
         state=State.STOPPED,
         size_bytes=record.size_bytes,
         can_chat=record.can_chat,
-        log=_log(record.model),
+        log=log,
     )
+
+
+def _with_child(model: Model, record: Record) -> Model:
+    """The model as its child makes it."""
     state = _state(record)
     if state == State.FAILED:
         return model.model_copy(update={"state": state, "problem": str(records.cause(record))})
@@ -259,11 +267,6 @@ def _with_child(model: Model | None, record: Record) -> Model:
         "problem": "",
     }
     return model.model_copy(update=running)
-
-
-def _log(model: str) -> str:
-    log = file_of(model, "log")
-    return str(log) if log.exists() else ""
 
 
 def _version() -> str:

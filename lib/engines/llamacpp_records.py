@@ -22,6 +22,8 @@ from lib.files import read_json, tail, write_json
 from lib.names import ModelName
 from lib.settings import settings
 
+ENDINGS = ("json", "key", "options", "exit", "log", "lock")
+
 
 class Record(process.Child):
     """A child that was started, whether it still runs or not."""
@@ -94,11 +96,16 @@ def update(record: Record, **changes: Any) -> None:
 
 
 def forget(record: Record) -> None:
-    """Drop all but the log, unless another child has taken the place by now."""
+    """Drop all but the log, unless another child takes the place by now."""
     now = read(record.model)
-    if now is None or now.pid == record.pid:
+    if now is not None and now.pid == record.pid:
         for ending in ("json", "key", "options", "exit"):
             file_of(record.model, ending).unlink(missing_ok=True)
+
+
+def logs() -> dict[str, str]:
+    """The path of each model's log, by model, for those that have one."""
+    return {path.stem: str(path) for path in settings().engines.glob("*.log")}
 
 
 def key(model: str) -> SecretStr | None:

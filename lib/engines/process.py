@@ -88,9 +88,9 @@ def exit_code(child: Child, exit_file: Path) -> int | None:
 
 def stop(child: Child, exit_file: Path, ladder: Ladder = LADDER) -> None:
     """End it, and return when it is gone and its end recorded; EngineError where nothing helps."""
-    if not is_alive(child):
+    group = _group(child)
+    if group is None:
         return
-    group = os.getpgid(child.pid)
     for number, seconds in ladder:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, number)
@@ -127,6 +127,13 @@ def _created_at(pid: int) -> float:
     with contextlib.suppress(psutil.Error):
         return psutil.Process(pid).create_time()
     return 0.0
+
+
+def _group(child: Child) -> int | None:
+    """Its process group; None where it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(child.pid) if is_alive(child) else None
+    return None
 
 
 def _wait_until(is_so: Callable[[], bool], seconds: float) -> bool:

@@ -23,6 +23,7 @@ from lib.engines.llamacpp_records import Record, file_of
 from lib.errors import Conflict, EngineDown, EngineError
 from lib.http import Refused, get_json
 from lib.settings import ROOT, settings
+from tests.support.fake_engine import running_fake
 from tests.support.tiny_gguf import write_tiny
 
 FRANCE = [Message(role="user", content="What is the capital of France?")]
@@ -365,6 +366,16 @@ def test_another_port_is_tried_where_one_is_taken(tiny: str) -> None:
         ENGINE.stop(tiny)
         with pytest.raises(EngineError, match="took the engine's port"):
             llamacpp._start(file, SMALL, [taken])
+
+
+def test_a_stranger_on_the_port_is_not_taken_for_the_child(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    with running_fake("--model", tiny) as stranger:
+        port = int(stranger.url.rpartition(":")[2])
+        records.save(child.model_copy(update={"port": port, "context": None}))
+        assert shown(tiny).state == State.STARTING
+        assert ENGINE.upstream(tiny) is None
 
 
 def test_settings_of_llama_cpp_in_the_environment_change_nothing(
