@@ -11,7 +11,7 @@ from lib.engines.base import Message, Model, State
 from lib.errors import BerthError
 from lib.replies import Figures, Reply, ReplyRequest, ReplyState
 from lib.ui import markdown
-from lib.ui.live_reply import live_reply
+from lib.ui.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.session import (
     Conversation,
     Turn,
@@ -25,7 +25,6 @@ from lib.ui.session import (
 
 HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser
 USER_AVATAR = ":material/person:"
-MODEL_AVATAR = ":material/sailing:"
 ENDINGS = {
     ReplyState.STOPPED: "Stopped",
     ReplyState.INTERRUPTED: "Berth was restarted while this reply was written",
@@ -129,16 +128,27 @@ def _lost(reply_id: str, error: BerthError) -> Turn:
 
 
 def messages(talk: Conversation) -> None:
-    """Everything said so far, and the reply that is being written."""
-    for turn in talk["turns"]:
-        if turn["role"] == "user":
-            with st.chat_message("user", avatar=USER_AVATAR):
-                st.text(turn["content"])
-        elif turn["role"] == "assistant":
-            _assistant(turn["reply"], turn, is_live=turn["reply"] == talk["reply"])
-    if is_running(talk):
-        _assistant(talk["reply"], None, is_live=True)
+    """Everything said so far, and the reply that is being written.
+
+    The live element comes first in time, though below: it stays while the messages above it grow.
+    """
+    above, below = st.container(), st.container()
+    with below:
+        live_reply(talk["id"], talk["reply"])
+    with above:
+        for turn in talk["turns"]:
+            _message(turn, is_new=turn["reply"] == talk["reply"] and not talk["is_handed_over"])
     talk["is_handed_over"] = not is_running(talk)
+
+
+def _message(turn: Turn, is_new: bool) -> None:
+    if turn["role"] == "user":
+        with st.chat_message("user", avatar=USER_AVATAR):
+            st.text(turn["content"])
+    elif turn["role"] == "assistant":
+        with st.chat_message("assistant", avatar=MODEL_AVATAR):
+            _text(turn, HANDOVER_SECONDS if is_new else 0)
+            _foot(turn)
 
 
 def is_running(talk: Conversation) -> bool:
@@ -147,31 +157,15 @@ def is_running(talk: Conversation) -> bool:
     return bool(talk["reply"]) and last != talk["reply"]
 
 
-def _assistant(reply_id: str, turn: Turn | None, is_live: bool) -> None:
-    """One reply. The live element keeps its place while Streamlit's own copy grows above it."""
-    with st.chat_message("assistant", avatar=MODEL_AVATAR):
-        frozen, live, foot = st.container(), st.container(), st.container()
-        if is_live:
-            with live:
-                live_reply(reply_id)
-        if turn:
-            with frozen:
-                _frozen(turn, in_steps=is_live)
-            with foot:
-                _foot(turn)
-
-
-def _frozen(turn: Turn, in_steps: bool) -> None:
-    talk = conversation()
-    in_steps = in_steps and talk is not None and not talk["is_handed_over"]
+def _text(turn: Turn, pause_seconds: float) -> None:
+    """The reply in groups; while the live copy gives way, one after the other."""
     if turn["reasoning"]:
         with st.container(key=f"thought-{turn['reply']}"), st.expander("Thinking"):
             st.markdown(markdown.safe(turn["reasoning"]))
     for last, text in groups(split(turn["content"])):
         with st.container(key=f"block-{turn['reply']}-{last}"):
             st.markdown(markdown.safe(text))
-        if in_steps:
-            time.sleep(HANDOVER_SECONDS)
+        time.sleep(pause_seconds)
 
 
 def _foot(turn: Turn) -> None:

@@ -32,7 +32,7 @@ def ask(page: Page, text: str = "Say something") -> None:
 
 
 def answer(page: Page) -> str:
-    return page.get_by_test_id("stChatMessage").last.inner_text()
+    return page.get_by_test_id("stChatMessage").filter(visible=True).last.inner_text()
 
 
 def test_every_token_is_shown_once_and_the_figures_stand_below(page: Page, berth: Server) -> None:
@@ -49,6 +49,7 @@ def test_stop_takes_effect_before_the_first_token(page: Page, berth: Server, fak
     page.goto(f"{berth.url}/Chat")
     ask(page)
     expect(page.get_by_text("Reading the question")).to_be_visible()
+    fake.last_call("running")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped", exact=False)).to_be_visible()
     assert fake.last_call("left")["tokens_sent"] == 0
@@ -116,7 +117,7 @@ def test_retry_asks_again_in_place_of_the_failure(page: Page, berth: Server, fak
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text(re.compile("60 tokens"))).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(page.get_by_test_id("stChatMessage")).to_have_count(2)
+    expect(page.get_by_test_id("stChatMessage").filter(visible=True)).to_have_count(2)
 
 
 def test_a_server_killed_in_mid_reply_keeps_what_came(
@@ -156,7 +157,7 @@ def test_markup_from_a_model_is_text_and_its_images_are_not_fetched(
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
     assert page.title() != "taken"
     assert not [url for url in wanted if "pixel.png" in url]
-    message = page.get_by_test_id("stChatMessage").last
+    message = page.get_by_test_id("stChatMessage").filter(visible=True).last
     assert message.locator("img").count() == 0
     assert message.locator("a[href^=javascript]").count() == 0
 
