@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections import Counter
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from lib.blocks import groups, split
 from lib.engines.base import Message, Model, State
 from lib.errors import BerthError
 from lib.replies import Figures, Reply, ReplyRequest, ReplyState
-from lib.ui import markdown
+from lib.ui import markdown, models
 from lib.ui.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.session import (
     Conversation,
@@ -31,33 +32,33 @@ ENDINGS = {
 }
 
 
-def header(models: list[Model]) -> Model:
-    """The model to ask, and the way to a new conversation."""
-    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom"):
-        model = _picker(models)
+def header(found: list[Model]) -> Model:
+    """The model to ask, its state, and the way to a new conversation."""
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+        model = _picker(found)
+        models.badge(model)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=new_conversation)
     return model
 
 
-def _picker(models: list[Model]) -> Model:
-    """Running models first; the choice is kept from page to page."""
-    by_key = {f"{model.engine}/{model.name}": model for model in models}
+def _picker(found: list[Model]) -> Model:
+    """Running models first; the choice is kept from page to page.
+
+    The labels stay the same whatever the models do: the browser remembers a choice by its label.
+    """
+    by_key = {f"{model.engine}/{model.name}": model for model in found}
     if chosen_model() not in by_key:
         choose_model(next(iter(by_key)))
+    names = Counter(model.name for model in found)
     key = st.selectbox(
         "Model",
         list(by_key),
         key="chat_model",
-        format_func=lambda key: _label(by_key[key]),
+        format_func=lambda key: key if names[by_key[key].name] > 1 else by_key[key].name,
         label_visibility="collapsed",
         persist_state="session",
     )
     return by_key[key]
-
-
-def _label(model: Model) -> str:
-    mark = {State.READY: "●", State.FAILED: "▲"}.get(model.state, "○")
-    return f"{mark} {model.name} · {model.state}"
 
 
 def opened() -> Conversation:

@@ -9,6 +9,7 @@
 const LIVES = new WeakMap();
 const WORDS = { loading: "Loading the model", thinking: "Reading the question" };
 const SAFE_LINK = /^(https?:|mailto:)/i;
+const NEAR_PIXELS = 80;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
 
 // Model output is untrusted: no image is fetched, no script can hide in a link.
@@ -34,6 +35,39 @@ function element(parent, tag, className) {
   return made;
 }
 
+// Keeps the end of the page in sight while it grows, until the reader scrolls away from it.
+// Streamlit does so for what it draws itself, not for what grows inside an element.
+class Pin {
+  constructor(inside) {
+    this.scroller = inside;
+    while (this.scroller.parentElement && !/auto|scroll/.test(getComputedStyle(this.scroller).overflowY)) {
+      this.scroller = this.scroller.parentElement;
+    }
+    this.isSet = false;
+    this.look = () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+      this.isSet = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
+    };
+    this.scroller.addEventListener("scroll", this.look, { passive: true });
+    this.growth = new ResizeObserver(() => this.isSet && this.follow());
+    for (const child of this.scroller.children) this.growth.observe(child);
+  }
+
+  set() {
+    this.isSet = true;
+    this.follow();
+  }
+
+  follow() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+  }
+
+  close() {
+    this.scroller.removeEventListener("scroll", this.look);
+    this.growth.disconnect();
+  }
+}
+
 class Live {
   constructor(root, conversation) {
     this.conversation = conversation;
@@ -45,6 +79,7 @@ class Live {
     this.body = element(this.box, "div", "berth-blocks");
     this.watch = new MutationObserver(() => this.drop());
     this.watch.observe(document.body, { childList: true, subtree: true });
+    this.pin = new Pin(root);
     this.forget();
     this.connect();
   }
@@ -53,6 +88,7 @@ class Live {
     this.isClosed = true;
     this.socket.close();
     this.watch.disconnect();
+    this.pin.close();
     clearInterval(this.clock);
     this.box.remove();
   }
@@ -77,6 +113,7 @@ class Live {
     this.id = id;
     this.isOver = false;
     this.box.dataset.phase = "live";
+    this.pin.set();
     this.since = performance.now();
     clearInterval(this.clock);
     this.clock = setInterval(() => this.tick(), 1000);

@@ -84,6 +84,24 @@ def test_a_reload_in_mid_reply_goes_on_with_it(page: Page, berth: Server, fake: 
     assert len(fake.record()) == 1
 
 
+def test_the_end_of_a_long_reply_stays_in_sight_unless_the_reader_scrolls_away(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    fake.behave(tokens=400, paragraph=8, gap_ms=15)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text("t250 ", exact=False).first).to_be_in_viewport()
+    expect(page.get_by_text(re.compile("400 tokens"))).to_be_in_viewport()
+    ask(page, "Once more")
+    message = page.get_by_test_id("stChatMessage").filter(visible=True)
+    expect(message).to_have_count(4)
+    page.mouse.move(640, 300)
+    page.mouse.wheel(0, -3_000)
+    expect(page.get_by_text("Say something")).to_be_in_viewport()
+    expect(page.get_by_text(re.compile("400 tokens"))).to_have_count(2)
+    expect(page.get_by_text("Say something")).to_be_in_viewport()
+
+
 def test_another_page_and_back_loses_nothing(page: Page, berth: Server, fake: Running) -> None:
     fake.behave(tokens=120)
     page.goto(f"{berth.url}/Chat")

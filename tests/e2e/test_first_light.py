@@ -47,7 +47,9 @@ def test_one_click_leads_to_the_first_answer(page: Page, home: Path, starter_fil
             expect(answer).to_contain_text("tok/s", timeout=ANSWER_MILLISECONDS)
             expect(answer).to_contain_text("first token")
             page.reload()
-            expect(page.get_by_test_id("stChatMessage").filter(visible=True).last).to_contain_text("Paris")
+            expect(page.get_by_test_id("stChatMessage").filter(visible=True).last).to_contain_text(
+                "Paris"
+            )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
