@@ -337,7 +337,7 @@ def test_it_starts_and_answers() -> None:
 @pytest.mark.usefixtures("installed")
 def test_cancelling_while_it_starts_leaves_nothing_running() -> None:
     job = deploy_starter()
-    wait_until(lambda: "Starting " in job.log_tail())
+    wait_until(lambda: state_of_the_starter() != State.STOPPED)
     job.cancel()
     assert jobs.find(job.id).state == JobState.CANCELLED
     assert state_of_the_starter() == State.STOPPED
