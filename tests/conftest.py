@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = ("HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "OLLAMA_HOST", "BERTH_EVENTS", "BERTH_PORT")
+
+
+def pytest_configure() -> None:
+    """In the background a shell ignores Ctrl-C for us, and so would all that the tests start."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
