@@ -120,6 +120,7 @@ def test_following_a_growing_log_gives_its_whole_text(
     tmp_path_factory: pytest.TempPathFactory, text: str, step: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "growing-log"
+    path.write_bytes(b"")  # the one file of all examples
     whole, found, offset = text.encode("utf-8", "replace"), "", 0
     for end in range(step, len(whole) + step, step):
         path.write_bytes(whole[:end])
