@@ -39,11 +39,12 @@ def main(folder: Path) -> None:
     record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     _write(folder / "runner", json.dumps({"pid": os.getpid(), "created": time.time()}))
     (folder / "exit_code.part").write_text(" " * 8, encoding="utf-8")
-    if wait_for_turn(folder.parent, record["after"]):
+    is_wanted = wait_for_turn(folder.parent, record["after"])
+    if is_wanted and not (folder / "cancelled").exists():  # perhaps before this process could hear
         _write(folder / "started", f"{time.time()}\n")
         run(record["command"], folder)
     else:
-        record_exit(folder, 128 + _asked_to_end)
+        record_exit(folder, 128 + (_asked_to_end or signal.SIGTERM))
 
 
 def _remember(number: int, _frame: FrameType | None) -> None:

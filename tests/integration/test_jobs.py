@@ -606,3 +606,13 @@ def test_a_folder_that_vanishes_ends_the_job_in_the_list() -> None:
     assert job.log_tail() == ""
     assert job.read_log(5) == ("", 0)
     leader.end(((signal.SIGKILL, 5.0),))
+
+
+def test_a_job_cancelled_before_its_runner_can_hear_never_runs(home: Path) -> None:
+    first = bash("echo begun; sleep 60", "gpu0")
+    second = bash(f"touch {home}/ran", "gpu0")
+    (second.folder / "cancelled").touch()
+    first.cancel()
+    over = ended(second)
+    assert (over.state, over.exit_code) == (JobState.CANCELLED, 143)
+    assert not (home / "ran").exists()
