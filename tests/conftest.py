@@ -4,12 +4,23 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.hub_api import HubApi
+
 ROOT = Path(__file__).resolve().parent.parent
-FOREIGN = ("HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "OLLAMA_HOST", "BERTH_EVENTS", "BERTH_PORT")
+FOREIGN = (
+    "HF_TOKEN",
+    "HF_TOKEN_PATH",
+    "HF_ENDPOINT",
+    "HF_HUB_OFFLINE",
+    "OLLAMA_HOST",
+    "BERTH_EVENTS",
+    "BERTH_PORT",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +31,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubApi]:
+    """A Hub that the product takes for the real one."""
+    with HubApi() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
 
 
 @pytest.fixture(scope="session")
