@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
+from lib import system
 from lib.architecture import Geometry, geometry
 from lib.errors import BerthError, DoesNotFit
 from lib.gguf import read_model
@@ -92,8 +92,9 @@ class Choice(Frozen):
 
 def room_now() -> Room:
     """What this machine has at this moment."""
-    now = psutil.virtual_memory()
-    return Room(free_bytes=now.available, total_bytes=now.total)
+    return Room(
+        free_bytes=system.memory_available_bytes(), total_bytes=system.machine().memory_bytes
+    )
 
 
 def need(model: Geometry, load: Load) -> Need:

@@ -89,7 +89,8 @@ class Plan(Frozen):
     repository: str  # "" for a file and for Ollama's library
     revision: str  # the commit
     files: tuple[PlannedFile, ...]
-    pull: str  # the name Ollama pulls it by; "" where Berth fetches the files itself
+    name: str  # in Ollama; the built-in engine names a model after its file
+    is_pulled: bool  # Ollama fetches it; otherwise Berth does
     quantization: str
     context: int
     context_trained: int | None

@@ -6,7 +6,7 @@ they run against to the official client.
 """
 
 from lib.hub.cards import Card, Found, RepoFile
-from lib.hub.headers import header
+from lib.hub.headers import beginning, header
 from lib.hub.lookups import gguf_repositories, look_up, search
 from lib.hub.reference import Reference, parse_reference
 from lib.hub.token import TokenOrigin, forget_token, save_token, token_origin
@@ -17,6 +17,7 @@ __all__ = [
     "Reference",
     "RepoFile",
     "TokenOrigin",
+    "beginning",
     "forget_token",
     "gguf_repositories",
     "header",

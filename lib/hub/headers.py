@@ -37,6 +37,11 @@ def header(card: Card, variant: Variant) -> gguf.Header:
         return gguf.combined([head, *rest])
 
 
+def beginning(card: Card, variant: Variant, count: int) -> bytes:
+    """The first `count` bytes of the variant's (first) file."""
+    return _Source(card, card.file(variant.paths[0]), count).more(count)
+
+
 def _one(card: Card, file: RepoFile, first_bytes: int) -> gguf.Header:
     """The header of one file; `first_bytes` is how much to ask for at once, to begin with."""
     name = file.sha256 or f"{card.id} {card.sha} {file.path}"

@@ -1,0 +1,35 @@
+"""The built-in engine's own figures for a planned model, beside those of lib/fit.py."""
+
+import contextlib
+from pathlib import Path
+
+from lib import hub
+from lib.deploy.sources import Source
+from lib.engines import oracle
+from lib.engines.oracle import Breakdown
+from lib.errors import BerthError
+from lib.fit import Load
+from lib.gguf import Header
+from lib.quantizations import Variant
+
+LONGEST_BEGINNING = 24 * 2**20  # a larger header is not worth a second download
+
+
+def engine_plan(source: Source, variant: Variant, load: Load) -> Breakdown | None:
+    """What the engine would allocate; None where it cannot tell, or not soon."""
+    with contextlib.suppress(BerthError, OSError):
+        header = _header(source, variant)
+        if header.data_offset <= LONGEST_BEGINNING:
+            return oracle.ask(header, _beginning(source, variant, header.data_offset), load)
+    return None
+
+
+def _header(source: Source, variant: Variant) -> Header:
+    return hub.header(source.card, variant) if source.card else source.header
+
+
+def _beginning(source: Source, variant: Variant, count: int) -> bytes:
+    if source.card:
+        return hub.beginning(source.card, variant, count)
+    with Path(variant.paths[0]).open("rb") as file:
+        return file.read(count)
