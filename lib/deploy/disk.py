@@ -7,14 +7,9 @@ from pathlib import Path
 from lib.deploy.shapes import Disk, EngineName, PlannedFile, Removable
 from lib.engines import all_models
 from lib.engines.base import State
+from lib.fetch import there_bytes
 from lib.files import free_bytes
-from lib.partial import RESERVE_BYTES, is_whole, kept_bytes
-from lib.settings import settings
-
-
-def folder_of(repository: str, revision: str) -> Path:
-    """Where the files of a repository at a commit are kept."""
-    return settings().models / repository / revision
+from lib.partial import RESERVE_BYTES
 
 
 def ollama_folder() -> Path:
@@ -24,7 +19,7 @@ def ollama_folder() -> Path:
 
 def for_fetching(files: Sequence[PlannedFile], folder: Path) -> Disk:
     """Room for files that Berth fetches into `folder`, with what is there already taken off."""
-    kept = sum(_kept(folder / file.path, file.bytes) for file in files)
+    kept = there_bytes([(file.path, file.bytes) for file in files], folder)
     return _disk(sum(file.bytes for file in files) - kept, kept, folder)
 
 
@@ -53,7 +48,3 @@ def is_in_ollama(name: str) -> bool:
 def _disk(needed: int, kept: int, folder: Path) -> Disk:
     reserve = RESERVE_BYTES if needed else 0
     return Disk(needed=needed + reserve, kept=kept, free=free_bytes(folder))
-
-
-def _kept(target: Path, size: int) -> int:
-    return size if is_whole(target, size) else min(kept_bytes(target), size)

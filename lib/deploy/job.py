@@ -6,7 +6,7 @@ from lib import jobs, words
 from lib.deploy.plan import plan
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan
-from lib.errors import BadInput, DoesNotFit, EngineError
+from lib.errors import BadInput, DoesNotFit, EngineError, NoSpace
 from lib.fit import Choice, nearest
 from lib.jobs import Job
 from lib.quantizations import Variant
@@ -25,7 +25,9 @@ def start(request: DeployRequest) -> Job:
     under_way = [job for job in jobs.running(KIND) if job.resource == request.resource]
     if under_way:
         return under_way[0]
-    require_room(plan(request), request.accept_danger)
+    found = plan(request)
+    require_room(found, request.accept_danger)
+    require_disk(found)
     return jobs.start_once(
         request.command(),
         title=request.title,
@@ -52,6 +54,18 @@ def require_room(found: Plan, accept_danger: bool) -> None:
         raise DoesNotFit(
             f"{_subject(found)} fits only just: it takes {said.share:.0%} of the free memory.",
             f"Accept that (--accept-danger), or choose less. {_nearest(found)}",
+        )
+
+
+def require_disk(found: Plan) -> None:
+    """NoSpace where the plan needs more than is free."""
+    if found.disk.is_short:
+        offered = ", ".join(f"{one.name} ({words.disk(one.bytes)})" for one in found.removable[:3])
+        raise NoSpace(
+            f"The disk is too full: {words.disk(found.disk.free)} free, "
+            f"{words.disk(found.disk.needed)} needed.",
+            f"{f'Remove a model ({offered}) or free' if offered else 'Free'} some space, "
+            "then try again: what has arrived is kept.",
         )
 
 

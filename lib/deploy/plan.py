@@ -11,6 +11,7 @@ from lib.deploy.check import engine_plan
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, Row
 from lib.deploy.sources import Source
+from lib.engines.base import StartOptions
 from lib.engines.llamacpp_launch import DEFAULT_CONTEXT, UNKNOWN_CONTEXT
 from lib.fit import (
     COMFORTABLE,
@@ -96,7 +97,11 @@ def _load(request: DeployRequest, model: Geometry) -> Load:
     trained = model.context_length
     usual = min(DEFAULT_CONTEXT, trained) if trained else UNKNOWN_CONTEXT
     context = request.context or usual
-    return Load(context=min(context, trained or context), slots=request.slots)
+    return Load(
+        context=min(context, trained or context),
+        slots=request.slots,
+        prompt_cache_bytes=StartOptions().prompt_cache_mib * 2**20,
+    )
 
 
 def _comfortable(model: Geometry, load: Load, room: Room) -> Load:

@@ -1,11 +1,13 @@
 """How a model's files get to its engine, and the disk they take."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from lib.deploy import disk, engines
 from lib.deploy.request import EngineWish
 from lib.deploy.shapes import Disk, EngineChoice, PlannedFile
 from lib.deploy.sources import Source
+from lib.fetch import folder_of
 from lib.names import slug
 from lib.quantizations import Variant
 from lib.settings import HUB, settings
@@ -36,14 +38,14 @@ def choose(wish: EngineWish, source: Source, variant: Variant) -> Way:
 def _for_files(source: Source, files: tuple[PlannedFile, ...]) -> Disk:
     if source.card is None:
         return disk.for_fetching((), settings().models)
-    return disk.for_fetching(files, disk.folder_of(source.card.id, source.card.sha))
+    return disk.for_fetching(files, folder_of(source.card.id, source.card.sha))
 
 
 def _ollama_name(source: Source, variant: Variant) -> str:
     if source.library:
         return source.library.name
     if source.card is None:
-        return slug(variant.paths[0].rpartition("/")[2].rpartition(".")[0]).lower()
+        return f"{slug(Path(variant.paths[0]).stem).lower()}:latest"
     return f"hf.co/{source.card.id}:{variant.quantization}"
 
 
