@@ -17,43 +17,39 @@ def offer(text: str) -> None:
     """Everything about deploying what was typed, from its card to the button."""
     try:
         if lookup.is_path(text):
-            _tabs(lookup.full_path(text))
+            _choices(lookup.full_path(text))
         elif hit := lookup.found(text):
             reference, card = hit
             lookup.card(card)
-            _tabs(reference.repo, reference.quantization)
+            _choices(reference.repo, reference.quantization)
     except BerthError as error:
         lookup.problem(error)
 
 
-def _tabs(model: str, quantization: str = "") -> None:
-    cpu, gpu = st.tabs(["CPU", "GPU"])
-    with gpu:
-        _on_gpu()
-    with cpu:
-        _on_cpu(model, quantization)
-
-
-def _on_gpu() -> None:
-    cards = nvidia_gpus()
-    has = f"This machine has {', '.join(cards)}." if cards else "No NVIDIA GPU was found here."
-    st.info(f"{has} Deployment to a GPU is not part of this version; the CPU tab works now.")
-
-
-def _on_cpu(model: str, quantization: str) -> None:
+def _choices(model: str, quantization: str = "") -> None:
     """The plan for what is chosen so far, and the choices, which make the next plan."""
     chosen = deploy_choices(model)
     request = _request(model, quantization, chosen)
     plan = deploy.plan(request)
-    _source(plan)
-    fit_view.verdict(plan, request)
-    fit_view.context(plan, chosen)
-    if len(plan.rows) > 1:
-        fit_view.quantizations(plan, chosen)
-    _engine(plan, chosen)
-    for warning in plan.warnings:
-        st.warning(markdown.plain(warning), icon=":material/warning:")
-    deploy_button.draw(plan, request, chosen)
+    on_cpu, on_gpu = st.tabs(["CPU", "GPU"])
+    with on_cpu:
+        _source(plan)
+        fit_view.verdict(plan, request)
+        fit_view.context(plan, chosen)
+        if len(plan.rows) > 1:
+            fit_view.quantizations(plan, chosen)
+        _engine(plan, chosen)
+        for warning in plan.warnings:
+            st.warning(markdown.plain(warning), icon=":material/warning:")
+        deploy_button.draw(plan, request, chosen)
+    with on_gpu:
+        _cards()
+
+
+def _cards() -> None:
+    cards = nvidia_gpus()
+    has = f"This machine has {', '.join(cards)}." if cards else "No NVIDIA GPU was found here."
+    st.info(f"{has} Deployment to a GPU is not part of this version; the CPU tab works now.")
 
 
 def _request(model: str, quantization: str, chosen: DeployChoices) -> DeployRequest:

@@ -16,15 +16,13 @@ MOST_OFFERED = 3
 
 def draw(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> None:
     """The button with what it will do; disabled where that cannot work, with what would."""
-    can_start = True
-    if plan.disk.is_short:
-        can_start = False
-        _no_room(plan)
+    can_start = False
     if not plan.verdict.fits:
-        can_start = False
         _what_would_fit(plan, chosen)
-    elif plan.verdict.is_tight:
-        can_start = _confirmed(plan, request, chosen) and can_start
+    elif plan.disk.is_short:
+        _no_room(plan)
+    else:
+        can_start = not plan.verdict.is_tight or _confirmed(plan, request, chosen)
     st.button(
         _label(plan),
         type="primary",
@@ -50,9 +48,11 @@ def _settled(plan: Plan) -> dict[str, object]:
 
 def _label(plan: Plan) -> str:
     """`Deploy Q4_K_M (downloads 2.0 GB)`."""
+    if plan.tier == Tier.FILE:
+        return "Deploy this file"
     missing = plan.bytes - plan.disk.kept
     price = f"downloads {words.disk(missing)}" if missing > 0 else "nothing to download"
-    return f"Deploy {plan.quantization or 'this file'} ({price})"
+    return f"Deploy {plan.quantization} ({price})"
 
 
 def _start(request: DeployRequest) -> None:
@@ -101,9 +101,9 @@ def _what_would_fit(plan: Plan, chosen: DeployChoices) -> None:
 
 
 def _nearest(plan: Plan) -> list[Row]:
-    """The best few quantizations that fit with the context that was chosen."""
-    others = (row for row in plan.rows if row.quantization != plan.quantization)
-    return [row for row in others if row.verdict.fits and not row.is_poor][:MOST_OFFERED]
+    """The few best quantizations that fit with this context, the recommended one first."""
+    able = [row for row in plan.rows if row.verdict.fits and not row.is_poor]
+    return sorted(able, key=lambda row: not row.is_recommended)[:MOST_OFFERED]
 
 
 def _instead(chosen: DeployChoices, name: str, value: int | str) -> None:

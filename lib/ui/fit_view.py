@@ -24,7 +24,14 @@ def verdict(plan: Plan, request: DeployRequest) -> None:
     st.markdown(f"{_mark(plan.verdict)} {plan.verdict.sentence}")
     is_dark = st.context.theme.type == "dark"
     st.html(memory_bar.drawn(plan.need, plan.room.free_bytes, is_dark))
-    _estimates(f"At most {plan.tokens_per_second:,.0f} tok/s, by this machine's memory", request)
+    speed = _at_most(plan.tokens_per_second)
+    _estimates(f"{speed.capitalize()}: memory cannot be read faster", request)
+
+
+def _at_most(tokens_per_second: float) -> str:
+    """An upper bound, and said to be one."""
+    digits = 0 if tokens_per_second >= 10 else 1
+    return f"at most {tokens_per_second:,.{digits}f} tok/s"
 
 
 @st.fragment(parallel=True)
@@ -90,7 +97,7 @@ def _facts(row: Row) -> str:
         words.disk(row.bytes),
         f"{words.memory(row.need.total)} of memory",
         row.note,
-        f"at most {row.tokens_per_second:,.0f} tok/s",
+        _at_most(row.tokens_per_second),
     )
     return " · ".join(part for part in parts if part)
 

@@ -9,7 +9,7 @@ from lib import jobs, words
 from lib.events import PhaseState, Progress
 from lib.jobs import Job, JobState
 from lib.ui import log_view, markdown, outcome
-from lib.ui.session import watch_job
+from lib.ui.shell import shown_errors
 
 OUTCOMES: dict[JobState, tuple[str, Literal["gray", "blue", "green", "red", "orange"]]] = {
     JobState.QUEUED: ("Queued", "gray"),
@@ -93,7 +93,7 @@ def _rerun_when_over(job: Job, was_active: bool) -> None:
 
 def _heading(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"##### {markdown.plain(job.title)}", width="content")
+        st.markdown(f"**{markdown.plain(job.title)}**", width="content")
         line_of(job)
 
 
@@ -157,20 +157,16 @@ def _controls(job: Job, now: Progress) -> None:
 
 
 def _cancel(job_id: str) -> None:
-    jobs.find(job_id).cancel()
+    with shown_errors():
+        jobs.find(job_id).cancel()
 
 
 def line(job: Job) -> None:
     """One line of history: what, outcome, how long, when; and the way to the whole of it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         line_of(job)
-        st.button(
-            markdown.plain(job.title),
-            type="tertiary",
-            key=f"show-{job.id}",
-            on_click=watch_job,
-            args=(job.id,),
-        )
+        if st.button(markdown.plain(job.title), type="tertiary", key=f"show-{job.id}"):
+            st.switch_page("pages/1_Deploy.py", query_params={"job": job.id})
 
 
 def line_of(job: Job) -> None:

@@ -63,16 +63,21 @@ def found(text: str) -> tuple[Reference, Card] | None:
 
 def problem(error: BerthError) -> None:
     """What went wrong and what to do; where a token would help, the field for it."""
-    st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
+    st.error(words_of(error), icon=":material/error:")
     if isinstance(error, NoAccess):
         token_form.form(error.url)
     elif isinstance(error, NetworkError):
         st.button("Try again", icon=":material/refresh:", key="deploy_again")
 
 
+def words_of(error: BerthError) -> str:
+    """Message and remedy, with what others wrote into them shown letter for letter."""
+    return f"**{markdown.plain(error.message)}** {markdown.safe(error.fix)}"
+
+
 def _not_found(error: BerthError, reference: Reference) -> None:
     """It may be half typed, mistyped, or hidden: what is near, then the token."""
-    st.warning(f"**{error.message}** {error.fix}", icon=":material/search_off:")
+    st.warning(words_of(error), icon=":material/search_off:")
     with st.expander("It is private or gated: use a Hub token", key="deploy_token_fold"):
         token_form.form()
     results(reference.repo.partition("/")[2], heading="Did you mean one of these?")

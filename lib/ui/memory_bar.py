@@ -53,7 +53,10 @@ def drawn(need: Need, free_bytes: int, is_dark: bool) -> str:
     whole = max(need.total, free_bytes, 1)
     pieces = "".join(_piece(part, part.bytes / whole, is_dark) for part in shown)
     legend = "".join(_word(part, is_dark) for part in shown)
-    mark = _mark(free_bytes / whole, is_dark) if need.total > free_bytes else ""
+    mark = ""
+    if need.total > free_bytes:
+        mark = _mark(free_bytes / whole, is_dark)
+        legend += _word(Part("free now: up to the mark,", free_bytes, MISSING), is_dark)
     said = ", ".join(f"{part.label} {words.memory(part.bytes)}" for part in shown)
     return (
         f'<div role="img" aria-label="Memory: {said}" style="position:relative;display:flex;gap:2px'
