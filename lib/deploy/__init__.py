@@ -3,9 +3,9 @@
 The work itself is the script's, deploy_cpu.sh, which asks this package what to do.
 """
 
-from lib.deploy.job import KIND, require_room, retry, start
+from lib.deploy.job import KIND, require_disk, require_room, retry, start
 from lib.deploy.plan import plan
-from lib.deploy.request import DeployRequest, EngineWish
+from lib.deploy.request import DeployRequest, EngineWish, wished
 from lib.deploy.shapes import Disk, EngineChoice, Plan, PlannedFile, Removable, Row, Tier
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
     "Row",
     "Tier",
     "plan",
+    "require_disk",
     "require_room",
     "retry",
     "start",
+    "wished",
 ]

@@ -7,15 +7,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from lib import dashboard, phase
 from lib.deploy.job import require_disk, require_room, start
 from lib.deploy.plan import plan
-from lib.deploy.request import DeployRequest
+from lib.deploy.request import DeployRequest, wished
 from lib.deploy.shapes import Plan
 from lib.deploy.table import table
-from lib.errors import BadInput
 from lib.fetch import folder_of
 from lib.fit import Room
 from lib.report import Report
@@ -50,19 +47,14 @@ def _start(given: argparse.Namespace, report: Report) -> None:
 
 
 def _request(given: argparse.Namespace) -> DeployRequest:
-    try:
-        return DeployRequest(
-            model=given.model,
-            quantization=given.quant,
-            context=given.context,
-            slots=given.slots,
-            engine=given.engine,
-            accept_danger=given.accept_danger,
-        )
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        name = {"quantization": "quant"}.get(str(first["loc"][0]), str(first["loc"][0]))
-        raise BadInput(f"--{name}: {first['msg']}.", "Choose another value.") from error
+    return wished(
+        model=given.model,
+        quantization=given.quant,
+        context=given.context,
+        slots=given.slots,
+        engine=given.engine,
+        accept_danger=given.accept_danger,
+    )
 
 
 def _room(given: argparse.Namespace) -> Room | None:

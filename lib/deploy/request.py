@@ -2,9 +2,9 @@
 
 import unicodedata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lib.errors import BadInput
 from lib.names import repo_name, shown
@@ -77,3 +77,12 @@ class DeployRequest(BaseModel):
         command += ["--quant", self.quantization] if self.quantization else []
         command += ["--context", str(self.context)] if self.context else []
         return [*command, "--accept-danger"] if self.accept_danger else command
+
+
+def wished(**fields: Any) -> DeployRequest:
+    """The request of these fields; BadInput names the one that is wrong."""
+    try:
+        return DeployRequest(**fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise BadInput(f"{first['loc'][0]}: {first['msg']}.", "Choose another value.") from error

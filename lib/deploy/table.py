@@ -19,6 +19,12 @@ def table(plan: Plan) -> str:
     return "\n".join(_lines(plan))
 
 
+def fit(plan: Plan) -> str:
+    """The verdict and how each quantization would do."""
+    verdict = f"{plan.verdict.word}. {plan.verdict.sentence}"
+    return "\n".join([f"{plan.quantization}: {verdict}", *_rows(plan)])
+
+
 def _lines(plan: Plan) -> Iterator[str]:
     yield f"Source    {TIERS[plan.tier]}: {plan.source}"
     yield f"Engine    {plan.engine.title}. {plan.engine.reason}"
@@ -30,10 +36,14 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield f"Disk      {_disk(plan)}"
     yield from (f"Note      {warning}" for warning in plan.warnings)
     yield ""
-    yield _columns("", "quantization", "size", "memory", "at most", "verdict")
-    yield from (_row(row, row.quantization == plan.quantization) for row in plan.rows)
+    yield from _rows(plan)
     yield ""
     yield f"Chosen: {plan.quantization or 'the file'} with context {plan.context:,}."
+
+
+def _rows(plan: Plan) -> Iterator[str]:
+    yield _columns("", "quantization", "size", "memory", "at most", "verdict")
+    yield from (_row(row, row.quantization == plan.quantization) for row in plan.rows)
 
 
 def _disk(plan: Plan) -> str:
