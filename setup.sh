@@ -42,6 +42,8 @@ readonly VENV=.venv
 readonly BERTH_PYTHON=$VENV/bin/python
 readonly PIP_LOG=$VENV/install.log
 readonly NEEDED_MB=1000
+readonly MAKE_ROOM="Free some space, then run ./setup.sh again."
+readonly NO_NETWORK='NewConnection|NameResolution|Network is unreachable|timed out|ProxyError|SSLError'
 readonly PYTHONS=(python3.13 python3.12 python3.11 python3.14 python3 python)
 readonly BROWSERS=(chromium chromium-browser google-chrome google-chrome-stable)
 
@@ -81,7 +83,8 @@ parse() {
 }
 
 use_port() { # NUMBER
-  [[ $1 =~ ^[1-9][0-9]{0,4}$ && $1 -le 65535 ]] || misused "Not a port (1 to 65535): $(printable "$1")."
+  [[ $1 =~ ^[1-9][0-9]{0,4}$ && $1 -le 65535 ]] ||
+    misused "Not a port (1 to 65535): $(printable "$1")."
   PORT=$1 PORT_IS_GIVEN=yes
 }
 
@@ -137,6 +140,7 @@ find_python() {
   [[ -z ${PYTHON:-} ]] || names=("$PYTHON")
   for name in "${names[@]}"; do
     version=$(version_of "$name") || continue
+    [[ $version =~ ^[0-9]+[.][0-9]+[.][0-9]+$ ]] || continue
     if ! is_new_enough "$version"; then
       too_old="$too_old${too_old:+,} $version ($name)"
     elif ! "$name" -c 'import venv, ensurepip' >/dev/null 2>&1; then
@@ -166,7 +170,7 @@ how_to_get_python() {
   elif [[ $(uname -s) == Darwin ]]; then
     say "Install it from https://www.python.org/downloads/, then open a new terminal."
   elif has apt-get; then
-    say "Install it: sudo apt install python3 python3-venv (if that is older: python3.11 python3.11-venv)"
+    say "Install it: sudo apt install python3-venv (if that is older: python3.11-venv)"
   elif has dnf; then
     say "Install it: sudo dnf install python3.12"
   else
@@ -187,7 +191,8 @@ how_to_get_venv() { # VERSION
 install_list() { # LIST
   local stamp=$VENV/installed-$1
   [[ $(wanted "$1") != "$(cat "$stamp" 2>/dev/null)" ]] || return 0
-  has_space || fail 5 "The disk is full: $(free_mb) MB free, $NEEDED_MB MB needed in $ROOT." "Free some space, then run ./setup.sh again."
+  has_space ||
+    fail 5 "The disk is full: $(free_mb) MB free, $NEEDED_MB MB needed in $ROOT." "$MAKE_ROOM"
   say "Installing packages ($1)"
   SECONDS=0
   pip_install "$1" || explain_pip
@@ -203,7 +208,7 @@ wanted() { # LIST
 pip_install() { # LIST
   : >"$PIP_LOG"
   "$BERTH_PYTHON" -m pip install --only-binary :all: --no-input --disable-pip-version-check \
-    --progress-bar off -r "$1" 2>&1 | show_progress "$(grep -c '==' "$1")"
+    --progress-bar off -r "$1" 2>&1 | show_progress "$(wanted "$1" | sort -u | grep -c '==')"
 }
 
 show_progress() { # TOTAL
@@ -217,6 +222,7 @@ show_progress() { # TOTAL
         name=${name##* }
         show_now "$seen of $1 packages: ${name%%-*} (${line##*(}"
         ;;
+      *Retrying*) show_now "the package index does not answer, trying again" ;;
       Installing*) show_now "unpacking" ;;
     esac
   done
@@ -228,17 +234,22 @@ show_now() { # TEXT
 }
 
 explain_pip() {
-  local cause
-  cause=$(grep -i 'error' "$PIP_LOG" | tail -n 1 | cut -c 1-300) || true
-  if grep -qiE 'No space left|quota exceeded' "$PIP_LOG"; then
-    fail 5 "The disk is full: the packages need $NEEDED_MB MB." "Free some space, then run ./setup.sh again; it goes on from here."
-  elif grep -qiE 'NewConnectionError|NameResolutionError|Network is unreachable|timed out|Connection (refused|aborted|reset)|ProxyError|SSLError' "$PIP_LOG"; then
-    fail 6 "The package index cannot be reached." "$cause" "Check the network or the proxy settings, then run ./setup.sh again."
-  elif grep -q 'No matching distribution' "$PIP_LOG"; then
-    fail 4 "A package is not made for this machine: $(uname -sm), $("$BERTH_PYTHON" -V)." "$cause" \
-      "Berth runs on macOS 13 or newer and on Linux (glibc 2.28 or newer), with Python 3.11 to 3.14."
+  local line
+  if last_line 'No space left|quota exceeded' >/dev/null; then
+    fail 5 "The disk is full: the packages need $NEEDED_MB MB." "$MAKE_ROOM"
+  elif line=$(last_line "$NO_NETWORK"); then
+    fail 6 "The package index cannot be reached." \
+      "Check the network or the proxy settings, then run ./setup.sh again." "($line)"
+  elif line=$(last_line 'No matching distribution'); then
+    fail 4 "A package is not made for this machine: $(uname -sm), $("$BERTH_PYTHON" -V)." \
+      "Berth runs on macOS 13 and Linux (glibc 2.28) or newer, with Python 3.11 to 3.14." "($line)"
   fi
-  fail 1 "pip could not install the packages." "$cause" "Everything it said is in $PIP_LOG."
+  fail 1 "pip could not install the packages." "What it said is in $ROOT/$PIP_LOG." \
+    "$(last_line . || true)"
+}
+
+last_line() { # PATTERN, in what pip said
+  grep -iE "$1" "$PIP_LOG" | tail -n 1 | cut -c 1-300
 }
 
 has_space() {
@@ -356,7 +367,7 @@ install_browser() {
     as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends chromium || true
   fi
   has_browser || "$BERTH_PYTHON" -m playwright install chromium ||
-    fail 4 "The tests need a browser." "Install Chromium or Google Chrome, then run ./setup.sh test again."
+    fail 4 "The tests need a browser." "Install Chromium or Google Chrome, then try again."
 }
 
 has_browser() {

@@ -153,14 +153,19 @@ def _receive(
 
 
 def _headers(url: str, offset: int) -> dict[str, str]:
-    """Range for the rest of a file; the Hub's token for the Hub's own host and nobody else."""
-    headers = {"Accept-Encoding": "identity"}
+    """The bytes as they are, from `offset` on."""
+    headers = {"Accept-Encoding": "identity", **authorization(url)}
     if offset:
         headers["Range"] = f"bytes={offset}-"
+    return headers
+
+
+def authorization(url: str) -> dict[str, str]:
+    """The header with the Hub's token, for the Hub's own host and nobody else."""
     token = settings().hf_token
     if token and _origin(url) == _origin(settings().hf_endpoint):
-        headers["Authorization"] = f"Bearer {token.get_secret_value()}"
-    return headers
+        return {"Authorization": f"Bearer {token.get_secret_value()}"}
+    return {}
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -24,7 +24,8 @@ from lib import locks
 from lib.job_log import Log
 from lib.redact import Redactor, known_secrets
 
-POLL_SECONDS = 0.25
+TURN_SECONDS = 0.25
+LAST_WORDS_SECONDS = 5.0
 PIPE_BYTES = 65_536
 CANNOT_RUN, NO_COMMAND = 126, 127  # the shell's own codes
 
@@ -38,11 +39,12 @@ def main(folder: Path) -> None:
     record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     _write(folder / "runner", json.dumps({"pid": os.getpid(), "created": time.time()}))
     (folder / "exit_code.part").write_text(" " * 8, encoding="utf-8")
-    if wait_for_turn(folder.parent, record["after"]):
+    is_wanted = wait_for_turn(folder.parent, record["after"])
+    if is_wanted and not (folder / "cancelled").exists():  # perhaps before this process could hear
         _write(folder / "started", f"{time.time()}\n")
         run(record["command"], folder)
     else:
-        record_exit(folder, 128 + _asked_to_end)
+        record_exit(folder, 128 + (_asked_to_end or signal.SIGTERM))
 
 
 def _remember(number: int, _frame: FrameType | None) -> None:
@@ -57,7 +59,7 @@ def wait_for_turn(jobs: Path, before: list[str]) -> bool:
     while waiting and not _asked_to_end:
         waiting = [job for job in waiting if not is_over(job)]
         if waiting:
-            time.sleep(POLL_SECONDS)
+            time.sleep(TURN_SECONDS)
     return not _asked_to_end
 
 
@@ -67,8 +69,7 @@ def is_over(job: Path) -> bool:
 
 
 def run(command: list[str], folder: Path) -> None:
-    """Run the command to its end, its output into the log; nothing ever waits for an answer."""
-    log = Log(folder / "log", Redactor(known_secrets(os.environ)))
+    """Run the command to its end; nothing ever waits for an answer."""
     reader, writer = os.pipe()
     try:
         child = os.posix_spawnp(
@@ -79,50 +80,78 @@ def run(command: list[str], folder: Path) -> None:
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them, others expect them
         )
     except OSError as error:
-        log.write(f"{command[0]} cannot be run: {error.strerror}.\n".encode())
+        text = f"{command[0][:500]} cannot be run: {error.strerror}.\n"
+        os.write(writer, text.encode("utf-8", "replace"))
+        os.close(writer)
+        pump(reader, [], folder)
         record_exit(folder, NO_COMMAND if error.errno == errno.ENOENT else CANNOT_RUN)
     else:
         os.close(writer)
-        follow(child, reader, log, folder)
+        follow(child, reader, folder)
+
+
+def follow(child: int, reader: int, folder: Path) -> None:
+    """Wait for the command, then for its last words in the log, and record the code."""
+    pump_process = PumpProcess(reader, folder)
+    pid, status = os.wait()
+    while pid != child:
+        if os.WIFSIGNALED(status):  # this pump was killed; the command must not notice
+            pump_process = PumpProcess(reader, folder)
+        pid, status = os.wait()
+    pump_process.complete_log()
+    code = os.waitstatus_to_exitcode(status)
+    record_exit(folder, code if code >= 0 else 128 - code)  # 128 + N where signal N ended it
+
+
+class PumpProcess:
+    """A fork that brings the output into the log for as long as anybody can write any.
+
+    It is a process of its own so that the command goes on when the runner is killed, and so that
+    a service which the command leaves running finds its output open after the runner has gone.
+    """
+
+    def __init__(self, reader: int, folder: Path) -> None:
+        their_end, self._command_runs = os.pipe()
+        self._log_is_open, our_end = os.pipe()
+        if not os.fork():
+            os.close(self._command_runs)
+            os.close(self._log_is_open)
+            try:
+                pump(reader, [their_end, our_end], folder)
+            finally:
+                os._exit(0)
+        os.close(their_end)
+        os.close(our_end)
+
+    def complete_log(self) -> None:
+        """Return when all that the command wrote is in the log.
+
+        A service that never stops to write must not keep the job from ending.
+        """
+        os.close(self._command_runs)
+        select.select([self._log_is_open], [], [], LAST_WORDS_SECONDS)
+
+
+def pump(reader: int, ends: list[int], folder: Path) -> None:
+    """Log what comes, until nobody can write any more.
+
+    Of the two ends of pipes, the first can be read from when the command is over; closing the
+    second says that the log is complete so far.
+    """
+    log = Log(folder / "log", Redactor(known_secrets(os.environ)))
+    while (data := _read(reader, ends[:1])) != b"":
+        log.write(data or b"")
+        if data is None:
+            log.flush()
+            while ends:
+                os.close(ends.pop())
     log.close()
 
 
-def follow(child: int, reader: int, log: Log, folder: Path) -> None:
-    """Keep the output until nobody can write any more; record the end as soon as it is known.
-
-    A service that the command left running may hold the pipe. Were this process to go, the
-    service's next line would kill it; so it stays.
-    """
-    is_running = True
-    while (data := _read(reader, POLL_SECONDS)) != b"":
-        log.write(data or b"")
-        if is_running:
-            pid, status = os.waitpid(child, os.WNOHANG)
-            if pid:
-                is_running = False
-                _drain(reader, log)
-                _finish(status, log, folder)
-    if is_running:
-        _finish(os.waitpid(child, 0)[1], log, folder)
-
-
-def _read(reader: int, seconds: float) -> bytes | None:
-    """What came within this time: None for nothing, empty where nobody can write any more."""
-    ready, _, _ = select.select([reader], [], [], seconds)
-    return os.read(reader, PIPE_BYTES) if ready else None
-
-
-def _drain(reader: int, log: Log) -> None:
-    """What the command wrote before its end belongs before the exit code: a pipe's worth."""
-    for _ in range(16):
-        log.write(_read(reader, 0) or b"")
-
-
-def _finish(status: int, log: Log, folder: Path) -> None:
-    """Complete the log, then record the code: 128 + N where signal N ended the command."""
-    log.flush()
-    code = os.waitstatus_to_exitcode(status)
-    record_exit(folder, code if code >= 0 else 128 - code)
+def _read(reader: int, command_over: list[int]) -> bytes | None:
+    """The next output, empty where there can be none; None once the command is over."""
+    ready, _, _ = select.select([reader, *command_over], [], [])
+    return os.read(reader, PIPE_BYTES) if reader in ready else None
 
 
 def record_exit(folder: Path, code: int) -> None:

@@ -149,6 +149,8 @@ class Reply:
         except BaseException:
             self._fail("Berth failed while it wrote this reply.", "Retry, and look at the log.")
             raise
+        finally:
+            _prune()
 
     def _load(self, model: Model) -> None:
         if model.state != State.READY and not self.is_over:
@@ -293,6 +295,7 @@ def _ask(model: Model, request: ReplyRequest) -> DeltaStream:
 
 
 _running: dict[str, Reply] = {}
+_watchers: dict[tuple[str, str], set[Callable[[Reply], None]]] = {}
 
 
 def start(request: ReplyRequest) -> Reply:
@@ -302,9 +305,32 @@ def start(request: ReplyRequest) -> Reply:
     reply = Reply(secrets.token_hex(16), request)
     reply._open()
     _running[reply.id] = reply
-    _prune()
+    for watcher in tuple(_watchers.get((request.conversation, request.owner), ())):
+        watcher(reply)
     threading.Thread(target=reply._run, name=f"reply-{reply.id[:8]}", daemon=True).start()
     return reply
+
+
+@contextlib.contextmanager
+def watching(conversation: str, owner: str, watcher: Callable[[Reply], None]) -> Iterator[None]:
+    """`watcher` gets every reply that begins in this conversation of this owner, at once."""
+    watchers = _watchers.setdefault((conversation, owner), set())
+    watchers.add(watcher)
+    try:
+        yield
+    finally:
+        watchers.discard(watcher)
+        if not watchers:
+            _watchers.pop((conversation, owner), None)
+
+
+def current(conversation: str, owner: str) -> Reply | None:
+    """The reply that is being written in this conversation of this owner."""
+    for reply in tuple(_running.values()):
+        is_here = (reply.request.conversation, reply.request.owner) == (conversation, owner)
+        if is_here and not reply.is_over:
+            return reply
+    return None
 
 
 def find(reply_id: str, owner: str) -> Reply:

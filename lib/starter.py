@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from lib import events, jobs, pypi, words
-from lib.download import Patience, Source, download, hub_file
+from lib.download import Patience, Source, authorization, download, hub_file
 from lib.errors import BerthError, EngineError, NetworkError, NoSpace
 from lib.events import PhaseState
 from lib.http import outside_answer
@@ -207,7 +207,11 @@ def _came_from_hub(facts: StarterFacts, report: Report, patience: Patience) -> b
 def _require_answer(url: str) -> None:
     """NetworkError unless the Hub answers soon; a download would be patient with it."""
     with outside_answer(
-        url, method="HEAD", connect_seconds=HUB_SECONDS, silence_seconds=HUB_SECONDS
+        url,
+        method="HEAD",
+        headers=authorization(url),
+        connect_seconds=HUB_SECONDS,
+        silence_seconds=HUB_SECONDS,
     ) as answer:
         if not answer.is_success:
             raise NetworkError(f"{answer.url.host} answered {answer.status_code}.")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ FOREIGN = (
     "BERTH_EVENTS",
     "BERTH_PORT",
 )
+
+
+def pytest_configure() -> None:
+    """In the background a shell ignores Ctrl-C for us, and so would all that the tests start."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -1,52 +1,124 @@
-"""The reply's own stream: one JSON array a line, read by the chat page's live element."""
+"""Replies on their way to the page: one WebSocket per open conversation.
+
+Every frame is some lines, one JSON array a line: `["n", id]` begins a reply, then comes what
+lib.replies keeps as the reply's own protocol, up to `["e", state]`. A new reply is on its way
+before Streamlit has drawn the question. The socket is one of a browser's many; an HTTP stream
+would take one of the six connections that all tabs share.
+"""
 
 import asyncio
 import contextlib
+import json
+import re
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lib import lifecycle, replies
+from lib.access import Action, browser_of, require, role_of
+from lib.errors import NotFound
 from lib.replies import Reply
 
 GAP_SECONDS = 0.016  # one frame: what comes within it goes out together
-KEEP_ALIVE_SECONDS = 10.0
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_CONVERSATION = re.compile(r"[0-9a-f]{32}")
 
 
-async def stream(request: Request) -> Response:
-    """`GET /api/replies/{id}/stream?from=N`: the reply from block N on, to its end."""
-    first = request.query_params.get("from", "0")
-    reply = _mine(request)
-    block = int(first) if first.isascii() and first.isdigit() and len(first) < 10 else 0
-    # An event stream by its type, because that one is never compressed and so never held back.
-    return StreamingResponse(_lines(reply, block), media_type="text/event-stream", headers=HEADERS)
+async def live(socket: WebSocket) -> None:
+    """`/api/replies/live?c=CONVERSATION[&reply=ID&from=BLOCK]`: every reply as it comes.
+
+    With `reply`, that one comes first, from the named block on, also when it is over.
+    """
+    require(role_of(socket.scope), Action.CHAT)
+    conversation, owner = socket.query_params.get("c", ""), browser_of(socket.scope)
+    if not _CONVERSATION.fullmatch(conversation):
+        await socket.close(1008, "not a conversation")
+        return
+    await socket.accept()
+    sending = asyncio.ensure_future(_send_all(socket, conversation, owner))
+    try:
+        await _until_it_leaves(socket)
+    finally:
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+            await sending
 
 
 async def stop(request: Request) -> Response:
     """`POST /api/replies/{id}/stop`: end it now and keep what came."""
-    reply = _mine(request)
+    require(role_of(request.scope), Action.CHAT)
+    reply = replies.find(request.path_params["id"], browser_of(request.scope))
     await asyncio.to_thread(reply.stop)
     return JSONResponse({"id": reply.id, "state": reply.state})
 
 
-def _mine(request: Request) -> Reply:
-    return replies.find(request.path_params["id"], request.scope.get("berth.browser", ""))
+async def _until_it_leaves(socket: WebSocket) -> None:
+    """Return when the page goes away or the server ends."""
+    stopping = asyncio.ensure_future(lifecycle.stop_event().wait())
+    try:
+        while True:
+            message = asyncio.ensure_future(socket.receive())
+            await asyncio.wait({message, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not message.done():
+                message.cancel()
+                await socket.close(1012)
+                return
+            if message.result()["type"] == "websocket.disconnect":
+                return
+    finally:
+        stopping.cancel()
+
+
+async def _send_all(socket: WebSocket, conversation: str, owner: str) -> None:
+    loop = asyncio.get_running_loop()
+    begun: asyncio.Queue[tuple[Reply, int]] = asyncio.Queue()
+
+    def watcher(reply: Reply) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(begun.put_nowait, (reply, 0))
+
+    with replies.watching(conversation, owner, watcher):
+        if first := await asyncio.to_thread(_wanted, socket, conversation, owner):
+            begun.put_nowait(first)
+        sent = ""
+        while True:
+            reply, block = await begun.get()
+            if reply.id != sent:
+                sent = reply.id
+                await _send(socket, reply, block)
+
+
+def _wanted(socket: WebSocket, conversation: str, owner: str) -> tuple[Reply, int] | None:
+    """The reply to begin with, and the block: the one that is asked for, or the running one."""
+    wanted, block = (socket.query_params.get(name, "") for name in ("reply", "from"))
+    with contextlib.suppress(NotFound):
+        is_number = block.isascii() and block.isdigit() and len(block) < 10
+        return replies.find(wanted, owner), int(block) if is_number else 0
+    running = replies.current(conversation, owner)
+    return (running, 0) if running else None
+
+
+async def _send(socket: WebSocket, reply: Reply, block: int) -> None:
+    """One reply to its end."""
+    opening = json.dumps(["n", reply.id]) + "\n"
+    async for lines in _lines(reply, block):
+        await socket.send_text(opening + lines)
+        opening = ""
 
 
 async def _lines(reply: Reply, block: int) -> AsyncIterator[str]:
+    """What is there at once, then what comes, at most once a frame."""
     loop, news = asyncio.get_running_loop(), asyncio.Event()
 
     def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop may have closed under a late reply
+        with contextlib.suppress(RuntimeError):  # the loop has closed
             loop.call_soon_threadsafe(news.set)
 
-    stopping = lifecycle.stop_event()
+    at = reply.from_block(block) if block else 0
     with reply.listening(wake):
-        at = reply.from_block(block) if block else 0
-        while not stopping.is_set():
+        while True:
             news.clear()
             is_over, end = reply.is_over, len(reply.lines)
             if at < end:
@@ -55,24 +127,14 @@ async def _lines(reply: Reply, block: int) -> AsyncIterator[str]:
             if is_over:
                 return
             await asyncio.sleep(GAP_SECONDS)
-            if not news.is_set() and not await _within(news, stopping):
-                yield "\n"
-
-
-async def _within(news: asyncio.Event, stopping: asyncio.Event) -> bool:
-    """Whether there was news, or an end, before the connection needed a sign of life."""
-    waits = [asyncio.ensure_future(event.wait()) for event in (news, stopping)]
-    done, _ = await asyncio.wait(
-        waits, timeout=KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-    )
-    for wait in waits:
-        wait.cancel()
-    return bool(done)
+            await news.wait()
 
 
 def routes() -> list[Route]:
-    """The routes of this module, relative to /api."""
-    return [
-        Route("/replies/{id}/stream", stream),
-        Route("/replies/{id}/stop", stop, methods=["POST"]),
-    ]
+    """The HTTP routes of this module, relative to /api."""
+    return [Route("/replies/{id}/stop", stop, methods=["POST"])]
+
+
+def sockets() -> list[WebSocketRoute]:
+    """Its WebSocket, likewise."""
+    return [WebSocketRoute("/replies/live", live)]

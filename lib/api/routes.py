@@ -11,7 +11,8 @@ from lib.api import docs, models, replies, system
 def routes() -> list[BaseRoute]:
     """A new module of routes is added here; its paths are relative to /api."""
     below = [*system.routes(), *models.routes(), *replies.routes()]
-    return [Mount("/api", routes=[*below, *docs.routes(below)]), Route("/api", nothing)]
+    every = [*below, *docs.routes(below), *replies.sockets()]
+    return [Mount("/api", routes=every), Route("/api", nothing)]
 
 
 async def nothing(_request: Request) -> Response:

@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 2.0
 async def health(request: Request) -> Response:
     """Whether Berth answers, and which engines do."""
     require(role_of(request.scope), Action.LOOK)
-    services = await asyncio.gather(*map(_service, all_engines().values()))
+    services = await asyncio.gather(*map(service, all_engines().values()))
     return JSONResponse(
         {
             "ok": True,
@@ -37,7 +37,8 @@ async def machine(request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(_machine))
 
 
-async def _service(engine: Engine) -> dict[str, Any]:
+async def service(engine: Engine) -> dict[str, Any]:
+    """One engine's name and health; one that hangs counts as down."""
     try:
         found = await asyncio.wait_for(asyncio.to_thread(engine.health), PATIENCE_SECONDS)
     except TimeoutError:

@@ -66,11 +66,11 @@ _CACHE = TypeAdapter(dict[str, ModelFile])
 def all_files() -> list[ModelFile]:
     """Every model under settings().models, broken ones too, by name; never raises."""
     seen, known = _seen(), _read_cache()
-    if {path: file.changed for path, file in known.items()} != {
-        p: s.changed for p, s in seen.items()
-    }:
-        known = _refreshed(seen)
-    return sorted(known.values(), key=lambda file: file.name)
+    is_true = seen.keys() == known.keys() and all(
+        known[path].changed == now.changed for path, now in seen.items()
+    )
+    files = known if is_true else _refreshed(seen)
+    return sorted(files.values(), key=lambda file: file.name)
 
 
 def find(name: str) -> ModelFile:

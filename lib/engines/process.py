@@ -92,7 +92,7 @@ def stop(child: Child, exit_file: Path, ladder: Ladder = LADDER) -> None:
     if group is None:
         return
     for number, seconds in ladder:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left
             os.killpg(group, number)
         if _wait_until(lambda: not is_alive(child), seconds):
             break

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections import Counter
 
 import streamlit as st
 
@@ -10,8 +11,8 @@ from lib.blocks import groups, split
 from lib.engines.base import Message, Model, State
 from lib.errors import BerthError
 from lib.replies import Figures, Reply, ReplyRequest, ReplyState
-from lib.ui import markdown
-from lib.ui.live_reply import live_reply
+from lib.ui import markdown, models
+from lib.ui.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.session import (
     Conversation,
     Turn,
@@ -25,40 +26,39 @@ from lib.ui.session import (
 
 HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser
 USER_AVATAR = ":material/person:"
-MODEL_AVATAR = ":material/sailing:"
 ENDINGS = {
     ReplyState.STOPPED: "Stopped",
     ReplyState.INTERRUPTED: "Berth was restarted while this reply was written",
 }
 
 
-def header(models: list[Model]) -> Model:
-    """The model to ask, and the way to a new conversation."""
-    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom"):
-        model = _picker(models)
+def header(found: list[Model]) -> Model:
+    """The model to ask, its state, and the way to a new conversation."""
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+        model = _picker(found)
+        models.badge(model)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=new_conversation)
     return model
 
 
-def _picker(models: list[Model]) -> Model:
-    """Running models first; the choice is kept from page to page."""
-    by_key = {f"{model.engine}/{model.name}": model for model in models}
+def _picker(found: list[Model]) -> Model:
+    """Running models first; the choice is kept from page to page.
+
+    The labels stay the same whatever the models do: the browser remembers a choice by its label.
+    """
+    by_key = {f"{model.engine}/{model.name}": model for model in found}
     if chosen_model() not in by_key:
         choose_model(next(iter(by_key)))
+    names = Counter(model.name for model in found)
     key = st.selectbox(
         "Model",
         list(by_key),
         key="chat_model",
-        format_func=lambda key: _label(by_key[key]),
+        format_func=lambda key: key if names[by_key[key].name] > 1 else by_key[key].name,
         label_visibility="collapsed",
         persist_state="session",
     )
     return by_key[key]
-
-
-def _label(model: Model) -> str:
-    mark = {State.READY: "●", State.FAILED: "▲"}.get(model.state, "○")
-    return f"{mark} {model.name} · {model.state}"
 
 
 def opened() -> Conversation:
@@ -129,16 +129,27 @@ def _lost(reply_id: str, error: BerthError) -> Turn:
 
 
 def messages(talk: Conversation) -> None:
-    """Everything said so far, and the reply that is being written."""
-    for turn in talk["turns"]:
-        if turn["role"] == "user":
-            with st.chat_message("user", avatar=USER_AVATAR):
-                st.text(turn["content"])
-        elif turn["role"] == "assistant":
-            _assistant(turn["reply"], turn, is_live=turn["reply"] == talk["reply"])
-    if is_running(talk):
-        _assistant(talk["reply"], None, is_live=True)
+    """Everything said so far, and the reply that is being written.
+
+    The live element comes first in time, though below: it stays while the messages above it grow.
+    """
+    above, below = st.container(), st.container()
+    with below:
+        live_reply(talk["id"], talk["reply"])
+    with above:
+        for turn in talk["turns"]:
+            _message(turn, is_new=turn["reply"] == talk["reply"] and not talk["is_handed_over"])
     talk["is_handed_over"] = not is_running(talk)
+
+
+def _message(turn: Turn, is_new: bool) -> None:
+    if turn["role"] == "user":
+        with st.chat_message("user", avatar=USER_AVATAR):
+            st.text(turn["content"])
+    elif turn["role"] == "assistant":
+        with st.chat_message("assistant", avatar=MODEL_AVATAR):
+            _text(turn, HANDOVER_SECONDS if is_new else 0)
+            _foot(turn)
 
 
 def is_running(talk: Conversation) -> bool:
@@ -147,31 +158,15 @@ def is_running(talk: Conversation) -> bool:
     return bool(talk["reply"]) and last != talk["reply"]
 
 
-def _assistant(reply_id: str, turn: Turn | None, is_live: bool) -> None:
-    """One reply. The live element keeps its place while Streamlit's own copy grows above it."""
-    with st.chat_message("assistant", avatar=MODEL_AVATAR):
-        frozen, live, foot = st.container(), st.container(), st.container()
-        if is_live:
-            with live:
-                live_reply(reply_id)
-        if turn:
-            with frozen:
-                _frozen(turn, in_steps=is_live)
-            with foot:
-                _foot(turn)
-
-
-def _frozen(turn: Turn, in_steps: bool) -> None:
-    talk = conversation()
-    in_steps = in_steps and talk is not None and not talk["is_handed_over"]
+def _text(turn: Turn, pause_seconds: float) -> None:
+    """The reply in groups; while the live copy gives way, one after the other."""
     if turn["reasoning"]:
         with st.container(key=f"thought-{turn['reply']}"), st.expander("Thinking"):
             st.markdown(markdown.safe(turn["reasoning"]))
     for last, text in groups(split(turn["content"])):
         with st.container(key=f"block-{turn['reply']}-{last}"):
             st.markdown(markdown.safe(text))
-        if in_steps:
-            time.sleep(HANDOVER_SECONDS)
+        time.sleep(pause_seconds)
 
 
 def _foot(turn: Turn) -> None:

@@ -1,13 +1,15 @@
-// Draws a reply while it streams, from the reply's own route, without a message through Streamlit.
+// Draws a reply while it streams, from a socket of its own, without a message through Streamlit.
 //
-// One JSON array a line: ["b",n] opens block n, ["t",text] adds to it, ["r",text] is reasoning,
-// ["s",state] tells what goes on, ["e",state] is the end. When it is over, Streamlit draws the same
-// blocks itself, group by group; each group's container carries a class by which it is seen here,
-// and this copy is dropped in the same frame.
+// One element stays on the page for the whole conversation and waits. A frame is some lines, one
+// JSON array each: ["n",id] begins a reply, ["b",n] opens its block n, ["t",text] adds to it,
+// ["r",text] is reasoning, ["s",state] tells what goes on, ["e",state] is the end. When it is over,
+// Streamlit draws the same blocks itself, group by group; each group's container carries a class
+// by which it is seen here, and this copy is dropped in the same frame.
 
 const LIVES = new WeakMap();
 const WORDS = { loading: "Loading the model", thinking: "Reading the question" };
 const SAFE_LINK = /^(https?:|mailto:)/i;
+const NEAR_PIXELS = 80;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
 
 // Model output is untrusted: no image is fetched, no script can hide in a link.
@@ -33,32 +35,88 @@ function element(parent, tag, className) {
   return made;
 }
 
-class Live {
-  constructor(root, data) {
-    this.id = data.id;
-    this.url = data.url;
-    this.blocks = new Map();
-    this.current = -1;
-    this.isOver = false;
-    this.failures = 0;
-    this.abort = new AbortController();
-    this.box = element(root, "div", "berth-live");
-    this.thought = null;
-    this.status = element(this.box, "div", "berth-status");
-    this.status.setAttribute("role", "status");
-    this.body = element(this.box, "div", "berth-blocks");
-    this.since = performance.now();
-    this.clock = setInterval(() => this.tick(), 1000);
-    this.watch = new MutationObserver(() => this.drop());
-    this.watch.observe(document.body, { childList: true, subtree: true });
-    this.read();
+// Keeps the end of the page in sight while it grows, until the reader scrolls away from it.
+// Streamlit does so for what it draws itself, not for what grows inside an element.
+class Pin {
+  constructor(inside) {
+    this.scroller = inside;
+    while (this.scroller.parentElement && !/auto|scroll/.test(getComputedStyle(this.scroller).overflowY)) {
+      this.scroller = this.scroller.parentElement;
+    }
+    this.isSet = false;
+    this.look = () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+      this.isSet = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
+    };
+    this.scroller.addEventListener("scroll", this.look, { passive: true });
+    this.growth = new ResizeObserver(() => this.isSet && this.follow());
+    for (const child of this.scroller.children) this.growth.observe(child);
+  }
+
+  set() {
+    this.isSet = true;
+    this.follow();
+  }
+
+  follow() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
   close() {
-    this.abort.abort();
+    this.scroller.removeEventListener("scroll", this.look);
+    this.growth.disconnect();
+  }
+}
+
+class Live {
+  constructor(root, conversation) {
+    this.conversation = conversation;
+    this.isClosed = false;
+    this.failures = 0;
+    this.box = element(root, "div", "berth-live");
+    this.status = element(this.box, "div", "berth-status");
+    this.status.setAttribute("role", "status");
+    this.body = element(this.box, "div", "berth-blocks");
+    this.watch = new MutationObserver(() => this.drop());
+    this.watch.observe(document.body, { childList: true, subtree: true });
+    this.pin = new Pin(root);
+    this.forget();
+    this.connect();
+  }
+
+  close() {
+    this.isClosed = true;
+    this.socket.close();
     this.watch.disconnect();
+    this.pin.close();
     clearInterval(this.clock);
     this.box.remove();
+  }
+
+  // Ready for the next reply.
+  forget() {
+    clearInterval(this.clock);
+    this.id = "";
+    this.blocks = new Map();
+    this.current = -1;
+    this.isOver = true;
+    this.thought?.box.remove();
+    this.thought = null;
+    this.body.replaceChildren();
+    this.say("");
+    this.box.dataset.phase = "idle";
+  }
+
+  begin(id) {
+    if (id !== this.id) this.forget();
+    else this.restart(Math.max(this.current, 0));
+    this.id = id;
+    this.isOver = false;
+    this.box.dataset.phase = "live";
+    this.pin.set();
+    this.since = performance.now();
+    clearInterval(this.clock);
+    this.clock = setInterval(() => this.tick(), 1000);
   }
 
   say(words) {
@@ -71,47 +129,36 @@ class Live {
     this.status.textContent = this.words ? `${this.words}…${seconds > 1 ? ` ${seconds} s` : ""}` : "";
   }
 
-  async read() {
-    while (!this.isOver && !this.abort.signal.aborted) {
-      try {
-        const next = Math.max(this.current, 0);
-        const answer = await fetch(`${this.url}?from=${next}`, { signal: this.abort.signal });
-        if (answer.status === 404) return this.end("gone");
-        if (!answer.ok) throw new Error(answer.statusText);
-        this.failures = 0;
-        this.restart(next);
-        await this.follow(answer.body.pipeThrough(new TextDecoderStream()).getReader());
-      } catch (error) {
-        if (this.abort.signal.aborted) return;
-      }
-      if (this.isOver) return;
-      this.say("Connecting again");
-      const wait = RETRY_MILLISECONDS[Math.min(this.failures++, RETRY_MILLISECONDS.length - 1)];
-      await new Promise((done) => setTimeout(done, wait));
+  connect() {
+    const query = new URLSearchParams({ c: this.conversation });
+    if (!this.isOver) {
+      query.set("reply", this.id);
+      query.set("from", Math.max(this.current, 0));
     }
+    const origin = location.origin.replace(/^http/, "ws");
+    this.socket = new WebSocket(`${origin}/api/replies/live?${query}`);
+    this.socket.onopen = () => (this.failures = 0);
+    this.socket.onmessage = ({ data }) => {
+      for (const line of data.split("\n")) if (line) this.take(...JSON.parse(line));
+    };
+    this.socket.onclose = () => {
+      if (this.isClosed) return;
+      if (!this.isOver) this.say("Connecting again");
+      const last = RETRY_MILLISECONDS.length - 1;
+      setTimeout(() => this.isClosed || this.connect(), RETRY_MILLISECONDS[Math.min(this.failures++, last)]);
+    };
   }
 
-  // A stream begins with its first block from the start: what stood of it is drawn anew.
+  // After a cut the reply comes again from the start of the block that was open.
   restart(block) {
-    const stale = this.blocks.get(block);
-    if (stale) stale.box.replaceChildren();
+    this.blocks.get(block)?.box.replaceChildren();
     this.blocks.delete(block);
-    if (this.thought && block === 0) this.thought.text.textContent = "";
-  }
-
-  async follow(reader) {
-    let rest = "";
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      const lines = (rest + value).split("\n");
-      rest = lines.pop();
-      for (const line of lines) if (line) this.take(...JSON.parse(line));
-    }
+    if (block === 0) this.thought?.text.replaceChildren();
   }
 
   take(kind, value) {
-    if (kind === "b") this.open(value);
+    if (kind === "n") this.begin(value);
+    else if (kind === "b") this.open(value);
     else if (kind === "t") smd.parser_write(this.blocks.get(this.current).parser, value);
     else if (kind === "r") this.think(value);
     else if (kind === "s") this.say(WORDS[value] || "");
@@ -154,13 +201,14 @@ class Live {
     this.flush();
     this.say("");
     clearInterval(this.clock);
+    this.box.dataset.phase = "over";
     this.tell(state);
     this.drop();
   }
 
   // Which of our blocks does the page itself show by now?
   drop() {
-    if (!this.isOver) return;
+    if (!this.isOver || !this.id) return;
     for (const shown of document.querySelectorAll(`[class*="st-key-block-${this.id}-"]`)) {
       const last = Number(/st-key-block-[0-9a-f]+-(\d+)/.exec(shown.className)[1]);
       const code = shown.querySelector("pre");
@@ -176,16 +224,19 @@ class Live {
       this.thought.box.remove();
       this.thought = null;
     }
+    if (!this.blocks.size && !this.thought) this.box.dataset.phase = "idle";
   }
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let live = LIVES.get(parentElement);
-  if (!live || live.id !== data.id) {
-    if (live) live.close();
-    live = new Live(parentElement, data);
+  if (!live || live.conversation !== data.conversation) {
+    live?.close();
+    live = new Live(parentElement, data.conversation);
     LIVES.set(parentElement, live);
   }
+  // A reply that another tab asked for, and this page therefore does not draw.
+  if (live.isOver && live.id && live.id !== data.reply) live.forget();
   live.tell = (state) => setTriggerValue("over", state);
   return () => {
     live.close();

@@ -1,4 +1,4 @@
-"""A reply while it streams: one element that reads the reply's own route."""
+"""Replies while they stream: one element that reads them from a socket of its own."""
 
 import re
 from functools import cache
@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
+MODEL_AVATAR = ":material/sailing:"
 PARSER = HERE / "vendor" / "streaming-markdown-0.2.15.min.js"
 
 
@@ -28,10 +29,15 @@ def _element() -> Any:
     )
 
 
-def live_reply(reply_id: str) -> None:
-    """Draw the reply as it comes; the page runs again when it is over."""
-    _element()(
-        key=f"live-{reply_id}",
-        data={"id": reply_id, "url": f"/api/replies/{reply_id}/stream"},
-        on_over_change=lambda: None,
-    )
+def live_reply(conversation: str, reply: str) -> None:
+    """The place where the conversation's replies appear as they come.
+
+    `reply` is the one this page knows of; the page runs again when one is over.
+    """
+    st.html("<style>.st-key-live-message:not(:has(.berth-live)) { display: none }</style>")
+    with st.container(key="live-message"), st.chat_message("assistant", avatar=MODEL_AVATAR):
+        _element()(
+            key="live",
+            data={"conversation": conversation, "reply": reply},
+            on_over_change=lambda: None,
+        )

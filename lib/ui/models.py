@@ -57,14 +57,19 @@ def row(model: Model, with_details: bool = False) -> None:
                 st.markdown(f"**{markdown.plain(model.name)}**")
                 st.caption(facts(model))
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
-                state = _state(model)
-                st.badge(str(state), color=COLOURS[state])
-                _buttons(model, state, key)
+                _buttons(model, badge(model), key)
                 if with_details:
                     _more(key)
         _problem(model)
         if with_details and opened_details() == key:
             _details(model, key)
+
+
+def badge(model: Model) -> State:
+    """Draw the model's state, and return it."""
+    state = _state(model)
+    st.badge(str(state), color=COLOURS[state])
+    return state
 
 
 def _state(model: Model) -> State:

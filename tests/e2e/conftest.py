@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.browser import launched
 
 PICTURES = Path(os.environ.get("BERTH_TEST_PICTURES", "test-results"))
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+
+expect.set_options(timeout=30_000)  # a busy machine is slow, not broken
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ def ask(page: Page, text: str = "Say something") -> None:
 
 
 def answer(page: Page) -> str:
-    return page.get_by_test_id("stChatMessage").last.inner_text()
+    return page.get_by_test_id("stChatMessage").filter(visible=True).last.inner_text()
 
 
 def test_every_token_is_shown_once_and_the_figures_stand_below(page: Page, berth: Server) -> None:
@@ -49,6 +49,7 @@ def test_stop_takes_effect_before_the_first_token(page: Page, berth: Server, fak
     page.goto(f"{berth.url}/Chat")
     ask(page)
     expect(page.get_by_text("Reading the question")).to_be_visible()
+    fake.last_call("running")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped", exact=False)).to_be_visible()
     assert fake.last_call("left")["tokens_sent"] == 0
@@ -81,6 +82,24 @@ def test_a_reload_in_mid_reply_goes_on_with_it(page: Page, berth: Server, fake: 
     expect(page.get_by_text(re.compile("120 tokens"))).to_be_visible()
     assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(120)]
     assert len(fake.record()) == 1
+
+
+def test_the_end_of_a_long_reply_stays_in_sight_unless_the_reader_scrolls_away(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    fake.behave(tokens=400, paragraph=8, gap_ms=15)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text("t250 ", exact=False).first).to_be_in_viewport()
+    expect(page.get_by_text(re.compile("400 tokens"))).to_be_in_viewport()
+    ask(page, "Once more")
+    message = page.get_by_test_id("stChatMessage").filter(visible=True)
+    expect(message).to_have_count(4)
+    page.mouse.move(640, 300)
+    page.mouse.wheel(0, -3_000)
+    expect(page.get_by_text("Say something")).to_be_in_viewport()
+    expect(page.get_by_text(re.compile("400 tokens"))).to_have_count(2)
+    expect(page.get_by_text("Say something")).to_be_in_viewport()
 
 
 def test_another_page_and_back_loses_nothing(page: Page, berth: Server, fake: Running) -> None:
@@ -116,7 +135,7 @@ def test_retry_asks_again_in_place_of_the_failure(page: Page, berth: Server, fak
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text(re.compile("60 tokens"))).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(page.get_by_test_id("stChatMessage")).to_have_count(2)
+    expect(page.get_by_test_id("stChatMessage").filter(visible=True)).to_have_count(2)
 
 
 def test_a_server_killed_in_mid_reply_keeps_what_came(
@@ -156,7 +175,7 @@ def test_markup_from_a_model_is_text_and_its_images_are_not_fetched(
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
     assert page.title() != "taken"
     assert not [url for url in wanted if "pixel.png" in url]
-    message = page.get_by_test_id("stChatMessage").last
+    message = page.get_by_test_id("stChatMessage").filter(visible=True).last
     assert message.locator("img").count() == 0
     assert message.locator("a[href^=javascript]").count() == 0
 

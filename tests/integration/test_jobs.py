@@ -1,5 +1,6 @@
 """Jobs that cannot be lost: real commands, real kills."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import ValidationError
 
 from lib import jobs, locks
 from lib.errors import BadInput, Conflict, NoSpace, NotFound
@@ -34,10 +36,15 @@ time.sleep(60)
 
 
 @pytest.fixture(autouse=True)
-def no_job_outlives_its_test(home: Path) -> Iterator[None]:
+def nothing_outlives_its_test(home: Path) -> Iterator[None]:
+    """Neither a job nor what it has left running."""
     yield
     for job in jobs.running():
         job.cancel(((signal.SIGKILL, 10.0),))
+    for runner in settings().jobs.glob("*/runner"):
+        with contextlib.suppress(ValidationError):
+            left = ProcessGroup.model_validate_json(runner.read_bytes())
+            assert left.end(((signal.SIGKILL, 10.0),)) == []
 
 
 def bash(script: str, resource: str = "") -> Job:
@@ -126,11 +133,6 @@ def test_words_of_a_command_arrive_as_they_are(word: str) -> None:
     assert over.title == word
 
 
-def test_a_question_finds_nobody_to_answer_it() -> None:
-    over = ended(bash("read -r answer || echo nobody; cat; echo done"))
-    assert over.log_tail() == "nobody\ndone"
-
-
 def test_a_job_knows_where_it_is(home: Path) -> None:
     over = ended(
         jobs.start(
@@ -185,6 +187,7 @@ def starting_process(resource: str, *commands: str) -> tuple[subprocess.Popen[st
     process = subprocess.Popen(
         [sys.executable, "-c", STARTER_OF_JOBS, resource, *commands],
         cwd=ROOT,
+        stdin=subprocess.PIPE,  # open, as a terminal's would be
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -196,8 +199,9 @@ def starting_process(resource: str, *commands: str) -> tuple[subprocess.Popen[st
 def kill_with_its_group(process: subprocess.Popen[str]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
 
 
 def test_a_job_survives_the_dashboard_and_all_its_group(home: Path) -> None:
@@ -210,6 +214,12 @@ def test_a_job_survives_the_dashboard_and_all_its_group(home: Path) -> None:
     (home / "go").touch()
     over = ended(job)
     assert (over.state, over.exit_code) == (JobState.FAILED, 7)
+
+
+def test_a_question_finds_nobody_to_answer_it() -> None:
+    process, (job,) = starting_process("", "read -r answer || echo nobody; cat; echo done")
+    assert ended(job).log_tail() == "nobody\ndone"
+    kill_with_its_group(process)
 
 
 def test_a_queue_goes_on_without_any_dashboard(home: Path) -> None:
@@ -258,6 +268,35 @@ def test_a_job_outlives_its_killed_runner_and_the_queue_knows(home: Path) -> Non
     assert ended(second).state == JobState.SUCCEEDED
     over = ended(first)
     assert (over.state, over.exit_code) == (JobState.LOST, None)
+
+
+def test_a_killed_runner_or_log_keeper_costs_no_output(home: Path) -> None:
+    script = f"""
+        echo begun
+        for n in $(seq 2000); do echo "line $n, as long as a line of a log is now and then"; done
+        until [ -e {home}/go ]; do echo "and on"; sleep .02; done
+        echo last; echo 3 > "${{BERTH_EVENTS%/*}}/exit_code.self" """
+    job = begun(bash(script), "and on")
+    keeper = next(
+        p for p in psutil.Process(group(job).pid).children() if "job_runner" in str(p.cmdline())
+    )
+    keeper.kill()
+    until(lambda: not keeper.is_running(), "the end of the log's keeper")
+    size = (job.folder / "log").stat().st_size
+    until(lambda: (job.folder / "log").stat().st_size > size + 50, "more output")
+    kill_runner(job)
+    size = (job.folder / "log").stat().st_size
+    until(lambda: (job.folder / "log").stat().st_size > size + 50, "more output")
+    (home / "go").touch()
+    over = ended(job)
+    assert (over.state, over.exit_code) == (JobState.FAILED, 3)
+    until(lambda: over.last_line() == "last")
+    assert over.log_tail(3000).count("\nline ") == 2000
+
+
+def test_a_service_that_never_stops_to_write_does_not_keep_a_job_from_ending() -> None:
+    over = ended(bash("yes & echo started"))
+    assert over.state == JobState.SUCCEEDED
 
 
 def test_a_job_that_leaves_its_own_code_is_not_lost_with_its_runner(home: Path) -> None:
@@ -351,16 +390,35 @@ def test_a_process_that_nothing_can_end_is_named() -> None:
     assert jobs.find(job.id).is_active
 
 
+def a_service(home: Path) -> str:
+    """Bash for something that goes on after its job, writes to its log, and ends when told."""
+    loop = f"while [ ! -e {home}/go ]; do echo still here; sleep .05; done; echo bye > {home}/bye"
+    return f"({loop}) &"
+
+
 def test_a_service_that_a_job_leaves_running_is_not_killed_by_its_end(home: Path) -> None:
-    service = (
-        f"while [ ! -e {home}/go ]; do echo still here; sleep .05; done; echo bye > {home}/bye"
-    )
-    job = bash(f"({service}) & echo started", "gpu0")
-    over = ended(job)
-    assert (over.state, over.log_tail().split("\n")[0]) == (JobState.SUCCEEDED, "started")
-    assert ended(bash("echo next", "gpu0")).log_tail() == "next"
+    job = bash(f"{a_service(home)} until [ -e {home}/end ]; do sleep .05; done", "gpu0")
+    following = bash("echo next", "gpu0")
+    begun(job, "still here")
+    (home / "end").touch()
+    assert ended(job).state == JobState.SUCCEEDED
+    assert ended(following).log_tail() == "next"
     (home / "go").touch()
     until((home / "bye").exists, "the service's last word")
+
+
+def test_the_last_words_of_a_job_are_there_although_its_service_is_silent() -> None:
+    assert ended(bash("sleep 60 & printf 'no line end'")).log_tail() == "no line end"
+
+
+def test_a_service_does_not_keep_a_job_alive_whose_runner_was_killed(home: Path) -> None:
+    folder = "${BERTH_EVENTS%/*}"
+    job = bash(f"{a_service(home)} sleep .5; echo 0 > {folder}/exit_code.self")
+    begun(job, "still here")
+    kill_runner(job)
+    assert jobs.find(job.id).state == JobState.RUNNING
+    assert ended(job).state == JobState.SUCCEEDED
+    assert len(group(job).members()) > 0
 
 
 def test_a_very_long_log_is_read_from_its_end_and_in_pieces() -> None:
@@ -548,3 +606,13 @@ def test_a_folder_that_vanishes_ends_the_job_in_the_list() -> None:
     assert job.log_tail() == ""
     assert job.read_log(5) == ("", 0)
     leader.end(((signal.SIGKILL, 5.0),))
+
+
+def test_a_job_cancelled_before_its_runner_can_hear_never_runs(home: Path) -> None:
+    first = bash("echo begun; sleep 60", "gpu0")
+    second = bash(f"touch {home}/ran", "gpu0")
+    (second.folder / "cancelled").touch()
+    first.cancel()
+    over = ended(second)
+    assert (over.state, over.exit_code) == (JobState.CANCELLED, 143)
+    assert not (home / "ran").exists()

@@ -371,7 +371,7 @@ def test_another_port_is_tried_where_one_is_taken(tiny: str) -> None:
 def test_a_stranger_on_the_port_is_not_taken_for_the_child(tiny: str) -> None:
     ENGINE.start(tiny, SMALL)
     child = child_of(tiny)
-    with running_fake("--model", tiny) as stranger:
+    with running_fake("--model", "another") as stranger:
         port = int(stranger.url.rpartition(":")[2])
         records.save(child.model_copy(update={"port": port, "context": None}))
         assert shown(tiny).state == State.STARTING

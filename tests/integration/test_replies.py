@@ -70,7 +70,7 @@ def test_stop_ends_it_before_the_first_token_and_frees_the_engine(fake: Running)
     while reply.state != ReplyState.THINKING or not fake.record():
         time.sleep(0.01)
     reply.stop()
-    assert reply.state == ReplyState.STOPPED
+    assert finished(reply).state == ReplyState.STOPPED
     assert fake.last_call("left")["tokens_sent"] == 0
 
 

@@ -123,10 +123,11 @@ def test_commands_that_are_no_usable_python_are_passed_over(clone: Clone) -> Non
     clone.has_only(*NEEDED)
     clone.command("python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
     clone.command("python3.12", 'case "$*" in *ensurepip*) exit 1 ;; esac; echo 3.12.1')
-    clone.command("python3.11", "echo 3.11.9")
+    clone.command("python3.11", "echo Welcome to 3.11; echo 3.11.9")
+    clone.command("python3.14", "echo 3.14.2")
     clone.command("python3", "echo 3.9.6")
     found = clone.call('find_python; echo "$PYTHON_FOUND $PYTHON_VERSION"')
-    assert found.stdout == "python3.11 3.11.9\n"
+    assert found.stdout == "python3.14 3.14.2\n"
 
 
 def test_the_python_asked_for_is_taken(clone: Clone) -> None:

@@ -241,12 +241,15 @@ def test_the_percentage_is_honest_over_both_sources(
     assert {"from the Hub", "from 127.0.0.1"} <= {event.note for event in story}
 
 
-def test_the_token_is_not_sent_to_the_index(
-    index: FakeHub, command: list[str], monkeypatch: pytest.MonkeyPatch
+def test_the_token_is_sent_to_the_hub_and_not_to_the_index(
+    hub: FakeHub, index: FakeHub, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret_of_this_test")
+    on_the_hub(hub, Manner(is_wrong=True))
     on_the_index(index)
     assert run(command).returncode == 0
+    assert [r.method for r in hub.requests if "Authorization" in r.headers] == ["HEAD", "GET"]
+    assert index.requests
     assert not any("Authorization" in request.headers for request in index.requests)
 
 
@@ -337,7 +340,7 @@ def test_it_starts_and_answers() -> None:
 @pytest.mark.usefixtures("installed")
 def test_cancelling_while_it_starts_leaves_nothing_running() -> None:
     job = deploy_starter()
-    wait_until(lambda: "Starting " in job.log_tail())
+    wait_until(lambda: state_of_the_starter() != State.STOPPED)
     job.cancel()
     assert jobs.find(job.id).state == JobState.CANCELLED
     assert state_of_the_starter() == State.STOPPED

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 
 from lib.engines.base import StartOptions, State
-from lib.engines.llamacpp import ENGINE, Record
+from lib.engines.llamacpp import ENGINE
+from lib.engines.llamacpp_records import Record
 from lib.files import write_json, write_text
 from lib.starter import STARTER
 from tests.support.fake_engine import Running

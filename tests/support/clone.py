@@ -14,7 +14,8 @@ BASH = os.environ.get("BERTH_TEST_BASH", "bash")  # macOS has 3.2
 SECONDS = 120.0
 LINKED = ("Home.py", "lib", "pages", ".streamlit", "requirements.txt", "requirements-dev.txt")
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "BERTH_HOME")
-NEEDED = ("cat", "cut", "df", "dirname", "grep", "id", "sed", "tail", "tr", "uname")  # all it calls
+# All that the scripts call.
+NEEDED = ("cat", "cut", "df", "dirname", "grep", "id", "sed", "sort", "tail", "tr", "uname")
 NOWHERE = "http://127.0.0.1:9/simple"  # nothing listens on the discard port
 PIP = """echo 'Collecting pyarrow==26.0.1'
 echo '  Downloading pyarrow-26.0.1-cp311-cp311-linux.whl.metadata (13 kB)'
@@ -200,6 +201,7 @@ def bash() -> str:
 def executable(path: Path, script: str) -> Path:
     """Write a small shell program."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # it may be a link to the machine's own
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
     return path

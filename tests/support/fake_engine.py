@@ -109,7 +109,8 @@ class Fake:
     async def props(self, request: web.Request) -> web.Response:
         self._check_key(request)
         settings = {"n_ctx": self.behaviour.context, "params": {}}
-        return web.json_response({"default_generation_settings": settings, "total_slots": 1})
+        named = {"model_alias": self.behaviour.model, "total_slots": 1}
+        return web.json_response({"default_generation_settings": settings, **named})
 
     async def record(self, _: web.Request) -> web.Response:
         return web.json_response([asdict(call) for call in self.calls])

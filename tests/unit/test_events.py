@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import events
@@ -88,6 +88,7 @@ def test_no_file_is_no_progress(tmp_path: Path, name: str) -> None:
     assert progress([], 0.0) == Progress()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_reading_never_fails(data: bytes) -> None:
     assert events._parsed(data) is None or isinstance(events._parsed(data), Event)
@@ -147,6 +148,7 @@ def test_every_phase_is_listed_once_with_its_state() -> None:
     )
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.builds(

@@ -146,6 +146,8 @@ def test_headers_are_read_once_for_all_processes(models: Path) -> None:
             file.write(b"XXXX")
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert ENGINE.models() == before
+    write_tiny(models / "new.gguf")
+    assert [model for model in ENGINE.models() if model.name != "new"] == before
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"a.gguf": {"name": 1}}', "\0"])
@@ -183,11 +185,13 @@ def test_names_differ_by_more_than_case(models: Path) -> None:
     assert len({name.casefold() for name in names()}) == 2
 
 
-def test_a_name_stays_when_its_rival_goes(models: Path) -> None:
+def test_a_name_stays_when_its_rival_goes_and_when_it_is_downloaded_again(models: Path) -> None:
     write_tiny(models / "alice" / "m.gguf")
     write_tiny(models / "bob" / "m.gguf")
     assert names() == ["m", "m@bob"]
     ENGINE.remove("m")
+    assert names() == ["m@bob"]
+    write_tiny(models / "bob" / "m.gguf", context=2048)
     assert names() == ["m@bob"]
 
 

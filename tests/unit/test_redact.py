@@ -4,7 +4,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.redact import HELD_BACK, OVERLONG, Redactor, known_secrets, redact
@@ -80,12 +80,14 @@ def test_odd_text_comes_through(odd: str) -> None:
     assert redact(odd, []) == odd
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     once = redact(text, ["secret-word"])
     assert redact(once, ["secret-word"]) == once
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([*SECRET_LINES, *HARMLESS_LINES, "é€😀"]), max_size=8),
     st.sampled_from(["\n", "\r", "\r\n"]),
