@@ -36,6 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A BERTH_HOME that no other test has seen."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")  # nobody's, lest the machine's own is asked
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     return folder

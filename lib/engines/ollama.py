@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lib.engines import ollama_api as api
@@ -33,6 +33,7 @@ SHOW_SECONDS = 2.0  # for the details of all models together; the rest is asked 
 FOREVER = -1  # in memory until somebody stops it
 
 _NO_TEMPLATE = ("", "{{ .Prompt }}")
+_FROM = re.compile(r"^FROM (.+)$", re.MULTILINE)
 _RENDERER = re.compile(r"^RENDERER ", re.MULTILINE)
 _VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 
@@ -43,6 +44,7 @@ class _Facts(Frozen):
     context_trained: int | None = None
     can_chat: bool = True
     can_complete: bool = True
+    file: str = ""  # the GGUF file it runs
 
 
 class Ollama:
@@ -87,12 +89,12 @@ class Ollama:
 
     def stop(self, model: str) -> None:
         """Take it out of memory and return when it is gone; nothing where it is not in it."""
-        if not _is_loaded(model):
+        if not self._runs(model):
             return
         body = {"model": model, "keep_alive": 0, "stream": False}
         api.call("POST", "/api/generate", body, UNLOAD_SECONDS)
         give_up_at = time.monotonic() + UNLOAD_SECONDS
-        while _is_loaded(model):
+        while self._runs(model):
             if time.monotonic() > give_up_at:
                 raise Conflict(
                     f"“{shown(model)}” is still answering, so Ollama keeps it in memory.",
@@ -145,17 +147,27 @@ class Ollama:
             raise EngineDown(health.problem, health.fix)
 
     def _models(self) -> list[Model]:
-        loaded = {_full(row.name): row for row in api.listing("/api/ps", api.Loaded)}
+        loaded = [row for row in api.listing("/api/ps", api.Loaded) if _is_name(row.name)]
+        tags = api.listing("/api/tags", api.Tag)
         give_up_at = time.monotonic() + SHOW_SECONDS
-        models = []
-        for tag in api.listing("/api/tags", api.Tag):
-            in_memory = loaded.pop(_full(tag.name), None)
-            # What runs at a stranger's is no model of one's own; a name that cannot be typed
-            # here could not be started either.
-            if not tag.remote_host and _is_name(tag.name):
-                facts = self._known(tag, ask=time.monotonic() < give_up_at)
-                models.append(_model(tag, facts, in_memory))
-        return models + [_leftover(row) for row in loaded.values() if _is_name(row.name)]
+        # What runs at a stranger's is no model of one's own; a name that cannot be typed here
+        # could not be started either.
+        known = {
+            _full(tag.name): (tag, self._known(tag, ask=time.monotonic() < give_up_at))
+            for tag in tags
+            if _is_name(tag.name) and not tag.remote_host
+        }
+        in_memory = _by_name_and_file(loaded, {name: facts for name, (_, facts) in known.items()})
+        models = [
+            _model(tag, facts, in_memory.get(name) or in_memory.get(facts.file))
+            for name, (tag, facts) in known.items()
+        ]
+        on_disk = {_full(tag.name) for tag in tags}
+        return models + [_leftover(row) for row in loaded if _full(row.name) not in on_disk]
+
+    def _runs(self, model: str) -> bool:
+        wanted = _full(model)
+        return any(m.state == State.READY and _full(m.name) == wanted for m in self._models())
 
     def _known(self, tag: api.Tag, ask: bool) -> _Facts:
         """The facts about a model, asked once; of one that does not tell, what its row says."""
@@ -187,11 +199,13 @@ def _facts_of(about: api.Shown) -> _Facts:
     info = about.model_info
     trained = info.get(f"{info.get('general.architecture')}.context_length")
     can_complete = can is None or "completion" in can
+    file = _FROM.search(about.modelfile)
     is_bare = about.template.strip() in _NO_TEMPLATE and not _RENDERER.search(about.modelfile)
     return _Facts(
         context_trained=trained if isinstance(trained, int) else None,
         can_chat=can_complete and not is_bare,
         can_complete=can_complete,
+        file=file[1] if file else "",
     )
 
 
@@ -230,6 +244,19 @@ def _source(name: str) -> str:
     return repository.rpartition(":")[0] if host in ("hf.co", "huggingface.co") else ""
 
 
+def _by_name_and_file(
+    loaded: Sequence[api.Loaded], facts: Mapping[str, _Facts]
+) -> dict[str, api.Loaded]:
+    """What is in memory, by name and by file.
+
+    Models made of one file share one process, which Ollama lists under the name it was loaded by.
+    """
+    by_name = {_full(row.name): row for row in loaded}
+    by_file = {facts[name].file: row for name, row in by_name.items() if name in facts}
+    by_file.pop("", None)
+    return {**by_file, **by_name}
+
+
 def _is_name(text: str) -> bool:
     try:
         model_name(text)
@@ -242,11 +269,6 @@ def _full(name: str) -> str:
     """A name as Ollama compares it: without case, in full, `latest` where there is no tag."""
     name = name.removeprefix("registry.ollama.ai/").removeprefix("library/")
     return (name if ":" in name.rpartition("/")[2] else f"{name}:latest").casefold()
-
-
-def _is_loaded(model: str) -> bool:
-    wanted = _full(model)
-    return any(_full(row.name) == wanted for row in api.listing("/api/ps", api.Loaded))
 
 
 ENGINE = Ollama()

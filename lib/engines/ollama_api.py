@@ -19,7 +19,7 @@ DEFAULT_PORT = 11434
 QUICK_SECONDS = 2.0  # a page waits no longer for what should come at once
 SILENT_SECONDS = 5.0  # for so long nothing more is asked of what took longer
 
-BROKEN_OFF = (httpx.NetworkError, httpx.RemoteProtocolError)
+BROKEN_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 _PORTS = {"": DEFAULT_PORT, "http": 80, "https": 443}
 _PLACE = re.compile(

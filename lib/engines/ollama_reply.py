@@ -14,13 +14,9 @@ from lib.http import Lines, Refused
 
 
 def chat_stream(model: str, messages: Iterable[Message], options: ChatOptions) -> DeltaStream:
-    """Answer a conversation; nothing is sent before the first `next`.
-
-    Ollama would cut the oldest messages silently where they do not fit; here it refuses, as the
-    other engines do.
-    """
+    """Answer a conversation; nothing is sent before the first `next`."""
     turns = [message.model_dump() for message in messages]
-    body = {"model": model, "messages": turns, "truncate": False, **_sampling(options)}
+    body = {"model": model, "messages": turns, **_sampling(options)}
     return _reply("/api/chat", body)
 
 
@@ -122,7 +118,11 @@ def _reply(path: str, body: dict[str, Any]) -> DeltaStream:
 
 
 def _sampling(options: ChatOptions) -> dict[str, Any]:
-    """The body's common part: what is not chosen is left to the model's own settings."""
+    """The body's common part: what is not chosen is left to the model's own settings.
+
+    Ollama would silently cut what does not fit into the context; here it refuses, as the other
+    engines do.
+    """
     chosen: dict[str, Any] = {
         "temperature": options.temperature,
         "top_p": options.top_p,
@@ -132,7 +132,7 @@ def _sampling(options: ChatOptions) -> dict[str, Any]:
     }
     given = {name: value for name, value in chosen.items() if value is not None}
     schema = {} if options.json_schema is None else {"format": options.json_schema}
-    return {"options": given, "stream": True, **schema}
+    return {"options": given, "stream": True, "truncate": False, **schema}
 
 
 def _until_broken(lines: Iterator[str]) -> Iterator[str]:

@@ -63,19 +63,19 @@ class Models:
         if body.get("from"):
             return await progress(request, body, self._from_model(name, body))
         if files:
-            return await progress(request, body, self._from_file(name, next(iter(files.values()))))
+            return await progress(request, body, self._from_file(name, body))
         raise Answer(
             400, "neither 'from' or 'files' was specified" if files is None else "unknown type"
         )
 
-    async def _from_file(self, name: str, digest: str) -> Lines:
+    async def _from_file(self, name: str, body: dict[str, Any]) -> Lines:
         yield {"status": "parsing GGUF"}
-        entry, trouble = self.store.entry_of_file(name, digest)
+        entry, trouble = self.store.entry_of_file(name, next(iter(body["files"].values())))
         if entry is None:
             yield {"error": trouble}
             return
         yield {"status": "verifying conversion"}
-        self.store.add(entry)
+        self.store.add(replace(entry, parameters=body.get("parameters") or {}))
         yield {"status": f"creating new layer sha256:{entry.digest}"}
         yield {"status": "writing manifest"}
         yield {"status": "success"}

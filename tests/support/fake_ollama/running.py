@@ -90,16 +90,17 @@ class Running:
         """The model in memory, with the settings of the request, else its own, else defaults.
 
         One that is there with other settings is loaded anew, and forgets how long it should stay.
+        Models made of one file share what is in memory, under the name that loaded it.
         """
         self.store.drop_expired()
         options = {**entry.parameters, **(body.get("options") or {})}
         context = min(int(options.get("num_ctx", DEFAULT_CONTEXT)), entry.context)
         wanted = (context, options.get("num_thread"), True)
-        loaded = self.store.loaded.get(entry.name.casefold())
+        loaded = self.store.loaded.get(entry.file_digest)
         if loaded is None or (loaded.context, loaded.threads, loaded.is_alive) != wanted:
             await asyncio.sleep(self.world.behaviour.load_ms / 1000)
             loaded = Loaded(entry, context, wanted[1], DEFAULT_KEEP_SECONDS, 0)
-            self.store.loaded[entry.name.casefold()] = loaded
+            self.store.loaded[entry.file_digest] = loaded
         keep = go.duration(body.get("keep_alive"))
         loaded.keep_seconds = loaded.keep_seconds if keep is None else keep
         loaded.expires_at = time.time() + loaded.keep_seconds
@@ -108,7 +109,7 @@ class Running:
     async def prepared(self, entry: Entry, body: dict[str, Any], reply: Reply) -> Loaded:
         """The model in memory for a reply; 400 where the prompt does not fit into it."""
         loaded = await self.load(entry, body)
-        only_one = len(body.get("messages") or []) < 2  # of several the oldest are cut
+        only_one = len(body.get("messages") or []) == 1  # anything else is cut to fit
         if reply.prompt_tokens > loaded.context and (only_one or body.get("truncate") is False):
             raise Answer(400, too_long(reply.prompt_tokens, loaded.context))
         return loaded
@@ -136,7 +137,7 @@ class Running:
     async def _load_or_unload(self, entry: Entry, body: dict[str, Any], empty: Line) -> Line:
         head = {"model": body["model"], "created_at": stamp(time.time()), **empty, "done": True}
         if go.duration(body.get("keep_alive")) == 0:
-            if loaded := self.store.loaded.get(entry.name.casefold()):
+            if loaded := self.store.loaded.get(entry.file_digest):
                 loaded.keep_seconds, loaded.expires_at = 0, time.time()
             return {**head, "done_reason": "unload"}
         if "completion" not in entry.capabilities:

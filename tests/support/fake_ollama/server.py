@@ -17,7 +17,7 @@ from tests.support.fake_ollama.models import Models
 from tests.support.fake_ollama.running import Running
 from tests.support.fake_ollama.store import Store
 from tests.support.fake_ollama.v1 import OpenAI, v1_error
-from tests.support.fake_ollama.world import Behaviour, World
+from tests.support.fake_ollama.world import Behaviour, Call, World
 
 LIFETIME_SECONDS = 900  # so that a killed test run leaves nothing behind for long
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -55,6 +55,7 @@ class Door:
         if request.path.startswith("/fake/"):
             return await handler(request)
         if do.stuck and request.path.startswith(do.stuck):
+            self.world.calls.append(Call(request.method, request.path, None, "stuck"))
             await asyncio.sleep(LIFETIME_SECONDS)
         origin = request.headers.get("Origin", "")
         if not is_local(f"//{request.host}") or (origin and not is_local(origin)):

@@ -153,7 +153,7 @@ class Store:
         self.folder = folder
         self.entries: dict[str, Entry] = {}  # by name without case
         self.blobs: dict[str, Path | int] = {}  # by digest: a file, or the size of a pulled one
-        self.loaded: dict[str, Loaded] = {}  # by name without case
+        self.loaded: dict[str, Loaded] = {}  # by the digest of its file
 
     def find(self, text: str) -> Entry | None:
         """The model of this name, in whatever case; None where there is none."""

@@ -35,7 +35,7 @@ class Call:
     method: str
     path: str
     body: Any
-    ended: str = "running"  # done, left (by the client), refused, broken
+    ended: str = "running"  # done, left (by the client), refused, broken, stuck
 
 
 @dataclass
