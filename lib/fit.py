@@ -241,7 +241,7 @@ def tokens_per_second(model: Geometry, load: Load, bytes_per_second: float) -> f
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m lib.fit FILE|REPO [--context N] [--slots N] [--json]`; exit code 3: does not fit."""
+    """`python -m lib.fit FILE|REPO [--context N] [--slots N] [--json]`; code 3: does not fit."""
     parser = argparse.ArgumentParser(prog="python -m lib.fit", description=__doc__.split("\n")[0])
     parser.add_argument(
         "model", help="organisation/name, or a .gguf file (any part of a divided one)"
