@@ -144,7 +144,7 @@ def _controls(job: Job, now: Progress) -> None:
                 icon=":material/pause:",
                 help="Ends the download for now. What has arrived is kept.",
                 key=f"pause-{job.id}",
-                on_click=_cancel,
+                on_click=_pause,
                 args=(job.id,),
             )
         st.button(
@@ -161,6 +161,11 @@ def _cancel(job_id: str) -> None:
         jobs.find(job_id).cancel()
 
 
+def _pause(job_id: str) -> None:
+    with shown_errors():
+        jobs.find(job_id).pause()
+
+
 def line(job: Job) -> None:
     """One line of history: what, outcome, how long, when; and the way to the whole of it."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -172,7 +177,7 @@ def line(job: Job) -> None:
 def line_of(job: Job) -> None:
     """Outcome, duration and when it began."""
     word, colour = OUTCOMES[job.state]
-    st.badge(word, color=colour)
+    st.badge("Paused" if job.is_paused else word, color=colour)
     took = words.duration((job.ended or time.time()) - job.created)
     when = "" if job.is_active else f" · {words.ago(job.created)}"
     st.caption(f"{took}{when}", width="content")

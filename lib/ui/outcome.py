@@ -2,11 +2,14 @@
 
 import streamlit as st
 
-from lib import deploy
-from lib.errors import BerthError
+from lib.engines import all_models
+from lib.engines.base import Model, State
 from lib.jobs import Job, JobState
-from lib.ui import markdown
-from lib.ui.session import watch_job
+from lib.starter import STARTER
+from lib.ui import diagnosis_view, models, retry
+from lib.ui.session import choose_model
+
+STARTER_KIND = "starter"
 
 
 def draw(job: Job) -> None:
@@ -14,33 +17,36 @@ def draw(job: Job) -> None:
     if job.state == JobState.SUCCEEDED:
         _success(job)
     elif job.state == JobState.CANCELLED:
-        st.info("What has arrived is kept; Resume goes on from there.")
-        _retry(job, "Resume")
-    elif job.state == JobState.LOST:
-        st.warning("The machine or the job was ended from outside. What has arrived is kept.")
-        _retry(job, "Resume")
+        word = "It is paused" if job.is_paused else "It was cancelled"
+        st.info(f"{word}. What has arrived is kept.", icon=":material/pause_circle:")
+        retry.button(job, "Resume")
     else:
-        st.error(markdown.plain(job.last_line()))
-        _retry(job, "Try again")
+        diagnosis_view.draw(job)
 
 
 def _success(job: Job) -> None:
-    st.success("It runs.")
+    model = _deployed(job)
+    if model is None:
+        st.info("The model it deployed has been removed since.")
+        return
+    with st.container(horizontal=True):
+        chat = st.button(
+            "Chat", type="primary", icon=":material/chat:", key=f"chat-{model.engine}-{model.name}"
+        )
+        if chat:
+            choose_model(f"{model.engine}/{model.name}")
+            st.switch_page("pages/3_Chat.py")
+    sleeping = "" if model.state == State.READY else f" It is {model.state.lower()} now."
+    st.caption(f"Its name for programs, and the OpenAI-compatible address to use it at.{sleeping}")
+    with st.container(horizontal=True):
+        st.code(model.name, language=None, width="stretch")
+        st.code(f"{models.base_url()}/v1", language=None, width="stretch")
 
 
-def _retry(job: Job, label: str) -> None:
-    st.button(
-        label,
-        type="primary",
-        icon=":material/refresh:",
-        key=f"retry-{job.id}",
-        on_click=_start_again,
-        args=(job,),
-    )
-
-
-def _start_again(job: Job) -> None:
-    try:
-        watch_job(deploy.retry(job).id)
-    except BerthError as error:
-        st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
+def _deployed(job: Job) -> Model | None:
+    """The model that the job named as ready in its last words, if it is still there."""
+    said = job.progress().note
+    found = sorted(all_models(), key=lambda model: -len(model.name))
+    if job.kind == STARTER_KIND:
+        return next((model for model in found if STARTER.is_that(model)), None)
+    return next((model for model in found if said.startswith(f"{model.name} is ready")), None)

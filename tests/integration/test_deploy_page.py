@@ -330,3 +330,99 @@ def test_earlier_deployments_are_listed_with_outcome_and_duration() -> None:
     shown = page.expander[0].label, [badge.value for badge in page.expander[0].markdown]
     assert shown[0] == "Earlier deployments (2)"
     assert f"show-{failed.id}" in [button.key for button in page.button]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "cause", "button"),
+    [
+        (
+            "The memory for the context could not be had.",
+            "7",
+            "memory for the context",
+            "Retry with",
+        ),
+        (
+            "Q8_0 with context 8,192 does not fit. Nearest: Q4_K_M.",
+            "3",
+            "more memory",
+            "Q4_K_M inst",
+        ),
+        ("acme/x is gated: its files are for those", "4", "is gated", "Save the token and retry"),
+        ("The disk is too full: 1 MB free.", "5", "disk is full", "Remove tiny (frees"),
+        ("Port 8104 is used by another program.", "7", "uses the port", "another port"),
+        ("Ollama is not installed.", "7", "Ollama is not there", "Use the built-in engine"),
+        ("huggingface.co cannot be reached: no route.", "6", "network broke", "Try again"),
+        ("Error: a thing nobody has seen before <b>", "9", "exit code 9", "Try again"),
+    ],
+)
+def test_a_failure_has_its_cause_its_line_and_the_button_that_mends_it(
+    line: str, code: str, cause: str, button: str
+) -> None:
+    write_tiny(settings().models / "tiny.gguf")
+    job = ended(started(code, f"Chosen: Q8_0 with context 8,192.\n{line}"))
+    page = opened(job=job.id)
+    assert cause in said(page)
+    assert line in [code.value for code in page.code]
+    assert any(button in label for label in labels(page)), labels(page)
+    assert "Download the log" in [one.proto.label for one in page.get("download_button")]
+
+
+def test_retrying_with_less_context_starts_that_and_shows_it(small: str) -> None:
+    job = ended(started("7", "Chosen: Q4_K_M with context 8,192.\nout of memory"))
+    page = opened(job=job.id)
+    page.button(key=f"retry-{job.id}").click().run()
+    assert not page.exception
+    [new] = jobs.running(KIND)
+    assert page.query_params["job"] == new.id
+    assert new.details["context"] == 4_096
+    assert new.details["model"] == small
+
+
+def test_a_retry_that_is_refused_says_why(hub: HubApi) -> None:
+    job = ended(started("6", "The network cannot be reached."))
+    hub.faults[SMALL] = hub.faults["acme/broken"]
+    page = opened(job=job.id)
+    page.button(key=f"retry-{job.id}").click().run()
+    assert not page.exception
+    assert "answered 500" in said(page)
+
+
+def test_another_way_leads_back_to_the_choices(small: str) -> None:
+    job = ended(started("7"))
+    page = opened(job=job.id)
+    page.button(key=f"choices-{job.id}").click().run()
+    assert page.text_input(key="deploy_model").value == small
+    assert deploy_button(page)[0].startswith("Deploy")
+
+
+def test_deploying_shows_the_job_and_names_it_in_the_address(small: str) -> None:
+    page = opened(small)
+    page.button(key="deploy_start").click().run()
+    assert not page.exception
+    [job] = jobs.recent(kind=KIND)
+    assert page.query_params["job"] == job.id
+    assert page.text_input(key="deploy_model").value == ""
+    assert (job.details["quantization"], job.details["context"]) == ("Q8_0", 8_192)
+    assert "Deploy Small-GGUF" in said(page)
+
+
+def test_a_pause_can_be_resumed() -> None:
+    job = downloading(started("wait"))
+    page = opened(job=job.id)
+    page.button(key=f"pause-{job.id}").click().run()
+    page = opened(job=job.id)
+    assert "It is paused" in said(page)
+    assert "Resume" in labels(page)
+
+
+def test_a_success_leads_to_the_chat_and_names_the_endpoint() -> None:
+    write_tiny(settings().models / "small.gguf")
+    page = opened(job=ended(started("0")).id)
+    assert "small" in [code.value for code in page.code]
+    assert any(code.value.endswith("/v1") for code in page.code)
+    assert "Chat" in labels(page)
+
+
+def test_a_success_whose_model_was_removed_says_so() -> None:
+    page = opened(job=ended(started("0")).id)
+    assert "has been removed since" in said(page)
