@@ -109,8 +109,8 @@ parse() {
 set_option() { # NAME VALUE
   case $1 in
     --quant) QUANT=$2 ;;
-    --context) CONTEXT=$(number "$1" "$2") ;;
-    --slots) SLOTS=$(number "$1" "$2") ;;
+    --context) require_number "$1" "$2" && CONTEXT=$2 ;;
+    --slots) require_number "$1" "$2" && SLOTS=$2 ;;
     --engine)
       case $2 in
         auto | ollama | llamacpp) ENGINE=$2 ;;
@@ -120,9 +120,8 @@ set_option() { # NAME VALUE
   esac
 }
 
-number() { # OPTION TEXT
+require_number() { # OPTION TEXT
   [[ $2 =~ ^[1-9][0-9]{0,7}$ ]] || misused "$1 needs a number, not $(printable "$2")."
-  printf '%s' "$2"
 }
 
 # A file may be given by any path; a repository never ends in .gguf and has no file of its name here.
@@ -171,7 +170,7 @@ detect_macos() {
 # What a new program could get without swapping: pages that are free, or hold what can be dropped.
 free_bytes_of_vm_stat() {
   awk '/page size of/ { for (i = 1; i < NF; i++) if ($i == "of") size = $(i + 1) }
-    /^Pages (free|inactive|speculative):/ { pages += $NF }
+    /^Pages free:|^Pages inactive:|^Pages speculative:/ { pages += $NF }
     END { if (size && pages) printf "%.0f", pages * size }'
 }
 

@@ -8,6 +8,7 @@ from lib.deploy.sources import Source
 from lib.engines import oracle
 from lib.engines.oracle import Breakdown
 from lib.errors import BerthError
+from lib.fetch import folder_of
 from lib.fit import Load
 from lib.gguf import Header
 from lib.quantizations import Variant
@@ -29,7 +30,10 @@ def _header(source: Source, variant: Variant) -> Header:
 
 
 def _beginning(source: Source, variant: Variant, count: int) -> bytes:
-    if source.card:
+    """From the disk where the file is there already."""
+    folder = folder_of(source.card.id, source.card.sha) if source.card else Path()
+    path = folder / variant.paths[0]
+    if source.card and not path.is_file():
         return hub.beginning(source.card, variant, count)
-    with Path(variant.paths[0]).open("rb") as file:
+    with path.open("rb") as file:
         return file.read(count)

@@ -60,9 +60,10 @@ class Script:
         return {**kept, "PATH": path, "BERTH_EVENTS": str(self.told), **more}
 
     def run(
-        self, *arguments: str, cwd: Path = ROOT, **world: str
+        self, *arguments: str, cwd: Path = ROOT, token: str = "", **world: str
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end, without a terminal."""
+        world |= {"HF_TOKEN": token} if token else {}
         return self._finished([str(SCRIPT), *arguments], cwd, world)
 
     def call(self, lines: str, **world: str) -> subprocess.CompletedProcess[str]:
