@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lib import hub, phase, words
 from lib.download import Patience, Source, download
-from lib.errors import NetworkError, NoSpace
+from lib.errors import BadInput, NetworkError, NoSpace
 from lib.files import free_bytes
 from lib.hub import Card, RepoFile
 from lib.hub.api import file_address
@@ -99,10 +99,15 @@ def _fetch(
 def patience_from_environment() -> Patience:
     """`BERTH_STALL_SECONDS` without a byte are a stall; after one, `BERTH_RETRIES` more tries."""
     usual = Patience()
-    return Patience(
-        silence_seconds=float(os.environ.get("BERTH_STALL_SECONDS") or usual.silence_seconds),
-        retries=int(os.environ.get("BERTH_RETRIES") or usual.retries),
-    )
+    try:
+        return Patience(
+            silence_seconds=float(os.environ.get("BERTH_STALL_SECONDS") or usual.silence_seconds),
+            retries=int(os.environ.get("BERTH_RETRIES") or usual.retries),
+        )
+    except ValueError as error:
+        raise BadInput(
+            "BERTH_STALL_SECONDS or BERTH_RETRIES is no number.", "Correct or unset it."
+        ) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
