@@ -114,26 +114,26 @@ def _step(name: str, state: str, job: Job) -> str:
 
 def _bar(job: Job, now: Progress) -> None:
     """The download's bar: empty before it, full after it."""
+    is_begun = any(name == "download" for name, _ in now.phases)
+    share = now.percent / 100 if now.percent is not None else float(is_begun)
+    st.progress(share, text=_doing(job, now))
+
+
+def _doing(job: Job, now: Progress) -> str:
+    """`Downloading 43% · 212 MB of 491 MB · 34 MB/s · 8 s left`, or what the job itself says."""
+    if now.total:
+        return f"**{PHASES.get(now.phase, now.phase)} {now.percent:.0f}%** · {_numbers(now)}"
     waiting = "Waiting for its turn" if job.state == JobState.QUEUED else "Starting"
-    label = PHASES.get(now.phase, waiting)
-    is_past = any(name == "download" for name, _ in now.phases)
-    share = 1.0 if is_past else 0.0
-    if now.percent is not None:
-        share = now.percent / 100
-        label = f"{label} {now.percent:.0f}%"
-    st.progress(share, text=f"**{label}** · {_numbers(now)}".rstrip(" ·"))
+    return f"**{markdown.plain(now.note) or PHASES.get(now.phase, waiting)}**"
 
 
 def _numbers(now: Progress) -> str:
-    """`212 of 491 MB · 34 MB/s · 8 s left`, as far as it is known."""
-    parts = []
-    if now.total:
-        parts.append(f"{words.disk(now.done)} of {words.disk(now.total)}")
+    parts = [f"{words.disk(now.done)} of {words.disk(now.total)}"]
     if now.bytes_per_second is not None:
         parts.append(f"{words.disk(now.bytes_per_second)}/s")
     if now.seconds_left is not None:
         parts.append(f"{words.duration(now.seconds_left)} left")
-    return " · ".join(parts) or markdown.plain(now.note)
+    return " · ".join(parts)
 
 
 def _controls(job: Job, now: Progress) -> None:
