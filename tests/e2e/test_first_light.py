@@ -52,6 +52,33 @@ def test_one_click_leads_to_the_first_answer(page: Page, home: Path, starter_fil
             )
 
 
+def test_a_cancelled_download_says_so_and_goes_on_where_it_was(
+    page: Page, home: Path, starter_file: Path
+) -> None:
+    with FakeHub() as hub:
+        hub.add(
+            STARTER.repo,
+            STARTER.revision,
+            STARTER.filename,
+            starter_file.read_bytes(),
+            Manner(bytes_per_second=20_000_000, times=2),  # the check and the first attempt
+        )
+        with running_berth(home, {"HF_ENDPOINT": hub.url}) as berth:
+            page.goto(berth.url)
+            page.get_by_role("button", name="Start with a small model").click()
+            expect(page.get_by_text(re.compile(r"\d+ MB of 491 MB"))).to_be_visible()
+            page.reload()
+            expect(page.get_by_text(re.compile(r"\d+ MB of 491 MB"))).to_be_visible()
+            page.get_by_role("button", name="Cancel").click()
+            expect(page.get_by_role("alert")).to_contain_text("Cancelled")
+            page.screenshot(path=PICTURES / "cancelled.png")
+            page.get_by_role("button", name="Resume").click()
+            page.get_by_role("button", name="Chat").wait_for(timeout=DOWNLOAD_MILLISECONDS)
+        ranges = [r.headers.get("Range", "") for r in hub.requests if r.method == "GET"]
+        assert ranges[0] == ""
+        assert re.fullmatch(r"bytes=[1-9]\d{5,}-", ranges[-1])
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_every_page_fits_its_screen(
