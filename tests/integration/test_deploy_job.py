@@ -24,7 +24,7 @@ from tests.support.hub_api import OWNER, HubApi
 from tests.support.server import running_server
 from tests.support.waiting import members, until
 
-SLOW = Manner(bytes_per_second=100_000)
+SLOW = Manner(bytes_per_second=200_000)
 REQUEST = DeployRequest(model=REPOSITORY, quantization="Q4_K_M")
 
 
@@ -170,7 +170,7 @@ def test_a_script_that_is_killed_is_failed_and_can_be_repeated(hub: HubApi, tmp_
     found = diagnosis.diagnose(job)
     assert found is not None
     assert "killed" in found.cause
-    assert not any(locks.is_held(part) for part in parts())
+    until(lambda: not any(locks.is_held(part) for part in parts()))
     add_tiny(hub, tmp_path, "Q4_K_M")
     assert ended(deploy.retry(job)).state == JobState.SUCCEEDED
 
