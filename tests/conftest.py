@@ -5,12 +5,23 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.hub_api import HubApi
+
 ROOT = Path(__file__).resolve().parent.parent
-FOREIGN = ("HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "OLLAMA_HOST", "BERTH_EVENTS", "BERTH_PORT")
+FOREIGN = (
+    "HF_TOKEN",
+    "HF_TOKEN_PATH",
+    "HF_ENDPOINT",
+    "HF_HUB_OFFLINE",
+    "OLLAMA_HOST",
+    "BERTH_EVENTS",
+    "BERTH_PORT",
+)
 
 
 def pytest_configure() -> None:
@@ -25,9 +36,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A BERTH_HOME that no other test has seen."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")  # nobody's, lest the machine's own is asked
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubApi]:
+    """A Hub that the product takes for the real one."""
+    with HubApi() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
 
 
 @pytest.fixture(scope="session")
