@@ -15,3 +15,5 @@ with shown_errors():
     else:
         home.figures()
         starter.invitation()
+        home.deploy_link("Deploy another model from Hugging Face")
+        home.activity()

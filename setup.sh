@@ -299,7 +299,9 @@ pick_port() {
 
 launch() {
   local address code=0
-  "$BERTH_PYTHON" -m lib.server --port "$PORT" &
+  set -m # a process group of its own: Ctrl-C reaches the dashboard once, through here
+  "$BERTH_PYTHON" -m lib.server --port "$PORT" </dev/null &
+  set +m
   SERVER=$!
   trap stop_dashboard INT TERM HUP
   address=$("$BERTH_PYTHON" -m lib.launch answers "$PORT" "$SERVER") || fail_to_start
@@ -341,7 +343,6 @@ fail_to_start() {
   fail 7 "The dashboard did not start; its own words are above."
 }
 
-# A second Ctrl-C reaches the dashboard alone, which then waits for nobody.
 stop_dashboard() {
   trap '' INT TERM HUP
   kill "$SERVER" 2>/dev/null || true

@@ -68,8 +68,14 @@ def _reply_id(text: str) -> str:
     return text if is_id(text) else ""
 
 
+def _name(text: str) -> str:
+    return title(text) if text else ""
+
+
 def _figures(found: dict[str, Any]) -> dict[str, Any]:
     """What was measured, or nothing where it cannot have been."""
+    if not found:
+        return {}
     try:
         figures = Figures.model_validate(found).model_dump()
     except ValidationError:
@@ -103,7 +109,7 @@ class Turn(TypedDict):
     role: Literal["user", "assistant"]
     content: Text
     reply: Annotated[str, AfterValidator(_reply_id)]
-    model: Title | Literal[""]
+    model: Annotated[str, AfterValidator(_name)]
     reasoning: Text
     state: Annotated[str, AfterValidator(_state)]
     figures: Annotated[dict[str, Any], AfterValidator(_figures)]
@@ -146,8 +152,8 @@ class Document(BaseModel):
 class Entry(BaseModel):
     """A conversation in an exported file."""
 
-    id: Annotated[str, AfterValidator(_own_id)] = ""
-    title: Title = ""
+    id: Annotated[str, AfterValidator(_own_id)] = Field(default_factory=new_id)
+    title: Title = "Untitled"
     pinned: bool = False
     ts: Annotated[float, Field(ge=0, le=8.64e15, allow_inf_nan=False)] = 0  # epoch milliseconds
     document: Document

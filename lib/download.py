@@ -25,6 +25,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 Tell = Callable[[int, int], None]  # bytes so far, and in all (0: not known)
+TellRetry = Callable[[NetworkError, float], None]  # what went wrong, and seconds until the next try
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def download(
     progress: Tell,
     patience: Patience | None = None,
     free: FreeBytes = free_bytes,
+    retrying: TellRetry = lambda _error, _seconds: None,
 ) -> None:
     """Fetch the file to `target`; nothing happens where it is there already.
 
@@ -85,11 +87,16 @@ def download(
     total = source.size or 0
     with claimed(target, source.size, lambda size: progress(size, total)) as part:
         if part is not None:
-            _fetch(source, part, progress, patience or Patience(), free)
+            _fetch(source, part, progress, patience or Patience(), free, retrying)
 
 
 def _fetch(
-    source: Source, part: Partial, progress: Tell, patience: Patience, free: FreeBytes
+    source: Source,
+    part: Partial,
+    progress: Tell,
+    patience: Patience,
+    free: FreeBytes,
+    retrying: TellRetry,
 ) -> None:
     if source.sha256 and part.identity != {"sha256": source.sha256}:
         part.restart()
@@ -105,7 +112,9 @@ def _fetch(
             failures = 1 if part.size - before >= NEWS_BYTES else failures + 1
             if failures > patience.retries:
                 raise
-            time.sleep(_pause(error, failures, patience))
+            pause = _pause(error, failures, patience)
+            retrying(error, pause)
+            time.sleep(pause)
     part.finish(source.sha256)  # it was all there, and the last process had no time to say so
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
+from lib import system
 from lib.architecture import Geometry, geometry
 from lib.errors import BerthError, DoesNotFit
 from lib.gguf import read_model
@@ -92,8 +92,9 @@ class Choice(Frozen):
 
 def room_now() -> Room:
     """What this machine has at this moment."""
-    now = psutil.virtual_memory()
-    return Room(free_bytes=now.available, total_bytes=now.total)
+    return Room(
+        free_bytes=system.memory_available_bytes(), total_bytes=system.machine().memory_bytes
+    )
 
 
 def need(model: Geometry, load: Load) -> Need:
@@ -240,21 +241,39 @@ def tokens_per_second(model: Geometry, load: Load, bytes_per_second: float) -> f
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m lib.fit FILE [--context N] [--slots N] [--json]`; exit code 3: does not fit."""
+    """`python -m lib.fit FILE|REPO [--context N] [--slots N] [--json]`; code 3: does not fit."""
     parser = argparse.ArgumentParser(prog="python -m lib.fit", description=__doc__.split("\n")[0])
-    parser.add_argument("model", help="a .gguf file; of a divided model, any part")
-    parser.add_argument("--context", type=int, default=Load().context, metavar="N")
+    parser.add_argument(
+        "model", help="organisation/name, or a .gguf file (any part of a divided one)"
+    )
+    parser.add_argument("--context", type=int, default=None, metavar="N")
     parser.add_argument("--slots", type=int, default=1, metavar="N")
-    parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
     given = parser.parse_args(arguments)
+    is_file = given.model.lower().endswith(".gguf") or Path(given.model).is_file()
     try:
-        model = geometry(read_model(Path(given.model)))
-        said = verdict(model, Load(context=given.context, slots=given.slots), room_now())
+        said = _said_of_file(given) if is_file else _said_of_repository(given)
     except BerthError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(said.model_dump_json() if given.json else f"{said.word}. {said.sentence}")
     return 0 if said.largest_context else DoesNotFit.exit_code
+
+
+def _said_of_file(given: argparse.Namespace) -> Verdict:
+    load = Load(context=given.context or Load().context, slots=given.slots)
+    said = verdict(geometry(read_model(Path(given.model))), load, room_now())
+    print(said.model_dump_json() if given.json else f"{said.word}. {said.sentence}")
+    return said
+
+
+def _said_of_repository(given: argparse.Namespace) -> Verdict:
+    from lib.deploy import plan, table, wished  # which stand on this module
+
+    fields = {"model": given.model, "context": given.context, "slots": given.slots}
+    found = plan(wished(**fields, engine="llamacpp"))
+    wanted = {"repository", "revision", "quantization", "context", "verdict", "room", "rows"}
+    print(found.model_dump_json(include=wanted) if given.json else table.fit(found))
+    return found.verdict
 
 
 if __name__ == "__main__":

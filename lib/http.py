@@ -30,6 +30,31 @@ class Refused(EngineError):
         self.body = body
 
 
+class TimedOut(NetworkError):
+    """Something outside this machine did not answer in time."""
+
+    code = "timed_out"
+    status = 504
+
+
+class NameUnknown(NetworkError):
+    """No address is known for a host: a wrong name, or no network at all."""
+
+    code = "name_unknown"
+
+
+class NothingListens(NetworkError):
+    """The host is there and takes no connection."""
+
+    code = "nothing_listens"
+
+
+class Untrusted(NetworkError):
+    """No secure connection: the certificate is not trusted, or something in between interferes."""
+
+    code = "untrusted"
+
+
 @cache
 def local() -> httpx.Client:
     """For engines on loopback: no proxy, no redirect, no connection that may have gone stale."""
@@ -45,13 +70,20 @@ def local() -> httpx.Client:
 def outside() -> httpx.Client:
     """For the Hub and package indexes: with the user's proxy and redirects.
 
-    httpx drops the credentials where a redirect leaves the host.
+    httpx drops the credentials where a redirect leaves the host. NetworkError for certificates or
+    a proxy that cannot be used.
     """
-    return httpx.Client(
-        timeout=httpx.Timeout(30.0, connect=15.0),
-        follow_redirects=True,
-        headers={"User-Agent": "berth"},
-    )
+    try:
+        return httpx.Client(
+            timeout=httpx.Timeout(30.0, connect=15.0),
+            follow_redirects=True,
+            headers={"User-Agent": "berth"},
+        )
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        raise NetworkError(
+            f"No connection can be made: {error}.",
+            "Check SSL_CERT_FILE and the proxy variables, then restart Berth.",
+        ) from error
 
 
 @contextlib.contextmanager
@@ -84,20 +116,44 @@ def explained_outside(url: str) -> Iterator[None]:
         raise NetworkError(
             f"This is not an address: {error}.", "Check HF_ENDPOINT and pip's index-url."
         ) from error
-    except httpx.TimeoutException as error:
-        raise NetworkError(
-            f"{host} did not answer in time.", "Check the network, then retry."
-        ) from error
-    except httpx.ConnectError as error:
-        raise NetworkError(
-            f"{host} cannot be reached: {error}.",
-            "Check the network or the proxy settings, then retry.",
-        ) from error
     except httpx.RequestError as error:
-        raise NetworkError(
-            f"The connection to {host} broke: {str(error) or type(error).__name__}.",
-            "Check the network or the proxy settings, then retry.",
-        ) from error
+        raise _unreachable(host, error) from error
+
+
+def _unreachable(host: str, error: httpx.RequestError) -> NetworkError:
+    """Why a server outside was not reached, by what lies at the bottom of httpx's error."""
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut(f"{host} did not answer in time.", "Check the network, then retry.")
+    cause = _bottom(error)
+    if isinstance(cause, socket.gaierror):
+        return NameUnknown(
+            f"{host} cannot be reached: its name is not known here.",
+            "This machine may be offline. Check the network, then retry.",
+        )
+    if isinstance(cause, ConnectionRefusedError):
+        return NothingListens(
+            f"{host} cannot be reached: it refuses the connection.",
+            "Check its address and the proxy settings, then retry.",
+        )
+    if isinstance(cause, ssl.SSLError):
+        reason = getattr(cause, "verify_message", "") or cause.reason or "unknown"
+        return Untrusted(
+            f"{host} cannot be trusted: {reason.lower().replace('_', ' ')}.",
+            "Behind a company's proxy, let SSL_CERT_FILE name its certificate, and restart Berth.",
+        )
+    was_open = not isinstance(error, httpx.ConnectError)
+    what = f"The connection to {host} broke" if was_open else f"{host} cannot be reached"
+    return NetworkError(
+        f"{what}: {str(error) or type(error).__name__}.",
+        "Check the network or the proxy settings, then retry.",
+    )
+
+
+def _bottom(error: BaseException) -> BaseException:
+    """The error it all began with; httpcore's pool hides the cause and leaves the context."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    return error
 
 
 @contextlib.contextmanager

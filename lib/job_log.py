@@ -107,7 +107,7 @@ def tail(path: Path, lines: int) -> str:
     wanted = PIECE_BYTES
     while True:
         text, is_all = _end(path, wanted)
-        shown = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
+        shown = _as_on_a_terminal(text)
         if shown and not shown[-1]:
             shown.pop()
         if is_all or len(shown) >= lines or wanted >= LONGEST_TAIL_BYTES:
@@ -127,3 +127,33 @@ def _end(path: Path, wanted: int) -> tuple[str, bool]:
     if size > wanted:
         data = data.partition(b"\n")[2] or data
     return data.decode("utf-8", "replace"), size <= wanted
+
+
+def pieces(path: Path, count: int, piece_bytes: int = 8_192) -> list[str]:
+    """The end of the log in at most `count` pieces of whole lines.
+
+    A piece has the lines that begin within one stretch of the file, so that all but the last stay
+    the same while the log grows.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            at = max(0, (size // piece_bytes - count + 1) * piece_bytes)
+            file.seek(max(0, at - 1))
+            data = file.read(size)
+    except OSError:
+        return []
+    begun, newline, rest = data.partition(b"\n")
+    if at and newline:  # that line belongs to a piece before
+        at, data = at + len(begun), rest
+    found: dict[int, list[bytes]] = {}
+    for line in data.removesuffix(b"\n").split(b"\n"):
+        found.setdefault(at // piece_bytes, []).append(line)
+        at += len(line) + 1
+    texts = (b"\n".join(lines).decode("utf-8", "replace") for lines in found.values())
+    return ["\n".join(_as_on_a_terminal(text)) for text in texts]
+
+
+def _as_on_a_terminal(text: str) -> list[str]:
+    """Its lines; of one that was written over again and again, what stands there last."""
+    return [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]

@@ -9,6 +9,7 @@ A job is a folder, read afresh each time:
     runner          the process that runs it: pid and time
     started         appears when its turn has come
     cancelled       appears when somebody cancels it
+    paused          appears beside it when it was only to rest
     exit_code       appears when it ends
     exit_code.self  the command's own word, for the case that the runner was killed
 
@@ -132,6 +133,17 @@ class Job(Record):
             )
         if _exit_code(self.folder) is None:
             (self.folder / "exit_code").write_text(f"{KILLED_CODE}\n", encoding="utf-8")
+
+    @property
+    def is_paused(self) -> bool:
+        """Was it ended to go on later, by `retry`?"""
+        return self.state == JobState.CANCELLED and (self.folder / "paused").exists()
+
+    def pause(self) -> None:
+        """End it like `cancel`; what it has fetched is kept, and `retry` goes on from there."""
+        if find(self.id).is_active:
+            (self.folder / "paused").touch()
+            self.cancel()
 
     def retry(self, env: Mapping[str, str] | None = None) -> "Job":
         """The same command as a new job; secrets it needs have to be given again."""

@@ -9,8 +9,10 @@ from pydantic import AfterValidator
 from lib.errors import BadInput
 
 LONGEST = 200
+LONGEST_PATH = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]*(/[A-Za-z0-9][A-Za-z0-9._:@+-]*)*")
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)*")
 _ODD = re.compile(r"[^A-Za-z0-9._+-]+|\.{2,}")
 
 
@@ -34,6 +36,28 @@ def repo_name(text: str) -> str:
         raise BadInput(
             f"“{shown(text)}” is not a repository name.",
             "Write it as organisation/name, for example Qwen/Qwen2.5-0.5B-Instruct-GGUF.",
+        )
+    return text
+
+
+def revision_name(text: str) -> str:
+    """A branch, tag or commit of a repository (`main`, `refs/pr/3`), or BadInput."""
+    if len(text) > LONGEST or ".." in text or not _REVISION.fullmatch(text):
+        raise BadInput(
+            f"“{shown(text)}” is not a revision.",
+            "Use main, or the name of a branch, tag or commit.",
+        )
+    return text
+
+
+def file_path(text: str) -> str:
+    """A file's path in a repository, which stays below the folder it is joined to, or BadInput."""
+    is_visible = all(unicodedata.category(character)[0] != "C" for character in text)
+    is_below = "\\" not in text and all(part not in ("", ".", "..") for part in text.split("/"))
+    if not (is_visible and is_below and len(text) <= LONGEST_PATH):
+        raise BadInput(
+            f"“{shown(text)}” is not the path of a file in a repository.",
+            "Use the path that its page on the Hub shows.",
         )
     return text
 

@@ -146,6 +146,14 @@ def is_whole(target: Path, size: int | None) -> bool:
         return False
 
 
+def kept_bytes(target: Path) -> int:
+    """What an earlier try has left of it."""
+    try:
+        return _part(target).stat().st_size
+    except OSError:
+        return 0
+
+
 def _is_at(path: Path, handle: int) -> bool:
     """Is the open file still the one of this name, or was it finished while this one waited?"""
     try:

@@ -80,6 +80,17 @@ REPACKED = ("Q4_0", "Q4_K", "IQ4_NL", "MXFP4")  # on x86 copied into another lay
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")  # best first
 LOWEST_BY_ITSELF = "Q3_K_M"  # below it answers suffer: only a person may choose that
 
+_NOTES = (  # by the least bits per weight
+    (16.0, "As published"),
+    (8.0, "As good as the original"),
+    (6.5, "Hardly to be told from the original"),
+    (5.4, "Very good"),
+    (4.8, "Good, the usual choice"),
+    (4.4, "Good"),
+    (BITS_PER_WEIGHT[LOWEST_BY_ITSELF], "Noticeably weaker"),
+    (0.0, "Poor: answers suffer"),
+)
+
 _NAME = re.compile(
     r"(?<![A-Za-z0-9])("
     + "|".join(sorted(BITS_PER_WEIGHT, key=len, reverse=True))
@@ -152,6 +163,12 @@ def _sets(files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[int, t
 def quality(quantization: str) -> float:
     """Bits per weight: the order of quality; 0 for an unknown name."""
     return BITS_PER_WEIGHT.get(quantization, 0.0)
+
+
+def note(quantization: str) -> str:
+    """What to expect of a quantization, in a few words; "" for an unknown name."""
+    bits = quality(quantization)
+    return next((text for least, text in _NOTES if bits >= least), "") if bits else ""
 
 
 def estimated_bytes(parameters: int, quantization: str) -> int:

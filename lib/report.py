@@ -37,6 +37,11 @@ class Report:
         self.say(text)
         events.emit(phase, note=text)
 
+    def note(self, text: str) -> None:
+        """A line for people that the dashboard shows too: what the phase does now."""
+        self.say(text)
+        events.emit(self._phase, done=self._done, total=self._total, note=text.strip())
+
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Bytes so far; may be called as often as there is news."""
         self._done, self._total = done, total

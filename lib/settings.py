@@ -1,5 +1,6 @@
 """Where things are: read from the environment each time, so that tests and users can move them."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class Settings(BaseModel):
     home: Path
     hf_endpoint: str
     hf_token: SecretStr | None
+    is_offline: bool
 
     @property
     def jobs(self) -> Path:
@@ -34,25 +36,41 @@ class Settings(BaseModel):
         return self.home / "engines"
 
     @property
+    def hub_cache(self) -> Path:
+        """What the Hub has answered."""
+        return self.home / "cache" / "hub"
+
+    @property
+    def token_file(self) -> Path:
+        """The Hub token that was saved from the browser."""
+        return self.home / "hf_token"
+
+    @property
+    def preferences(self) -> Path:
+        """What the user changed in the browser, see lib/preferences.py."""
+        return self.home / "settings.toml"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"
 
 
 def settings() -> Settings:
-    """The settings of this moment: `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`."""
+    """The settings of this moment: `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`."""
     home = Path(os.environ.get("BERTH_HOME") or "~/.berth").expanduser().resolve()
     return Settings(
         home=home,
         hf_endpoint=(os.environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
         hf_token=_token(home),
+        is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
     )
 
 
 def _token(home: Path) -> SecretStr | None:
     """The Hub token from the environment, else from the file it was saved in from the browser."""
     given = os.environ.get("HF_TOKEN", "").strip()
-    saved = home / "hf_token"
-    if not given and saved.is_file():
-        given = saved.read_text(encoding="utf-8").strip()
+    if not given:
+        with contextlib.suppress(OSError, ValueError):  # absent, or not what was saved
+            given = (home / "hf_token").read_text(encoding="utf-8").strip()
     return SecretStr(given) if given else None

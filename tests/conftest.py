@@ -5,19 +5,33 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.hub_api import HubApi
+
 ROOT = Path(__file__).resolve().parent.parent
-FOREIGN = ("HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT", "OLLAMA_HOST", "BERTH_EVENTS", "BERTH_PORT")
+FOREIGN = (
+    "HF_TOKEN",
+    "HF_TOKEN_PATH",
+    "HF_ENDPOINT",
+    "HF_HUB_OFFLINE",
+    "OLLAMA_HOST",
+    "BERTH_EVENTS",
+    "BERTH_PORT",
+)
 
 
 def pytest_configure() -> None:
-    """In the background a shell ignores Ctrl-C for us, and so would all that the tests start."""
+    """Nothing of the shell's comes through: its signals, its engine."""
+    # In the background a shell ignores Ctrl-C for us, and so would all that the tests start.
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+    # A llama-server of whoever runs the tests is used by all of them, or by none.
+    os.environ["BERTH_LLAMA_SERVER"] = os.environ.get("BERTH_TEST_LLAMA_SERVER") or "off"
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +39,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A BERTH_HOME that no other test has seen."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")  # nobody's, lest the machine's own is asked
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubApi]:
+    """A Hub that the product takes for the real one."""
+    with HubApi() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
 
 
 @pytest.fixture(scope="session")

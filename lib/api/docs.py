@@ -6,16 +6,18 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from lib import VERSION
 from lib.access import Action, require, role_of
-from lib.api import models
+from lib.api import deploy, models
+from lib.deploy import DeployRequest
 from lib.engines.base import StartOptions
 
-BODIES = {models.start: StartOptions}
+BODIES: dict[Any, type[BaseModel]] = {deploy.create: DeployRequest, models.start: StartOptions}
 GATEWAY = {
     "/v1/models": {"get": "Every running model, in OpenAI's shape."},
     "/v1/chat/completions": {"post": "OpenAI's chat completions, by the body's model."},

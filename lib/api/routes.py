@@ -5,12 +5,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from lib.api import docs, models, replies, system
+from lib.api import deploy, docs, models, replies, system
 
 
 def routes() -> list[BaseRoute]:
     """A new module of routes is added here; its paths are relative to /api."""
-    below = [*system.routes(), *models.routes(), *replies.routes()]
+    below = [*system.routes(), *deploy.routes(), *models.routes(), *replies.routes()]
     every = [*below, *docs.routes(below), *replies.sockets()]
     return [Mount("/api", routes=every), Route("/api", nothing)]
 

@@ -1,28 +1,26 @@
-"""The running models, for a terminal: `python -m lib.engines [stop NAME… | stop --all]`."""
+"""The models of every engine, for a terminal and for scripts; without a command, what runs."""
 
 import argparse
 import shlex
 import sys
+from functools import partial
+from pathlib import Path
 
-from lib import words
-from lib.engines import all_models, engine_of, find_model
-from lib.engines.base import Model, State
+from lib import phase, words
+from lib.engines import all_models, engine_of, find_model, llamacpp_adopt, steps
+from lib.engines.base import Model, StartOptions, State
 from lib.errors import BerthError
 from lib.settings import ROOT
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """List what runs, or stop some of it."""
+    """Do what was asked for and return the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        if given.command == "stop":
-            stop(running() if given.all else [find_model(name) for name in given.names])
-        else:
-            print(listing(running()))
+        return int(given.run(given) or 0)
     except BerthError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    return 0
 
 
 def running() -> list[Model]:
@@ -46,6 +44,35 @@ def stop(models: list[Model]) -> None:
         print(f"{model.name} has stopped.")
 
 
+def _list(_given: argparse.Namespace) -> None:
+    print(listing(running()))
+
+
+def _stop(given: argparse.Namespace) -> None:
+    stop(running() if given.all else [find_model(name) for name in given.names])
+
+
+def _start(given: argparse.Namespace) -> int:
+    options = StartOptions(context=given.context, slots=given.slots)
+    return phase.run(partial(steps.start, given.name, given.engine, options))
+
+
+def _adopt(given: argparse.Namespace) -> None:
+    print(llamacpp_adopt.adopt(given.file).name)
+
+
+def _serve(_given: argparse.Namespace) -> int:
+    return phase.run(steps.serve)
+
+
+def _pull(given: argparse.Namespace) -> int:
+    return phase.run(partial(steps.pull, given.name))
+
+
+def _create(given: argparse.Namespace) -> int:
+    return phase.run(partial(steps.create, given.name, given.file))
+
+
 def _command() -> str:
     """What a person types in any folder to run this module."""
     return f"cd {shlex.quote(str(ROOT))} && {shlex.quote(sys.executable)} -m lib.engines"
@@ -58,12 +85,34 @@ def _line(model: Model) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lib.engines", description=__doc__)
-    commands = parser.add_subparsers(dest="command")
-    stop = commands.add_parser("stop", help="stop these models, or all")
-    which = stop.add_mutually_exclusive_group(required=True)
+    parser.set_defaults(run=_list)
+    commands = parser.add_subparsers()
+    one = commands.add_parser("stop", help="stop these models, or all")
+    which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("names", nargs="*", metavar="NAME", default=[])
     which.add_argument("--all", action="store_true")
+    one.set_defaults(run=_stop)
+    _add_start(commands.add_parser("start", help="load a model"))
+    one = commands.add_parser("adopt", help="the built-in engine's name for a GGUF file")
+    one.add_argument("file", type=Path)
+    one.set_defaults(run=_adopt)
+    commands.add_parser("serve", help="start Ollama if it does not run").set_defaults(run=_serve)
+    one = commands.add_parser("pull", help="have Ollama fetch a model")
+    one.add_argument("name")
+    one.set_defaults(run=_pull)
+    one = commands.add_parser("create", help="make a model of Ollama's from a GGUF file")
+    one.add_argument("name")
+    one.add_argument("file", type=Path)
+    one.set_defaults(run=_create)
     return parser
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name")
+    parser.add_argument("--engine", default="", help="where two have a model of this name")
+    parser.add_argument("--context", type=int, default=None, metavar="N", help="tokens per slot")
+    parser.add_argument("--slots", type=int, default=1, metavar="N")
+    parser.set_defaults(run=_start)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ const ROOM_AFTER_REMOVAL = 3_600_000;
 const LARGEST_IMPORT = 20_000_000;
 const MOST_WAITING = 5;
 const SNIPPET = 40; // characters on each side of what was found
+const NARROW = 768; // pixels; below, Streamlit lays the sidebar over the page
 const SEARCH_PAUSE = 150; // milliseconds
 const SYNC_PAUSE = 150;
 
@@ -221,6 +222,12 @@ function button(parent, text, className, onClick) {
   return made;
 }
 
+// On a phone the sidebar lies over the conversation that was chosen in it.
+function makeRoom() {
+  if (innerWidth >= NARROW) return;
+  document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+}
+
 class History {
   constructor(parent) {
     this.opened = "";
@@ -231,7 +238,10 @@ class History {
     this.lastDeleted = null;
     this.isSure = false;
     this.root = make("div", "berth-history", "", parent);
-    button(this.root, "New chat", "berth-new", () => this.tell({ kind: "new" }));
+    button(this.root, "New chat", "berth-new", () => {
+      this.tell({ kind: "new" });
+      makeRoom();
+    });
     this.search = make("input", "berth-search", "", this.root);
     this.search.type = "search";
     this.search.placeholder = "Search conversations";
@@ -459,6 +469,7 @@ class History {
       return;
     }
     this.tell({ kind: "open", id, title, rev, raw });
+    makeRoom();
   }
 
   change(id, changes) {

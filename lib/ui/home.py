@@ -56,6 +56,12 @@ def running() -> None:
     with st.container(horizontal=True):
         st.page_link("pages/3_Chat.py", label="Open the chat", icon=":material/chat:")
         st.page_link("pages/2_Models.py", label="All models", icon=":material/deployed_code:")
+        deploy_link("Deploy a model")
+
+
+def deploy_link(label: str) -> None:
+    """The way to any other model."""
+    st.page_link("pages/1_Deploy.py", label=label, icon=":material/rocket_launch:")
 
 
 def activity() -> None:

@@ -1,6 +1,6 @@
 """What the session remembers: plain data, one accessor per key."""
 
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import streamlit as st
 
@@ -25,6 +25,20 @@ class Notice(TypedDict):
 
     level: Literal["info", "error"]
     text: str
+
+
+class DeployChoices(NamedTuple):
+    """What has been chosen for one model on the deploy page; each model has choices of its own."""
+
+    model: str
+    quantization: str  # empty: the recommended one
+    context: int | None  # None: what fits well
+    slots: int
+    engine: str
+
+    def key(self, name: str) -> str:
+        """Where a choice is kept: the key of its widget."""
+        return _deploy_key(self.model, name)
 
 
 def conversation() -> Conversation | None:
@@ -60,6 +74,40 @@ def opened_details() -> str:
 def open_details(key: str) -> None:
     """Show the details of one row; an empty key closes them."""
     st.session_state["models_details"] = key
+
+
+def choose_to_deploy(model: str) -> None:
+    """Put a repository or a path into the deploy page's field."""
+    st.session_state["deploy_model"] = model
+
+
+def deploy_choices(model: str) -> DeployChoices:
+    """The choices for this model as they stand."""
+
+    def choice(name: str) -> Any:
+        return st.session_state.get(_deploy_key(model, name))
+
+    return DeployChoices(
+        model=model,
+        quantization=choice("quantization") or "",
+        context=choice("context"),
+        slots=choice("slots") or 1,
+        engine=choice("engine") or "auto",
+    )
+
+
+def _deploy_key(model: str, name: str) -> str:
+    return f"deploy {name} {model}"
+
+
+def watched_job() -> str:
+    """The deployment that the address names; empty where none is."""
+    return str(st.query_params.get("job", ""))
+
+
+def watch_job(job_id: str) -> None:
+    """Show a deployment; whoever opens the page's address sees it too."""
+    st.query_params["job"] = job_id
 
 
 def owner() -> str:

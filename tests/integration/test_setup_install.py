@@ -54,6 +54,14 @@ def test_an_install_that_broke_off_is_gone_on_with(clone: Clone) -> None:
     assert clone.has_called_pip
 
 
+def test_a_venv_without_pip_is_made_again(clone: Clone) -> None:
+    clone.make_venv(before='case "$*" in *"import pip"*) exit 1 ;; esac')
+    clone.command("python3.13", '[ "$*" != "-m venv --clear .venv" ] || exit 9; echo 3.13.1')
+    done = clone.run("--install-only")
+    assert (done.returncode, done.stdout) == (1, "Making .venv with Python 3.13.1\n")
+    assert done.stderr == f"Python could not make {clone.venv}.\n"
+
+
 def test_ctrl_c_during_the_install_says_how_to_go_on(clone: Clone) -> None:
     clone.make_venv(f'touch "{clone.bin}/pip-runs"; exec sleep 60')
     run = clone.start("--install-only")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import streamlit
 
+from lib.engines import __main__ as engines
 from lib.starter import STARTER
 from tests.support.clone import NOWHERE, SECONDS, Clone, Run
 
@@ -27,7 +28,7 @@ def clone(tmp_path: Path) -> Clone:
 
 @pytest.fixture
 def start(clone: Clone) -> Iterator[Start]:
-    """Starts setup.sh on a free port; it is ended after the test."""
+    """Starts setup.sh on a free port; it is ended after the test, and its models with it."""
     runs: list[Run] = []
 
     def started(*arguments: str, **world: str) -> Run:
@@ -37,6 +38,7 @@ def start(clone: Clone) -> Iterator[Start]:
     yield started
     for run in runs:
         run.close()
+    engines.main(["stop", "--all"])
 
 
 @pytest.fixture
@@ -78,6 +80,26 @@ def test_a_signal_stops_the_dashboard_as_ctrl_c_does(
     run.process.send_signal(number)
     assert run.ended() == 0
     assert not (home / "dashboard.json").exists()
+
+
+def test_it_has_stopped_only_when_the_dashboard_is_gone(clone: Clone, start: Start) -> None:
+    clone.install()
+    clone.make_venv(
+        before="""case "$*" in
+            *lib.launch\\ answers*) echo http://localhost:1; exit 0 ;;
+            *lib.server*) trap 'sleep 1; echo gone; exit' TERM; while :; do sleep 0.1; done ;;
+        esac"""
+    )
+    run = start()
+    run.until(RUNS)
+    assert run.interrupt() == 0
+    assert "gone\n\nThe dashboard has stopped.\n" in run.output
+
+
+def test_a_home_beside_the_caller_stays_there(clone: Clone, tmp_path: Path) -> None:
+    clone.install()
+    lines = f'cd "{tmp_path}"; BERTH_HOME=mine; main --install-only; echo "$BERTH_HOME"'
+    assert clone.call(lines).stdout == f"{tmp_path}/mine\n"
 
 
 def test_a_used_port_that_was_asked_for_is_an_error(clone: Clone, used_port: int) -> None:

@@ -17,6 +17,11 @@ PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "BERTH_HOME")
 # All that the scripts call.
 NEEDED = ("cat", "cut", "df", "dirname", "grep", "id", "sed", "sort", "tail", "tr", "uname")
 NOWHERE = "http://127.0.0.1:9/simple"  # nothing listens on the discard port
+# Tests that run in the background inherit ignored signals, and a shell cannot trap those.
+AS_IN_FRONT = """import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])"""
 PIP = """echo 'Collecting pyarrow==26.0.1'
 echo '  Downloading pyarrow-26.0.1-cp311-cp311-linux.whl.metadata (13 kB)'
 echo '  Downloading pyarrow-26.0.1-cp311-cp311-linux.whl (55.0 MB)'
@@ -142,7 +147,7 @@ class Run:
 
     def __init__(self, command: list[str], world: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-c", AS_IN_FRONT, *command],
             env=world,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -169,10 +174,10 @@ class Run:
         return self.ended()
 
     def close(self) -> None:
-        """Leave nothing running."""
+        """Leave nothing running: setup.sh takes the dashboard, a group of its own, with it."""
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+            self.process.terminate()
+            self.process.wait(SECONDS)
         assert self.process.stdout
         self.process.stdout.close()
 

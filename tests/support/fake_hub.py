@@ -80,7 +80,7 @@ class FakeHub:
         self.requests: list[Request] = []
         self.html_index = html_index
         self.stopping = threading.Event()
-        self.routes: list[tuple[re.Pattern[str], Callable[[_Handler, re.Match[str]], None]]] = [
+        self.routes: list[tuple[re.Pattern[str], Callable[[Handler, re.Match[str]], None]]] = [
             (re.compile(r"/simple/([^/]+)/"), _project_page),
             (re.compile(r"/(?:[^/]+/[^/]+/resolve|wheels)/.+"), _file),
         ]
@@ -130,7 +130,7 @@ class FakeHub:
         self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     hub: FakeHub
     protocol_version = "HTTP/1.1"
 
@@ -160,11 +160,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: the requests are in `hub.requests`."""
 
 
-def _handler_for(hub: FakeHub) -> type[_Handler]:
-    return type("Handler", (_Handler,), {"hub": hub})
+def _handler_for(hub: FakeHub) -> type[Handler]:
+    return type("Handler", (Handler,), {"hub": hub})
 
 
-def _project_page(handler: _Handler, match: re.Match[str]) -> None:
+def _project_page(handler: Handler, match: re.Match[str]) -> None:
     """A project's page: JSON where the client understands that and the index has it, else HTML."""
     hub = handler.hub
     names = hub.projects.get(match[1])
@@ -191,7 +191,7 @@ def _project_page(handler: _Handler, match: re.Match[str]) -> None:
     return handler.reply(200, page.encode(), {"Content-Type": JSON_INDEX})
 
 
-def _file(handler: _Handler, match: re.Match[str]) -> None:
+def _file(handler: Handler, match: re.Match[str]) -> None:
     served = handler.hub.files.get(match[0])
     if served is None:
         return handler.reply(404, b"no such file")
@@ -205,24 +205,28 @@ def _file(handler: _Handler, match: re.Match[str]) -> None:
     if manner.status:
         return handler.reply(manner.status, b"no", manner.headers)
     data = bytes(len(served.data)) if manner.is_wrong else served.data
-    start = _start(handler.headers.get("Range", "")) if manner.has_ranges else 0
+    start, end = _wanted(handler, manner, len(data))
     if start and start >= len(data):
         return handler.reply(416, b"", {"Content-Range": f"bytes */{len(data)}"})
-    headers = {**marks, "Content-Length": str(len(data) - start)}
-    if start:
-        headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-    handler.head(206 if start else 200, headers)
+    headers = {**marks, "Content-Length": str(end - start)}
+    is_part = end - start < len(data)
+    if is_part:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+    handler.head(206 if is_part else 200, headers)
     if handler.command != "HEAD":
-        _send(handler, data[start:], manner)
+        _send(handler, data[start:end], manner)
     return None
 
 
-def _start(wanted: str) -> int:
-    match = re.fullmatch(r"bytes=(\d+)-", wanted)
-    return int(match[1]) if match else 0
+def _wanted(handler: Handler, manner: Manner, size: int) -> tuple[int, int]:
+    """From which byte to before which one, by `Range: bytes=7-` or `bytes=7-99`."""
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
+    if not match or not manner.has_ranges:
+        return 0, size
+    return int(match[1]), min(int(match[2]) + 1 if match[2] else size, size)
 
 
-def _send(handler: _Handler, data: bytes, manner: Manner) -> None:
+def _send(handler: Handler, data: bytes, manner: Manner) -> None:
     """The body, until the manner says otherwise; a client that leaves is no error."""
     limits = [limit for limit in (manner.stall_after, manner.die_after) if limit is not None]
     end = min([*limits, len(data)])

@@ -1,0 +1,367 @@
+#!/usr/bin/env bash
+#
+# Deploys a model on this machine's processor: looks it up on the Hugging Face Hub, chooses what fits
+# the memory that is free now, downloads it, starts it and tests it.
+#
+#   ./deploy_cpu.sh Qwen/Qwen2.5-0.5B-Instruct    the best quantization that fits
+#   ./deploy_cpu.sh acme/Anvil-8B --quant Q4_K_M --context 16384
+#   ./deploy_cpu.sh ~/models/anvil-q4_k_m.gguf    a file that is here already: used where it is
+#   ./deploy_cpu.sh acme/Anvil-8B --dry-run       the plan and the commands; nothing is changed
+#
+# The files come from the first of these that has exactly this model, never another in its place:
+#   tier 1  the repository's own GGUF files
+#   tier 2  the most used GGUF repository that declares it as its base model
+#   tier 3  Ollama's library, under its name for this model (with Ollama only)
+#
+# Options:
+#   --quant Q         the quantization, for example Q4_K_M; without it the best that fits
+#   --context N       tokens of context for each slot; without it at most 8192, less where needed
+#   --slots N         requests answered at the same time (1)
+#   --engine E        ollama, llamacpp (the engine that comes with Berth) or auto: Ollama where it
+#                     is installed, else llamacpp. What is missing of Ollama is installed.
+#   --foreground      run here (the usual way)
+#   --background      run as a job that outlives this terminal; the dashboard shows it
+#   --accept-danger   use 80 to 95 % of the free memory; beyond that it is always refused
+#   --yes             ask nothing; without a terminal nothing is ever asked
+#   --dry-run         look everything up, print what would be done, change nothing
+#   --help            this text
+#
+# Environment:
+#   HF_TOKEN             a Hub token, for private and gated models
+#   HF_ENDPOINT          another Hub
+#   BERTH_HOME           where models and records are kept; without it ~/.berth
+#   BERTH_STALL_SECONDS  a download without a byte for so long is tried again (30)
+#   BERTH_RETRIES        how often in a row (5)
+#   BERTH_EVENTS         a file: each step appends its progress to it as a line of JSON
+#
+# Exit codes:
+#   0    done: the model runs and has answered
+#   2    bad input: an unknown option, name, quantization or file
+#   3    it does not fit the memory that is free
+#   4    not found, private or gated
+#   5    no disk space
+#   6    no network
+#   7    an engine failed, or Berth is not installed
+#   8    the model runs, and a test failed
+#   130  cancelled; what was downloaded is kept, and the same command goes on from there
+#
+# With TESTING=1 in the environment, `source deploy_cpu.sh` defines the functions and does nothing else.
+
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # somebody typed: sh deploy_cpu.sh
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly ROOT
+readonly PYTHON=$ROOT/.venv/bin/python
+readonly INSTALLER=https://ollama.com/install.sh
+
+main() {
+  CHILD="" PLAN="" BOLD="" PLAIN=""
+  trap finish EXIT
+  trap cancelled INT TERM HUP
+  [[ ! -t 1 ]] || BOLD=$'\033[1m' PLAIN=$'\033[0m'
+  parse "$@"
+  require_setup
+  [[ -z $IN_BACKGROUND ]] || in_background
+  PLAN=$(mktemp)
+  detect
+  plan
+  engine
+  download
+  start
+  try
+}
+
+# --- what was asked for ---
+
+parse() {
+  MODEL="" QUANT="" CONTEXT="" SLOTS=1 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      --quant | --context | --slots | --engine)
+        [[ $# -ge 2 ]] || misused "$1 needs a value."
+        set_option "$1" "$2"
+        shift
+        ;;
+      --quant=* | --context=* | --slots=* | --engine=*) set_option "${1%%=*}" "${1#*=}" ;;
+      --foreground) IN_BACKGROUND="" ;;
+      --background) IN_BACKGROUND=yes ;;
+      --accept-danger) ACCEPT_DANGER=yes ;;
+      --yes | -y) YES=yes ;;
+      --dry-run) DRY_RUN=yes ;;
+      -h | --help) manual && exit 0 ;;
+      -*) misused "Unknown option: $(printable "$1")." ;;
+      *)
+        [[ -z $MODEL ]] || misused "One model at a time: $(printable "$MODEL") or $(printable "$1")?"
+        MODEL=$1
+        ;;
+    esac
+    shift
+  done
+  [[ -n $MODEL ]] || misused "Which model? Give a repository such as Qwen/Qwen2.5-0.5B-Instruct, or a .gguf file."
+  MODEL=$(whole_path "$MODEL")
+  REQUEST=(--engine "$ENGINE" --slots "$SLOTS")
+  [[ -z $QUANT ]] || REQUEST+=(--quant "$QUANT")
+  [[ -z $CONTEXT ]] || REQUEST+=(--context "$CONTEXT")
+  [[ -z $ACCEPT_DANGER ]] || REQUEST+=(--accept-danger)
+}
+
+set_option() { # NAME VALUE
+  case $1 in
+    --quant) QUANT=$2 ;;
+    --context) require_number "$1" "$2" && CONTEXT=$2 ;;
+    --slots) require_number "$1" "$2" && SLOTS=$2 ;;
+    --engine)
+      case $2 in
+        auto | ollama | llamacpp) ENGINE=$2 ;;
+        *) misused "No such engine: $(printable "$2"). Choose auto, ollama or llamacpp." ;;
+      esac
+      ;;
+  esac
+}
+
+require_number() { # OPTION TEXT
+  [[ $2 =~ ^[1-9][0-9]{0,7}$ ]] || misused "$1 needs a number, not $(printable "$2")."
+}
+
+# A file may be given by any path; a repository never ends in .gguf and has no file of its name here.
+whole_path() { # MODEL
+  case $1 in
+    /*) printf '%s' "$1" ;;
+    *.gguf | *.GGUF) printf '%s/%s' "$PWD" "$1" ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+misused() { # WHAT
+  fail 2 "$1" "Usage: ./deploy_cpu.sh MODEL [--quant Q] [--context N] [--engine auto|ollama|llamacpp] [--background] [--yes] [--dry-run] [--help]"
+}
+
+require_setup() {
+  [[ ${BERTH_HOME:-/} == /* ]] || export BERTH_HOME=$PWD/$BERTH_HOME
+  [[ -x $PYTHON ]] || fail 7 "Berth is not installed in this folder yet." "Run ./setup.sh --install-only, then this again."
+  cd "$ROOT"
+}
+
+manual() {
+  sed -n -e '/^#!/d' -e '/^#/!q' -e 's/^# \{0,1\}//p' "$ROOT/deploy_cpu.sh"
+}
+
+# --- the phases ---
+
+detect() {
+  CPU="" CORES="" FREE_BYTES="" TOTAL_BYTES=""
+  begin detect "Looking at this machine."
+  case $(uname -s) in
+    Darwin) detect_macos ;;
+    *) detect_linux ;;
+  esac
+  [[ $FREE_BYTES =~ ^[0-9]+$ && $TOTAL_BYTES =~ ^[0-9]+$ ]] || fail 7 "This machine does not tell how much memory it has."
+  end detect "$CPU, $CORES cores, $(gib "$FREE_BYTES") of $(gib "$TOTAL_BYTES") GiB memory free."
+}
+
+detect_macos() {
+  CPU="macOS $(uname -m), $(sysctl -n machdep.cpu.brand_string 2>/dev/null || true)"
+  CORES=$(sysctl -n hw.physicalcpu)
+  TOTAL_BYTES=$(sysctl -n hw.memsize)
+  FREE_BYTES=$(vm_stat | free_bytes_of_vm_stat)
+}
+
+# What a new program could get without swapping: pages that are free, or hold what can be dropped.
+free_bytes_of_vm_stat() {
+  awk '/page size of/ { for (i = 1; i < NF; i++) if ($i == "of") size = $(i + 1) }
+    /^Pages free:|^Pages inactive:|^Pages speculative:/ { pages += $NF }
+    END { if (size && pages) printf "%.0f", pages * size }'
+}
+
+# Python, because a container may have less than /proc/meminfo says.
+detect_linux() {
+  CPU="$(uname -sm), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+  read -r CORES FREE_BYTES TOTAL_BYTES < <(
+    "$PYTHON" -c 'from lib import fit, system; now = fit.room_now(); print(system.machine().cores, now.free_bytes, now.total_bytes)'
+  ) || true
+}
+
+plan() {
+  local code=0
+  wait_for "$PYTHON" -m lib.deploy plan "${REQUEST[@]}" --save "$PLAN" \
+    --free-bytes "$FREE_BYTES" --total-bytes "$TOTAL_BYTES" "$MODEL" || code=$?
+  if [[ $code == 3 && $(value tight) == yes ]] && asks; then
+    confirm "Use that much memory?" n || exit 3
+  elif [[ $code != 0 ]]; then
+    exit "$code"
+  elif asks; then
+    confirm "Go on?" y || cancelled
+  fi
+  ENGINE=$(value engine) NAME=$(value name)
+}
+
+value() { # NAME: what the plan says
+  sed -n "s/^$1=//p" "$PLAN"
+}
+
+engine() {
+  if [[ $ENGINE == llamacpp ]]; then
+    event engine skipped "The built-in engine is always there."
+    return
+  fi
+  begin engine "Making Ollama available."
+  [[ $(value engine_installed) == yes ]] || install_ollama
+  run "$PYTHON" -m lib.engines serve
+  end engine
+}
+
+install_ollama() {
+  if [[ -n $DRY_RUN ]]; then
+    say "  would run the official installer of Ollama"
+    return
+  fi
+  ! asks || confirm "Ollama is not installed. Install it from ollama.com?" y || cancelled
+  if [[ $(uname -s) == Darwin ]]; then
+    has brew || broken engine "Ollama is not installed." "Download it from https://ollama.com/download, open it once, then run this again."
+    wait_for brew install ollama || broken engine "Homebrew could not install Ollama." "Download it from https://ollama.com/download, or use --engine llamacpp."
+  else
+    local script
+    script=$(mktemp)
+    wait_for curl -fsSL -o "$script" "$INSTALLER" || broken engine "Ollama's installer could not be downloaded from $INSTALLER." "Check the network, or use --engine llamacpp."
+    wait_for sh "$script" || broken engine "Ollama's installer failed." "Install Ollama by hand from https://ollama.com/download, or use --engine llamacpp."
+    rm -f "$script"
+  fi
+}
+
+download() {
+  local files=() file
+  if [[ $ENGINE == ollama && $(value pulled) == yes ]]; then
+    run "$PYTHON" -m lib.engines pull "$NAME"
+    return
+  fi
+  if [[ -n $(value repository) ]]; then
+    while IFS= read -r file; do files+=("$file"); done < <(value file)
+    run "$PYTHON" -m lib.fetch "$(value repository)" "$(value revision)" "${files[@]}"
+  else
+    event download skipped "The file is on this machine."
+  fi
+  [[ $ENGINE == llamacpp ]] || run "$PYTHON" -m lib.engines create "$NAME" "$(value first)"
+}
+
+start() {
+  [[ $ENGINE == ollama ]] || adopt
+  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS"
+}
+
+# The built-in engine names a model after its file.
+adopt() {
+  local command=("$PYTHON" -m lib.engines adopt "$(value first)")
+  NAME="the-name-it-prints"
+  if [[ -n $DRY_RUN ]]; then
+    run "${command[@]}"
+  else
+    NAME=$("${command[@]}")
+  fi
+}
+
+try() {
+  run "$PYTHON" -m lib.smoke "$NAME" --engine "$ENGINE"
+}
+
+in_background() {
+  run "$PYTHON" -m lib.deploy start "${REQUEST[@]}" "$MODEL"
+  exit 0
+}
+
+# --- words, events, processes ---
+
+say() {
+  printf '%s\n' "$@"
+}
+
+fail() { # CODE WHAT [FIX…]
+  local code=$1
+  shift
+  say "$@"
+  exit "$code"
+}
+
+begin() { # PHASE TEXT
+  say "$BOLD$2$PLAIN"
+  event "$1" running "$2"
+}
+
+end() { # PHASE [TEXT]
+  [[ $# -lt 2 ]] || say "$2"
+  event "$1" succeeded "${2:-}"
+}
+
+broken() { # PHASE WHAT FIX
+  event "$1" failed "$2 $3"
+  fail 7 "$2" "$3"
+}
+
+event() { # PHASE STATE NOTE
+  [[ -n ${BERTH_EVENTS:-} ]] || return 0
+  printf '{"at": %s, "phase": "%s", "state": "%s", "note": "%s"}\n' \
+    "$(date +%s)" "$1" "$2" "$(printf '%s' "$3" | LC_ALL=C tr -cd '[:print:]' | sed 's/[\"]/\\&/g')" >>"$BERTH_EVENTS" || true
+}
+
+run() { # COMMAND…
+  if [[ -n $DRY_RUN ]]; then
+    say "  would run: $*"
+  else
+    wait_for "$@"
+  fi
+}
+
+# In the background, because bash answers a signal at once only while it waits.
+wait_for() { # COMMAND…
+  local code=0
+  "$@" &
+  CHILD=$!
+  wait "$CHILD" || code=$?
+  CHILD=""
+  [[ $code -lt 128 || $code == 130 ]] ||
+    fail 7 "The system ended a step (signal $((code - 128))), most often because memory ran out." \
+      "Stop another model or choose a smaller quantization, then try again."
+  return "$code"
+}
+
+cancelled() {
+  trap '' INT TERM HUP
+  if [[ -n $CHILD ]]; then
+    kill -TERM "$CHILD" 2>/dev/null || true
+    wait "$CHILD" 2>/dev/null || true
+  fi
+  fail 130 "Cancelled. What was downloaded is kept; the same command goes on from there."
+}
+
+# For whoever started this as a job, in case that its runner is killed.
+finish() {
+  local code=$?
+  [[ -z $PLAN ]] || rm -f "$PLAN"
+  [[ -z ${BERTH_EVENTS:-} ]] || printf '%s\n' "$code" >"${BERTH_EVENTS%/*}/exit_code.self" || true
+}
+
+asks() {
+  [[ -t 0 && -z $YES && -z $DRY_RUN ]]
+}
+
+confirm() { # QUESTION y|n: the answer to an empty line
+  local answer
+  read -r -p "$1 [$([[ $2 == y ]] && printf 'Y/n' || printf 'y/N')] " answer || answer=n
+  [[ ${answer:-$2} == [yY]* ]]
+}
+
+gib() { # BYTES
+  printf '%s.%s' $(($1 / 1073741824)) $(($1 % 1073741824 * 10 / 1073741824))
+}
+
+printable() { # TEXT
+  printf '%s' "${1:0:60}" | LC_ALL=C tr -c ' -~' '?'
+}
+
+has() { # COMMAND
+  command -v "$1" >/dev/null 2>&1
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" || -z ${TESTING:-} ]]; then
+  main "$@"
+fi

@@ -1,0 +1,196 @@
+"""/api/deploy: begin, follow, pause, cancel and repeat deployments; /api/models/lookup before one.
+
+Everything here reads files or asks the Hub, so it runs in threads.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from lib import deploy, diagnosis, hub, jobs, lifecycle
+from lib.access import Action, require, role_of
+from lib.api.errors import read_model
+from lib.deploy import DeployRequest
+from lib.errors import BadInput, BerthError, NotFound
+from lib.jobs import Job
+from lib.names import shown
+
+LOOK_SECONDS = 0.5
+LOG_LINES = 200
+LONGEST_SECONDS = 6 * 3600.0  # of one answer; the client comes again with Last-Event-ID
+KEEP_ALIVE_SECONDS = 10.0
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+async def create(request: Request) -> Response:
+    """Begin a deployment; answers with its job at once. Asked twice, the one under way."""
+    require(role_of(request.scope), Action.DEPLOY)
+    wish = await read_model(request, DeployRequest)
+    job = await run_in_threadpool(deploy.start, wish)
+    return JSONResponse(await run_in_threadpool(_described, job), status_code=202)
+
+
+async def index(request: Request) -> Response:
+    """The deployments, newest first."""
+    require(role_of(request.scope), Action.LOOK)
+    found = await run_in_threadpool(jobs.recent, 50, deploy.KIND)
+    rows = await run_in_threadpool(lambda: [_described(job) for job in found])
+    return JSONResponse({"deployments": rows})
+
+
+async def show(request: Request) -> Response:
+    """One deployment: state, progress, last lines, and why it failed."""
+    require(role_of(request.scope), Action.LOOK)
+    job = await run_in_threadpool(_named, request.path_params["id"])
+    return JSONResponse(await run_in_threadpool(_detailed, job))
+
+
+async def cancel(request: Request) -> Response:
+    """End a deployment; what was downloaded is kept."""
+    return await _done(request, Job.cancel)
+
+
+async def pause(request: Request) -> Response:
+    """End a deployment that is to go on later."""
+    return await _done(request, Job.pause)
+
+
+async def retry(request: Request) -> Response:
+    """The same deployment again; it goes on with what the last one fetched."""
+    require(role_of(request.scope), Action.DEPLOY)
+    job = await run_in_threadpool(_named, request.path_params["id"])
+    again = await run_in_threadpool(deploy.retry, job)
+    return JSONResponse(await run_in_threadpool(_described, again), status_code=202)
+
+
+async def stream(request: Request) -> Response:
+    """Follow a deployment (`?job=`): its log, progress and state as events, until it is over.
+
+    The id of an event is how much of the log was sent, so `Last-Event-ID` goes on from there.
+    """
+    require(role_of(request.scope), Action.LOOK)
+    job = await run_in_threadpool(_named, request.query_params.get("job", ""))
+    sent = request.headers.get("last-event-id", "0")
+    offset = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 16 else 0
+    return StreamingResponse(
+        _events(job.id, offset), media_type="text/event-stream", headers=HEADERS
+    )
+
+
+async def lookup(request: Request) -> Response:
+    """A repository (`?repo=`) before it is deployed: its card, files, and what would be done."""
+    require(role_of(request.scope), Action.DEPLOY)
+    asked = request.query_params
+    return JSONResponse(
+        await run_in_threadpool(_looked_up, asked.get("repo", ""), asked.get("quant", ""))
+    )
+
+
+def _looked_up(text: str, quantization: str) -> dict[str, Any]:
+    """The plan is missing where there is none, and `problem` says why."""
+    named = hub.parse_reference(text)
+    if not named.repo:
+        raise BadInput(f"“{shown(text)}” is not a repository.", "Write organisation/name.")
+    card = hub.look_up(named.repo, named.revision)
+    told: dict[str, Any] = {"card": card.model_dump(mode="json"), "plan": None, "problem": None}
+    try:
+        wish = deploy.wished(model=named.repo, quantization=quantization or named.quantization)
+        return told | {"plan": deploy.plan(wish).model_dump(mode="json")}
+    except BerthError as error:
+        return told | {"problem": error.as_json()["error"]}
+
+
+async def _events(job_id: str, offset: int) -> AsyncIterator[str]:
+    stopping, loop = lifecycle.stop_event(), asyncio.get_running_loop()
+    ends_at, quiet_until, told = loop.time() + LONGEST_SECONDS, 0.0, ""
+    while not stopping.is_set() and loop.time() < ends_at:
+        job, text, offset = await run_in_threadpool(_news, job_id, offset)
+        state = json.dumps(_described(job)) if job else told
+        news = _written(text, offset, state if state != told else "")
+        if news or loop.time() > quiet_until:
+            yield news or ": still here\n\n"
+            quiet_until, told = loop.time() + KEEP_ALIVE_SECONDS, state
+        elif job is None or not job.is_active:
+            yield "event: end\ndata: {}\n\n"
+            return
+        else:
+            await _pause(stopping)
+
+
+def _written(text: str, offset: int, state: str) -> str:
+    """The events for what is new."""
+    log = f"id: {offset}\nevent: log\ndata: {json.dumps(text)}\n\n" if text else ""
+    return log + (f"event: state\ndata: {state}\n\n" if state else "")
+
+
+def _news(job_id: str, offset: int) -> tuple[Job | None, str, int]:
+    """The job, and what its log has since `offset`; None where it was forgotten."""
+    try:
+        job = _named(job_id)
+    except NotFound:
+        return None, "", offset
+    return job, *job.read_log(offset)
+
+
+async def _pause(stopping: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+
+
+async def _done(request: Request, act: Callable[[Job], None]) -> Response:
+    require(role_of(request.scope), Action.DEPLOY)
+    job = await run_in_threadpool(_named, request.path_params["id"])
+    await run_in_threadpool(act, job)
+    return JSONResponse(await run_in_threadpool(lambda: _described(jobs.find(job.id))))
+
+
+def _named(job_id: str) -> Job:
+    job = jobs.find(job_id)
+    if job.kind != deploy.KIND:
+        raise NotFound(f"There is no deployment “{shown(job_id)}”.", "See /api/deploy.")
+    return job
+
+
+def _described(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "title": job.title,
+        "request": job.details,
+        "state": job.state,
+        "is_paused": job.is_paused,
+        "exit_code": job.exit_code,
+        "created": job.created,
+        "started": job.started,
+        "ended": job.ended,
+        "progress": job.progress().model_dump(mode="json"),
+    }
+
+
+def _detailed(job: Job) -> dict[str, Any]:
+    found = diagnosis.diagnose(job)
+    return {
+        **_described(job),
+        "log": job.log_tail(LOG_LINES),
+        "diagnosis": found.model_dump(mode="json") if found else None,
+    }
+
+
+def routes() -> list[Route]:
+    """Below /api."""
+    return [
+        Route("/deploy", create, methods=["POST"]),
+        Route("/deploy", index),
+        Route("/deploy/stream", stream),
+        Route("/deploy/{id}", show),
+        Route("/deploy/{id}", cancel, methods=["DELETE"]),
+        Route("/deploy/{id}/pause", pause, methods=["POST"]),
+        Route("/deploy/{id}/retry", retry, methods=["POST"]),
+        Route("/models/lookup", lookup),
+    ]

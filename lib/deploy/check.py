@@ -1,0 +1,39 @@
+"""The built-in engine's own figures for a planned model, beside those of lib/fit.py."""
+
+import contextlib
+from pathlib import Path
+
+from lib import hub
+from lib.deploy.sources import Source
+from lib.engines import oracle
+from lib.engines.oracle import Breakdown
+from lib.errors import BerthError
+from lib.fetch import folder_of
+from lib.fit import Load
+from lib.gguf import Header
+from lib.quantizations import Variant
+
+LONGEST_BEGINNING = 24 * 2**20  # a larger header is not worth a second download
+
+
+def engine_plan(source: Source, variant: Variant, load: Load) -> Breakdown | None:
+    """What the engine would allocate; None where it cannot tell, or not soon."""
+    with contextlib.suppress(BerthError, OSError):
+        header = _header(source, variant)
+        if header.data_offset <= LONGEST_BEGINNING:
+            return oracle.ask(header, _beginning(source, variant, header.data_offset), load)
+    return None
+
+
+def _header(source: Source, variant: Variant) -> Header:
+    return hub.header(source.card, variant) if source.card else source.header
+
+
+def _beginning(source: Source, variant: Variant, count: int) -> bytes:
+    """From the disk where the file is there already."""
+    folder = folder_of(source.card.id, source.card.sha) if source.card else Path()
+    path = folder / variant.paths[0]
+    if source.card and not path.is_file():
+        return hub.beginning(source.card, variant, count)
+    with path.open("rb") as file:
+        return file.read(count)

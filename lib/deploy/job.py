@@ -1,0 +1,102 @@
+"""A deployment as a job: refused before it starts, or started once."""
+
+import shutil
+
+from lib import jobs, words
+from lib.deploy.plan import plan
+from lib.deploy.request import DeployRequest
+from lib.deploy.shapes import Plan
+from lib.errors import BadInput, DoesNotFit, EngineError, NoSpace
+from lib.fit import Choice, nearest
+from lib.jobs import Job
+from lib.quantizations import Variant
+from lib.settings import settings
+
+KIND = "deploy"
+
+
+def start(request: DeployRequest) -> Job:
+    """The deployment as a job; asked twice, the one under way.
+
+    Refused before it starts: DoesNotFit, NotFound, BadInput and what else the plan raises.
+    """
+    if not shutil.which("bash"):
+        raise EngineError("Deployments need bash, which this machine lacks.", "Install bash.")
+    under_way = [job for job in jobs.running(KIND) if job.resource == request.resource]
+    if under_way:
+        return under_way[0]
+    found = plan(request)
+    require_room(found, request.accept_danger)
+    require_disk(found)
+    return jobs.start_once(
+        request.command(),
+        title=request.title,
+        kind=KIND,
+        resource=request.resource,
+        details=request.model_dump(),
+        env=_secrets(),
+    )
+
+
+def retry(job: Job) -> Job:
+    """The same deployment as a new job: it goes on with what the last one fetched."""
+    if job.kind != KIND:
+        raise BadInput(f"“{job.title}” is no deployment.", "Choose one of the deployments.")
+    return start(DeployRequest.model_validate(job.details))
+
+
+def require_room(found: Plan, accept_danger: bool) -> None:
+    """DoesNotFit where the plan needs more memory than is free, or than somebody agreed to."""
+    said = found.verdict
+    if not said.fits:
+        raise DoesNotFit(f"{_subject(found)} does not fit. {said.sentence}", _nearest(found))
+    if said.is_tight and not accept_danger:
+        raise DoesNotFit(
+            f"{_subject(found)} fits only just: it takes {said.share:.0%} of the free memory.",
+            f"Accept that (--accept-danger), or choose less. {_nearest(found)}",
+        )
+
+
+def require_disk(found: Plan) -> None:
+    """NoSpace where the plan needs more than is free."""
+    if found.disk.is_short:
+        offered = ", ".join(f"{one.name} ({words.disk(one.bytes)})" for one in found.removable[:3])
+        raise NoSpace(
+            f"The disk is too full: {words.disk(found.disk.free)} free, "
+            f"{words.disk(found.disk.needed)} needed.",
+            f"{f'Remove a model ({offered}) or free' if offered else 'Free'} some space, "
+            "then try again: what has arrived is kept.",
+        )
+
+
+def _subject(found: Plan) -> str:
+    return f"{found.quantization or 'The file'} with context {found.context:,}"
+
+
+def _nearest(found: Plan) -> str:
+    """`Nearest: Q4_K_M; Q6_K with context 4,096.`"""
+    offered = [
+        Choice(
+            variant=Variant(quantization=row.quantization, paths=row.files, bytes=row.bytes),
+            verdict=row.verdict,
+        )
+        for row in found.rows
+        if not (row.verdict.fits and row.verdict.is_tight)
+    ]
+    texts = [_offer(choice) for choice in nearest(offered)]
+    if texts:
+        return f"Nearest: {'; '.join(texts)}."
+    free = words.memory(found.room.free_bytes)
+    return f"Nothing of it fits {free}: choose a smaller model, or close other programs."
+
+
+def _offer(choice: Choice) -> str:
+    name = choice.variant.quantization
+    if choice.verdict.fits:
+        return name
+    return f"{name} with context {choice.verdict.largest_context:,}"
+
+
+def _secrets() -> dict[str, str]:
+    token = settings().hf_token
+    return {"HF_TOKEN": token.get_secret_value()} if token else {}

@@ -1,0 +1,111 @@
+"""What a plan is made of."""
+
+from enum import IntEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lib.engines.oracle import Breakdown
+from lib.fit import Need, Room, Verdict
+
+EngineName = Literal["ollama", "llamacpp"]
+
+
+class Frozen(BaseModel):
+    """A value: checked when made, never changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Tier(IntEnum):
+    """Where the files come from, always those of exactly the model that was asked for."""
+
+    FILE = 0  # a file of this machine
+    OWN = 1  # the repository's own GGUF files
+    QUANTIZED = 2  # the most used GGUF repository that declares this one as its base model
+    LIBRARY = 3  # Ollama's library, under its name for this model
+
+
+class EngineChoice(Frozen):
+    """The engine that will run the model, and why this one."""
+
+    name: EngineName
+    title: str
+    reason: str
+    is_installed: bool = True
+    is_running: bool = True
+
+
+class PlannedFile(Frozen):
+    """A file to be there in the end; `sha256` is "" where nobody told."""
+
+    path: str  # inside the repository, or on this machine
+    bytes: int
+    sha256: str = ""
+
+
+class Row(Frozen):
+    """One quantization of the model and how it would run here at the plan's context."""
+
+    quantization: str
+    note: str  # about its quality
+    bytes: int
+    files: tuple[str, ...]
+    need: Need
+    verdict: Verdict
+    tokens_per_second: float  # at most
+    is_recommended: bool
+    is_poor: bool
+
+
+class Disk(Frozen):
+    """Bytes: what is still to come, what an earlier try left, what is free where it goes."""
+
+    needed: int
+    kept: int
+    free: int
+
+    @property
+    def is_short(self) -> bool:
+        """Too little room?"""
+        return self.needed > self.free
+
+
+class Removable(Frozen):
+    """A model that is installed and does not run."""
+
+    name: str
+    engine: str
+    bytes: int
+
+
+class Plan(Frozen):
+    """All that a deployment would do, found out without changing anything."""
+
+    model: str  # as asked for
+    engine: EngineChoice
+    tier: Tier
+    source: str  # a sentence: where the files come from
+    repository: str  # "" for a file and for Ollama's library
+    revision: str  # the commit
+    files: tuple[PlannedFile, ...]
+    name: str  # in Ollama; the built-in engine names a model after its file
+    is_pulled: bool  # Ollama fetches it; otherwise Berth does
+    quantization: str
+    context: int
+    context_trained: int | None
+    slots: int
+    need: Need
+    verdict: Verdict
+    room: Room
+    tokens_per_second: float  # at most
+    rows: tuple[Row, ...]  # best first
+    disk: Disk
+    removable: tuple[Removable, ...] = ()  # where the disk is short
+    engine_plan: Breakdown | None = None  # the built-in engine's own figures
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Of all files together."""
+        return sum(file.bytes for file in self.files)

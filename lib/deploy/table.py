@@ -1,0 +1,70 @@
+"""A plan as text for a terminal."""
+
+from collections.abc import Iterator
+
+from lib import words
+from lib.deploy.shapes import Plan, Row, Tier
+
+TIERS = {
+    Tier.FILE: "a file of this machine",
+    Tier.OWN: "tier 1, the repository's own GGUF files",
+    Tier.QUANTIZED: "tier 2, a GGUF repository that declares this base model",
+    Tier.LIBRARY: "tier 3, Ollama's library",
+}
+MOST_REMOVABLE = 3
+
+
+def table(plan: Plan) -> str:
+    """All of it, line by line."""
+    return "\n".join(_lines(plan))
+
+
+def fit(plan: Plan) -> str:
+    """The verdict and how each quantization would do."""
+    verdict = f"{plan.verdict.word}. {plan.verdict.sentence}"
+    return "\n".join([f"{plan.quantization}: {verdict}", *_rows(plan)])
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    yield f"Source    {TIERS[plan.tier]}: {plan.source}"
+    yield f"Engine    {plan.engine.title}. {plan.engine.reason}"
+    yield f"Memory    {plan.verdict.word}. {plan.verdict.sentence}"
+    if plan.engine_plan:
+        ours = plan.need.weights + plan.need.kv_cache + plan.need.compute
+        theirs = words.memory(plan.engine_plan.total)
+        yield f"          The engine itself plans {theirs} for what is {words.memory(ours)} here."
+    yield f"Disk      {_disk(plan)}"
+    yield from (f"Note      {warning}" for warning in plan.warnings)
+    yield ""
+    yield from _rows(plan)
+    yield ""
+    yield f"Chosen: {plan.quantization or 'the file'} with context {plan.context:,}."
+
+
+def _rows(plan: Plan) -> Iterator[str]:
+    yield _columns("", "quantization", "size", "memory", "at most", "verdict")
+    yield from (_row(row, row.quantization == plan.quantization) for row in plan.rows)
+
+
+def _disk(plan: Plan) -> str:
+    disk = plan.disk
+    kept = f", {words.disk(disk.kept)} are there already" if disk.kept else ""
+    text = f"{words.disk(disk.needed)} needed, {words.disk(disk.free)} free{kept}."
+    if disk.is_short and plan.removable:
+        offered = [f"{one.name} ({words.disk(one.bytes)})" for one in plan.removable]
+        text += f" Could be removed: {', '.join(offered[:MOST_REMOVABLE])}."
+    return text
+
+
+def _row(row: Row, is_chosen: bool) -> str:
+    speed = f"{row.tokens_per_second:,.0f} tok/s"
+    name = f"{row.quantization} (recommended)" if row.is_recommended else row.quantization
+    verdict = f"{row.verdict.word}. {row.note}." if row.note else row.verdict.word
+    size, memory = words.disk(row.bytes), words.memory(row.need.total)
+    return _columns("→" if is_chosen else "", name, size, memory, speed, verdict)
+
+
+def _columns(mark: str, *cells: str) -> str:
+    widths = (22, 9, 9, 13, 0)
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return f"{mark:2}{'  '.join(padded)}".rstrip()

@@ -1,0 +1,64 @@
+"""How a model's files get to its engine, and the disk they take."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from lib.deploy import disk, engines
+from lib.deploy.request import EngineWish
+from lib.deploy.shapes import Disk, EngineChoice, PlannedFile
+from lib.deploy.sources import Source
+from lib.fetch import folder_of
+from lib.names import slug
+from lib.quantizations import Variant
+from lib.settings import HUB, settings
+
+
+class Way(NamedTuple):
+    """What of Plan depends on the engine."""
+
+    engine: EngineChoice
+    files: tuple[PlannedFile, ...]
+    name: str  # in Ollama
+    is_pulled: bool
+    disk: Disk
+
+
+def choose(wish: EngineWish, source: Source, variant: Variant) -> Way:
+    """Ollama pulls what it can by itself; anything else Berth fetches, and gives to the engine."""
+    objection = _objection(source, variant)
+    engine = engines.choose(wish, objection)
+    files = source.files(variant)
+    if engine.name == "llamacpp":
+        return Way(engine, files, "", is_pulled=False, disk=_for_files(source, files))
+    name = _ollama_name(source, variant)
+    needed = 0 if disk.is_in_ollama(name) else variant.bytes
+    return Way(engine, files, name, is_pulled=not objection, disk=disk.for_ollama(needed))
+
+
+def _for_files(source: Source, files: tuple[PlannedFile, ...]) -> Disk:
+    if source.card is None:
+        return disk.for_fetching((), settings().models)
+    return disk.for_fetching(files, folder_of(source.card.id, source.card.sha))
+
+
+def _ollama_name(source: Source, variant: Variant) -> str:
+    if source.library:
+        return source.library.name
+    if source.card is None:
+        return f"{slug(Path(variant.paths[0]).stem).lower()}:latest"
+    return f"hf.co/{source.card.id}:{variant.quantization}"
+
+
+def _objection(source: Source, variant: Variant) -> str:
+    """Why Ollama cannot fetch these files by itself; "" where it can."""
+    if source.library:
+        return ""
+    if source.card is None:
+        return "Ollama would store a second copy of the file."
+    if variant.is_divided:
+        return f"{variant.quantization} is divided into files, which Ollama cannot pull."
+    if source.card.gated or source.card.is_private:
+        return f"Ollama does not use the Hub token that {source.card.id} asks for."
+    if settings().hf_endpoint != HUB:
+        return "Ollama does not use HF_ENDPOINT."
+    return ""

@@ -1,0 +1,103 @@
+"""What scripts have engines do, told step by step: load a model, or bring one into Ollama."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from lib import gguf, words
+from lib.architecture import geometry
+from lib.engines import engine_of, find_model, llamacpp, llamacpp_files, ollama, process
+from lib.engines.base import Health, Model, StartOptions, State
+from lib.engines.llamacpp_launch import DEFAULT_CONTEXT
+from lib.engines.ollama_store import Listener, Progress
+from lib.errors import DoesNotFit, EngineError
+from lib.files import tail
+from lib.fit import Load, room_now, verdict
+from lib.names import shown
+from lib.report import Report
+from lib.settings import settings
+
+SERVE_SECONDS = 30.0
+LOOK_SECONDS = 0.2
+
+
+def start(name: str, engine: str, options: StartOptions, report: Report) -> None:
+    """Load the model; broken off, it leaves nothing running that did not run before."""
+    model = find_model(name, engine)
+    context = f" with context {options.context:,}" if options.context else ""
+    report.begin("start", f"Starting {name}{context}.")
+    is_new = model.state not in (State.READY, State.STARTING)
+    if is_new and model.engine == llamacpp.NAME:
+        _require_memory(model, options)
+    began = time.monotonic()
+    try:
+        engine_of(model).start(name, options)
+    except KeyboardInterrupt:
+        if is_new:
+            engine_of(model).stop(name)
+        raise
+    report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
+
+
+def serve(report: Report) -> None:
+    """Ollama up and new enough: it is started where it does not run. EngineError otherwise."""
+    health = ollama.ENGINE.health()
+    if not health.up and not health.version:
+        report.say("Starting Ollama.")
+        health = _served()
+    if not health.up:
+        raise EngineError(health.problem, health.fix)
+    report.say(f"Ollama {health.version} runs.")
+
+
+def _served() -> Health:
+    """Its health after starting it; it goes on when this process ends."""
+    program = shutil.which("ollama")
+    command = [program, "serve"] if program else ["open", "-a", "Ollama"]
+    folder = settings().engines
+    log = folder / "ollama.log"
+    child = process.start(command, os.environ, log, folder / "ollama.exit")
+    give_up_at = time.monotonic() + SERVE_SECONDS
+    while not (health := ollama.ENGINE.health()).up and time.monotonic() < give_up_at:
+        if program and not process.is_alive(child):
+            last = tail(log).strip().rpartition("\n")[2]
+            raise EngineError(f"Ollama ended at once: {shown(last, 200)}.", f"See {log}.")
+        time.sleep(LOOK_SECONDS)
+    return health
+
+
+def pull(name: str, report: Report) -> None:
+    """Have Ollama fetch a model from the Hub or from its library."""
+    report.begin("download", f"Ollama fetches {name}.")
+    ollama.ENGINE.pull(name, _telling(report))
+    report.end(f"Ollama has {name}.")
+
+
+def create(name: str, file: Path, report: Report) -> None:
+    """Give Ollama a file of this machine; it keeps a copy of its own."""
+    report.begin("download", f"Ollama takes over {file.name}.")
+    ollama.ENGINE.create_from_file(file, name, _telling(report))
+    report.end(f"Ollama has {name}.")
+
+
+def _telling(report: Report) -> Listener:
+    def tell(now: Progress) -> None:
+        report.progress(now.done_bytes, now.total_bytes, now.note)
+
+    return tell
+
+
+def _require_memory(model: Model, options: StartOptions) -> None:
+    """DoesNotFit where other programs have taken the memory since the plan was made."""
+    subject = geometry(gguf.read_model(llamacpp_files.find(model.name).full_path))
+    load = Load(
+        context=options.context or min(DEFAULT_CONTEXT, subject.context_length or DEFAULT_CONTEXT),
+        slots=options.slots,
+        kv_type=options.kv_type,
+        prompt_cache_bytes=options.prompt_cache_mib * 2**20,
+    )
+    said = verdict(subject, load, room_now())
+    if not said.fits:
+        fix = "Close other programs or stop another model, then try again."
+        raise DoesNotFit(f"{model.name} does not fit now. {said.sentence}", fix)

@@ -1,0 +1,29 @@
+"""Look-ups on the Hugging Face Hub: what a repository holds, which ones there are, what files say.
+
+The Hub's own client waits a rate limit out in the caller's thread and lists without a time-out,
+which a page cannot do; so these are plain requests through lib/http.py, and tests hold the fake
+they run against to the official client.
+"""
+
+from lib.hub.cards import Card, Found, RepoFile
+from lib.hub.headers import beginning, header
+from lib.hub.lookups import gguf_repositories, look_up, search
+from lib.hub.reference import Reference, parse_reference
+from lib.hub.token import TokenOrigin, forget_token, save_token, token_origin
+
+__all__ = [
+    "Card",
+    "Found",
+    "Reference",
+    "RepoFile",
+    "TokenOrigin",
+    "beginning",
+    "forget_token",
+    "gguf_repositories",
+    "header",
+    "look_up",
+    "parse_reference",
+    "save_token",
+    "search",
+    "token_origin",
+]

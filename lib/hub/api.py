@@ -1,0 +1,64 @@
+"""One question to the Hub, within a time and a size."""
+
+import time
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
+
+from lib.http import TimedOut, outside_answer
+from lib.hub.errors import Answer, Asked, Offline, failure, hub_host
+from lib.hub.token import authorization
+from lib.settings import settings
+
+ANSWER_SECONDS = 15.0
+LONGEST_ANSWER = 32 * 2**20  # a repository of 10,000 files is 3 MB
+
+
+def ask(
+    path: str,
+    asked: Asked,
+    *,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = ANSWER_SECONDS,
+    limit_bytes: int = LONGEST_ANSWER,
+) -> Answer:
+    """The answer to a GET of this path, which may begin a longer one than `limit_bytes`.
+
+    The token goes to the Hub's own host only: httpx drops it where a redirect leaves that. Raises
+    what lib/hub/errors.py lists, or NetworkError where the Hub cannot be reached.
+    """
+    here = settings()
+    if here.is_offline:
+        raise Offline(
+            f"{hub_host()} was not asked: HF_HUB_OFFLINE is set.",
+            "Unset HF_HUB_OFFLINE and start Berth again to go online.",
+        )
+    half = seconds / 2  # for connecting, then for each silence
+    with outside_answer(
+        f"{here.hf_endpoint}{path}",
+        headers={**(headers or {}), **authorization()},
+        connect_seconds=half,
+        silence_seconds=half,
+    ) as reply:
+        body = _first(reply.iter_bytes(), limit_bytes, seconds)
+        answer = Answer(reply.status_code, reply.headers, body)
+    if not 200 <= answer.status < 300:
+        raise failure(answer, asked)
+    return answer
+
+
+def file_address(repo: str, revision: str, path: str) -> str:
+    """Where the Hub has a file, below its own address."""
+    return f"/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
+
+
+def _first(pieces: Iterator[bytes], limit_bytes: int, seconds: float) -> bytes:
+    """The first bytes of a stream; TimedOut for one that trickles on and on."""
+    deadline = time.monotonic() + seconds
+    body = bytearray()
+    for piece in pieces:
+        body += piece
+        if len(body) >= limit_bytes:
+            break
+        if time.monotonic() > deadline:
+            raise TimedOut(f"{hub_host()} answers too slowly.", "Check the network, then retry.")
+    return bytes(body[:limit_bytes])

@@ -1,0 +1,104 @@
+"""What a GGUF file on the Hub says about itself, read from its first megabytes."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import ValidationError
+
+from lib import gguf
+from lib.errors import BrokenFile
+from lib.hub import cache
+from lib.hub.api import ask, file_address
+from lib.hub.cards import Card, RepoFile
+from lib.hub.errors import Asked, unreadable
+from lib.names import shown
+from lib.quantizations import Variant
+
+PIECE_SECONDS = 120.0
+FIRST_OF_LATER_PARTS = 2**20  # bytes: a later part has tensor infos alone, and no vocabulary
+AT_ONCE = 4
+_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+
+
+def header(card: Card, variant: Variant) -> gguf.Header:
+    """The header of one of the card's variants, all parts of a divided one taken together.
+
+    Up to 8 MiB are asked for first, then twice as much, up to the longest header there may be. A
+    server that knows no ranges is read from the beginning and left when there is enough. Kept on
+    disk, because a file of one checksum never changes. Errors: BrokenFile, and those of
+    lib/hub/errors.py.
+    """
+    first, *later = (card.file(path) for path in variant.paths)
+    head = _one(card, first, gguf.FIRST_READ)
+    if not later:
+        return head
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        rest = pool.map(lambda file: _one(card, file, FIRST_OF_LATER_PARTS), later)
+        return gguf.combined([head, *rest])
+
+
+def beginning(card: Card, variant: Variant, count: int) -> bytes:
+    """The first `count` bytes of the variant's (first) file."""
+    return _Source(card, card.file(variant.paths[0]), count).more(count)
+
+
+def _one(card: Card, file: RepoFile, first_bytes: int) -> gguf.Header:
+    """The header of one file; `first_bytes` is how much to ask for at once, to begin with."""
+    name = file.sha256 or f"{card.id} {card.sha} {file.path}"
+    question = f"header {name}"
+    kept = cache.read(question)
+    if kept:
+        try:
+            return gguf.Header.model_validate_json(kept.text)
+        except ValidationError:
+            pass  # written by another version, or broken
+    found = _fetched(card, file, first_bytes)
+    cache.write(question, found.model_dump_json())
+    return found
+
+
+def _fetched(card: Card, file: RepoFile, first_bytes: int) -> gguf.Header:
+    source = _Source(card, file, first_bytes)
+    found = gguf.read_header(source.more, f"“{shown(file.path)}”")
+    if found.file_bytes > file.bytes:
+        raise BrokenFile(
+            f"“{shown(file.path)}” is cut short on the Hub: it has {file.bytes:,} bytes, its header"
+            f" asks for {found.file_bytes:,}.",
+            "Choose another file, or another repository of this model.",
+        )
+    return found
+
+
+class _Source:
+    """A file on the Hub as a source of bytes, each piece at most as long as all before it."""
+
+    def __init__(self, card: Card, file: RepoFile, first_bytes: int) -> None:
+        self._asked = Asked(card.id, card.sha, file.path)
+        self._size = file.bytes
+        self._first_bytes = first_bytes
+        self._at = 0
+
+    def more(self, count: int) -> bytes:
+        """The next `count` bytes, or fewer; none only at the end."""
+        longest = max(self._first_bytes, self._at)
+        count = min(count, longest, self._size - self._at)
+        if count <= 0:
+            return b""
+        piece = self._piece(self._at, count)
+        self._at += len(piece)
+        return piece
+
+    def _piece(self, start: int, count: int) -> bytes:
+        answer = ask(
+            file_address(*self._asked),
+            self._asked,
+            headers={"Range": f"bytes={start}-{start + count - 1}", "Accept-Encoding": "identity"},
+            seconds=PIECE_SECONDS,
+            limit_bytes=start + count,
+        )
+        if answer.status != 206:
+            return answer.body[start:]
+        place = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if not place or int(place[1]) != start:
+            raise unreadable()
+        return answer.body[:count]

@@ -1,0 +1,56 @@
+"""The Hub token: saved from the browser, or given in the environment, which wins."""
+
+import os
+import re
+from enum import StrEnum
+
+from lib.errors import BadInput
+from lib.files import write_text
+from lib.hub.errors import token_refused
+from lib.settings import settings
+
+_TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,200}")
+_SENDABLE = re.compile(r"[!-~]{1,4096}")  # a mirror's token may look otherwise
+
+
+class TokenOrigin(StrEnum):
+    """Where the token comes from."""
+
+    NOWHERE = "nowhere"
+    ENVIRONMENT = "environment"
+    SAVED = "saved"
+
+
+def save_token(text: str) -> None:
+    """Keep the token for this and later runs; BadInput, which does not repeat it, for others."""
+    token = text.strip()
+    if not _TOKEN.fullmatch(token):
+        raise BadInput(
+            "This is not a Hub token.",
+            "A token begins with hf_ and has letters and digits alone. Copy it whole.",
+        )
+    write_text(settings().token_file, f"{token}\n")
+
+
+def forget_token() -> None:
+    """Remove the saved token; one in the environment stays."""
+    settings().token_file.unlink(missing_ok=True)
+
+
+def token_origin() -> TokenOrigin:
+    """Where the token that is used comes from."""
+    if not settings().hf_token:
+        return TokenOrigin.NOWHERE
+    if os.environ.get("HF_TOKEN", "").strip():
+        return TokenOrigin.ENVIRONMENT
+    return TokenOrigin.SAVED
+
+
+def authorization() -> dict[str, str]:
+    """The header for the Hub's own host. TokenRefused for what cannot be sent in a header."""
+    token = settings().hf_token
+    if token is None:
+        return {}
+    if not _SENDABLE.fullmatch(token.get_secret_value()):
+        raise token_refused()
+    return {"Authorization": f"Bearer {token.get_secret_value()}"}

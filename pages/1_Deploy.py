@@ -1,0 +1,22 @@
+"""Deploy a model: find it, see whether it fits, start it, watch it."""
+
+import streamlit as st
+
+from lib.engines import all_models
+from lib.ui import deploy, deployments, lookup, models, starter
+from lib.ui.shell import page, shown_errors
+
+page("Deploy")
+st.title("Deploy")
+
+with shown_errors():
+    wanted = lookup.field()
+    if wanted:
+        deploy.offer(wanted)
+    elif not deployments.is_watching():
+        lookup.invitation()
+        if not all_models():
+            starter.invitation()
+    deployments.watched()
+    deployments.earlier()
+    models.removal()

@@ -1,0 +1,34 @@
+"""Waiting for what another process does, and looking at what it left behind."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+
+SECONDS = 30.0
+
+Sight = TypeVar("Sight")
+
+
+def until(look: Callable[[], Sight]) -> Sight:
+    """What `look` sees, as soon as it sees anything."""
+    deadline = time.monotonic() + SECONDS
+    while not (sight := look()):
+        assert time.monotonic() < deadline, "It did not happen in time"
+        time.sleep(0.02)
+    return sight
+
+
+def members(group: int) -> list[int]:
+    """The living processes of a process group."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            is_alive = process.status() != psutil.STATUS_ZOMBIE
+            if is_alive and os.getpgid(process.pid) == group:
+                found.append(process.pid)
+        except (OSError, psutil.Error):
+            continue
+    return found
