@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Download, Locator, Page, WebSocket, expect
 
-from tests.e2e.conftest import PHONE, PICTURES
+from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server, running_server
@@ -53,9 +53,9 @@ def ask(page: Page, text: str) -> None:
 
 
 def said(page: Page) -> list[str]:
-    """The first line of each message."""
+    """The text of each message."""
     shown = page.get_by_test_id("stChatMessage").filter(visible=True)
-    return [text.strip().split("\n")[0] for text in shown.all_inner_texts()]
+    return shown.get_by_test_id("stChatMessageContent").all_inner_texts()
 
 
 def titles(page: Page) -> list[str]:
@@ -131,13 +131,13 @@ def test_saving_costs_no_run_of_its_own(chat: Page) -> None:
     ask(chat, "First")
     chat.wait_for_timeout(500)
     sockets: list[WebSocket] = []
-    chat.on("websocket", sockets.append)
+    chat.on("websocket", lambda socket: sockets.append(socket))
     chat.reload()
     expect(chat.get_by_text(FIGURES)).to_be_visible()
     chat.wait_for_timeout(500)
     socket = next(s for s in sockets if "_stcore" in s.url)
     frames: list[bytes | str] = []
-    socket.on("framesent", frames.append)
+    socket.on("framesent", lambda frame: frames.append(frame))
     ask(chat, "Second")
     chat.wait_for_timeout(500)
     assert len(frames) == 2  # the message, and that the reply is over
@@ -450,8 +450,8 @@ def test_two_hundred_conversations_are_listed_in_pages(chat: Page) -> None:
 def test_the_list_can_be_used_on_a_phone_and_in_the_dark(chat: Page) -> None:
     for number, title in enumerate(["A plan for the harbour", "مرحبا بالعالم", "Long " * 30]):
         lay(chat, number, title, "Some text about boats and the sea", days_ago=number)
-    for name, size in (("desktop", {"width": 1280, "height": 800}), ("phone", None)):
-        chat.set_viewport_size(size or {"width": PHONE[0], "height": PHONE[1]})
+    for name, (width, height) in (("desktop", DESKTOP), ("phone", PHONE)):
+        chat.set_viewport_size({"width": width, "height": height})
         for scheme in SCHEMES:
             chat.emulate_media(color_scheme=scheme)
             chat.reload()
