@@ -20,8 +20,8 @@ const NARROW = 768; // pixels; below, Streamlit lays the sidebar over the page
 const SEARCH_PAUSE = 150; // milliseconds
 const SYNC_PAUSE = 150;
 
-// Survives the element itself, which another page takes away.
-const exchange = (window.__berthHistory ??= { session: "", seen: 0, sent: 0, outbox: [] });
+// Outlives the element itself, which another page takes away.
+const exchange = { session: "", seen: 0, sent: 0, outbox: [] };
 
 // -- storage ---------------------------------------------------------------------------------
 

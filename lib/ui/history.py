@@ -7,16 +7,15 @@ Neither is state: state would go up to the server again with every run.
 
 import secrets
 from collections.abc import Callable
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
 import streamlit as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from lib.conversations import Document, Entry, Title
+from lib.ui.element import element
 
-HERE = Path(__file__).parent
 KEY = "history"
 OFFERS = 2  # runs that offer an operation: the next run may start before the first offer left
 REVISIONS = 8
@@ -43,17 +42,6 @@ class Event(BaseModel):
 _EVENTS: TypeAdapter[list[Event]] = TypeAdapter(list[Event])
 
 
-@cache
-def _element() -> Any:
-    script, style = (HERE / f"history.{kind}" for kind in ("js", "css"))
-    return st.components.v2.component(
-        "berth_history",
-        js=script.read_text(encoding="utf-8"),
-        css=style.read_text(encoding="utf-8"),
-        isolate_styles=False,
-    )
-
-
 def mount(opened: str, handler: Handler) -> None:
     """Draw the list with `opened` marked; `handler` gets what happens, before the page's next run.
 
@@ -65,7 +53,7 @@ def mount(opened: str, handler: Handler) -> None:
         op["offers"] += 1
     memory["ops"] = offered
     with st.sidebar:
-        _element()(
+        element("history")(
             key=KEY,
             data={
                 "session": memory["session"],

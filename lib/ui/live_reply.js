@@ -6,6 +6,8 @@
 // Streamlit draws the same blocks itself, group by group; each group's container carries a class
 // by which it is seen here, and this copy is dropped in the same frame.
 
+import * as smd from "./vendor/streaming-markdown-0.2.15.min.js";
+
 const LIVES = new WeakMap();
 const WORDS = { loading: "Loading the model", thinking: "Reading the question" };
 const SAFE_LINK = /^(https?:|mailto:)/i;
