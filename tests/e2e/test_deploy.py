@@ -62,7 +62,8 @@ def test_words_lead_to_a_model_a_deployment_and_an_answer(
     box = page.get_by_test_id("stChatInput").locator("textarea")
     box.fill("What is the capital of France?")
     box.press("Enter")
-    expect(page.get_by_test_id("stChatMessage").last).to_contain_text("Paris", timeout=60_000)
+    answer = page.get_by_test_id("stChatMessage").filter(visible=True).last
+    expect(answer).to_contain_text("Paris", timeout=60_000)
 
 
 def test_a_reload_and_a_second_browser_see_the_same_download(
