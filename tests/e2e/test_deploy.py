@@ -111,6 +111,22 @@ def test_a_failure_is_explained_and_the_choices_are_one_click_away(
     expect(page.get_by_role("button", name=BUTTON)).to_be_visible(timeout=LOOK_UP_MILLISECONDS)
 
 
+def test_neither_page_asks_anything_of_another_host(
+    page: Page, berth: Server, hub: HubApi, starter_file: Path
+) -> None:
+    serve(hub, starter_file, FAST)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    type_model(page, berth, STARTER.repo)
+    expect(page.get_by_role("button", name=re.compile("Deploy Q"))).to_be_visible(
+        timeout=LOOK_UP_MILLISECONDS
+    )
+    page.goto(f"{berth.url}/System")
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=LOOK_UP_MILLISECONDS)
+    assert asked
+    assert [url for url in asked if not url.startswith((berth.url, "data:", "blob:"))] == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_choices_fit_the_screen(
