@@ -125,7 +125,7 @@ _KNOWN = (
         Action.OTHER_QUANTIZATION,
     ),
     _Known(
-        r"does not fit",
+        r"does not fit|fits only just",
         "The model needs more memory than is free.",
         "Stop other models and programs, or choose a smaller model.",
         Action.OTHER_QUANTIZATION,

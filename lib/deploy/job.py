@@ -49,11 +49,15 @@ def require_room(found: Plan, accept_danger: bool) -> None:
     """DoesNotFit where the plan needs more memory than is free, or than somebody agreed to."""
     said = found.verdict
     if not said.fits:
-        raise DoesNotFit(f"{_subject(found)} does not fit. {said.sentence}", _nearest(found))
+        free = words.memory(found.room.free_bytes)
+        nothing = f"Nothing of it fits {free}: choose a smaller model, or close other programs."
+        raise DoesNotFit(
+            f"{_subject(found)} does not fit. {said.sentence}", _nearest(found) or nothing
+        )
     if said.is_tight and not accept_danger:
         raise DoesNotFit(
             f"{_subject(found)} fits only just: it takes {said.share:.0%} of the free memory.",
-            f"Accept that (--accept-danger), or choose less. {_nearest(found)}",
+            f"Accept that (--accept-danger), or close other programs. {_nearest(found)}".strip(),
         )
 
 
@@ -74,7 +78,7 @@ def _subject(found: Plan) -> str:
 
 
 def _nearest(found: Plan) -> str:
-    """`Nearest: Q4_K_M; Q6_K with context 4,096.`"""
+    """`Nearest: Q4_K_M; Q6_K with context 4,096.`; "" where nothing else fits."""
     offered = [
         Choice(
             variant=Variant(quantization=row.quantization, paths=row.files, bytes=row.bytes),
@@ -84,10 +88,7 @@ def _nearest(found: Plan) -> str:
         if not (row.verdict.fits and row.verdict.is_tight)
     ]
     texts = [_offer(choice) for choice in nearest(offered)]
-    if texts:
-        return f"Nearest: {'; '.join(texts)}."
-    free = words.memory(found.room.free_bytes)
-    return f"Nothing of it fits {free}: choose a smaller model, or close other programs."
+    return f"Nearest: {'; '.join(texts)}." if texts else ""
 
 
 def _offer(choice: Choice) -> str:

@@ -51,6 +51,7 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         files=how.files,
         name=how.name,
         is_pulled=how.is_pulled,
+        is_installed=how.is_installed,
         quantization=chosen.quantization,
         context=load.context,
         context_trained=model.context_length,

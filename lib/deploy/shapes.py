@@ -91,6 +91,7 @@ class Plan(Frozen):
     files: tuple[PlannedFile, ...]
     name: str  # in Ollama; the built-in engine names a model after its file
     is_pulled: bool  # Ollama fetches it; otherwise Berth does
+    is_installed: bool  # nothing is to be fetched
     quantization: str
     context: int
     context_trained: int | None

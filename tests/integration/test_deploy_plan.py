@@ -144,13 +144,13 @@ def test_tier_2_is_the_most_used_repository_of_exactly_this_model(
 ) -> None:
     tags = ["gguf", "base_model:acme/Anvil-1B", "base_model:quantized:acme/Anvil-1B"]
     for repository, downloads in (("some/One-GGUF", 10**7), ("some/Two-GGUF", 10**8)):
-        add_tiny(hub, tmp_path, repository=repository, downloads=downloads, tags=tags)
+        changes = {"downloads": downloads, "tags": tags}
+        add_tiny(hub, tmp_path, repository=repository, changes=changes)
     add_tiny(
         hub,
         tmp_path,
         repository="some/Tune-GGUF",
-        downloads=10**9,
-        tags=["gguf", "base_model:finetune:acme/Anvil-1B"],
+        changes={"downloads": 10**9, "tags": ["gguf", "base_model:finetune:acme/Anvil-1B"]},
     )
     found = deploy.plan(DeployRequest(model="acme/Anvil-1B"))
     assert (found.tier, found.repository) == (Tier.QUANTIZED, "some/Two-GGUF")
@@ -161,7 +161,7 @@ def test_a_quantization_that_a_repository_lacks_is_taken_from_one_that_has_it(
     hub: HubApi, tmp_path: Path
 ) -> None:
     add_tiny(hub, tmp_path, "Q4_K_M")
-    add_tiny(hub, tmp_path, "Q5_K_M", repository="some/Other-GGUF", downloads=10**9)
+    add_tiny(hub, tmp_path, "Q5_K_M", repository="some/Other-GGUF", changes={"downloads": 10**9})
     found = deploy.plan(DeployRequest(model=REPOSITORY, quantization="Q5_K_M"))
     assert (found.tier, found.repository) == (Tier.QUANTIZED, "some/Other-GGUF")
 
@@ -169,7 +169,7 @@ def test_a_quantization_that_a_repository_lacks_is_taken_from_one_that_has_it(
 def test_a_quantization_that_nobody_has_is_refused_with_those_there_are(
     hub: HubApi, tmp_path: Path
 ) -> None:
-    add_tiny(hub, tmp_path, "Q4_K_M", tags=["gguf"])
+    add_tiny(hub, tmp_path, "Q4_K_M", changes={"tags": ["gguf"]})
     with pytest.raises(BadInput) as caught:
         deploy.plan(DeployRequest(model=REPOSITORY, quantization="TQ1_0"))
     assert "Q4_K_M" in caught.value.fix
@@ -185,7 +185,7 @@ def test_a_model_without_gguf_files_is_not_replaced_by_another(hub: HubApi) -> N
 def test_a_gated_model_asks_for_a_token(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_tiny(hub, tmp_path, gated="manual")
+    add_tiny(hub, tmp_path, changes={"gated": "manual"})
     with pytest.raises(TokenNeeded):
         deploy.plan(DeployRequest(model=REPOSITORY))
     monkeypatch.setenv("HF_TOKEN", OWNER)
