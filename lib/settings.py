@@ -46,6 +46,11 @@ class Settings(BaseModel):
         return self.home / "hf_token"
 
     @property
+    def preferences(self) -> Path:
+        """What the user changed in the browser, see lib/preferences.py."""
+        return self.home / "settings.toml"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"

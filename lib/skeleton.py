@@ -1,12 +1,7 @@
 """A model's header without its vocabulary: what the engine needs to plan its memory, in 20 KB."""
 
-import struct
-
-from lib.gguf import Header, aligned, alignment_of
-from lib.quantizations import TENSOR_TYPES
-
-_UINT32, _STRING = 4, 8
-_TYPE_IDS = {kind.name: type_id for type_id, kind in TENSOR_TYPES.items()}
+from lib.gguf import Header, alignment_of
+from lib.gguf_writer import Value, beginning, pairs_of
 
 
 def skeleton(start: bytes, header: Header) -> tuple[bytes, int]:
@@ -23,34 +18,8 @@ def skeleton(start: bytes, header: Header) -> tuple[bytes, int]:
         for key, (began, ended) in header.spans.items()
         if not key.startswith(dropped)
     ]
-    pairs.append(_string("tokenizer.ggml.model") + _u32(_STRING) + _string("no_vocab"))
+    described: dict[str, Value] = {"tokenizer.ggml.model": "no_vocab"}
     if isinstance(tokens, int):
-        pairs.append(_string(size_key) + _u32(_UINT32) + _u32(tokens))
-    infos, weights = _tensor_list(header)
-    counts = _u64(len(header.tensors)) + _u64(len(pairs))
-    made = b"".join((b"GGUF", _u32(header.version), counts, *pairs, *infos))
-    return made, aligned(len(made), alignment_of(header.values)) + weights
-
-
-def _tensor_list(header: Header) -> tuple[list[bytes], int]:
-    """The tensors as a file lists them, with new offsets, and the length of all weights."""
-    infos, offset = [], 0
-    for tensor in header.tensors:
-        shape = _u32(len(tensor.shape)) + b"".join(map(_u64, tensor.shape))
-        place = _u32(_TYPE_IDS[tensor.type]) + _u64(offset)
-        infos.append(_string(tensor.name) + shape + place)
-        offset = aligned(offset + tensor.bytes, alignment_of(header.values))
-    return infos, offset
-
-
-def _u32(number: int) -> bytes:
-    return struct.pack("<I", number & 0xFFFFFFFF)
-
-
-def _u64(number: int) -> bytes:
-    return struct.pack("<Q", number)
-
-
-def _string(text: str) -> bytes:
-    encoded = text.encode()
-    return _u64(len(encoded)) + encoded
+        described[size_key] = tokens
+    pairs += pairs_of(described)
+    return beginning(pairs, header.tensors, alignment_of(header.values), header.version)

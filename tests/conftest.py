@@ -25,10 +25,13 @@ FOREIGN = (
 
 
 def pytest_configure() -> None:
-    """In the background a shell ignores Ctrl-C for us, and so would all that the tests start."""
+    """Nothing of the shell's comes through: its signals, its engine."""
+    # In the background a shell ignores Ctrl-C for us, and so would all that the tests start.
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+    # A llama-server of whoever runs the tests is used by all of them, or by none.
+    os.environ["BERTH_LLAMA_SERVER"] = os.environ.get("BERTH_TEST_LLAMA_SERVER") or "off"
 
 
 @pytest.fixture(autouse=True)

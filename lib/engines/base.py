@@ -33,6 +33,7 @@ class Health(Frozen):
     version: str = ""
     problem: str = ""
     fix: str = ""
+    note: str = ""  # worth knowing although it is up
 
 
 class Model(Frozen):
@@ -50,6 +51,7 @@ class Model(Frozen):
     memory_bytes: int | None = None  # resident now
     started_at: float | None = None  # epoch seconds
     problem: str = ""  # why it is Failed
+    note: str = ""  # worth knowing although it is not
     log: str = ""  # path of the engine's own output for this model
     source: str = ""  # repository or path it came from
 

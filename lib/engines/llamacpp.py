@@ -1,14 +1,23 @@
-"""The built-in engine: llama.cpp, one child process per model, found again after every restart."""
+"""The built-in engine: llama.cpp, one child process per model, found again after every restart.
+
+A child runs a `llama-server` of the user's own where there is one that works, else the wheel's.
+"""
 
 import contextlib
 import importlib.metadata
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from lib.engines import llamacpp_files, llamacpp_launch, process
+from lib.engines import (
+    llamacpp_files,
+    llamacpp_launch,
+    llamacpp_program,
+    llamacpp_props,
+    process,
+)
 from lib.engines import llamacpp_records as records
 from lib.engines.base import (
     ChatOptions,
@@ -22,14 +31,13 @@ from lib.engines.base import (
 )
 from lib.engines.llamacpp_causes import PortTaken
 from lib.engines.llamacpp_files import ModelFile
+from lib.engines.llamacpp_launch import Program
 from lib.engines.llamacpp_records import Record, file_of
-from lib.engines.openai_api import authorization, chat_stream, complete_stream, failed_stream
+from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
+from lib.engines.process import ProgramFault
 from lib.errors import BrokenFile, Conflict, EngineDown, EngineError
-from lib.files import make_private, write_json, write_text
-from lib.http import get_json
-from lib.locks import locked
+from lib.files import write_json, write_text
 from lib.names import shown
-from lib.settings import settings
 
 NAME = "llamacpp"
 LOAD_SECONDS = 1_800.0
@@ -47,9 +55,14 @@ class LlamaCpp:
     title = "Built-in engine"
 
     def health(self) -> Health:
-        """Up where the wheel is installed."""
-        version = _version()
-        return Health(up=True, version=version) if version else NOT_INSTALLED
+        """Up where the wheel is installed, or a program of the user's own has proved itself."""
+        own, wheel = llamacpp_program.known(), _wheel_version()
+        if own and own.is_usable:
+            return Health(up=True, version=own.title)
+        note = llamacpp_program.objection(own)
+        if not wheel:
+            return NOT_INSTALLED.model_copy(update={"note": note})
+        return Health(up=True, version=f"xllamacpp {wheel}", note=note)
 
     def models(self) -> list[Model]:
         """Every file, and every child whose file has gone while it runs."""
@@ -67,15 +80,8 @@ class LlamaCpp:
         file = llamacpp_files.find(model)
         if file.problem:
             raise BrokenFile(file.problem, file.fix)
-        try:
-            make_private(settings().engines)
-            with locked(file_of(model, "lock")):
-                _ensure_started(file, options)
-        except OSError as error:
-            raise EngineError(
-                f"{settings().engines} cannot be used: {error.strerror}.",
-                "Free some space, or look at the folder's permissions.",
-            ) from error
+        with records.lock(model):
+            _ensure_started(file, options)
 
     def stop(self, model: str) -> None:
         """Ends one that is still loading too; whoever waits for it gets Conflict."""
@@ -128,30 +134,52 @@ def _ensure_started(file: ModelFile, options: StartOptions) -> None:
     if record and is_same and record.is_alive and not record.is_stopping:
         _wait_until_ready(record)
     else:
-        _start(file, options, (process.free_port() for _ in range(PORT_TRIES)))
+        _start(file, options)
 
 
-def _start(file: ModelFile, options: StartOptions, ports: Iterable[int]) -> None:
+def _start(file: ModelFile, options: StartOptions) -> None:
+    """With the user's own program where it can, else with the wheel's engine."""
+    own = llamacpp_program.checked()
+    if own is None or not own.is_usable:
+        _start_with(None, file, options, _ports())
+        return
+    try:
+        _start_with(own, file, options, _ports())
+    except ProgramFault as fault:
+        if not _wheel_version():
+            raise
+        note = f"{own.title}, could not run it: {fault.message} See {records.keep_log(file.name)}."
+        records.update(_start_with(None, file, options, _ports()), note=note)
+
+
+def _ports() -> Iterator[int]:
+    return (process.free_port() for _ in range(PORT_TRIES))
+
+
+def _start_with(
+    own: Program | None, file: ModelFile, options: StartOptions, ports: Iterable[int]
+) -> Record:
     """On the first of these ports that nobody takes between its choice and its use."""
     taken = None
     for port in ports:
         ENGINE.stop(file.name)  # or forget how the last one ended
         try:
-            _wait_until_ready(_launched(file, options, port))
-            return
+            record = _launched(own, file, options, port)
+            _wait_until_ready(record)
+            return record
         except PortTaken as error:
             taken = error
     raise taken or Conflict("There is no port for the engine.")
 
 
-def _launched(file: ModelFile, options: StartOptions, port: int) -> Record:
+def _launched(own: Program | None, file: ModelFile, options: StartOptions, port: int) -> Record:
     """A new child that has begun to load; its key, options and record are on disk."""
     key_file, options_file = file_of(file.name, "key"), file_of(file.name, "options")
     launch = llamacpp_launch.planned(file, options, port, key_file)
     write_text(key_file, secrets.token_urlsafe(32) + "\n")
     write_json(options_file, launch.model_dump())
     child = process.start(
-        llamacpp_launch.command(launch, options_file),
+        llamacpp_launch.command(launch, options_file, own),
         llamacpp_launch.environment(),
         log=file_of(file.name, "log"),
         exit_file=file_of(file.name, "exit"),
@@ -165,7 +193,8 @@ def _launched(file: ModelFile, options: StartOptions, port: int) -> Record:
         options=options,
         port=port,
         started_at=time.time(),
-        version=_version(),
+        version=own.version if own else _wheel_version(),
+        program=own.path if own else "",
     )
     records.save(record)
     return record
@@ -190,17 +219,6 @@ def _wait_until_ready(record: Record) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-class _Generation(BaseModel):
-    n_ctx: int  # per slot
-
-
-class _Props(BaseModel):
-    """What the engine tells once it is ready, to those who have its key."""
-
-    model_alias: str
-    default_generation_settings: _Generation
-
-
 def _loaded_context(record: Record) -> int | None:
     """Tokens per slot of a child that is ready; None while it loads.
 
@@ -209,11 +227,10 @@ def _loaded_context(record: Record) -> int | None:
     if record.context is not None:
         return record.context
     with contextlib.suppress(EngineError, ValidationError):
-        key = authorization(records.key(record.model))
-        props = _Props.model_validate(get_json(f"{record.url}/props", key))
+        props = llamacpp_props.ask(record.url, records.key(record.model))
         if props.model_alias == record.model and record.is_alive:
-            records.update(record, context=props.default_generation_settings.n_ctx)
-            return props.default_generation_settings.n_ctx
+            records.update(record, context=props.context)
+            return props.context
     return None
 
 
@@ -265,12 +282,13 @@ def _with_child(model: Model, record: Record) -> Model:
         "memory_bytes": process.memory_bytes(record),
         "started_at": record.started_at,
         "problem": "",
+        "note": record.note,
     }
     return model.model_copy(update=running)
 
 
-def _version() -> str:
-    """Of the wheel; "" where it is not installed."""
+def _wheel_version() -> str:
+    """Empty where it is not installed."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version("xllamacpp")
     return ""

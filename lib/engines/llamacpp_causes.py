@@ -4,6 +4,7 @@ import re
 import signal
 from typing import NamedTuple
 
+from lib.engines.process import ProgramFault
 from lib.errors import EngineError
 from lib.names import shown
 
@@ -13,70 +14,86 @@ class PortTaken(EngineError):
 
 
 class _Cause(NamedTuple):
+    error: type[EngineError]
     pattern: re.Pattern[str]
     message: str  # {0} is what the pattern's group found
     fix: str
 
 
+REFUSED_FLAG = r"^error: (?:invalid|unknown) argument: (\S+)"
 _DOWNLOAD = "Download it again."
 _SMALLER = "Stop another model, or choose a smaller context or a smaller quantization."
 _UPDATE = "Update Berth for a newer engine, or choose another model."
+_OF_THE_MODEL = (
+    (r"invalid magic|failed to read magic", "The file is not a GGUF model.", _DOWNLOAD),
+    (
+        r"not within the file bounds|corrupted or incomplete",
+        "The file is cut short or corrupt.",
+        _DOWNLOAD,
+    ),
+    (
+        r"failed to open GGUF file '.*' \((.+)\)",
+        "The file could not be opened: {0}.",
+        "Look at its permissions, or download it again.",
+    ),
+    (
+        r"failed to allocate buffer for kv cache",
+        "The memory for the context could not be had.",
+        "Choose a smaller context or fewer slots, or stop another model.",
+    ),
+    (
+        r"failed to allocate|unable to allocate|bad_alloc|[Cc]annot allocate memory|"
+        r"out of memory|MemoryError",
+        "The memory for the model could not be had.",
+        _SMALLER,
+    ),
+)
+_OF_THE_PROGRAM = (
+    (
+        r"unknown model architecture: '(.+)'",
+        "The engine does not know the architecture “{0}”.",
+        _UPDATE,
+    ),
+    (
+        r"unknown pre-tokenizer type: '(.+)'",
+        "The engine does not know the tokenizer “{0}”.",
+        _UPDATE,
+    ),
+    (
+        r"(missing tensor '.+?'|wrong number of tensors|tensor '.+?' has wrong shape)",
+        "The file does not match what the engine expects: {0}.",
+        "Choose another file of this model, or update Berth for a newer engine.",
+    ),
+    (
+        r"libgomp[.\w]*: cannot open shared object",
+        "The engine needs the system library libgomp, which is not installed.",
+        "Install it (Debian, Ubuntu: sudo apt install libgomp1), then start the model again.",
+    ),
+    (
+        r"(?:error while loading shared libraries|Library not loaded): ([^\s:]+)",
+        "The engine needs the library {0}, which is not there.",
+        "Install it, or use another build of the engine.",
+    ),
+    (
+        REFUSED_FLAG,
+        "The engine does not know the option {0}.",
+        "Use another version of the engine.",
+    ),
+    (
+        r"No module named 'xllamacpp'",
+        "The built-in engine is not installed.",
+        "Run ./setup.sh again.",
+    ),
+    (
+        r"(\S+ cannot be run: .+)\.",
+        "The engine's program {0}.",
+        "Look at its path in the settings.",
+    ),
+)
 _CAUSES = [
-    _Cause(re.compile(pattern), message, fix)
-    for pattern, message, fix in (
-        (r"invalid magic|failed to read magic", "The file is not a GGUF model.", _DOWNLOAD),
-        (
-            r"not within the file bounds|corrupted or incomplete",
-            "The file is cut short or corrupt.",
-            _DOWNLOAD,
-        ),
-        (
-            r"failed to open GGUF file '.*' \((.+)\)",
-            "The file could not be opened: {0}.",
-            "Look at its permissions, or download it again.",
-        ),
-        (
-            r"unknown model architecture: '(.+)'",
-            "The engine does not know the architecture “{0}”.",
-            _UPDATE,
-        ),
-        (
-            r"unknown pre-tokenizer type: '(.+)'",
-            "The engine does not know the tokenizer “{0}”.",
-            _UPDATE,
-        ),
-        (
-            r"(missing tensor '.+?'|wrong number of tensors|tensor '.+?' has wrong shape)",
-            "The file does not match what the engine expects: {0}.",
-            "Choose another file of this model, or update Berth for a newer engine.",
-        ),
-        (
-            r"failed to allocate buffer for kv cache",
-            "The memory for the context could not be had.",
-            "Choose a smaller context or fewer slots, or stop another model.",
-        ),
-        (
-            r"failed to allocate|unable to allocate|bad_alloc|[Cc]annot allocate memory|"
-            r"out of memory|MemoryError",
-            "The memory for the model could not be had.",
-            _SMALLER,
-        ),
-        (
-            r"libgomp[.\w]*: cannot open shared object",
-            "The engine needs the system library libgomp, which is not installed.",
-            "Install it (Debian, Ubuntu: sudo apt install libgomp1), then start the model again.",
-        ),
-        (
-            r"No module named 'xllamacpp'",
-            "The built-in engine is not installed.",
-            "Run ./setup.sh again.",
-        ),
-        (
-            r"(\S+ cannot be run: .+)\.",
-            "The engine's program {0}.",
-            "Look at its path in the settings.",
-        ),
-    )
+    _Cause(error, re.compile(pattern, re.MULTILINE), message, fix)
+    for error, rows in ((EngineError, _OF_THE_MODEL), (ProgramFault, _OF_THE_PROGRAM))
+    for pattern, message, fix in rows
 ]
 _PORT_TAKEN = re.compile(r"couldn't bind|Address already in use", re.IGNORECASE)
 # Not the errors of single requests, which end nothing.
@@ -98,19 +115,23 @@ _FROM_OUTSIDE: dict[int, tuple[str, str]] = {
 
 
 def explain(log: str, code: int | None) -> EngineError:
-    """The cause, from the end of the log and the exit code (−N for signal N, None unknown)."""
+    """The cause, from the end of the log and the exit code (−N for signal N, None unknown).
+
+    A ProgramFault where another program may do with the same model, also where nothing is known.
+    """
     number = -code if code is not None and code < 0 else 0
     if number in _FROM_OUTSIDE:
         why, fix = _FROM_OUTSIDE[number]
-        return EngineError(f"The engine ended (signal {number}): {why}.", fix)
+        error = ProgramFault if number == signal.SIGILL else EngineError
+        return error(f"The engine ended (signal {number}): {why}.", fix)
     if _PORT_TAKEN.search(log):
         return PortTaken("Another program took the engine's port.", "Start it again.")
     for cause in _CAUSES:
         if match := cause.pattern.search(log):
             found = [shown(text, 200) for text in match.groups()]
-            return EngineError(cause.message.format(*found), cause.fix)
+            return cause.error(cause.message.format(*found), cause.fix)
     how = "" if code is None else f" (signal {number})" if number else f" (exit code {code})"
     if match := _FIRST_ERROR.search(log):
         said = shown(match[1] or match[2], 300).rstrip(".")
-        return EngineError(f"The engine ended{how}: {said}.", _AGAIN)
-    return EngineError(f"The engine ended{how}.", _AGAIN)
+        return ProgramFault(f"The engine ended{how}: {said}.", _AGAIN)
+    return ProgramFault(f"The engine ended{how}.", _AGAIN)

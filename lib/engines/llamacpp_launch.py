@@ -6,6 +6,7 @@ The same launch runs the engine of the wheel or a `llama-server` of the user's o
 import os
 import platform
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ import psutil
 from lib.engines import llamacpp_child
 from lib.engines.base import Frozen, StartOptions
 from lib.engines.llamacpp_files import ModelFile
+from lib.names import shown
 
 DEFAULT_CONTEXT = 8_192
 UNKNOWN_CONTEXT = 4_096  # for a model that does not say what it was trained for
@@ -20,6 +22,28 @@ UNKNOWN_CONTEXT = 4_096  # for a model that does not say what it was trained for
 # a slot, is the only memory that would grow without being part of any budget.
 CHECKPOINTS = 4
 ALL_LAYERS = -1
+LONGEST_SHOWN = 200
+# Of a llama-server: what a build may lack, because it is older or newer, and still do the work.
+DISPENSABLE = ("--cache-ram", "--ctx-checkpoints", "--no-webui", "--metrics", "--slots", "--props")
+
+
+class Program(Frozen):
+    """A `llama-server` of the user's own."""
+
+    path: str
+    version: str = ""  # as it tells it; "" before it was tried
+    without: tuple[str, ...] = ()  # the dispensable flags that it does not know
+    problem: str = ""  # why it is not used
+
+    @property
+    def is_usable(self) -> bool:
+        """Was it tried, with success?"""
+        return bool(self.version) and not self.problem
+
+    @property
+    def title(self) -> str:
+        """For people: `llama.cpp b10488 of your own, /usr/local/bin/llama-server`."""
+        return f"llama.cpp {self.version} of your own, {shown(self.path, LONGEST_SHOWN)}"
 
 
 class Launch(Frozen):
@@ -36,6 +60,11 @@ class Launch(Frozen):
     kv_type: str
     gpu_layers: int
     checkpoints: int = CHECKPOINTS
+
+    @property
+    def url(self) -> str:
+        """Where it will answer, without /v1."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -> Launch:
@@ -72,10 +101,10 @@ def default_gpu_layers() -> int:
     return ALL_LAYERS if is_apple_silicon else 0
 
 
-def command(launch: Launch, options_file: Path, program: str = "") -> list[str]:
-    """The argument list for the wheel's engine, or for a `llama-server` at the path `program`."""
-    if program:
-        return [program, *_flags(launch)]
+def command(launch: Launch, options_file: Path, own: Program | None = None) -> list[str]:
+    """The argument list for the wheel's engine, or for a `llama-server` of the user's own."""
+    if own:
+        return [own.path, *_flags(launch, own.without)]
     return [sys.executable, "-I", llamacpp_child.__file__, str(options_file)]
 
 
@@ -91,9 +120,9 @@ def environment() -> dict[str, str]:
     return {"GOMP_SPINCOUNT": "1000", **ours, "GGML_NO_BACKTRACE": "1"}
 
 
-def _flags(launch: Launch) -> list[str]:
+def _flags(launch: Launch, without: Collection[str]) -> list[str]:
     """Without the number of GPU layers: a build for a GPU knows best by itself."""
-    options: dict[str, str | int] = {
+    options: dict[str, str | int | None] = {
         "-m": launch.path,
         "-c": launch.context,
         "-np": launch.slots,
@@ -106,6 +135,10 @@ def _flags(launch: Launch) -> list[str]:
         "--alias": launch.alias,
         "--cache-ram": launch.prompt_cache_mib,
         "--ctx-checkpoints": launch.checkpoints,
+        "--no-webui": None,
+        "--metrics": None,
+        "--slots": None,
+        "--props": None,
     }
-    pairs = [str(part) for pair in options.items() for part in pair]
-    return [*pairs, "--no-webui", "--metrics", "--slots", "--props"]
+    known = [(flag, value) for flag, value in options.items() if flag not in without]
+    return [str(part) for pair in known for part in pair if part is not None]

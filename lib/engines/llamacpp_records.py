@@ -6,9 +6,11 @@ Of the model NAME:
     NAME.json     the record of its child       NAME.log    what the child prints
     NAME.key      the key it asks for           NAME.exit   how it ended, where it did by itself
     NAME.options  what it was started with      NAME.lock   held while it is being started
+    NAME.failed   what an own llama-server printed before the wheel's engine took its place
 """
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,12 @@ from lib.engines import process
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp_causes import explain
 from lib.errors import EngineError
-from lib.files import read_json, tail, write_json
+from lib.files import make_private, read_json, tail, write_json
+from lib.locks import locked
 from lib.names import ModelName
 from lib.settings import settings
 
-ENDINGS = ("json", "key", "options", "exit", "log", "lock")
+ENDINGS = ("json", "key", "options", "exit", "log", "failed", "lock")
 
 
 class Record(process.Child):
@@ -37,6 +40,7 @@ class Record(process.Child):
     started_at: float  # epoch seconds
     version: str = ""
     program: str = ""  # a llama-server of the user's own; "" is the wheel's engine
+    note: str = ""  # why the user's own does not run it
     context: int | None = None  # tokens per slot, as the engine tells them; None until it is ready
     is_stopping: bool = False
 
@@ -54,6 +58,19 @@ class Record(process.Child):
 def file_of(model: str, ending: str) -> Path:
     """A file about the model; two models never share one, as no ending ends in another."""
     return settings().engines / f"{model}.{ending}"
+
+
+@contextlib.contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Hold the lock of a model, or of what begins with a dot; EngineError where files fail."""
+    try:
+        with locked(make_private(settings().engines) / f"{name}.lock"):
+            yield
+    except OSError as error:
+        raise EngineError(
+            f"{settings().engines} cannot be used: {error.strerror}.",
+            "Free some space, or look at the folder's permissions.",
+        ) from error
 
 
 def read(model: str) -> Record | None:
@@ -101,6 +118,14 @@ def forget(record: Record) -> None:
     if now is not None and now.pid == record.pid:
         for ending in ("json", "key", "options", "exit"):
             file_of(record.model, ending).unlink(missing_ok=True)
+
+
+def keep_log(model: str) -> Path:
+    """Put the log aside before another program takes the place; where it is then."""
+    kept = file_of(model, "failed")
+    with contextlib.suppress(OSError):
+        file_of(model, "log").replace(kept)
+    return kept
 
 
 def logs() -> dict[str, str]:

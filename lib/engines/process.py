@@ -18,7 +18,7 @@ import psutil
 from lib.engines import keeper
 from lib.engines.base import Frozen
 from lib.errors import EngineError
-from lib.files import make_private
+from lib.files import make_private, tail
 
 # Asked, asked again (llama-server takes that as "at once"), made to. Signal, seconds to wait.
 Ladder = Sequence[tuple[signal.Signals, float]]
@@ -26,6 +26,10 @@ LADDER: Ladder = ((signal.SIGTERM, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL,
 POLL_SECONDS = 0.02
 RECORDING_SECONDS = 0.5  # an exit code is on disk so long after the end, or never will be
 SAME_SECONDS = 2.0  # the system derives create times from a clock that may be corrected
+
+
+class ProgramFault(EngineError):
+    """It ended for a reason that lies in the program: another one may do with the same model."""
 
 
 class Child(Frozen):
@@ -40,7 +44,7 @@ def start(
 ) -> Child:
     """Run the program in a session of its own, its output in a new log that is the owner's alone.
 
-    It outlives this process. EngineError where it cannot be run at all.
+    It outlives this process. ProgramFault where it cannot be run at all.
     """
     make_private(log.parent)
     for old in (log, exit_file):
@@ -58,7 +62,8 @@ def start(
             check=False,
         )
     if not done.stdout.strip():
-        raise EngineError(f"{command[0]} cannot be run.", f"See {log}.")
+        why = tail(log).strip().rpartition("\n")[2]
+        raise ProgramFault(why or f"{command[0]} cannot be run.", f"See {log}.")
     pid = int(done.stdout)
     return Child(pid=pid, created_at=_created_at(pid))
 
@@ -82,7 +87,7 @@ def exit_code(child: Child, exit_file: Path) -> int | None:
             codes.extend([code] if pid == child.pid else [])
         return bool(codes)
 
-    _wait_until(is_recorded, RECORDING_SECONDS)
+    wait_until(is_recorded, RECORDING_SECONDS)
     return codes[0] if codes else None
 
 
@@ -94,7 +99,7 @@ def stop(child: Child, exit_file: Path, ladder: Ladder = LADDER) -> None:
     for number, seconds in ladder:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left
             os.killpg(group, number)
-        if _wait_until(lambda: not is_alive(child), seconds):
+        if wait_until(lambda: not is_alive(child), seconds):
             break
     else:
         raise EngineError(
@@ -122,6 +127,16 @@ def free_port() -> int:
         return port
 
 
+def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
+    """Look again and again; True as soon as it is so, False when the time is over."""
+    give_up_at = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > give_up_at:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
 def _created_at(pid: int) -> float:
     """0 where it has ended already."""
     with contextlib.suppress(psutil.Error):
@@ -134,13 +149,3 @@ def _group(child: Child) -> int | None:
     with contextlib.suppress(ProcessLookupError):
         return os.getpgid(child.pid) if is_alive(child) else None
     return None
-
-
-def _wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
-    """Look again and again; True as soon as it is so, False when the time is over."""
-    give_up_at = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > give_up_at:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True

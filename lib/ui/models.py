@@ -121,6 +121,8 @@ def _problem(model: Model) -> None:
         st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
     elif model.problem:
         st.error(model.problem, icon=":material/error:")
+    elif model.note:
+        st.caption(markdown.plain(model.note))
 
 
 def _details(model: Model, key: str) -> None:

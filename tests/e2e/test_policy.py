@@ -38,7 +38,8 @@ def test_a_page_breaks_no_rule_and_asks_nobody_outside(
     asked: list[str] = []
     watched.on("request", lambda request: asked.append(request.url))
     watched.goto(server.url + path)
-    watched.wait_for_selector('[data-testid="stMain"] [data-testid="stElementContainer"]')
+    drawn = watched.locator('[data-testid="stMain"] [data-testid="stElementContainer"]')
+    drawn.filter(visible=True).first.wait_for()
     watched.wait_for_load_state("networkidle")
     assert watched.evaluate("window.violations ?? []") == []
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []

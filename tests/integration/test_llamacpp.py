@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lib.engines import llamacpp, llamacpp_files, process
+from lib.engines import keeper, llamacpp, llamacpp_files, llamacpp_program, process
 from lib.engines import llamacpp_records as records
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Model, StartOptions, State
 from lib.engines.llamacpp import ENGINE
@@ -78,11 +78,11 @@ def eventually(is_so: Callable[[], bool], seconds: float = 20) -> bool:
 
 def children() -> list[int]:
     """Every running child of this test's BERTH_HOME, by its command line."""
-    home, script = str(settings().home), "llamacpp_child.py"
+    home = str(settings().home)
     found = []
     for each in psutil.process_iter(["cmdline"]):
         line = each.info["cmdline"] or []
-        if any(home in part for part in line) and line[2:3] and line[2].endswith(script):
+        if any(home in part for part in line) and keeper.__file__ not in line:
             found.append(each.pid)
     return found
 
@@ -361,11 +361,11 @@ def test_another_port_is_tried_where_one_is_taken(tiny: str) -> None:
         other.bind(("127.0.0.1", 0))
         taken = other.getsockname()[1]
         free = process.free_port()
-        llamacpp._start(file, SMALL, [taken, free])
+        llamacpp._start_with(llamacpp_program.checked(), file, SMALL, [taken, free])
         assert child_of(tiny).port == free
         ENGINE.stop(tiny)
         with pytest.raises(EngineError, match="took the engine's port"):
-            llamacpp._start(file, SMALL, [taken])
+            llamacpp._start_with(llamacpp_program.checked(), file, SMALL, [taken])
 
 
 def test_a_stranger_on_the_port_is_not_taken_for_the_child(tiny: str) -> None:
@@ -415,7 +415,7 @@ def test_many_replies_at_once_do_not_mix(tiny: str) -> None:
 def test_the_engine_is_up_and_tells_its_version() -> None:
     health = ENGINE.health()
     assert health.up
-    assert health.version[0].isdigit()
+    assert any(letter.isdigit() for letter in health.version)
 
 
 def test_the_dashboard_never_loads_the_machine_code() -> None:

@@ -148,7 +148,7 @@ def test_a_child_lives_on_without_its_keeper(start: Start, tmp_path: Path) -> No
 
 
 def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"^/no/such/program cannot be run\."):
+    with pytest.raises(EngineError, match=r"^/no/such/program cannot be run: No such file"):
         process.start(["/no/such/program"], {}, tmp_path / "log", tmp_path / "exit")
     assert "No such file or directory" in (tmp_path / "log").read_text()
 

@@ -107,7 +107,9 @@ def _tensors() -> Iterator[tuple[str, np.ndarray]]:
     vocabulary = 256 + len(SPECIAL)
     yield "token_embd.weight", weights(vocabulary, WIDTH)
     yield "output_norm.weight", np.ones(WIDTH, np.float32)
-    yield "output.weight", weights(vocabulary, WIDTH)
+    output = weights(vocabulary, WIDTH)
+    output[128:256] = 0  # bytes of ASCII alone: some servers refuse to say what is no UTF-8
+    yield "output.weight", output
     for layer in range(LAYERS):
         for norm in ("attn_norm", "ffn_norm"):
             yield f"blk.{layer}.{norm}.weight", np.ones(WIDTH, np.float32)

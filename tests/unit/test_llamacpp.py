@@ -13,7 +13,15 @@ from lib.engines import keeper, llamacpp_files, llamacpp_launch
 from lib.engines.base import StartOptions, State
 from lib.engines.llamacpp import ENGINE
 from lib.engines.llamacpp_causes import PortTaken, explain
-from lib.engines.llamacpp_launch import Launch, command, default_threads, environment, planned
+from lib.engines.llamacpp_launch import (
+    Launch,
+    Program,
+    command,
+    default_threads,
+    environment,
+    planned,
+)
+from lib.engines.process import ProgramFault
 from lib.errors import BadInput, BrokenFile, NotFound
 from lib.settings import settings
 from tests.support.tiny_gguf import write_empty, write_tiny, write_truncated, write_wrong_magic
@@ -316,7 +324,7 @@ def test_the_wheel_is_told_by_a_file() -> None:
 
 def test_an_own_program_gets_the_same_launch_as_flags() -> None:
     launch = launch_for(1_024, StartOptions(slots=2, threads=3, prompt_cache_mib=64))
-    line = command(launch, Path("unused"), program="/usr/bin/llama-server")
+    line = command(launch, Path("unused"), Program(path="/usr/bin/llama-server"))
     assert line[0] == "/usr/bin/llama-server"
     told = dict(zip(line[1:-4:2], line[2:-4:2], strict=True))
     assert told["-m"] == launch.path
@@ -324,6 +332,13 @@ def test_an_own_program_gets_the_same_launch_as_flags() -> None:
     assert (told["--host"], told["--port"]) == ("127.0.0.1", "4711")
     assert (told["--api-key-file"], told["--cache-ram"]) == ("/keys/m.key", "64")
     assert line[-4:] == ["--no-webui", "--metrics", "--slots", "--props"]
+
+
+def test_an_own_program_is_spared_the_flags_that_it_lacks() -> None:
+    lacking = Program(path="/bin/llama-server", without=("--cache-ram", "--no-webui"))
+    line = command(launch_for(1_024, StartOptions()), Path("unused"), lacking)
+    assert not {"--cache-ram", "256", "--no-webui"} & {*line}
+    assert line[-5:] == ["--ctx-checkpoints", "4", "--metrics", "--slots", "--props"]
 
 
 def test_the_child_gets_no_settings_and_no_token_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,6 +368,11 @@ NO_FILE = (
 )
 STRANGE = "0.00.017.448 E llama_model_load: error loading model: unknown model architecture: 'zork'"
 NO_OPENMP = "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory"
+NO_CUDA = (
+    "./llama-server: error while loading shared libraries: libcudart.so.12: cannot open shared"
+    " object file: No such file or directory"
+)
+NO_METAL = "dyld[123]: Library not loaded: @rpath/libggml.dylib\n  Referenced from: <1> /x"
 ASSERTED = "/src/ggml.c:12: GGML_ASSERT(a != NULL) failed"
 REQUEST = "0.04.923.779 E srv    send_error: task id = 15, error: request (9030 tokens) exceeds"
 OTHER = "0.00.1 E cmn common_init: the moon is in the wrong house"
@@ -370,6 +390,9 @@ OTHER = "0.00.1 E cmn common_init: the moon is in the wrong house"
         ("std::bad_alloc", -6, "memory for the model"),
         ("ModuleNotFoundError: No module named 'xllamacpp'", 1, "is not installed"),
         ("/opt/llama-server cannot be run: No such file or directory.", 1, "cannot be run"),
+        (NO_CUDA, 127, "needs the library libcudart.so.12, which"),
+        (NO_METAL, -6, "needs the library @rpath/libggml.dylib, which"),
+        ("error: invalid argument: --zork\n", 1, "does not know the option --zork"),
         (ASSERTED, -6, "(signal 6): /src/ggml.c:12: GGML_ASSERT"),
         (OTHER, 1, "(exit code 1): cmn common_init: the moon is in the wrong house."),
         (f"{REQUEST}\n", -11, "The engine ended (signal 11)."),
@@ -385,6 +408,20 @@ def test_the_cause_is_told_in_words(log: str, code: int | None, message: str) ->
     error = explain(log, code)
     assert message in error.message
     assert error.fix
+
+
+@pytest.mark.parametrize(
+    ("log", "code"), [(STRANGE, 1), (NO_CUDA, 127), (ASSERTED, -6), ("", -4), ("", -11), ("", 3)]
+)
+def test_what_another_program_may_do_better_is_the_programs_fault(log: str, code: int) -> None:
+    assert isinstance(explain(log, code), ProgramFault)
+
+
+@pytest.mark.parametrize(
+    ("log", "code"), [(NO_MAGIC, 1), (CUT, 1), (NO_KV, 1), ("bad_alloc", -6), ("", -9), ("", -15)]
+)
+def test_what_no_program_can_help_is_not_the_programs_fault(log: str, code: int) -> None:
+    assert not isinstance(explain(log, code), ProgramFault)
 
 
 def test_the_first_error_is_the_cause_of_the_later_ones() -> None:

@@ -1,0 +1,88 @@
+"""What the user changed in the browser: `settings.toml` in BERTH_HOME.
+
+A file that cannot be used never stops Berth: `problem` tells what is wrong with it, and what cannot
+be read has its default.
+"""
+
+import tomllib
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lib.errors import BadInput, Conflict
+from lib.files import make_private, write_text
+from lib.locks import locked
+from lib.settings import settings
+
+LONGEST_PATH = 4_096
+
+
+class Preferences(BaseModel):
+    """The user's choices. Keys that this version does not know are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    # Path of a llama-server of the user's own; "" looks on PATH, "off" never uses one.
+    llama_server: str = Field(default="", max_length=LONGEST_PATH)
+
+
+def preferences() -> Preferences:
+    """The choices of this moment."""
+    return _read()[0]
+
+
+def problem() -> str:
+    """What is wrong with the file, in a sentence; "" where nothing is."""
+    return _read()[1]
+
+
+def change(**choices: Any) -> Preferences:
+    """Write these fields of Preferences over the old ones; BadInput where one cannot be used.
+
+    A file that was broken is kept as settings.broken.toml.
+    """
+    path = settings().preferences
+    try:
+        make_private(path.parent)
+        with locked(path.with_suffix(".lock")):
+            now, wrong = _read()
+            new = _checked({**now.model_dump(), **choices})
+            if wrong:
+                path.replace(path.with_suffix(".broken.toml"))
+            write_text(path, tomli_w.dumps(new.model_dump()))
+    except OSError as error:
+        raise Conflict(
+            f"{path} cannot be written: {error.strerror}.",
+            "Free some space, or look at the folder's permissions.",
+        ) from error
+    return new
+
+
+def _checked(values: dict[str, Any]) -> Preferences:
+    try:
+        return Preferences.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{key} cannot be set: {first['msg']}.", "Choose another value.") from error
+
+
+def _read() -> tuple[Preferences, str]:
+    """The choices, and what is wrong with the file."""
+    path = settings().preferences
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Preferences(), ""
+    except OSError as error:
+        return Preferences(), f"{path} cannot be read: {error.strerror}."
+    except (ValueError, RecursionError) as error:
+        return Preferences(), f"{path} is no TOML file: {error}."
+    try:
+        return Preferences.model_validate(values), ""
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors()}
+        kept = {key: value for key, value in values.items() if key not in wrong}
+        names = ", ".join(sorted(wrong))
+        return Preferences.model_validate(kept), f"{path} has no usable value for {names}."
