@@ -345,9 +345,11 @@ def test_the_newest_deployment_under_way_is_shown_without_an_address() -> None:
 @pytest.mark.parametrize(
     "job_id", ["20261122-141801-483152-02fc", "../../etc/passwd", "\0", "x" * 9999]
 )
-def test_an_address_that_names_no_deployment_gets_a_sentence(job_id: str) -> None:
+def test_an_address_that_names_no_deployment_gets_a_sentence_and_the_list(job_id: str) -> None:
+    ended(started("0"))
     page = opened(job=job_id)
     assert "There is no job" in said(page)
+    assert "Earlier deployments (1)" in [fold.label for fold in page.expander]
 
 
 def test_earlier_deployments_are_listed_with_outcome_and_duration() -> None:
