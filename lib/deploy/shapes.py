@@ -53,6 +53,7 @@ class Row(Frozen):
     files: tuple[str, ...]
     need: Need
     verdict: Verdict
+    comfortable_context: int  # up to the plan's, that leaves other programs room; 0 for none
     tokens_per_second: float  # at most
     is_recommended: bool
     is_poor: bool

@@ -1,11 +1,13 @@
 """What a deployment would do, for a Hub and a machine of the test's making."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lib import deploy
+from lib import deploy, fit
 from lib.deploy import DeployRequest, Plan, Tier, library, require_disk, require_room
 from lib.engines import oracle
 from lib.errors import BadInput, DoesNotFit, EngineError, NoSpace, NotFound
@@ -109,6 +111,16 @@ def test_a_tight_fit_needs_consent(share: float) -> None:
     assert "--accept-danger" in error.fix
     assert "Nearest: " in error.fix
     require_room(found, accept_danger=True)
+
+
+@pytest.mark.usefixtures("big")
+def test_the_nearest_choice_is_one_that_is_accepted() -> None:
+    found = planned(6, quantization="Q4_K_M", context=131_072)
+    with pytest.raises(DoesNotFit) as caught:
+        require_room(found, accept_danger=False)
+    [context] = re.findall(r"Nearest: Q4_K_M with context ([\d,]+)", caught.value.fix)
+    less = planned(6, quantization="Q4_K_M", context=int(context.replace(",", "")))
+    require_room(less, accept_danger=False)
 
 
 @pytest.mark.usefixtures("big")
@@ -325,3 +337,20 @@ def test_an_ollama_that_is_too_old_is_not_used(
         with pytest.raises(EngineError) as caught:
             deploy.plan(DeployRequest(model=REPOSITORY, engine="ollama"))
     assert "0.17.1" in caught.value.message
+
+
+def test_the_fit_command_takes_a_repository(
+    hub: HubApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_tiny(hub, tmp_path)
+    assert fit.main([REPOSITORY, "--context", "512"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Q8_0: Fits. Needs about ")
+    assert "Q4_K_M" in shown
+    assert fit.main([REPOSITORY, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["quantization"] for row in told["rows"]] == ["Q8_0", "Q4_K_M"]
+    assert fit.main(["acme/None"]) == 4
+    assert fit.main([REPOSITORY, "--context", "5"]) == 2
+    add_model(hub, BIG, {"Q4_K_M": 10**15})
+    assert fit.main([BIG]) == 3
