@@ -216,7 +216,11 @@ install_ollama() {
     say "  would run the official installer of Ollama"
     return
   fi
-  ! asks || confirm "Ollama is not installed. Install it from ollama.com?" y || cancelled
+  if asks; then
+    confirm "Ollama is not installed. Install it from ollama.com?" y || cancelled
+  elif [[ -z $YES ]]; then
+    broken engine "Ollama is not installed." "Run this again with --yes to install it, or with --engine llamacpp."
+  fi
   if [[ $(uname -s) == Darwin ]]; then
     has brew || broken engine "Ollama is not installed." "Download it from https://ollama.com/download, open it once, then run this again."
     wait_for brew install ollama || broken engine "Homebrew could not install Ollama." "Download it from https://ollama.com/download, or use --engine llamacpp."
@@ -230,18 +234,28 @@ install_ollama() {
 }
 
 download() {
-  local files=() file
-  if [[ $ENGINE == ollama && $(value pulled) == yes ]]; then
+  if [[ $ENGINE == llamacpp ]]; then
+    fetch
+  elif [[ $(value installed) == yes ]]; then
+    event download skipped "Ollama has it already."
+  elif [[ $(value pulled) == yes ]]; then
     run "$PYTHON" -m lib.engines pull "$NAME"
+  elif [[ $(value tier) == 0 ]]; then
+    run "$PYTHON" -m lib.engines create "$NAME" "$(value first)"
+  else
+    fetch
+    run "$PYTHON" -m lib.engines create "$NAME" "$(value first)" --move
+  fi
+}
+
+fetch() {
+  local files=() file
+  if [[ $(value tier) == 0 ]]; then
+    event download skipped "The file is on this machine."
     return
   fi
-  if [[ -n $(value repository) ]]; then
-    while IFS= read -r file; do files+=("$file"); done < <(value file)
-    run "$PYTHON" -m lib.fetch "$(value repository)" "$(value revision)" "${files[@]}"
-  else
-    event download skipped "The file is on this machine."
-  fi
-  [[ $ENGINE == llamacpp ]] || run "$PYTHON" -m lib.engines create "$NAME" "$(value first)"
+  while IFS= read -r file; do files+=("$file"); done < <(value file)
+  run "$PYTHON" -m lib.fetch "$(value repository)" "$(value revision)" "${files[@]}"
 }
 
 start() {

@@ -125,6 +125,12 @@ _KNOWN = (
         Action.OTHER_QUANTIZATION,
     ),
     _Known(
+        r"fits only just",
+        "The model would take nearly all the memory that is free.",
+        "Accept that, close other programs, or choose less.",
+        Action.OTHER_QUANTIZATION,
+    ),
+    _Known(
         r"does not fit",
         "The model needs more memory than is free.",
         "Stop other models and programs, or choose a smaller model.",
@@ -232,6 +238,12 @@ _KNOWN = (
         r"The answer was empty",
         "The model runs, and says nothing.",
         "Try again, or choose another quantization.",
+        Action.RETRY,
+    ),
+    _Known(
+        r"Test failed",
+        "The model runs, and a test of it failed.",
+        "Try again; where it fails again, its log on the Models page says more.",
         Action.RETRY,
     ),
     _Known(

@@ -15,6 +15,7 @@ from pathlib import Path
 from lib import hub, phase, words
 from lib.download import Patience, Source, download
 from lib.errors import BadInput, NetworkError, NoSpace
+from lib.events import PhaseState
 from lib.files import free_bytes
 from lib.hub import Card, RepoFile
 from lib.hub.api import file_address
@@ -45,6 +46,10 @@ def fetch(card: Card, paths: Sequence[str], report: Report, patience: Patience) 
     """
     files = [card.file(path) for path in paths]
     folder, total = folder_of(card.id, card.sha), sum(file.bytes for file in files)
+    if all(is_whole(folder / file.path, file.bytes) for file in files):
+        report.begin("download", f"{words.count(len(files), 'file')} of {card.id} there already.")
+        report.end("Nothing to download.", PhaseState.SKIPPED)
+        return [folder / file.path for file in files]
     report.begin("download", f"Downloading {words.disk(total)} from {card.id}.")
     _require_space(files, folder)
     done = 0

@@ -12,8 +12,11 @@ CANCELLED = 130
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run(work: Callable[[Report], None]) -> int:
-    """Do it and return the exit code; the last line says what went wrong and what to do next."""
+def run(work: Callable[[Report], None], goodbye: str = "Interrupted.") -> int:
+    """Do it and return the exit code; the last line says what went wrong and what to do next.
+
+    `goodbye` is what to say where somebody interrupts it.
+    """
     report = Report()
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
@@ -23,7 +26,7 @@ def run(work: Callable[[Report], None]) -> int:
         report.end(str(error), PhaseState.FAILED)
         return error.exit_code
     except KeyboardInterrupt:
-        report.end("Interrupted.", PhaseState.CANCELLED)
+        report.end(goodbye, PhaseState.CANCELLED)
         return CANCELLED
     return 0
 

@@ -7,16 +7,14 @@ in the built-in engine and asked a question.
 """
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from lib import events, jobs, pypi, words
+from lib import events, jobs, phase, pypi, words
 from lib.download import Patience, Source, authorization, download, hub_file
 from lib.errors import BerthError, EngineError, NetworkError, NoSpace
 from lib.events import PhaseState
@@ -34,7 +32,6 @@ ENGINE = "llamacpp"
 QUESTION = "What is the capital of France?"
 LONGEST_ANSWER_TOKENS = 200
 HUB_SECONDS = 5.0  # a Hub that has not answered by then counts as out of reach
-CANCELLED = 130
 
 
 class NoAnswer(EngineError):
@@ -128,25 +125,17 @@ def main(
 ) -> int:
     """Do it and return the exit code; the last line says what happened and what to do next."""
     options = _parsed(arguments)
-    report = Report()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    try:
+
+    def work(report: Report) -> None:
         fetch(facts, report, patience or Patience())
         if options.download_only:
             report.say(f"Ready to start: {facts.path}")
         else:
             _start_and_ask(facts, options.question, report)
-        code = 0
-    except BerthError as error:
-        report.end(str(error), PhaseState.FAILED)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        report.end(
-            "Cancelled. What has arrived is kept; the same command goes on from there.",
-            PhaseState.CANCELLED,
-        )
-        code = CANCELLED
+
+    code = phase.run(
+        work, "Cancelled. What has arrived is kept; the same command goes on from there."
+    )
     events.record_exit(code)
     return code
 
@@ -160,13 +149,6 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--question", default=QUESTION, help="what to ask it (default: %(default)s)"
     )
     return parser.parse_args(arguments)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """The first signal ends the work in order; later ones must not disturb that."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def fetch(facts: StarterFacts, report: Report, patience: Patience) -> None:

@@ -15,7 +15,7 @@ main() {
   check .venv/bin/ruff format --check .
   check .venv/bin/ruff check .
   check .venv/bin/mypy
-  check .venv/bin/shellcheck setup.sh tests/run.sh .ci/run
+  check .venv/bin/shellcheck setup.sh deploy_cpu.sh tests/run.sh .ci/run
   for name in unit api integration e2e; do
     layer "$name"
   done

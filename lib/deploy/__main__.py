@@ -73,6 +73,7 @@ def _lines(found: Plan) -> Iterator[str]:
     yield f"revision={found.revision}"
     yield f"name={found.name}"
     yield f"pulled={'yes' if found.is_pulled else 'no'}"
+    yield f"installed={'yes' if found.is_installed else 'no'}"
     yield f"context={found.context}"
     yield f"tight={'yes' if found.verdict.is_tight else 'no'}"
     yield f"first={_first(found)}"

@@ -5,14 +5,13 @@ import shutil
 from lib import jobs, words
 from lib.deploy.plan import plan
 from lib.deploy.request import DeployRequest
-from lib.deploy.shapes import Plan
+from lib.deploy.shapes import Plan, Row
 from lib.errors import BadInput, DoesNotFit, EngineError, NoSpace
-from lib.fit import Choice, nearest
 from lib.jobs import Job
-from lib.quantizations import Variant
 from lib.settings import settings
 
 KIND = "deploy"
+MOST_OFFERED = 3
 
 
 def start(request: DeployRequest) -> Job:
@@ -49,11 +48,15 @@ def require_room(found: Plan, accept_danger: bool) -> None:
     """DoesNotFit where the plan needs more memory than is free, or than somebody agreed to."""
     said = found.verdict
     if not said.fits:
-        raise DoesNotFit(f"{_subject(found)} does not fit. {said.sentence}", _nearest(found))
+        free = words.memory(found.room.free_bytes)
+        nothing = f"Nothing of it fits {free}: choose a smaller model, or close other programs."
+        raise DoesNotFit(
+            f"{_subject(found)} does not fit. {said.sentence}", _nearest(found) or nothing
+        )
     if said.is_tight and not accept_danger:
         raise DoesNotFit(
             f"{_subject(found)} fits only just: it takes {said.share:.0%} of the free memory.",
-            f"Accept that (--accept-danger), or choose less. {_nearest(found)}",
+            f"Accept that (--accept-danger), or close other programs. {_nearest(found)}".strip(),
         )
 
 
@@ -74,27 +77,16 @@ def _subject(found: Plan) -> str:
 
 
 def _nearest(found: Plan) -> str:
-    """`Nearest: Q4_K_M; Q6_K with context 4,096.`"""
-    offered = [
-        Choice(
-            variant=Variant(quantization=row.quantization, paths=row.files, bytes=row.bytes),
-            verdict=row.verdict,
-        )
-        for row in found.rows
-        if not (row.verdict.fits and row.verdict.is_tight)
-    ]
-    texts = [_offer(choice) for choice in nearest(offered)]
-    if texts:
-        return f"Nearest: {'; '.join(texts)}."
-    free = words.memory(found.room.free_bytes)
-    return f"Nothing of it fits {free}: choose a smaller model, or close other programs."
+    """`Nearest: Q4_K_M; Q6_K with context 4,096.`; "" where nothing fits comfortably."""
+    texts = [_offer(row, found.context) for row in found.rows if row.comfortable_context]
+    return f"Nearest: {'; '.join(texts[:MOST_OFFERED])}." if texts else ""
 
 
-def _offer(choice: Choice) -> str:
-    name = choice.variant.quantization
-    if choice.verdict.fits:
-        return name
-    return f"{name} with context {choice.verdict.largest_context:,}"
+def _offer(row: Row, context: int) -> str:
+    less = row.comfortable_context < context
+    return (
+        f"{row.quantization} with context {row.comfortable_context:,}" if less else row.quantization
+    )
 
 
 def _secrets() -> dict[str, str]:

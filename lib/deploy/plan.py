@@ -51,6 +51,7 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         files=how.files,
         name=how.name,
         is_pulled=how.is_pulled,
+        is_installed=how.is_installed,
         quantization=chosen.quantization,
         context=load.context,
         context_trained=model.context_length,
@@ -107,22 +108,28 @@ def _load(request: DeployRequest, model: Geometry) -> Load:
 def _comfortable(model: Geometry, load: Load, room: Room) -> Load:
     """The same with as much less context as it takes to leave other programs some room."""
     for share in (COMFORTABLE, FULL):
-        if need(model, load).total <= share * room.free_bytes:
-            return load
-        shorter = largest_context(model, load, int(room.free_bytes * share / FULL))
-        if shorter:
-            return load.model_copy(update={"context": min(shorter, load.context)})
+        context = _context_within(share, model, load, room)
+        if context:
+            return load.model_copy(update={"context": context})
     return load
+
+
+def _context_within(share: float, model: Geometry, load: Load, room: Room) -> int:
+    """The longest context, up to the load's own, that takes this share of the free memory."""
+    if need(model, load).total <= share * room.free_bytes:
+        return load.context
+    return min(load.context, largest_context(model, load, int(room.free_bytes * share / FULL)))
 
 
 def _rows(variants: list[Variant], model: Geometry, load: Load, room: Room) -> list[Row]:
     offered = choices(variants, model, load, room)
     best = recommend(offered)
-    return [_row(choice, model, load, is_recommended=choice is best) for choice in offered]
+    return [_row(choice, model, load, room, choice is best) for choice in offered]
 
 
-def _row(choice: Choice, model: Geometry, load: Load, *, is_recommended: bool) -> Row:
+def _row(choice: Choice, model: Geometry, load: Load, room: Room, is_recommended: bool) -> Row:
     variant = choice.variant
+    stored = model.stored_in(variant.bytes)
     return Row(
         quantization=variant.quantization,
         note=note(variant.quantization),
@@ -130,7 +137,8 @@ def _row(choice: Choice, model: Geometry, load: Load, *, is_recommended: bool) -
         files=variant.paths,
         need=choice.verdict.need,
         verdict=choice.verdict,
-        tokens_per_second=tokens_per_second(model.stored_in(variant.bytes), load, _bandwidth()),
+        comfortable_context=_context_within(COMFORTABLE, stored, load, room),
+        tokens_per_second=tokens_per_second(stored, load, _bandwidth()),
         is_recommended=is_recommended,
         is_poor=choice.is_poor,
     )

@@ -53,6 +53,7 @@ class Row(Frozen):
     files: tuple[str, ...]
     need: Need
     verdict: Verdict
+    comfortable_context: int  # up to the plan's, that leaves other programs room; 0 for none
     tokens_per_second: float  # at most
     is_recommended: bool
     is_poor: bool
@@ -91,6 +92,7 @@ class Plan(Frozen):
     files: tuple[PlannedFile, ...]
     name: str  # in Ollama; the built-in engine names a model after its file
     is_pulled: bool  # Ollama fetches it; otherwise Berth does
+    is_installed: bool  # nothing is to be fetched
     quantization: str
     context: int
     context_trained: int | None

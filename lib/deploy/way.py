@@ -1,5 +1,6 @@
 """How a model's files get to its engine, and the disk they take."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from lib.names import slug
 from lib.quantizations import Variant
 from lib.settings import HUB, settings
 
+_PART = re.compile(r"-\d{5}-of-\d{5}$")
+
 
 class Way(NamedTuple):
     """What of Plan depends on the engine."""
@@ -20,6 +23,7 @@ class Way(NamedTuple):
     files: tuple[PlannedFile, ...]
     name: str  # in Ollama
     is_pulled: bool
+    is_installed: bool
     disk: Disk
 
 
@@ -28,11 +32,15 @@ def choose(wish: EngineWish, source: Source, variant: Variant) -> Way:
     objection = _objection(source, variant)
     engine = engines.choose(wish, objection)
     files = source.files(variant)
+    here = _for_files(source, files)
     if engine.name == "llamacpp":
-        return Way(engine, files, "", is_pulled=False, disk=_for_files(source, files))
+        return Way(engine, files, "", is_pulled=False, is_installed=not here.needed, disk=here)
     name = _ollama_name(source, variant)
-    needed = 0 if disk.is_in_ollama(name) else variant.bytes
-    return Way(engine, files, name, is_pulled=not objection, disk=disk.for_ollama(needed))
+    is_installed = disk.is_in_ollama(name)
+    room = disk.for_ollama(0 if is_installed else variant.bytes)
+    if source.card and objection and not is_installed:  # for a while there are two copies
+        room = room.model_copy(update={"needed": room.needed + here.needed, "kept": here.kept})
+    return Way(engine, files, name, not objection, is_installed, room)
 
 
 def _for_files(source: Source, files: tuple[PlannedFile, ...]) -> Disk:
@@ -45,7 +53,8 @@ def _ollama_name(source: Source, variant: Variant) -> str:
     if source.library:
         return source.library.name
     if source.card is None:
-        return f"{slug(Path(variant.paths[0]).stem).lower()}:latest"
+        stem = _PART.sub("", Path(variant.paths[0]).stem)
+        return f"{slug(stem).lower()}:latest"
     return f"hf.co/{source.card.id}:{variant.quantization}"
 
 

@@ -70,7 +70,7 @@ def _pull(given: argparse.Namespace) -> int:
 
 
 def _create(given: argparse.Namespace) -> int:
-    return phase.run(partial(steps.create, given.name, given.file))
+    return phase.run(partial(steps.create, given.name, given.file, moves=given.move))
 
 
 def _command() -> str:
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("create", help="make a model of Ollama's from a GGUF file")
     one.add_argument("name")
     one.add_argument("file", type=Path)
+    one.add_argument("--move", action="store_true", help="remove the file, which is Berth's own")
     one.set_defaults(run=_create)
     return parser
 

@@ -121,6 +121,8 @@ class Ollama:
     ) -> None:
         """Give Ollama a GGUF file of this machine under `name`; it stores a copy of its own.
 
+        Of a divided model any part will do.
+
         The bytes of `progress` count twice: once read for the checksum, once sent.
         """
         self._check()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from lib import gguf
 from lib.engines import ollama_api as api
 from lib.engines.base import Frozen, StartOptions
 from lib.errors import BadInput, BrokenFile
@@ -34,17 +35,26 @@ def pull(name: str, progress: Listener, silence_seconds: float) -> None:
 
 
 def create_from_file(path: Path, name: str, progress: Listener, silence_seconds: float) -> None:
-    """Hand over a GGUF file, and make a model of it; BrokenFile where it is none."""
+    """Hand over a GGUF file, of a divided model all its parts, and make a model of it.
+
+    BrokenFile where it is none, or a part is missing.
+    """
+    parts = gguf.shard_paths(path)
     try:
-        size = path.stat().st_size
-        digest = _hand_over(path, size, progress, silence_seconds)
+        total = 2 * sum(part.stat().st_size for part in parts)
+        files: dict[str, str] = {}
+        done = 0
+        for part in parts:
+            key = part.name if len(parts) > 1 else "model.gguf"  # Ollama joins parts by their names
+            files[key] = _hand_over(part, progress, (done, total), silence_seconds)
+            done += 2 * part.stat().st_size
     except OSError as error:
         raise BrokenFile(
             f"“{shown(path.name)}” cannot be read: {error.strerror or error}.",
             "Choose another file.",
         ) from error
-    body = {"model": name, "files": {"model.gguf": digest}}
-    everything = {"done_bytes": 2 * size, "total_bytes": 2 * size}
+    body = {"model": name, "files": files}
+    everything = {"done_bytes": total, "total_bytes": total}
     _follow(
         "/api/create", body, lambda p: progress(p.model_copy(update=everything)), silence_seconds
     )
@@ -105,16 +115,22 @@ def check_source(name: str) -> None:
         )
 
 
-def _hand_over(path: Path, size: int, progress: Listener, silence_seconds: float) -> str:
-    """Put the file among Ollama's blobs, if it is not there yet; its digest."""
+def _hand_over(
+    path: Path, progress: Listener, place: tuple[int, int], silence_seconds: float
+) -> str:
+    """Put the file among Ollama's blobs, if it is not there yet; its digest.
+
+    `place` is how much came before it, and how much there is in all.
+    """
+    done, total = place
     checksum = hashlib.sha256()
-    for piece in _pieces(path, progress, "reading the file", 0, 2 * size):
+    for piece in _pieces(path, progress, "reading the file", done, total):
         checksum.update(piece)
     digest = f"sha256:{checksum.hexdigest()}"
     blob = f"/api/blobs/{digest}"
     if not api.has(blob):
-        pieces = _pieces(path, progress, "copying the file", size, 2 * size)
-        api.upload(blob, pieces, silence_seconds)
+        done += path.stat().st_size
+        api.upload(blob, _pieces(path, progress, "copying the file", done, total), silence_seconds)
     return digest
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from lib import gguf, words
 from lib.architecture import geometry
-from lib.engines import engine_of, find_model, llamacpp, llamacpp_files, ollama, process
+from lib.engines import (
+    engine_of,
+    find_model,
+    llamacpp,
+    llamacpp_adopt,
+    llamacpp_files,
+    ollama,
+    process,
+)
 from lib.engines.base import Health, Model, StartOptions, State
 from lib.engines.llamacpp_launch import DEFAULT_CONTEXT
 from lib.engines.ollama_store import Listener, Progress
@@ -74,11 +82,23 @@ def pull(name: str, report: Report) -> None:
     report.end(f"Ollama has {name}.")
 
 
-def create(name: str, file: Path, report: Report) -> None:
-    """Give Ollama a file of this machine; it keeps a copy of its own."""
+def create(name: str, file: Path, report: Report, *, moves: bool = False) -> None:
+    """Give Ollama a file of this machine; it keeps a copy of its own.
+
+    Where it `moves`, the file is one that was fetched for this, and goes when the copy is there.
+    """
     report.begin("download", f"Ollama takes over {file.name}.")
     ollama.ENGINE.create_from_file(file, name, _telling(report))
+    if moves:
+        _discard(file)
     report.end(f"Ollama has {name}.")
+
+
+def _discard(file: Path) -> None:
+    """Remove a file of ours, unless the built-in engine runs it."""
+    name = llamacpp_adopt.adopt(file).name
+    if find_model(name, llamacpp.NAME).state == State.STOPPED:
+        llamacpp.ENGINE.remove(name)
 
 
 def _telling(report: Report) -> Listener:

@@ -11,6 +11,7 @@ from lib.ui.session import DeployChoices, deploy_choices
 
 ENGINES = {"auto": "Choose for me", "ollama": "Ollama", "llamacpp": "Built-in engine"}
 MOST_SLOTS = 8
+MAIN = "main"
 
 
 def offer(text: str) -> None:
@@ -21,6 +22,8 @@ def offer(text: str) -> None:
         elif hit := lookup.found(text):
             reference, card = hit
             lookup.card(card)
+            if reference.revision != MAIN:
+                st.info("Deployed is what the main branch has, not another revision.")
             _choices(reference.repo, reference.quantization)
     except BerthError as error:
         lookup.problem(error)
@@ -39,11 +42,21 @@ def _choices(model: str, quantization: str = "") -> None:
         if len(plan.rows) > 1:
             fit_view.quantizations(plan, chosen)
         _engine(plan, chosen)
-        for warning in plan.warnings:
-            st.warning(markdown.plain(warning), icon=":material/warning:")
+        _warnings(plan)
         deploy_button.draw(plan, request, chosen)
     with on_gpu:
         _cards()
+
+
+def _warnings(plan: Plan) -> None:
+    """What may surprise somebody who presses the button."""
+    for warning in plan.warnings:
+        st.warning(markdown.plain(warning), icon=":material/warning:")
+    if not plan.engine.is_installed:
+        st.info(
+            f"{plan.engine.title} is not installed: its official installer is run first.",
+            icon=":material/install_desktop:",
+        )
 
 
 def _cards() -> None:

@@ -5,6 +5,7 @@ import streamlit as st
 from lib import deploy, words
 from lib.deploy import DeployRequest, Plan, Row
 from lib.fit import Verdict
+from lib.quantizations import LADDER
 from lib.ui import markdown, memory_bar
 from lib.ui.session import DeployChoices
 
@@ -17,6 +18,7 @@ QUANTIZATION_HELP = (
     "the answers a little worse. Below Q3 they suffer visibly."
 )
 SMALLEST_CONTEXT = 1_024
+MOST_ROWS = 8
 
 
 def verdict(plan: Plan, request: DeployRequest) -> None:
@@ -63,17 +65,26 @@ def _mark(said: Verdict) -> str:
 
 def quantizations(plan: Plan, chosen: DeployChoices) -> None:
     """All ways in which the model can be had, to choose one."""
-    by_name = {row.quantization: row for row in plan.rows}
+    is_complete = bool(st.session_state.get(chosen.key("all")))
+    by_name = {row.quantization: row for row in plan.rows if is_complete or _is_usual(row, plan)}
     names = list(by_name)
     st.radio(
         "Quantization",
         names,
-        index=names.index(plan.quantization) if plan.quantization in by_name else 0,
+        index=names.index(plan.quantization),
         key=chosen.key("quantization"),
         format_func=lambda name: _label(by_name[name]),
-        captions=[_facts(row) for row in plan.rows],
+        captions=[_facts(row) for row in by_name.values()],
         help=QUANTIZATION_HELP,
     )
+    if len(plan.rows) > MOST_ROWS:
+        st.toggle(f"Show all {len(plan.rows)}", key=chosen.key("all"))
+
+
+def _is_usual(row: Row, plan: Plan) -> bool:
+    """One that is shown at once: where there are many, those that most people choose from."""
+    is_wanted = row.is_recommended or row.quantization in (plan.quantization, *LADDER)
+    return is_wanted or len(plan.rows) <= MOST_ROWS
 
 
 def _label(row: Row) -> str:

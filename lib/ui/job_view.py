@@ -58,6 +58,8 @@ def _brief(job_id: str, was_active: bool) -> None:
     if job.is_active:
         _bar(job, job.progress())
         st.button("Cancel", key=f"cancel-{job.id}", on_click=_cancel, args=(job.id,))
+    elif job.state == JobState.CANCELLED:
+        st.info(markdown.plain(job.last_line()) or "Cancelled.")
     elif job.state != JobState.SUCCEEDED:
         st.error(f"**{OUTCOMES[job.state][0]}.** {markdown.plain(job.last_line())}".strip())
         log_view.log(job)
@@ -94,7 +96,8 @@ def _rerun_when_over(job: Job, was_active: bool) -> None:
 def _heading(job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{markdown.plain(job.title)}**", width="content")
-        line_of(job)
+        _badge(job)
+        _times(job)
 
 
 def _steps(job: Job, now: Progress) -> str:
@@ -167,17 +170,21 @@ def _pause(job_id: str) -> None:
 
 
 def line(job: Job) -> None:
-    """One line of history: what, outcome, how long, when; and the way to the whole of it."""
+    """One line of history: outcome, what, how long, when; and the way to the whole of it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        line_of(job)
+        _badge(job)
         if st.button(markdown.plain(job.title), type="tertiary", key=f"show-{job.id}"):
             st.switch_page("pages/1_Deploy.py", query_params={"job": job.id})
+        _times(job)
 
 
-def line_of(job: Job) -> None:
-    """Outcome, duration and when it began."""
+def _badge(job: Job) -> None:
     word, colour = OUTCOMES[job.state]
     st.badge("Paused" if job.is_paused else word, color=colour)
+
+
+def _times(job: Job) -> None:
+    """How long it took, and when that was."""
     took = words.duration((job.ended or time.time()) - job.created)
     when = "" if job.is_active else f" · {words.ago(job.created)}"
     st.caption(f"{took}{when}", width="content")

@@ -85,6 +85,7 @@ def _not_found(error: BerthError, reference: Reference) -> None:
 
 def results(wanted: str, heading: str = "") -> None:
     """Repositories with these words in their name, most used first, each with a button."""
+    top = st.container()
     chosen, licence, size = _filters()
     try:
         rows = hub.search(
@@ -98,7 +99,7 @@ def results(wanted: str, heading: str = "") -> None:
         return problem(error)
     rows = [row for row in rows if _passes(row, size, FITS in chosen)]
     if heading and rows:
-        st.markdown(f"**{heading}**")
+        top.markdown(f"**{heading}**")
     if not rows:
         st.caption("No repository has this in its name. Try fewer words or fewer filters.")
     for row in rows[: _shown()]:

@@ -223,3 +223,20 @@ def test_the_description_has_the_routes(api: httpx.Client) -> None:
     assert "quantization" in schema["schema"]["properties"]
     assert {"get", "delete"} <= set(described["/api/deploy/{id}"])
     assert "/api/models/lookup" in described
+
+
+def test_a_stream_does_not_hold_up_the_servers_end(
+    hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny(hub, tmp_path / "files", manner=SLOW)
+    world = {"HF_ENDPOINT": hub.url, "OLLAMA_HOST": "127.0.0.1:9"}
+    monkeypatch.setenv("BERTH_HOME", str(tmp_path / "other"))
+    with (
+        running_server(tmp_path / "other", world) as server,
+        httpx.Client(base_url=f"{server.url}/api", timeout=60) as client,
+    ):
+        job = begun(client)
+        with client.stream("GET", "/deploy/stream", params={"job": job}) as answer:
+            assert next(answer.iter_text())
+            server.stop()  # fails where it takes long
+        assert jobs.find(job).is_active

@@ -62,7 +62,8 @@ def test_words_lead_to_a_model_a_deployment_and_an_answer(
     box = page.get_by_test_id("stChatInput").locator("textarea")
     box.fill("What is the capital of France?")
     box.press("Enter")
-    expect(page.get_by_test_id("stChatMessage").last).to_contain_text("Paris", timeout=60_000)
+    answer = page.get_by_test_id("stChatMessage").filter(visible=True).last
+    expect(answer).to_contain_text("Paris", timeout=60_000)
 
 
 def test_a_reload_and_a_second_browser_see_the_same_download(
@@ -108,6 +109,22 @@ def test_a_failure_is_explained_and_the_choices_are_one_click_away(
     expect(page.get_by_role("button", name="Download the log")).to_be_visible()
     page.get_by_role("button", name="Change the choices").click()
     expect(page.get_by_role("button", name=BUTTON)).to_be_visible(timeout=LOOK_UP_MILLISECONDS)
+
+
+def test_neither_page_asks_anything_of_another_host(
+    page: Page, berth: Server, hub: HubApi, starter_file: Path
+) -> None:
+    serve(hub, starter_file, FAST)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    type_model(page, berth, STARTER.repo)
+    expect(page.get_by_role("button", name=re.compile("Deploy Q"))).to_be_visible(
+        timeout=LOOK_UP_MILLISECONDS
+    )
+    page.goto(f"{berth.url}/System")
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=LOOK_UP_MILLISECONDS)
+    assert asked
+    assert [url for url in asked if not url.startswith((berth.url, "data:", "blob:"))] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

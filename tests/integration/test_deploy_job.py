@@ -84,7 +84,7 @@ def test_asked_for_twice_it_is_one_job(hub: HubApi, tmp_path: Path) -> None:
 def test_a_token_reaches_the_job_and_stays_out_of_its_folder(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_tiny(hub, tmp_path, "Q4_K_M", gated="auto")
+    add_tiny(hub, tmp_path, "Q4_K_M", changes={"gated": "auto"})
     monkeypatch.setenv("HF_TOKEN", OWNER)
     job = ended(deploy.start(REQUEST))
     assert job.state == JobState.SUCCEEDED, job.log_tail()

@@ -208,6 +208,33 @@ def test_the_engine_and_the_number_of_conversations_can_be_chosen(small: str) ->
     assert page.get("html")[0].proto.body != before
 
 
+def test_choosing_an_engine_that_is_absent_says_that_it_will_be_installed(small: str) -> None:
+    page = opened(small)
+    page.button_group(key=f"deploy engine {small}").set_value("ollama").run()
+    assert not page.exception
+    assert "its official installer is run first" in said(page)
+
+
+def test_of_many_quantizations_the_usual_ones_are_shown_first(hub: HubApi) -> None:
+    names = ["Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q3_K_M", "IQ2_XXS"]
+    sizes = {name: (len(names) - at) * 10 * MEGABYTE for at, name in enumerate(names)}
+    add_model(hub, "acme/Many-GGUF", sizes)
+    page = opened("acme/Many-GGUF:Q4_K_S")
+    assert len(page.radio[0].options) == 7
+    assert page.radio[0].value == "Q4_K_S"
+    page.toggle[0].set_value(True).run()
+    assert len(page.radio[0].options) == 9
+    page.radio[0].set_value("IQ2_XXS").run()
+    page.toggle[0].set_value(False).run()
+    assert page.radio[0].value == "IQ2_XXS"
+    assert deploy_button(page)[0].startswith("Deploy IQ2_XXS")
+
+
+def test_another_revision_is_not_deployed_in_silence(hub: HubApi, small: str) -> None:
+    page = opened(f"{hub.url}/{small}/tree/{hub.repositories[small]['sha']}")
+    assert "what the main branch has" in said(page)
+
+
 def test_a_tight_fit_wants_the_name_typed(hub: HubApi) -> None:
     add_model(hub, "acme/Tight-GGUF", {"Q4_K_M": int(0.85 * room_now().free_bytes)})
     page = opened("acme/Tight-GGUF")
@@ -318,9 +345,11 @@ def test_the_newest_deployment_under_way_is_shown_without_an_address() -> None:
 @pytest.mark.parametrize(
     "job_id", ["20261122-141801-483152-02fc", "../../etc/passwd", "\0", "x" * 9999]
 )
-def test_an_address_that_names_no_deployment_gets_a_sentence(job_id: str) -> None:
+def test_an_address_that_names_no_deployment_gets_a_sentence_and_the_list(job_id: str) -> None:
+    ended(started("0"))
     page = opened(job=job_id)
     assert "There is no job" in said(page)
+    assert "Earlier deployments (1)" in [fold.label for fold in page.expander]
 
 
 def test_earlier_deployments_are_listed_with_outcome_and_duration() -> None:

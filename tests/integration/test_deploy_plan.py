@@ -1,11 +1,13 @@
 """What a deployment would do, for a Hub and a machine of the test's making."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lib import deploy
+from lib import deploy, fit
 from lib.deploy import DeployRequest, Plan, Tier, library, require_disk, require_room
 from lib.engines import oracle
 from lib.errors import BadInput, DoesNotFit, EngineError, NoSpace, NotFound
@@ -112,6 +114,16 @@ def test_a_tight_fit_needs_consent(share: float) -> None:
 
 
 @pytest.mark.usefixtures("big")
+def test_the_nearest_choice_is_one_that_is_accepted() -> None:
+    found = planned(6, quantization="Q4_K_M", context=131_072)
+    with pytest.raises(DoesNotFit) as caught:
+        require_room(found, accept_danger=False)
+    [context] = re.findall(r"Nearest: Q4_K_M with context ([\d,]+)", caught.value.fix)
+    less = planned(6, quantization="Q4_K_M", context=int(context.replace(",", "")))
+    require_room(less, accept_danger=False)
+
+
+@pytest.mark.usefixtures("big")
 @pytest.mark.parametrize("share", [FULL + 0.01, 1.2, 30])
 def test_too_much_is_refused_whatever_was_agreed_to(share: float) -> None:
     need = planned(64, quantization="Q4_K_M", context=512).need.total
@@ -144,13 +156,13 @@ def test_tier_2_is_the_most_used_repository_of_exactly_this_model(
 ) -> None:
     tags = ["gguf", "base_model:acme/Anvil-1B", "base_model:quantized:acme/Anvil-1B"]
     for repository, downloads in (("some/One-GGUF", 10**7), ("some/Two-GGUF", 10**8)):
-        add_tiny(hub, tmp_path, repository=repository, downloads=downloads, tags=tags)
+        changes = {"downloads": downloads, "tags": tags}
+        add_tiny(hub, tmp_path, repository=repository, changes=changes)
     add_tiny(
         hub,
         tmp_path,
         repository="some/Tune-GGUF",
-        downloads=10**9,
-        tags=["gguf", "base_model:finetune:acme/Anvil-1B"],
+        changes={"downloads": 10**9, "tags": ["gguf", "base_model:finetune:acme/Anvil-1B"]},
     )
     found = deploy.plan(DeployRequest(model="acme/Anvil-1B"))
     assert (found.tier, found.repository) == (Tier.QUANTIZED, "some/Two-GGUF")
@@ -161,7 +173,7 @@ def test_a_quantization_that_a_repository_lacks_is_taken_from_one_that_has_it(
     hub: HubApi, tmp_path: Path
 ) -> None:
     add_tiny(hub, tmp_path, "Q4_K_M")
-    add_tiny(hub, tmp_path, "Q5_K_M", repository="some/Other-GGUF", downloads=10**9)
+    add_tiny(hub, tmp_path, "Q5_K_M", repository="some/Other-GGUF", changes={"downloads": 10**9})
     found = deploy.plan(DeployRequest(model=REPOSITORY, quantization="Q5_K_M"))
     assert (found.tier, found.repository) == (Tier.QUANTIZED, "some/Other-GGUF")
 
@@ -169,7 +181,7 @@ def test_a_quantization_that_a_repository_lacks_is_taken_from_one_that_has_it(
 def test_a_quantization_that_nobody_has_is_refused_with_those_there_are(
     hub: HubApi, tmp_path: Path
 ) -> None:
-    add_tiny(hub, tmp_path, "Q4_K_M", tags=["gguf"])
+    add_tiny(hub, tmp_path, "Q4_K_M", changes={"tags": ["gguf"]})
     with pytest.raises(BadInput) as caught:
         deploy.plan(DeployRequest(model=REPOSITORY, quantization="TQ1_0"))
     assert "Q4_K_M" in caught.value.fix
@@ -185,7 +197,7 @@ def test_a_model_without_gguf_files_is_not_replaced_by_another(hub: HubApi) -> N
 def test_a_gated_model_asks_for_a_token(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_tiny(hub, tmp_path, gated="manual")
+    add_tiny(hub, tmp_path, changes={"gated": "manual"})
     with pytest.raises(TokenNeeded):
         deploy.plan(DeployRequest(model=REPOSITORY))
     monkeypatch.setenv("HF_TOKEN", OWNER)
@@ -325,3 +337,20 @@ def test_an_ollama_that_is_too_old_is_not_used(
         with pytest.raises(EngineError) as caught:
             deploy.plan(DeployRequest(model=REPOSITORY, engine="ollama"))
     assert "0.17.1" in caught.value.message
+
+
+def test_the_fit_command_takes_a_repository(
+    hub: HubApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_tiny(hub, tmp_path)
+    assert fit.main([REPOSITORY, "--context", "512"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Q8_0: Fits. Needs about ")
+    assert "Q4_K_M" in shown
+    assert fit.main([REPOSITORY, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["quantization"] for row in told["rows"]] == ["Q8_0", "Q4_K_M"]
+    assert fit.main(["acme/None"]) == 4
+    assert fit.main([REPOSITORY, "--context", "5"]) == 2
+    add_model(hub, BIG, {"Q4_K_M": 10**15})
+    assert fit.main([BIG]) == 3

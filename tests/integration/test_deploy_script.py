@@ -266,7 +266,7 @@ def test_a_tight_fit_is_asked_about_on_a_terminal(script: Script) -> None:
 
 
 def test_a_gated_model_ends_with_4(script: Script, hub: HubApi, tmp_path: Path) -> None:
-    add_tiny(hub, tmp_path / "files", gated="auto")
+    add_tiny(hub, tmp_path / "files", changes={"gated": "auto"})
     for token, said in (("", "save a Hub token"), (STRANGER, "Accept its terms")):
         done = script.run(REPOSITORY, token=token)
         assert done.returncode == 4
@@ -281,7 +281,7 @@ def test_a_model_that_is_not_there_ends_with_4(script: Script, hub: HubApi) -> N
 
 
 def test_no_network_ends_with_6(script: Script) -> None:
-    done = script.run("acme/Anvil-1B", HF_ENDPOINT="http://127.0.0.1:9")
+    done = script.run("acme/Anvil-1B", world={"HF_ENDPOINT": "http://127.0.0.1:9"})
     assert done.returncode == 6
     assert "cannot be reached" in last_line(done)
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lib import events
@@ -27,10 +27,10 @@ def add_tiny(
     repository: str = REPOSITORY,
     manner: Manner | None = None,
     parts: int = 1,
-    **changes: object,
+    changes: Mapping[str, object] | None = None,
 ) -> list[Path]:
     """A repository of models that the engine loads in no time, one for each quantization."""
-    hub.copy_repository(PATTERN, repository, siblings=[], **changes)
+    hub.copy_repository(PATTERN, repository, **{"siblings": [], **(changes or {})})
     made = []
     for quantization in quantizations or ("Q4_K_M", "Q8_0"):
         for file in write_tiny(folder / f"Tiny-{quantization}.gguf", parts=parts):
@@ -60,11 +60,15 @@ class Script:
         return {**kept, "PATH": path, "BERTH_EVENTS": str(self.told), **more}
 
     def run(
-        self, *arguments: str, cwd: Path = ROOT, token: str = "", **world: str
+        self,
+        *arguments: str,
+        cwd: Path = ROOT,
+        token: str = "",
+        world: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end, without a terminal."""
-        world |= {"HF_TOKEN": token} if token else {}
-        return self._finished([str(SCRIPT), *arguments], cwd, world)
+        more = {**(world or {}), **({"HF_TOKEN": token} if token else {})}
+        return self._finished([str(SCRIPT), *arguments], cwd, more)
 
     def call(self, lines: str, **world: str) -> subprocess.CompletedProcess[str]:
         """Source it for its functions, then run these lines."""

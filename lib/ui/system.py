@@ -1,0 +1,91 @@
+"""The system page's parts: the machine, its engines, and how busy it has been."""
+
+import time
+
+import streamlit as st
+
+from lib import charts, words
+from lib.engines import all_engines
+from lib.engines.base import Engine
+from lib.gpus import nvidia_gpus
+from lib.system import SAMPLER, Sample, machine
+from lib.ui import markdown
+
+REFRESH_SECONDS = 2.0
+RANGES = {"5 min": 300, "15 min": 900, "1 hour": 3_600}  # seconds
+FEWEST_POINTS = 3
+
+
+def about() -> None:
+    """The machine in a line."""
+    here = machine()
+    cores = words.count(here.cores, "core")
+    cards = ", ".join(nvidia_gpus()) or "no NVIDIA GPU"
+    parts = (here.cpu, cores, words.memory(here.memory_bytes), cards, here.os)
+    st.markdown(markdown.plain(" · ".join(parts)))
+
+
+def engines() -> None:
+    """Each engine: up or not, its version, and what to do where it is down."""
+    st.subheader("Engines")
+    for engine in all_engines().values():
+        with st.container(border=True, key=f"engine-{engine.name}"):
+            _engine(engine)
+
+
+def _engine(engine: Engine) -> None:
+    health = engine.health()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{engine.title}**", width="content")
+        st.badge("Up" if health.up else "Down", color="green" if health.up else "gray")
+        if health.version:
+            st.caption(f"version {markdown.plain(health.version)}", width="content")
+    if not health.up:
+        st.caption(markdown.plain(f"{health.problem} {health.fix}".strip()))
+
+
+def usage() -> None:
+    """Processor and memory over the time that was chosen."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Usage", width="content")
+        chosen = st.segmented_control(
+            "Time range",
+            list(RANGES),
+            default="5 min",
+            required=True,
+            label_visibility="collapsed",
+            key="system_range",
+        )
+    _charts(RANGES[chosen or "5 min"])
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _charts(seconds: int) -> None:
+    since = time.time() - seconds
+    samples = [sample for sample in SAMPLER.samples() if sample.at >= since]
+    if len(samples) < FEWEST_POINTS:
+        st.caption("The first figures come in a few seconds.")
+        return
+    is_dark, total = st.context.theme.type == "dark", machine().memory_bytes / 2**30
+    processor = charts.over_time(
+        samples, _cpu_percent, title="Processor, %", top=100, is_dark=is_dark
+    )
+    memory = charts.over_time(samples, _used_gib, title="Memory, GiB", top=total, is_dark=is_dark)
+    now = samples[-1]
+    st.altair_chart(processor, alt=f"Processor use, now {now.cpu_percent:.0f} %")
+    st.altair_chart(memory, alt=f"Memory use, now {words.memory(now.memory_used_bytes)}")
+    st.caption(_now(now))
+
+
+def _now(sample: Sample) -> str:
+    """`Now: processor 12 %, memory 3.1 GiB used, 68 GB of disk free`."""
+    used, free = words.memory(sample.memory_used_bytes), words.disk(sample.disk_free_bytes)
+    return f"Now: processor {sample.cpu_percent:.0f} %, memory {used} used, {free} of disk free."
+
+
+def _cpu_percent(sample: Sample) -> float:
+    return sample.cpu_percent
+
+
+def _used_gib(sample: Sample) -> float:
+    return sample.memory_used_bytes / 2**30
