@@ -58,6 +58,8 @@ def _brief(job_id: str, was_active: bool) -> None:
     if job.is_active:
         _bar(job, job.progress())
         st.button("Cancel", key=f"cancel-{job.id}", on_click=_cancel, args=(job.id,))
+    elif job.state == JobState.CANCELLED:
+        st.info(markdown.plain(job.last_line()) or "Cancelled.")
     elif job.state != JobState.SUCCEEDED:
         st.error(f"**{OUTCOMES[job.state][0]}.** {markdown.plain(job.last_line())}".strip())
         log_view.log(job)
