@@ -1,15 +1,19 @@
 """Chat with any model of any engine."""
 
 from lib.engines import all_models
-from lib.ui import chat, starter
+from lib.ui import chat, conversation, history, starter
 from lib.ui.shell import page, shown_errors
+from lib.ui.storage_events import hear
 
 page("Chat", layout="centered")
 
 with shown_errors():
-    models, talk = all_models(), chat.opened()
+    talk = conversation.opened()
+    conversation.take_finished(talk)
+    history.mount(talk["id"] if talk["turns"] else "", hear)
+    models = all_models()
     model = chat.header(models) if models else None
-    chat.take_finished(talk)
+    chat.notes()
     chat.messages(talk)
     if model is None:
         starter.invitation()

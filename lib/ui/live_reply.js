@@ -6,6 +6,8 @@
 // Streamlit draws the same blocks itself, group by group; each group's container carries a class
 // by which it is seen here, and this copy is dropped in the same frame.
 
+import * as smd from "./vendor/streaming-markdown-0.2.15.min.js";
+
 const LIVES = new WeakMap();
 const WORDS = { loading: "Loading the model", thinking: "Reading the question" };
 const SAFE_LINK = /^(https?:|mailto:)/i;
@@ -69,8 +71,9 @@ class Pin {
 }
 
 class Live {
-  constructor(root, conversation) {
+  constructor(root, conversation, running) {
     this.conversation = conversation;
+    this.running = running; // to be asked for by its id: it may be over when the socket opens
     this.isClosed = false;
     this.failures = 0;
     this.box = element(root, "div", "berth-live");
@@ -134,6 +137,8 @@ class Live {
     if (!this.isOver) {
       query.set("reply", this.id);
       query.set("from", Math.max(this.current, 0));
+    } else if (this.running) {
+      query.set("reply", this.running);
     }
     const origin = location.origin.replace(/^http/, "ws");
     this.socket = new WebSocket(`${origin}/api/replies/live?${query}`);
@@ -198,6 +203,7 @@ class Live {
 
   end(state) {
     this.isOver = true;
+    this.running = "";
     this.flush();
     this.say("");
     clearInterval(this.clock);
@@ -232,7 +238,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   let live = LIVES.get(parentElement);
   if (!live || live.conversation !== data.conversation) {
     live?.close();
-    live = new Live(parentElement, data.conversation);
+    live = new Live(parentElement, data.conversation, data.running);
     LIVES.set(parentElement, live);
   }
   // A reply that another tab asked for, and this page therefore does not draw.

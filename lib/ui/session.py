@@ -1,30 +1,30 @@
 """What the session remembers: plain data, one accessor per key."""
 
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import streamlit as st
 
-
-class Turn(TypedDict):
-    """One message as the page keeps it; the last four are an assistant's."""
-
-    role: str
-    content: str
-    reply: str
-    model: str
-    reasoning: str
-    state: str
-    figures: dict[str, Any]
-    problem: dict[str, str] | None
+from lib.conversations import Turn
 
 
 class Conversation(TypedDict):
     """A conversation; `reply` is the id of the reply that is drawn live, or empty."""
 
     id: str
+    title: str
     turns: list[Turn]
     reply: str
+    settings: dict[str, Any]
     is_handed_over: bool
+    is_awaited: bool  # the browser has been asked for it and has not answered yet
+    revisions: list[str]  # of the stored copy that this session read or wrote, the newest last
+
+
+class Notice(TypedDict):
+    """Something that the chat page has to say until the next action."""
+
+    level: Literal["info", "error"]
+    text: str
 
 
 class DeployChoices(NamedTuple):
@@ -41,20 +41,6 @@ class DeployChoices(NamedTuple):
         return _deploy_key(self.model, name)
 
 
-def user_turn(content: str) -> Turn:
-    """What the person wrote."""
-    return Turn(
-        role="user",
-        content=content,
-        reply="",
-        model="",
-        reasoning="",
-        state="",
-        figures={},
-        problem=None,
-    )
-
-
 def conversation() -> Conversation | None:
     """The conversation that is open in this session."""
     return cast("Conversation | None", st.session_state.get("chat_conversation"))
@@ -63,6 +49,11 @@ def conversation() -> Conversation | None:
 def set_conversation(value: Conversation | None) -> None:
     """Open another conversation, or none."""
     st.session_state["chat_conversation"] = value
+
+
+def notices() -> list[Notice]:
+    """What the chat page has to say; clear it when the person goes on."""
+    return cast("list[Notice]", st.session_state.setdefault("chat_notices", []))
 
 
 def chosen_model() -> str:

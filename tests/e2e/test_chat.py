@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.berth import lay_fake, running_berth
 from tests.support.fake_engine import Running, running_fake
@@ -29,6 +29,10 @@ def ask(page: Page, text: str = "Say something") -> None:
     box = page.get_by_test_id("stChatInput").locator("textarea")
     box.fill(text)
     box.press("Enter")
+
+
+def asked(page: Page, text: str) -> Locator:
+    return page.get_by_test_id("stChatMessage").get_by_text(text)
 
 
 def answer(page: Page) -> str:
@@ -78,7 +82,7 @@ def test_a_reload_in_mid_reply_goes_on_with_it(page: Page, berth: Server, fake: 
     ask(page, "A question to keep")
     expect(page.get_by_text("t20 ", exact=False).first).to_be_visible()
     page.reload()
-    expect(page.get_by_text("A question to keep")).to_be_visible()
+    expect(asked(page, "A question to keep")).to_be_visible()
     expect(page.get_by_text(re.compile("120 tokens"))).to_be_visible()
     assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(120)]
     assert len(fake.record()) == 1
@@ -97,9 +101,9 @@ def test_the_end_of_a_long_reply_stays_in_sight_unless_the_reader_scrolls_away(
     expect(message).to_have_count(4)
     page.mouse.move(640, 300)
     page.mouse.wheel(0, -3_000)
-    expect(page.get_by_text("Say something")).to_be_in_viewport()
+    expect(asked(page, "Say something")).to_be_in_viewport()
     expect(page.get_by_text(re.compile("400 tokens"))).to_have_count(2)
-    expect(page.get_by_text("Say something")).to_be_in_viewport()
+    expect(asked(page, "Say something")).to_be_in_viewport()
 
 
 def test_another_page_and_back_loses_nothing(page: Page, berth: Server, fake: Running) -> None:
@@ -152,7 +156,7 @@ def test_a_server_killed_in_mid_reply_keeps_what_came(
         server.process.wait()
     with running_server(home) as server:
         page.goto(f"{server.url}/Chat{address}")
-        expect(page.get_by_text("What will be lost?")).to_be_visible()
+        expect(asked(page, "What will be lost?")).to_be_visible()
         expect(page.get_by_text("Berth was restarted", exact=False)).to_be_visible()
         shown = re.findall(r"\bt\d+\b", answer(page))
         assert len(shown) > 30

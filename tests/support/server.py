@@ -21,14 +21,14 @@ STOP_SECONDS = 10.0
 class Server:
     """A running server; `url` is its address, `home` its BERTH_HOME, `output` what it prints."""
 
-    def __init__(self, home: Path, world: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, world: Mapping[str, str] | None = None, port: int = 0) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.log = home / "server.log"
         clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lib.server", "--port", "0"],
+                [sys.executable, "-m", "lib.server", "--port", str(port)],
                 cwd=ROOT,
                 env={**clean, "BERTH_HOME": str(home), **(world or {})},
                 stdin=subprocess.DEVNULL,
@@ -85,9 +85,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running_server(home: Path, world: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running_server(
+    home: Path, world: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[Server]:
     """A server that answers; stopped at the end, whatever happened. `world` adds to os.environ."""
-    server = Server(home, world)
+    server = Server(home, world, port)
     try:
         yield server.wait_until_ready()
     finally:

@@ -1,0 +1,29 @@
+"""`/api/ui/…js`: the scripts of our own elements, to be fetched once and kept.
+
+Streamlit would send an element's script again whenever the element's data change. Their addresses
+change with what is in them, so a browser may keep them for good.
+"""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from lib.api.static import FOREVER
+from lib.settings import ROOT
+
+FOLDER = ROOT / "lib" / "ui"
+
+
+async def script(request: Request) -> Response:
+    """One script; only those that are there can be named."""
+    known = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.js")}
+    path = known.get(request.path_params["name"])
+    if path is None:
+        raise HTTPException(404)
+    return FileResponse(path, media_type="text/javascript", headers={"cache-control": FOREVER})
+
+
+def routes() -> list[Route]:
+    """The HTTP routes of this module, relative to /api."""
+    return [Route("/ui/{name:path}", script)]

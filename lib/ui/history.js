@@ -1,0 +1,532 @@
+// Keeps conversations in this browser's localStorage, lists and searches them.
+//
+// `berth:m:<id>` is what the list needs of a conversation, `berth:c:<id>` the conversation; there
+// is no common index that two tabs could overwrite. A document is stored only over a revision
+// that the writer knows. Whatever is read was perhaps written by somebody else: it is checked,
+// and drawn as text. What is deleted is only marked so, for a day.
+
+const META = "berth:m:";
+const DOCUMENT = "berth:c:";
+const ID = /^[0-9a-f]{32}$/;
+const DAY = 86_400_000;
+const SHOWN = 30;
+const LONGEST_TITLE = 120;
+const LIMIT = 4_500_000; // characters; browsers refuse at about 5.2 million
+const ROOM_AFTER_REMOVAL = 3_600_000;
+const LARGEST_IMPORT = 20_000_000;
+const MOST_WAITING = 5;
+const SNIPPET = 40; // characters on each side of what was found
+const NARROW = 768; // pixels; below, Streamlit lays the sidebar over the page
+const SEARCH_PAUSE = 150; // milliseconds
+const SYNC_PAUSE = 150;
+
+// Outlives the element itself, which another page takes away.
+const exchange = { session: "", seen: 0, sent: 0, outbox: [] };
+
+// -- storage ---------------------------------------------------------------------------------
+
+function number(value) {
+  return Number.isFinite(value) && value >= 0 ? value : 0;
+}
+
+function meta(id) {
+  try {
+    const found = JSON.parse(localStorage.getItem(META + id));
+    if (!found || typeof found !== "object") return null;
+    return {
+      id,
+      title: String(found.title ?? "").slice(0, LONGEST_TITLE) || "Untitled",
+      ts: number(found.ts),
+      rev: String(found.rev ?? ""),
+      n: number(found.n),
+      pinned: found.pinned === true,
+      waits: found.waits === true,
+      deleted: number(found.deleted),
+    };
+  } catch {
+    return null;
+  }
+}
+
+function setMeta(changed) {
+  localStorage.setItem(META + changed.id, JSON.stringify(changed));
+}
+
+function metas() {
+  const found = [];
+  try {
+    for (let at = 0; at < localStorage.length; at++) {
+      const key = localStorage.key(at);
+      const id = key.startsWith(META) ? key.slice(META.length) : "";
+      const one = ID.test(id) && meta(id);
+      if (one) found.push(one);
+    }
+  } catch {
+    return []; // this browser lets nothing be stored
+  }
+  return found.sort((a, b) => b.pinned - a.pinned || b.ts - a.ts);
+}
+
+function erase(id) {
+  localStorage.removeItem(DOCUMENT + id);
+  localStorage.removeItem(META + id);
+}
+
+function write(changed, text) {
+  const key = DOCUMENT + changed.id;
+  const before = localStorage.getItem(key);
+  try {
+    localStorage.setItem(key, text);
+    setMeta(changed);
+  } catch (error) {
+    if (before === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, before);
+    throw error;
+  }
+}
+
+function reason(error) {
+  return error.name === "QuotaExceededError" || error.code === 22 ? "full" : "blocked";
+}
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function fresh(details) {
+  return { title: "", ts: Date.now(), rev: "", n: 0, pinned: false, waits: false, deleted: 0, ...details };
+}
+
+// -- what Python asks for ----------------------------------------------------------------------
+
+const OPERATIONS = {
+  get(op) {
+    const found = meta(op.id);
+    const raw = found && localStorage.getItem(DOCUMENT + op.id);
+    if (!found || raw === null || found.deleted) {
+      return { kind: "missing", id: op.id, why: found?.deleted ? "deleted" : "" };
+    }
+    return { kind: "document", id: op.id, title: found.title, rev: found.rev, raw };
+  },
+
+  put(op) {
+    const there = meta(op.id);
+    const refused = { kind: "refused", id: op.id, title: there?.title || op.title, rev: there?.rev || "", mine: op.doc };
+    if (there && !op.known.includes(there.rev)) {
+      return { ...refused, why: "conflict", raw: localStorage.getItem(DOCUMENT + op.id) ?? "" };
+    }
+    const kept = there || fresh({ id: op.id, title: op.title });
+    const changed = { ...kept, ts: Date.now(), rev: op.rev, n: op.doc.length, waits: op.waits, deleted: 0 };
+    try {
+      write(changed, op.doc);
+    } catch (error) {
+      return { ...refused, why: reason(error) };
+    }
+    return op.answer ? { kind: "saved", id: op.id } : null;
+  },
+
+  add(op) {
+    const id = localStorage.getItem(META + op.id) === null ? op.id : newId();
+    const { title, rev, pinned } = op;
+    try {
+      write(fresh({ id, title, rev, pinned, ts: op.ts || Date.now(), n: op.doc.length }), op.doc);
+    } catch (error) {
+      return { kind: "refused", id, title, mine: op.doc, why: reason(error) };
+    }
+    return null;
+  },
+
+  file(op) {
+    download(op.name, op.text, "text/markdown");
+    return null;
+  },
+};
+
+function run(op) {
+  try {
+    return OPERATIONS[op.op](op);
+  } catch {
+    return { kind: "missing", id: op.id, why: "blocked" };
+  }
+}
+
+function download(name, text, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function bundle(found) {
+  const conversations = [];
+  for (const { id, title, ts, pinned } of found) {
+    try {
+      const document = JSON.parse(localStorage.getItem(DOCUMENT + id));
+      conversations.push({ id, title, ts, pinned, document });
+    } catch {
+      // A damaged one does not keep the others from being saved.
+    }
+  }
+  return JSON.stringify({ format: "berth-conversations", version: 1, conversations }, null, 1);
+}
+
+// -- search ------------------------------------------------------------------------------------
+
+function snippet(text, at, length) {
+  const from = Math.max(0, at - SNIPPET);
+  const to = Math.min(text.length, at + length + SNIPPET);
+  return `${from ? "…" : ""}${text.slice(from, to)}${to < text.length ? "…" : ""}`.replace(/\s+/g, " ");
+}
+
+// Only what was said is looked through, and only in documents whose text can have it.
+function match(one, wanted) {
+  const raw = localStorage.getItem(DOCUMENT + one.id) ?? "";
+  const inJson = JSON.stringify(wanted).slice(1, -1);
+  if (raw.toLowerCase().includes(inJson)) {
+    try {
+      for (const { content } of JSON.parse(raw).turns) {
+        const at = content.toLowerCase().indexOf(wanted);
+        if (at >= 0) return { ...one, snippet: snippet(content, at, wanted.length) };
+      }
+    } catch {
+      // Not a conversation that can be opened either.
+    }
+  }
+  return one.title.toLowerCase().includes(wanted) ? one : null;
+}
+
+// -- the list ----------------------------------------------------------------------------------
+
+function group(one, now) {
+  if (one.pinned) return "Pinned";
+  const midnight = new Date(now).setHours(0, 0, 0, 0);
+  if (one.ts >= midnight) return "Today";
+  if (one.ts >= midnight - DAY) return "Yesterday";
+  return one.ts >= midnight - 6 * DAY ? "Previous 7 days" : "Earlier";
+}
+
+function make(tag, className, text = "", parent = null) {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  parent?.append(made);
+  return made;
+}
+
+function button(parent, text, className, onClick) {
+  const made = make("button", className, text, parent);
+  made.type = "button";
+  made.onclick = onClick;
+  return made;
+}
+
+// On a phone the sidebar lies over the conversation that was chosen in it.
+function makeRoom() {
+  if (innerWidth >= NARROW) return;
+  document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click();
+}
+
+class History {
+  constructor(parent) {
+    this.opened = "";
+    this.wanted = "";
+    this.shown = SHOWN;
+    this.expanded = "";
+    this.renamed = "";
+    this.lastDeleted = null;
+    this.isSure = false;
+    this.root = make("div", "berth-history", "", parent);
+    button(this.root, "New chat", "berth-new", () => {
+      this.tell({ kind: "new" });
+      makeRoom();
+    });
+    this.search = make("input", "berth-search", "", this.root);
+    this.search.type = "search";
+    this.search.placeholder = "Search conversations";
+    this.search.setAttribute("aria-label", "Search conversations");
+    this.search.oninput = () => this.later("searching", SEARCH_PAUSE, () => this.find());
+    this.search.onkeydown = (event) => event.stopPropagation();
+    this.says = make("div", "berth-says", "", this.root);
+    this.says.setAttribute("role", "status");
+    this.list = make("div", "berth-list", "", this.root);
+    this.foot = make("div", "berth-foot", "", this.root);
+    this.file = make("input", "", "", this.root);
+    this.file.type = "file";
+    this.file.accept = ".json,application/json";
+    this.file.hidden = true;
+    this.file.onchange = () => this.read();
+    this.onStorage = ({ key }) => {
+      if (key === null || key.startsWith("berth:")) this.later("syncing", SYNC_PAUSE, () => this.draw());
+    };
+    addEventListener("storage", this.onStorage);
+    this.purge();
+  }
+
+  close() {
+    removeEventListener("storage", this.onStorage);
+    this.root.remove();
+  }
+
+  later(name, pause, action) {
+    clearTimeout(this[name]);
+    this[name] = setTimeout(action, pause);
+  }
+
+  // All that is not confirmed goes up again: a second trigger may replace the first.
+  tell(...events) {
+    for (const event of events) exchange.outbox.push({ n: ++exchange.sent, ...event });
+    if (exchange.outbox.length) this.trigger([...exchange.outbox]);
+  }
+
+  take(data) {
+    const isNew = data.session !== exchange.session;
+    if (isNew) Object.assign(exchange, { session: data.session, seen: 0, outbox: [] });
+    exchange.outbox = exchange.outbox.filter((event) => event.n > data.heard);
+    const due = data.ops.filter((op) => op.seq > exchange.seen);
+    if (due.length) exchange.seen = due.at(-1).seq;
+    const answers = due.map(run).filter(Boolean);
+    if (isNew) answers.push(...this.waiting(data.opened));
+    if (answers.length) this.tell(...answers);
+    const isSame = this.opened === data.opened && this.list.children.length;
+    this.opened = data.opened;
+    if (due.length || !isSame) this.draw();
+  }
+
+  // Conversations that were left while a reply was being written.
+  waiting(opened) {
+    const left = metas().filter((one) => one.waits && !one.deleted && one.id !== opened);
+    return left.slice(0, MOST_WAITING).map(({ id, title, rev }) => {
+      return { kind: "waiting", id, title, rev, raw: localStorage.getItem(DOCUMENT + id) ?? "" };
+    });
+  }
+
+  purge() {
+    for (const { id, deleted } of metas()) if (deleted && deleted < Date.now() - DAY) erase(id);
+  }
+
+  find() {
+    this.wanted = this.search.value.trim().toLowerCase();
+    this.shown = SHOWN;
+    this.draw();
+  }
+
+  draw() {
+    if (this.renamed && this.list.querySelector(".berth-rename")) return;
+    const focused = document.activeElement?.dataset?.focus;
+    const all = metas();
+    const kept = all.filter((one) => !one.deleted);
+    const found = this.wanted ? kept.map((one) => match(one, this.wanted)).filter(Boolean) : kept;
+    this.list.replaceChildren();
+    this.drawUndo();
+    this.drawGroups(found);
+    if (found.length > this.shown) {
+      button(this.list, "Show more", "berth-link", () => {
+        this.shown += SHOWN;
+        this.draw();
+      });
+    }
+    this.drawTrash(all.filter((one) => one.deleted));
+    this.drawFoot(all, kept);
+    if (focused) this.root.querySelector(`[data-focus="${focused}"]`)?.focus();
+  }
+
+  drawGroups(found) {
+    if (!found.length) {
+      make("p", "berth-empty", this.wanted ? "Nothing found." : "Conversations are kept here, in this browser.", this.list);
+    }
+    const now = Date.now();
+    let day = "";
+    for (const one of found.slice(0, this.shown)) {
+      if (group(one, now) !== day) make("h4", "berth-day", (day = group(one, now)), this.list);
+      this.drawRow(one);
+    }
+  }
+
+  drawRow(one) {
+    const row = make("div", "berth-row", "", this.list);
+    row.dataset.id = one.id;
+    if (one.id === this.renamed) {
+      this.drawRename(row, one);
+      return;
+    }
+    const title = button(row, one.title, "berth-title", () => this.open(one.id));
+    title.dir = "auto";
+    title.title = one.title;
+    if (one.id === this.opened) title.setAttribute("aria-current", "page");
+    const more = button(row, "⋯", "berth-more", () => {
+      this.expanded = this.expanded === one.id ? "" : one.id;
+      this.draw();
+    });
+    more.dataset.focus = one.id;
+    more.setAttribute("aria-label", `Actions for ${one.title}`);
+    more.setAttribute("aria-expanded", String(this.expanded === one.id));
+    if (one.snippet) make("div", "berth-snippet", one.snippet, row).dir = "auto";
+    if (this.expanded === one.id) this.drawActions(row, one);
+  }
+
+  drawActions(row, one) {
+    const actions = make("div", "berth-actions", "", row);
+    const add = (text, action) => button(actions, text, "berth-action", action);
+    add("Rename", () => {
+      this.renamed = one.id;
+      this.draw();
+    });
+    add(one.pinned ? "Unpin" : "Pin", () => this.change(one.id, { pinned: !one.pinned }));
+    add("Export as JSON", () => download(`${fileName(one.title)}.json`, bundle([one]), "application/json"));
+    add("Export as Markdown", () => {
+      const raw = localStorage.getItem(DOCUMENT + one.id) ?? "";
+      this.tell({ kind: "export", id: one.id, title: one.title, raw });
+    });
+    add("Delete", () => this.remove(one)).classList.add("berth-danger");
+  }
+
+  drawRename(row, one) {
+    const input = make("input", "berth-rename", "", row);
+    input.value = one.title;
+    input.maxLength = LONGEST_TITLE;
+    input.setAttribute("aria-label", "Title");
+    const end = (isKept) => {
+      if (this.renamed !== one.id) return;
+      this.renamed = this.expanded = "";
+      this.change(one.id, isKept && input.value.trim() ? { title: input.value.trim() } : {});
+    };
+    input.onkeydown = (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter" || event.key === "Escape") end(event.key === "Enter");
+    };
+    input.onblur = () => end(true);
+    input.focus();
+    input.select();
+  }
+
+  drawUndo() {
+    if (!this.lastDeleted) return;
+    const box = make("div", "berth-undo", "", this.list);
+    make("span", "", `Deleted “${this.lastDeleted.title}”`, box).dir = "auto";
+    button(box, "Undo", "berth-link", () => this.restore(this.lastDeleted.id));
+  }
+
+  drawTrash(deleted) {
+    if (!deleted.length || this.wanted) return;
+    const box = make("details", "berth-trash", "", this.list);
+    box.open = this.isTrashOpen;
+    box.ontoggle = () => (this.isTrashOpen = box.open);
+    make("summary", "", `Recently deleted (${deleted.length})`, box);
+    for (const one of deleted) {
+      const row = make("div", "berth-undo", "", box);
+      make("span", "", one.title, row).dir = "auto";
+      button(row, "Restore", "berth-link", () => this.restore(one.id));
+    }
+    button(box, "Delete these for good", "berth-link berth-danger", () => {
+      for (const { id } of deleted) erase(id);
+      this.lastDeleted = null;
+      this.draw();
+    });
+  }
+
+  drawFoot(all, kept) {
+    this.foot.replaceChildren();
+    const used = all.reduce((sum, one) => sum + one.n, 0);
+    if (used > LIMIT) this.drawLimit(used, kept);
+    if (kept.length) button(this.foot, "Export all", "berth-link", () => this.exportAll());
+    button(this.foot, "Import", "berth-link", () => this.file.click());
+  }
+
+  drawLimit(used, kept) {
+    const box = make("div", "berth-limit", "", this.foot);
+    const millions = (used / 1e6).toFixed(1);
+    make("p", "", `Storage is almost full: ${millions} of about 5 million characters. Export your conversations, then delete old ones.`, box);
+    const oldest = this.oldest(used, kept);
+    if (!oldest.length) return;
+    const label = `Delete the ${oldest.length} oldest for good`;
+    button(box, this.isSure ? `Yes, ${label[0].toLowerCase()}${label.slice(1)}` : label, "berth-link berth-danger", () => {
+      if (this.isSure) for (const { id } of oldest) erase(id);
+      this.isSure = !this.isSure;
+      this.draw();
+    });
+  }
+
+  // So many of the oldest that there is room again; not what is pinned or open.
+  oldest(used, kept) {
+    const found = [];
+    for (const one of kept.filter((one) => !one.pinned && one.id !== this.opened).reverse()) {
+      if (used <= ROOM_AFTER_REMOVAL) break;
+      found.push(one);
+      used -= one.n;
+    }
+    return found;
+  }
+
+  // -- what people do --
+
+  open(id) {
+    const { title, rev } = meta(id) ?? {};
+    const raw = localStorage.getItem(DOCUMENT + id);
+    if (rev === undefined || raw === null) {
+      this.draw();
+      return;
+    }
+    this.tell({ kind: "open", id, title, rev, raw });
+    makeRoom();
+  }
+
+  change(id, changes) {
+    const found = meta(id);
+    try {
+      if (found) setMeta({ ...found, ...changes });
+      this.say("");
+    } catch {
+      this.say("Not kept: the browser's storage is full.");
+    }
+    this.draw();
+  }
+
+  remove(one) {
+    this.lastDeleted = one;
+    this.expanded = "";
+    this.change(one.id, { deleted: Date.now() });
+    if (one.id === this.opened) this.tell({ kind: "gone", id: one.id });
+  }
+
+  restore(id) {
+    if (this.lastDeleted?.id === id) this.lastDeleted = null;
+    this.change(id, { deleted: 0 });
+  }
+
+  exportAll() {
+    const day = new Date().toISOString().slice(0, 10);
+    const kept = metas().filter((one) => !one.deleted);
+    download(`berth-conversations-${day}.json`, bundle(kept), "application/json");
+  }
+
+  async read() {
+    const [file] = this.file.files;
+    if (!file) return;
+    if (file.size > LARGEST_IMPORT) this.say("This file is larger than 20 MB: no browser could keep it.");
+    else this.tell({ kind: "import", title: file.name, raw: await file.text() });
+    this.file.value = "";
+  }
+
+  say(words) {
+    this.says.textContent = words;
+  }
+}
+
+function fileName(title) {
+  return title.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+|[.-]+$/g, "") || "conversation";
+}
+
+const HISTORIES = new WeakMap();
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const history = HISTORIES.get(parentElement) ?? new History(parentElement);
+  HISTORIES.set(parentElement, history);
+  history.trigger = (events) => setTriggerValue("event", events);
+  history.take(data);
+  return () => {
+    history.close();
+    HISTORIES.delete(parentElement);
+  };
+}
