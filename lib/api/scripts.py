@@ -1,7 +1,7 @@
-"""`/api/ui/…js`: the scripts of our own elements, to be fetched once and kept.
+"""`/api/ui/VERSION/…js`: the scripts of our own elements, to be fetched once and kept.
 
-Streamlit would send an element's script again whenever the element's data change. Their addresses
-change with what is in them, so a browser may keep them for good.
+Streamlit would send an element's script again whenever the element's data change. The version is
+part of the path, so that what a script imports has it too, and a browser may keep all for good.
 """
 
 from starlette.exceptions import HTTPException
@@ -26,4 +26,4 @@ async def script(request: Request) -> Response:
 
 def routes() -> list[Route]:
     """The HTTP routes of this module, relative to /api."""
-    return [Route("/ui/{name:path}", script)]
+    return [Route("/ui/{version}/{name:path}", script)]

@@ -6,7 +6,7 @@ from pathlib import Path
 from lib import words
 from lib.architecture import Geometry, geometry
 from lib.bandwidth import read_bandwidth
-from lib.deploy import disk, engines, sources, way
+from lib.deploy import disk, engines, running, sources, way
 from lib.deploy.check import engine_plan
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, Row
@@ -40,6 +40,11 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     source = _source(request)
     model = geometry(source.header)
     chosen, load = _chosen(request, source, model, machine)
+    held = running.held_bytes(source, chosen)
+    if held:
+        machine = machine.model_copy(update={"free_bytes": machine.free_bytes + held})
+        same = request.model_copy(update={"quantization": chosen.quantization})
+        chosen, load = _chosen(same, source, model, machine)
     how = way.choose(request.engine, source, chosen)
     return Plan(
         model=request.model,

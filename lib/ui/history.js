@@ -1,203 +1,21 @@
-// Keeps conversations in this browser's localStorage, lists and searches them.
+// The list of conversations in the sidebar: opens, searches, renames, pins, deletes, exports.
 //
-// `berth:m:<id>` is what the list needs of a conversation, `berth:c:<id>` the conversation; there
-// is no common index that two tabs could overwrite. A document is stored only over a revision
-// that the writer knows. Whatever is read was perhaps written by somebody else: it is checked,
-// and drawn as text. What is deleted is only marked so, for a day.
+// Everything in it is drawn as text: titles and what was said may come from anybody.
 
-const META = "berth:m:";
-const DOCUMENT = "berth:c:";
-const ID = /^[0-9a-f]{32}$/;
+import { LONGEST_TITLE, bundle, download, erase, match, meta, metas, run, setMeta, storedDocument } from "./history_storage.js";
+
 const DAY = 86_400_000;
 const SHOWN = 30;
-const LONGEST_TITLE = 120;
 const LIMIT = 4_500_000; // characters; browsers refuse at about 5.2 million
 const ROOM_AFTER_REMOVAL = 3_600_000;
 const LARGEST_IMPORT = 20_000_000;
 const MOST_WAITING = 5;
-const SNIPPET = 40; // characters on each side of what was found
 const NARROW = 768; // pixels; below, Streamlit lays the sidebar over the page
 const SEARCH_PAUSE = 150; // milliseconds
 const SYNC_PAUSE = 150;
 
 // Outlives the element itself, which another page takes away.
 const exchange = { session: "", seen: 0, sent: 0, outbox: [] };
-
-// -- storage ---------------------------------------------------------------------------------
-
-function number(value) {
-  return Number.isFinite(value) && value >= 0 ? value : 0;
-}
-
-function meta(id) {
-  try {
-    const found = JSON.parse(localStorage.getItem(META + id));
-    if (!found || typeof found !== "object") return null;
-    return {
-      id,
-      title: String(found.title ?? "").slice(0, LONGEST_TITLE) || "Untitled",
-      ts: number(found.ts),
-      rev: String(found.rev ?? ""),
-      n: number(found.n),
-      pinned: found.pinned === true,
-      waits: found.waits === true,
-      deleted: number(found.deleted),
-    };
-  } catch {
-    return null;
-  }
-}
-
-function setMeta(changed) {
-  localStorage.setItem(META + changed.id, JSON.stringify(changed));
-}
-
-function metas() {
-  const found = [];
-  try {
-    for (let at = 0; at < localStorage.length; at++) {
-      const key = localStorage.key(at);
-      const id = key.startsWith(META) ? key.slice(META.length) : "";
-      const one = ID.test(id) && meta(id);
-      if (one) found.push(one);
-    }
-  } catch {
-    return []; // this browser lets nothing be stored
-  }
-  return found.sort((a, b) => b.pinned - a.pinned || b.ts - a.ts);
-}
-
-function erase(id) {
-  localStorage.removeItem(DOCUMENT + id);
-  localStorage.removeItem(META + id);
-}
-
-function write(changed, text) {
-  const key = DOCUMENT + changed.id;
-  const before = localStorage.getItem(key);
-  try {
-    localStorage.setItem(key, text);
-    setMeta(changed);
-  } catch (error) {
-    if (before === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, before);
-    throw error;
-  }
-}
-
-function reason(error) {
-  return error.name === "QuotaExceededError" || error.code === 22 ? "full" : "blocked";
-}
-
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function fresh(details) {
-  return { title: "", ts: Date.now(), rev: "", n: 0, pinned: false, waits: false, deleted: 0, ...details };
-}
-
-// -- what Python asks for ----------------------------------------------------------------------
-
-const OPERATIONS = {
-  get(op) {
-    const found = meta(op.id);
-    const raw = found && localStorage.getItem(DOCUMENT + op.id);
-    if (!found || raw === null || found.deleted) {
-      return { kind: "missing", id: op.id, why: found?.deleted ? "deleted" : "" };
-    }
-    return { kind: "document", id: op.id, title: found.title, rev: found.rev, raw };
-  },
-
-  put(op) {
-    const there = meta(op.id);
-    const refused = { kind: "refused", id: op.id, title: there?.title || op.title, rev: there?.rev || "", mine: op.doc };
-    if (there && !op.known.includes(there.rev)) {
-      return { ...refused, why: "conflict", raw: localStorage.getItem(DOCUMENT + op.id) ?? "" };
-    }
-    const kept = there || fresh({ id: op.id, title: op.title });
-    const changed = { ...kept, ts: Date.now(), rev: op.rev, n: op.doc.length, waits: op.waits, deleted: 0 };
-    try {
-      write(changed, op.doc);
-    } catch (error) {
-      return { ...refused, why: reason(error) };
-    }
-    return op.answer ? { kind: "saved", id: op.id } : null;
-  },
-
-  add(op) {
-    const id = localStorage.getItem(META + op.id) === null ? op.id : newId();
-    const { title, rev, pinned } = op;
-    try {
-      write(fresh({ id, title, rev, pinned, ts: op.ts || Date.now(), n: op.doc.length }), op.doc);
-    } catch (error) {
-      return { kind: "refused", id, title, mine: op.doc, why: reason(error) };
-    }
-    return null;
-  },
-
-  file(op) {
-    download(op.name, op.text, "text/markdown");
-    return null;
-  },
-};
-
-function run(op) {
-  try {
-    return OPERATIONS[op.op](op);
-  } catch {
-    return { kind: "missing", id: op.id, why: "blocked" };
-  }
-}
-
-function download(name, text, type) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-function bundle(found) {
-  const conversations = [];
-  for (const { id, title, ts, pinned } of found) {
-    try {
-      const document = JSON.parse(localStorage.getItem(DOCUMENT + id));
-      conversations.push({ id, title, ts, pinned, document });
-    } catch {
-      // A damaged one does not keep the others from being saved.
-    }
-  }
-  return JSON.stringify({ format: "berth-conversations", version: 1, conversations }, null, 1);
-}
-
-// -- search ------------------------------------------------------------------------------------
-
-function snippet(text, at, length) {
-  const from = Math.max(0, at - SNIPPET);
-  const to = Math.min(text.length, at + length + SNIPPET);
-  return `${from ? "…" : ""}${text.slice(from, to)}${to < text.length ? "…" : ""}`.replace(/\s+/g, " ");
-}
-
-// Only what was said is looked through, and only in documents whose text can have it.
-function match(one, wanted) {
-  const raw = localStorage.getItem(DOCUMENT + one.id) ?? "";
-  const inJson = JSON.stringify(wanted).slice(1, -1);
-  if (raw.toLowerCase().includes(inJson)) {
-    try {
-      for (const { content } of JSON.parse(raw).turns) {
-        const at = content.toLowerCase().indexOf(wanted);
-        if (at >= 0) return { ...one, snippet: snippet(content, at, wanted.length) };
-      }
-    } catch {
-      // Not a conversation that can be opened either.
-    }
-  }
-  return one.title.toLowerCase().includes(wanted) ? one : null;
-}
-
-// -- the list ----------------------------------------------------------------------------------
 
 function group(one, now) {
   if (one.pinned) return "Pinned";
@@ -298,7 +116,7 @@ class History {
   waiting(opened) {
     const left = metas().filter((one) => one.waits && !one.deleted && one.id !== opened);
     return left.slice(0, MOST_WAITING).map(({ id, title, rev }) => {
-      return { kind: "waiting", id, title, rev, raw: localStorage.getItem(DOCUMENT + id) ?? "" };
+      return { kind: "waiting", id, title, rev, raw: storedDocument(id) ?? "" };
     });
   }
 
@@ -376,7 +194,7 @@ class History {
     add(one.pinned ? "Unpin" : "Pin", () => this.change(one.id, { pinned: !one.pinned }));
     add("Export as JSON", () => download(`${fileName(one.title)}.json`, bundle([one]), "application/json"));
     add("Export as Markdown", () => {
-      const raw = localStorage.getItem(DOCUMENT + one.id) ?? "";
+      const raw = storedDocument(one.id) ?? "";
       this.tell({ kind: "export", id: one.id, title: one.title, raw });
     });
     add("Delete", () => this.remove(one)).classList.add("berth-danger");
@@ -463,7 +281,7 @@ class History {
 
   open(id) {
     const { title, rev } = meta(id) ?? {};
-    const raw = localStorage.getItem(DOCUMENT + id);
+    const raw = storedDocument(id);
     if (rev === undefined || raw === null) {
       this.draw();
       return;

@@ -10,10 +10,13 @@ import pytest
 from lib import deploy, fit
 from lib.deploy import DeployRequest, Plan, Tier, library, require_disk, require_room
 from lib.engines import oracle
+from lib.engines.base import StartOptions
+from lib.engines.llamacpp import ENGINE
 from lib.errors import BadInput, DoesNotFit, EngineError, NoSpace, NotFound
 from lib.fit import FULL, Room
 from lib.hub.errors import TokenNeeded
 from lib.partial import RESERVE_BYTES
+from tests.support.berth import stop_engines
 from tests.support.deployment import REPOSITORY, add_tiny
 from tests.support.expect import expect_failure
 from tests.support.hub_api import OWNER, HubApi
@@ -354,3 +357,18 @@ def test_the_fit_command_takes_a_repository(
     assert fit.main([REPOSITORY, "--context", "5"]) == 2
     add_model(hub, BIG, {"Q4_K_M": 10**15})
     assert fit.main([BIG]) == 3
+
+
+def test_a_model_that_runs_is_not_in_its_own_way(hub: HubApi, tmp_path: Path, home: Path) -> None:
+    [file] = add_tiny(hub, tmp_path, "Q4_K_M")
+    place = home / "models" / REPOSITORY / "0123abc" / file.name
+    place.parent.mkdir(parents=True)
+    place.write_bytes(file.read_bytes())
+    request = DeployRequest(model=REPOSITORY)
+    before = deploy.plan(request, room(1))
+    ENGINE.start("Tiny-Q4_K_M", StartOptions())
+    try:
+        held = deploy.plan(request, room(1)).room.free_bytes - before.room.free_bytes
+    finally:
+        stop_engines()
+    assert 0 < held < 2**30

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from lib import locks
+from lib import jobs, locks
+from lib.deploy import KIND
 from lib.engines import find_model
 from lib.engines.base import State
 from lib.engines.llamacpp import ENGINE
+from lib.jobs import JobState
 from tests.support.berth import stop_engines
 from tests.support.clone import bash
 from tests.support.deployment import REPOSITORY, SCRIPT, Script, add_tiny, last_line
@@ -86,6 +88,17 @@ def test_its_events_name_the_six_phases_in_order(script: Script) -> None:
     lines = script.told.read_text(encoding="utf-8").splitlines()
     assert len(lines) == len(script.events())  # every line is JSON
     assert (script.told.parent / "exit_code.self").read_text() == "0\n"
+
+
+@pytest.mark.usefixtures("tiny")
+def test_in_the_background_it_is_a_job_that_the_dashboard_shows(script: Script) -> None:
+    done = script.run(REPOSITORY, "--background", "--quant", "Q4_K_M")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [job] = jobs.recent(kind=KIND)
+    assert str(job.folder / "log") in last_line(done)
+    until(lambda: not jobs.find(job.id).is_active)
+    assert jobs.find(job.id).state == JobState.SUCCEEDED
+    assert job.details["quantization"] == "Q4_K_M"
 
 
 @pytest.mark.usefixtures("tiny")

@@ -37,7 +37,7 @@ def talk(*turns: Turn, **changed: Any) -> dict[str, Any]:
 
 
 def heard(opened: dict[str, Any] | None, kind: str, **event: str) -> AppTest:
-    """A session in which this conversation was open and this event came, perhaps more `times`."""
+    """A session with this conversation open and this event come, perhaps several `times`."""
 
     def script() -> None:
         import streamlit as st

@@ -1,0 +1,22 @@
+"""The same model where it runs already: deploying it again takes its place."""
+
+from pathlib import Path
+
+from lib.deploy.sources import Source
+from lib.engines import all_models
+from lib.engines.base import State
+from lib.quantizations import Variant
+
+ALIKE = 0.01  # of the size: what Ollama stores beside the file
+
+
+def held_bytes(source: Source, variant: Variant) -> int:
+    """The memory that this variant holds now, and would give back; 0 where it does not run."""
+    origin = source.card.id if source.card else f"local/{Path(variant.paths[0]).name}"
+    return sum(
+        model.memory_bytes or 0
+        for model in all_models()
+        if model.state == State.READY
+        and model.source == origin
+        and abs((model.size_bytes or 0) - variant.bytes) <= ALIKE * variant.bytes
+    )

@@ -1,0 +1,188 @@
+// Conversations in this browser's localStorage, and what Python asks to be done with them.
+//
+// `berth:m:<id>` is what the list needs of a conversation, `berth:c:<id>` the conversation; there
+// is no common index that two tabs could overwrite. A document is stored only over a revision
+// that the writer knows. Whatever is read was perhaps written by somebody else: it is checked.
+// What is deleted is only marked so; the list erases it after a day.
+
+const META = "berth:m:";
+const DOCUMENT = "berth:c:";
+const ID = /^[0-9a-f]{32}$/;
+export const LONGEST_TITLE = 120;
+const SNIPPET = 40; // characters on each side of what was found
+
+function number(value) {
+  return Number.isFinite(value) && value >= 0 ? value : 0;
+}
+
+export function meta(id) {
+  try {
+    const found = JSON.parse(localStorage.getItem(META + id));
+    if (!found || typeof found !== "object") return null;
+    return {
+      id,
+      title: String(found.title ?? "").slice(0, LONGEST_TITLE) || "Untitled",
+      ts: number(found.ts),
+      rev: String(found.rev ?? ""),
+      n: number(found.n),
+      pinned: found.pinned === true,
+      waits: found.waits === true,
+      deleted: number(found.deleted),
+    };
+  } catch {
+    return null;
+  }
+}
+
+export function setMeta(changed) {
+  localStorage.setItem(META + changed.id, JSON.stringify(changed));
+}
+
+export function metas() {
+  const found = [];
+  try {
+    for (let at = 0; at < localStorage.length; at++) {
+      const key = localStorage.key(at);
+      const id = key.startsWith(META) ? key.slice(META.length) : "";
+      const one = ID.test(id) && meta(id);
+      if (one) found.push(one);
+    }
+  } catch {
+    return []; // this browser lets nothing be stored
+  }
+  return found.sort((a, b) => b.pinned - a.pinned || b.ts - a.ts);
+}
+
+export function erase(id) {
+  localStorage.removeItem(DOCUMENT + id);
+  localStorage.removeItem(META + id);
+}
+
+function write(changed, text) {
+  const key = DOCUMENT + changed.id;
+  const before = localStorage.getItem(key);
+  try {
+    localStorage.setItem(key, text);
+    setMeta(changed);
+  } catch (error) {
+    if (before === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, before);
+    throw error;
+  }
+}
+
+function reason(error) {
+  return error.name === "QuotaExceededError" || error.code === 22 ? "full" : "blocked";
+}
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function fresh(details) {
+  return { title: "", ts: Date.now(), rev: "", n: 0, pinned: false, waits: false, deleted: 0, ...details };
+}
+
+// -- what Python asks for ----------------------------------------------------------------------
+
+const OPERATIONS = {
+  get(op) {
+    const found = meta(op.id);
+    const raw = found && localStorage.getItem(DOCUMENT + op.id);
+    if (!found || raw === null || found.deleted) {
+      return { kind: "missing", id: op.id, why: found?.deleted ? "deleted" : "" };
+    }
+    return { kind: "document", id: op.id, title: found.title, rev: found.rev, raw };
+  },
+
+  put(op) {
+    const there = meta(op.id);
+    const refused = { kind: "refused", id: op.id, title: there?.title || op.title, rev: there?.rev || "", mine: op.doc };
+    if (there && !op.known.includes(there.rev)) {
+      return { ...refused, why: "conflict", raw: localStorage.getItem(DOCUMENT + op.id) ?? "" };
+    }
+    const kept = there || fresh({ id: op.id, title: op.title });
+    const changed = { ...kept, ts: Date.now(), rev: op.rev, n: op.doc.length, waits: op.waits, deleted: 0 };
+    try {
+      write(changed, op.doc);
+    } catch (error) {
+      return { ...refused, why: reason(error) };
+    }
+    return op.answer ? { kind: "saved", id: op.id } : null;
+  },
+
+  add(op) {
+    const id = localStorage.getItem(META + op.id) === null ? op.id : newId();
+    const { title, rev, pinned } = op;
+    try {
+      write(fresh({ id, title, rev, pinned, ts: op.ts || Date.now(), n: op.doc.length }), op.doc);
+    } catch (error) {
+      return { kind: "refused", id, title, mine: op.doc, why: reason(error) };
+    }
+    return null;
+  },
+
+  file(op) {
+    download(op.name, op.text, "text/markdown");
+    return null;
+  },
+};
+
+export function run(op) {
+  try {
+    return OPERATIONS[op.op](op);
+  } catch {
+    return { kind: "missing", id: op.id, why: "blocked" };
+  }
+}
+
+export function download(name, text, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+export function bundle(found) {
+  const conversations = [];
+  for (const { id, title, ts, pinned } of found) {
+    try {
+      const document = JSON.parse(localStorage.getItem(DOCUMENT + id));
+      conversations.push({ id, title, ts, pinned, document });
+    } catch {
+      // A damaged one does not keep the others from being saved.
+    }
+  }
+  return JSON.stringify({ format: "berth-conversations", version: 1, conversations }, null, 1);
+}
+
+// -- search ------------------------------------------------------------------------------------
+
+function snippet(text, at, length) {
+  const from = Math.max(0, at - SNIPPET);
+  const to = Math.min(text.length, at + length + SNIPPET);
+  return `${from ? "…" : ""}${text.slice(from, to)}${to < text.length ? "…" : ""}`.replace(/\s+/g, " ");
+}
+
+// Only what was said is looked through, and only in documents whose text can have it.
+export function match(one, wanted) {
+  const raw = localStorage.getItem(DOCUMENT + one.id) ?? "";
+  const inJson = JSON.stringify(wanted).slice(1, -1);
+  if (raw.toLowerCase().includes(inJson)) {
+    try {
+      for (const { content } of JSON.parse(raw).turns) {
+        const at = content.toLowerCase().indexOf(wanted);
+        if (at >= 0) return { ...one, snippet: snippet(content, at, wanted.length) };
+      }
+    } catch {
+      // Not a conversation that can be opened either.
+    }
+  }
+  return one.title.toLowerCase().includes(wanted) ? one : null;
+}
+
+export function storedDocument(id) {
+  return localStorage.getItem(DOCUMENT + id);
+}
