@@ -6,10 +6,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
+from lib.engines.http_reply import HttpReply
 from lib.engines.ollama_api import BROKEN_OFF, address, parsed
 from lib.engines.ollama_words import ASK_AGAIN, ENDED_EARLY, explained_error
 from lib.engines.openai_api import failed_stream
-from lib.errors import BadInput, BerthError, EngineError
+from lib.errors import BadInput, EngineError
 from lib.http import Lines, Refused
 
 
@@ -89,30 +90,10 @@ class _Piece(BaseModel):
         )
 
 
-class _Reply(Iterator[Delta]):
-    """Deltas over HTTP; once closed it ends quietly, whatever the closed socket made of it."""
-
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
-        self._deltas = deltas(_until_broken(lines))
-        self._is_closed = False
-
-    def __next__(self) -> Delta:
-        try:
-            return next(self._deltas)
-        except BerthError:
-            if self._is_closed:
-                raise StopIteration from None
-            raise
-
-    def close(self) -> None:
-        self._is_closed = True
-        self._lines.close()
-
-
 def _reply(path: str, body: dict[str, Any]) -> DeltaStream:
     try:
-        return _Reply(Lines(address() + path, body))
+        lines = Lines(address() + path, body)
+        return HttpReply(lines, deltas(_until_broken(lines)))
     except BadInput as error:
         return failed_stream(error)
 

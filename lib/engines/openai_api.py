@@ -9,6 +9,7 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
+from lib.engines.http_reply import HttpReply
 from lib.errors import BerthError, EngineError
 from lib.http import Lines, Refused
 from lib.names import shown
@@ -28,7 +29,7 @@ def chat_stream(
     """Answer a conversation at `base_url` (…/v1); nothing is sent before the first `next`."""
     turns = [message.model_dump() for message in messages]
     body = {"model": model, "messages": turns, **_sampling(options)}
-    return _Stream(Lines(f"{base_url}/chat/completions", body, authorization(key)))
+    return _reply(f"{base_url}/chat/completions", body, key)
 
 
 def complete_stream(
@@ -40,7 +41,7 @@ def complete_stream(
 ) -> DeltaStream:
     """Continue a text at `base_url` (…/v1); nothing is sent before the first `next`."""
     body = {"model": model, "prompt": prompt, **_sampling(options)}
-    return _Stream(Lines(f"{base_url}/completions", body, authorization(key)))
+    return _reply(f"{base_url}/completions", body, key)
 
 
 def failed_stream(error: BerthError) -> DeltaStream:
@@ -83,25 +84,9 @@ def explained(refused: Refused) -> EngineError:
     return _in_words(said.get("error", said) if isinstance(said, dict) else said)
 
 
-class _Stream(Iterator[Delta]):
-    """Deltas over HTTP; once closed it ends quietly, whatever the closed socket made of it."""
-
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
-        self._deltas = deltas(_until_broken(lines))
-        self._is_closed = False
-
-    def __next__(self) -> Delta:
-        try:
-            return next(self._deltas)
-        except EngineError:
-            if self._is_closed:
-                raise StopIteration from None
-            raise
-
-    def close(self) -> None:
-        self._is_closed = True
-        self._lines.close()
+def _reply(url: str, body: Any, key: SecretStr | None) -> DeltaStream:
+    lines = Lines(url, body, authorization(key))
+    return HttpReply(lines, deltas(_until_broken(lines)))
 
 
 class _Failed(Iterator[Delta]):
