@@ -187,10 +187,11 @@ def _judged(version: str) -> Health:
     if match and tuple(int(number) for number in match.groups()) >= FLOOR:
         return Health(up=True, version=shown(version))
     floor = ".".join(map(str, FLOOR))
+    told = shown(version) or "of an unknown version"
     return Health(
         up=False,
         version=shown(version),
-        problem=f"Ollama {shown(version)} is not used: versions before {floor} give parts of their"
+        problem=f"Ollama {told} is not used: versions before {floor} give parts of their"
         " memory to whoever can reach them (CVE-2026-7482).",
         fix="Update Ollama from ollama.com/download, or by what installed it, and restart it.",
     )
@@ -236,7 +237,8 @@ def _leftover(row: api.Loaded) -> Model:
         state=State.STOPPING,
         context=row.context_length,
         memory_bytes=row.size,
-        problem="It was deleted while it was loaded. Its memory is free when Ollama restarts.",
+        problem="It was deleted while it was loaded. Ollama frees its memory when nobody has used"
+        " it for a while, or when it restarts.",
     )
 
 

@@ -12,9 +12,11 @@ from lib.engines.base import Frozen, StartOptions
 from lib.errors import BadInput, BrokenFile
 from lib.names import model_name, shown
 
-SILENCE_SECONDS = 300.0  # while Ollama checks a large file, it says nothing
+SILENCE_SECONDS = 1_800.0  # while Ollama checks a large file, it says nothing
 REGISTRIES = ("hf.co", "huggingface.co", "registry.ollama.ai")
 PIECE_BYTES = 2**20
+
+_PARAMETER = re.compile(r"^(\w+) +(\S+)$", re.MULTILINE)
 
 
 class Progress(Frozen):
@@ -68,7 +70,7 @@ def keep_settings(model: str, about: api.Shown, options: StartOptions) -> None:
     the model, they hold for everybody.
     """
     chosen = {"num_ctx": options.context, "num_thread": options.threads}
-    kept = dict(line.split(maxsplit=1) for line in about.parameters.splitlines() if " " in line)
+    kept = dict(_PARAMETER.findall(about.parameters))
     new = {name: value for name, value in chosen.items() if value and kept.get(name) != str(value)}
     if new:
         body = {"model": model, "from": model, "parameters": new}

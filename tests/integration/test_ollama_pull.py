@@ -81,6 +81,14 @@ def test_a_pull_that_is_refused_says_why(
         ENGINE.pull(name, ignore)
 
 
+def test_a_pull_from_elsewhere_never_reaches_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    with faking(monkeypatch) as fake:
+        for name in ("127.0.0.1:5055/lib/model:q4", "registry.example/org/model", "big:cloud"):
+            with pytest.raises(BadInput):
+                ENGINE.pull(name, ignore)
+        assert fake.bodies("/api/pull") == []
+
+
 PULL_TROUBLES = {
     "--cut-at": ("0.5", EngineError, "broke off"),
     "--full-at": ("0.5", NoSpace, "disk"),

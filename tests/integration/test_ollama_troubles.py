@@ -98,6 +98,21 @@ def test_a_model_of_another_size_is_another_model(monkeypatch: pytest.MonkeyPatc
         assert ENGINE.upstream("llama3.2:1b") is None
 
 
+def test_settings_are_written_into_a_model_once_and_only_where_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with faking(monkeypatch, "--models", STARTER) as fake:
+        ENGINE.start(STARTER, StartOptions())
+        assert fake.bodies("/api/create") == []
+        for _ in range(2):
+            ENGINE.start(STARTER, StartOptions(context=2048, threads=3))
+        [written] = fake.bodies("/api/create")
+        assert written["parameters"] == {"num_ctx": 2048, "num_thread": 3}
+        assert (written["model"], written["from"]) == (STARTER, STARTER)
+        ENGINE.start(STARTER, StartOptions(context=4096, threads=3))
+        assert fake.bodies("/api/create")[-1]["parameters"] == {"num_ctx": 4096}
+
+
 def test_what_a_model_is_made_for_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     with faking(monkeypatch, "--models", f"{STARTER},base:latest,embedder:latest") as fake:
         can_chat = {row.name: row.can_chat for row in ENGINE.models()}
