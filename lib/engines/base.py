@@ -47,6 +47,7 @@ class Model(Frozen):
     context: int | None = None  # tokens loaded per slot; None while it is not running
     context_trained: int | None = None
     can_chat: bool = True  # False: no chat template, so it can only continue a text
+    can_see: bool = False  # understands images
     url: str = ""  # the engine's own OpenAI base URL (…/v1) while it runs, on loopback
     memory_bytes: int | None = None  # resident now
     started_at: float | None = None  # epoch seconds
@@ -75,10 +76,11 @@ class StartOptions(Frozen):
 
 
 class Message(Frozen):
-    """One turn of a conversation."""
+    """One turn of a conversation. An assistant's that comes last is to be continued."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[str, ...] = ()  # `data:image/…;base64,…`; only for models that `can_see`
 
 
 class ChatOptions(Frozen):

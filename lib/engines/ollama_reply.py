@@ -16,7 +16,7 @@ from lib.http import Lines, Refused
 
 def chat_stream(model: str, messages: Iterable[Message], options: ChatOptions) -> DeltaStream:
     """Answer a conversation; nothing is sent before the first `next`."""
-    turns = [message.model_dump() for message in messages]
+    turns = [message.model_dump(exclude_defaults=True) for message in messages]
     body = {"model": model, "messages": turns, **_sampling(options)}
     return _reply("/api/chat", body)
 

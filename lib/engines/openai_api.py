@@ -27,7 +27,7 @@ def chat_stream(
     key: SecretStr | None = None,
 ) -> DeltaStream:
     """Answer a conversation at `base_url` (…/v1); nothing is sent before the first `next`."""
-    turns = [message.model_dump() for message in messages]
+    turns = [message.model_dump(exclude_defaults=True) for message in messages]
     body = {"model": model, "messages": turns, **_sampling(options)}
     return _reply(f"{base_url}/chat/completions", body, key)
 
