@@ -44,7 +44,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _FOREIGN = (
-    (".docx .doc .odt .rtf .pages", "a text document", "Save it as PDF or plain text."),
+    (".docx .doc .odt .rtf .pages", "an office document", "Save it as PDF or plain text."),
     (".xlsx .xls .xlsm .ods .numbers", "a spreadsheet", "Save the sheet as CSV."),
     (".pptx .ppt .odp .key", "a presentation", "Save it as PDF."),
     (".epub .mobi .azw3 .djvu", "a book", "Save it as PDF or plain text."),
@@ -106,22 +106,30 @@ def read(name: str, data: bytes) -> Content:
         return _pdf(data)
     if _IMAGE.match(data):
         return Content(kind="image", image=_found("image", data)["image"])
-    text = decoded(data)
-    if text is None or _RICH.match(text):
-        raise _foreign(".rtf" if text else Path(name).suffix.lower())
+    return _plain(name, data)
+
+
+def _plain(name: str, data: bytes) -> Content:
+    found = decoded(data)
+    if found is None:
+        raise _foreign(Path(name).suffix.lower())
+    text, problem = found
+    if _RICH.match(text):
+        raise _foreign(".rtf")
     if _SVG.match(text):
         raise Unreadable(*_DRAWING)
-    return Content(kind="text", text=_bounded(text))
+    return Content(kind="text", text=_bounded(text), problem=problem)
 
 
-def decoded(data: bytes) -> str | None:
-    """The bytes as text, lines ending in a line feed; None where they are none."""
+def decoded(data: bytes) -> tuple[str, str] | None:
+    """The text, with lines that end in a line feed, and what may be wrong with it; None for none."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
-            return _tidy(_in(encoding, data[len(mark) :]))
+            return _tidy(_in(encoding, data[len(mark) :]), "")
     if b"\0" in data:
         return None
-    return _tidy(_in("utf-8", data) or _in(_guessed(data), data))
+    text = _in("utf-8", data)
+    return _mended(data) or _guessed(data) if text is None else _tidy(text, "")
 
 
 def _in(encoding: str, data: bytes) -> str | None:
@@ -131,19 +139,30 @@ def _in(encoding: str, data: bytes) -> str | None:
         return None
 
 
-def _guessed(data: bytes) -> str:
-    """The encoding of a text from before Unicode, by its beginning."""
+def _mended(data: bytes) -> tuple[str, str] | None:
+    """UTF-8 with a few wrong bytes, as a log has them that was cut; None for anything else."""
+    text = data.decode("utf-8", "replace")
+    wrong = text.count("\ufffd")
+    good = len(text) - len(text.encode("ascii", "ignore")) - wrong
+    return _tidy(text, "Some bytes are not UTF-8 and were replaced.") if good > wrong else None
+
+
+def _guessed(data: bytes) -> tuple[str, str] | None:
+    """A text from before Unicode; its beginning gives the encoding away, or seems to."""
     best = from_bytes(data[:SAMPLE_BYTES]).best()
-    return best.encoding if best else "ascii"
+    if best is None:
+        return None
+    problem = f"Read as {best.encoding}, which is a guess: look for wrong letters."
+    return _tidy(_in(best.encoding, data), problem)
 
 
-def _tidy(text: str | None) -> str | None:
+def _tidy(text: str | None, problem: str) -> tuple[str, str] | None:
     """Without terminal colours and stray control characters; None where those are too many."""
     if text is None:
         return None
     plain = _ESCAPE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     clean, removed = _CONTROL.subn("", plain)
-    return clean if removed <= CONTROL_SHARE * len(text) else None
+    return (clean, problem) if removed <= CONTROL_SHARE * len(text) else None
 
 
 def _bounded(text: str) -> str:
