@@ -132,7 +132,7 @@ def remove(owner: str, conversation: str, attachment_id: str) -> None:
 def file_name(given: str) -> str:
     """The last part of a path, without characters that hide or turn round what is read."""
     last = given.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    name = " ".join(_UNSEEN.sub("", last[: 10 * LONGEST_NAME]).split())
+    name = " ".join(_UNSEEN.sub("", last).split())
     if len(name) > LONGEST_NAME:
         stem, _, suffix = name.rpartition(".")
         ending = f"….{suffix}" if stem and len(suffix) < 10 else "…"

@@ -122,7 +122,7 @@ def _plain(name: str, data: bytes) -> Content:
 
 
 def decoded(data: bytes) -> tuple[str, str] | None:
-    """The text, with lines that end in a line feed, and what may be wrong with it; None for none."""
+    """The text, every line ended by a line feed, and what may be wrong with it; None for none."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _tidy(_in(encoding, data[len(mark) :]), "")
@@ -184,14 +184,14 @@ def _foreign(suffix: str) -> Unreadable:
 def _pdf(data: bytes) -> Content:
     found = _found("pdf", data)
     text = _CONTROL.sub("", found["text"])
-    pages, empty = words.count(found["pages"], "page"), found["empty"]
+    empty = found["empty"]
     if not text.strip():
         raise Unreadable(
-            f"This PDF has no text on its {pages}: they are pictures, as a scanner makes them.",
+            "This PDF has no text: its pages are pictures, as a scanner makes them.",
             "Have its text recognized first, or attach the pages as images.",
         )
-    problem = f"{empty} of {pages} have no text and are left out." if empty else ""
-    return Content(kind="text", text=_bounded(text), problem=problem)
+    problem = f"{empty:,} of {found['pages']:,} pages have no text and are left out."
+    return Content(kind="text", text=_bounded(text), problem=problem if empty else "")
 
 
 def _found(kind: str, data: bytes) -> dict[str, Any]:
