@@ -11,6 +11,7 @@ const DRAG_MILLISECONDS = 600; // browsers tell of a drag more often than that
 const BLIND = "This model cannot see images. Choose one that does, or remove it.";
 const UNREACHED = "The file did not arrive: Berth cannot be reached. Check that it runs, and attach it again.";
 const UNREADABLE = "The browser cannot read this file. Attach a file, not a folder.";
+const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // would turn a name round
 const ICONS = {
   clip: "M21 11.5 12.3 20.2a5.5 5.5 0 0 1-7.8-7.8L13.6 3.3a3.7 3.7 0 0 1 5.2 5.2l-9 9a1.8 1.8 0 0 1-2.6-2.6l8.3-8.3",
   text: "M6 2.5h8l4.5 4.5v14.5H6zM14 2.5V7h4.5M9 12h6.5M9 16h6.5",
@@ -78,7 +79,6 @@ class Chip {
     this.title.dir = "auto";
     this.detail = element(body, "span", "berth-chip-detail");
     this.bar = element(body, "progress", "berth-chip-bar");
-    this.bar.setAttribute("aria-label", `Uploading ${name}`);
     this.button = element(this.node, "button", "berth-chip-remove", "×");
     this.button.type = "button";
     this.button.onclick = onRemove;
@@ -86,9 +86,11 @@ class Chip {
     this.rename(name);
   }
 
-  rename(name) {
+  rename(given) {
+    const name = given.replace(DIRECTION, "");
     this.title.textContent = this.title.title = name;
     this.button.setAttribute("aria-label", `Remove ${name}`);
+    this.bar.setAttribute("aria-label", `Uploading ${name}`);
   }
 
   progress(share) {
