@@ -11,17 +11,17 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib import documents, words
+from lib.conversations import MOST_FILES, File
 from lib.documents import Content
 from lib.errors import BadInput, NoSpace, NotFound
 from lib.files import make_private, write_text
 from lib.settings import settings
 
-MOST_FILES = 20  # per message
 MOST_BYTES_OF_ONE = 200_000_000  # drafts of one browser; a full message has 160 MB at most
 MOST_BYTES_OF_ALL = 1_000_000_000
 KEPT_SECONDS = 86_400
@@ -52,15 +52,6 @@ class Attachment(BaseModel):
     problem: str = ""
     created: float  # epoch seconds
     counted_by: str = ""  # the model whose tokens these are
-
-
-class File(TypedDict):
-    """A file as a message carries it: one of `text` and `image` (a data URL) is empty."""
-
-    name: str
-    text: str
-    image: str
-    tokens: int
 
 
 def add(
@@ -113,9 +104,11 @@ def recounted(owner: str, conversation: str, model: str, count: Count) -> list[A
 def take(owner: str, conversation: str) -> list[File]:
     """The drafts for the message that is being sent; they are no drafts after that."""
     folder = _folder(owner, conversation)
+    found = []
     with _lock:
-        found = [_file(folder, draft) for draft in _kept(folder)]
         for draft in _kept(folder):
+            with contextlib.suppress(OSError, ValueError):  # not what was stored
+                found.append(_file(folder, draft))
             _forget(folder / f"{draft.id}.txt")
     return found
 

@@ -202,6 +202,7 @@ class Attach {
     this.keep((chip) => !chip.id || there.has(chip.id));
     for (const found of attachments) (known.get(found.id) || this.chip(found.name)).ready(found);
     this.draw();
+    if (attachments.length) this.remember();
   }
 
   chip(name) {
@@ -248,6 +249,14 @@ class Attach {
     this.changes++;
     this.held = this.held && this.chips.some((chip) => chip.isPending);
     this.draw();
+    this.remember();
+  }
+
+  // The address has to name a conversation in which nothing has been said, lest it is forgotten.
+  remember() {
+    const hasFiles = this.chips.some((chip) => chip.id);
+    const isNamed = new URLSearchParams(location.search).get("c") === this.data.conversation;
+    if (!this.data.sent && hasFiles !== isNamed) this.tell(hasFiles ? this.data.conversation : "none");
   }
 
   // An upload that is on its way cannot be taken back: it is removed when it has arrived.
@@ -333,12 +342,13 @@ class Attach {
   }
 }
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   let attach = ATTACHED.get(parentElement);
   if (!attach) {
     attach = new Attach(parentElement);
     ATTACHED.set(parentElement, attach);
   }
+  attach.tell = (kept) => setTriggerValue("kept", kept);
   attach.take(data);
   return () => {
     attach.close();

@@ -1,10 +1,8 @@
-"""The element that attaches files, alone on a real page: choose, drop, paste, remove, send.
-
-It is mounted by hand, so that what it is given can be any: Streamlit's part is the data alone.
-"""
+"""Attaching files: the element alone, mounted by hand and given any data, and on the chat page."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +11,8 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 from lib.settings import ROOT
 from tests.e2e.conftest import PHONE
 from tests.support import files
+from tests.support.berth import lay_fake, running_berth
+from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server, running_server
 
 CSS = (ROOT / "lib" / "ui" / "attach.css").read_text(encoding="utf-8")
@@ -27,7 +27,10 @@ MOUNT = """async (css) => {
     input.onkeydown = ({ key }) => { if (key === "Enter") window.sent = (window.sent || 0) + 1; };
     document.body.append(input);
     const { default: attach } = await import("/api/ui/test/attach.js");
-    window.attach = (data) => { window.unmount = attach({ parentElement: place, data }); };
+    const setTriggerValue = () => {};
+    window.attach = (data) => {
+        window.unmount = attach({ parentElement: place, data, setTriggerValue });
+    };
 }"""
 DATA = {"conversation": "c" * 32, "model": "", "canSee": True, "sent": 0, "room": None}
 TRANSFER = """given => {
@@ -319,3 +322,60 @@ def test_it_is_reached_by_keyboard_and_leaves_no_ears_behind(page: Page, place: 
     expect(place.get_by_role("button", name="Attach files")).to_be_focused()
     page.evaluate("window.unmount()")
     assert paste(page, [["a.txt", "x", ""]])
+
+
+@pytest.fixture
+def fake() -> Iterator[Running]:
+    with running_fake("--tokens", "3") as engine:
+        yield engine
+
+
+@pytest.fixture
+def chat(page: Page, home: Path, fake: Running) -> Iterator[Page]:
+    """The chat page of a new conversation, with a model that answers."""
+    with running_berth(home) as berth:
+        lay_fake(home, fake)
+        page.goto(f"{berth.url}/Chat")
+        expect(page.get_by_role("button", name="Attach files")).to_be_visible()
+        yield page
+
+
+def attach(page: Page, *chosen: tuple[str, bytes]) -> Locator:
+    """Choose files and wait until they are read; the chips."""
+    found = page.locator(".berth-attach")
+    choose(found, *chosen)
+    expect(found.get_by_role("progressbar")).to_have_count(0)
+    return chips(found)
+
+
+def ask(page: Page, text: str, answers: int = 1) -> None:
+    box = page.get_by_test_id("stChatInput").locator("textarea")
+    box.fill(text)
+    box.press("Enter")
+    expect(page.get_by_text("first token")).to_have_count(answers)
+
+
+def test_a_model_gets_the_files_with_the_question(chat: Page, fake: Running) -> None:
+    shown = attach(chat, ("facts.txt", b"The sky is green."))
+    expect(shown).to_contain_text(["facts.txtabout"])
+    ask(chat, "What colour?")
+    expect(shown).to_have_count(0)
+    expect(chat.get_by_test_id("stChatMessage").first).to_contain_text("facts.txt")
+    (asked,) = fake.last_call("done")["body"]["messages"]
+    assert "The sky is green." in asked["content"]
+    assert asked["content"].endswith("What colour?")
+    ask(chat, "And now?", answers=2)
+    expect(chat.get_by_text("facts.txt")).to_have_count(1)
+
+
+def test_files_for_a_first_message_outlive_a_reload(chat: Page) -> None:
+    shown = attach(chat, ("facts.txt", b"The sky is green."))
+    chat.wait_for_url("**/Chat?c=*")
+    chat.reload()
+    expect(shown).to_contain_text(["facts.txt"])
+    remove(chat.locator(".berth-attach"), "facts.txt")
+    chat.wait_for_url(lambda url: "c=" not in url)
+    attach(chat, ("other.txt", b"The sea is red."))
+    ask(chat, "What colour?")
+    expect(chat.get_by_test_id("stChatMessage").first).to_contain_text("other.txt")
+    expect(chat.get_by_text("no such conversation")).to_have_count(0)
