@@ -9,13 +9,13 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lib import documents, words
+from lib import documents
 from lib.conversations import MOST_FILES, File
 from lib.documents import Content
 from lib.errors import BadInput, NoSpace, NotFound
@@ -63,7 +63,8 @@ def add(
     BadInput where the file is of no use or there are too many, NoSpace where the disk is full.
     """
     folder = _folder(owner, conversation)
-    found = documents.read(name, data)
+    with _told_of_disk():
+        found = documents.read(name, data)
     tokens, is_estimate = _tokens(found, count)
     attachment = Attachment(
         id=secrets.token_hex(16),
@@ -76,7 +77,7 @@ def add(
         created=time.time(),
         counted_by=model,
     )
-    with _lock:
+    with _lock, _told_of_disk():
         _prune(owner)
         if len(_kept(folder)) >= MOST_FILES:
             raise BadInput(f"A message has at most {MOST_FILES} files.", "Remove one first.")
@@ -182,11 +183,18 @@ def _store(folder: Path, draft: Attachment, content: str) -> None:
         make_private(_root())
         write_text(body, content)
         write_text(body.with_suffix(".json"), draft.model_dump_json())
-    except OSError as error:
+    except OSError:
         _forget(body)
-        size = words.disk(len(content))
+        raise
+
+
+@contextlib.contextmanager
+def _told_of_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         raise NoSpace(
-            f"The file could not be kept: {error.strerror or error} ({size} needed).",
+            f"The file could not be kept: {error.strerror or error}.",
             "Free some space and attach it again.",
         ) from error
 

@@ -6,10 +6,12 @@ memory, because they come from strangers and what reads them is large.
 """
 
 import codecs
+import contextlib
 import json
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -206,29 +208,27 @@ def _found(kind: str, data: bytes) -> dict[str, Any]:
 
 
 def _answer(kind: str, data: bytes) -> bytes:
+    """The child's output. It reads a file, because a pipe stays half filled when nobody waits."""
     command = [sys.executable, "-I", str(Path(documents_child.__file__)), kind]
-    quiet = subprocess.DEVNULL
-    with (
-        _CHILDREN,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=quiet, env={}
-        ) as child,
-    ):
-        try:
-            return _watched(child, data)
-        finally:
-            child.kill()
+    with _CHILDREN, tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(
+            command, stdin=file, stdout=subprocess.PIPE, stderr=quiet, env={}
+        ) as child:
+            try:
+                return _watched(child)
+            finally:
+                child.kill()
 
 
-def _watched(child: subprocess.Popen[bytes], data: bytes) -> bytes:
+def _watched(child: subprocess.Popen[bytes]) -> bytes:
     """The child's output, unless it takes too long or too much memory."""
     give_up_at = time.monotonic() + DEADLINE_SECONDS
-    given: bytes | None = data
     while time.monotonic() < give_up_at:
-        try:
-            return child.communicate(given, timeout=LOOK_SECONDS)[0]
-        except subprocess.TimeoutExpired:
-            given = None  # it goes on with what it was given
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.communicate(timeout=LOOK_SECONDS)[0]
         if _memory_bytes(child.pid) > documents_child.MOST_BYTES:
             raise Unreadable(*_REFUSED["swells"])
     raise Unreadable(*_REFUSED["slow"])

@@ -9,7 +9,6 @@ import base64
 import contextlib
 import io
 import json
-import os
 import sys
 import warnings
 from typing import Any
@@ -99,11 +98,10 @@ def _saved(image: Any, **how: Any) -> bytes:
 
 
 def limit() -> None:
-    """Be quiet and small, leave no core file; as far as the system knows how."""
+    """Stay small and leave no core file, as far as the system knows how."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        os.nice(10)  # a reply that streams at the same time goes first
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))

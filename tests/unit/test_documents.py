@@ -247,3 +247,12 @@ def test_another_picture_format_behind_the_right_bytes_is_refused() -> None:
 def test_the_child_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents_child, "MOST_BYTES", 30_000_000)  # as its parent sees it
     assert "swells" in refusal(files.picture((7_900, 8_000), "PNG", "RGBA"))
+
+
+def test_a_file_arrives_whole_however_often_its_child_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "LOOK_SECONDS", 0.001)
+    large = files.picture((1_000, 1_000), compress_level=0)
+    assert len(large) > 1_000_000
+    assert read("x.png", large).kind == "image"
