@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
-from lib.conversations import Document, new_id, said
+from lib.conversations import Document, Turn, new_id, said
 from tests.support.berth import lay_fake, running_berth
 from tests.support.browser import launched
 from tests.support.fake_engine import Running, running_fake
@@ -189,12 +189,19 @@ def one_run(tabs: Sequence[Tab], fake: Running, seconds: float) -> dict[str, flo
 
 def conversation(messages: int) -> Document:
     """Questions and answers of usual length."""
-    exchange = [
-        (said("user", f"What is number {n} in the long list of things that people ask about?"),
-         said("assistant", f"Number {n} of the list.\n\n" + "It is a thing like any other. " * 12))
-        for n in range(messages // 2)
-    ]  # fmt: skip
-    return Document(turns=list(itertools.chain.from_iterable(exchange)))
+    turns: list[Turn] = []
+    for n in range(messages // 2):
+        before = turns[-1]["id"] if turns else ""
+        question = f"What is number {n} in the long list of things that people ask about?"
+        answer = f"{mark(n)}\n\n" + "It is a thing like any other. " * 12
+        turns.append(said("user", question, parent=before))
+        turns.append(said("assistant", answer, parent=turns[-1]["id"]))
+    return Document(turns=turns)
+
+
+def mark(exchange: int) -> str:
+    """By what an answer of the conversation is known on the page."""
+    return f"Number {exchange} of the list."
 
 
 def seed(context: BrowserContext, talk_id: str, messages: int) -> None:
@@ -218,19 +225,22 @@ def opened(browser: Browser, berth: Server, earlier: int) -> Tab:
     page.goto(f"{berth.url}/Chat" + (f"?c={talk_id}" if earlier else ""))
     page.locator(f"{INPUT}:enabled").wait_for(timeout=60_000)
     if earlier:
-        page.get_by_text(f"Number {earlier // 2 - 1} of the list.").wait_for(timeout=60_000)
+        page.get_by_text(mark(earlier // 2 - 1)).wait_for(timeout=60_000)
     return Tab(page)
 
 
-def measured(cell: Cell, browser: Browser, fake: Running, berth: Server, runs: int) -> Row:
+def measured(
+    cell: Cell, browser: Browser, fake: Running, berth: Server, options: argparse.Namespace
+) -> Row:
     """The medians over several replies in the same conversations, after one to warm up."""
     tabs = [opened(browser, berth, cell.earlier) for _ in range(cell.browsers)]
     fake.behave(tokens=20, gap_ms=cell.gap_ms, stamp=True, paragraph=40, context=ENDLESS)
+    fake.behave(prefill_ms=options.prefill_ms)
     one_run(tabs, fake, 1)
     tabs[0].page.wait_for_timeout(4_000)  # the server loads the last of its modules
     fake.behave(tokens=cell.tokens)
     seconds = cell.tokens * cell.gap_ms / 1e3
-    found = [one_run(tabs, fake, seconds) for _ in range(runs)]
+    found = [one_run(tabs, fake, seconds) for _ in range(options.runs)]
     memory = psutil.Process(berth.process.pid).memory_info().rss / 2**20
     missing = sum(run["missing"] for run in found)
     medians = {name: statistics.median(run[name] for run in found) for name in found[0]}
@@ -262,6 +272,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--runs", type=int, default=RUNS)
     options.add_argument("--cell", action="append", choices=names, help="this one alone")
+    options.add_argument("--prefill-ms", type=float, default=0, help="the engine's own time")
     chosen = options.parse_args()
     print(f"{'':22}{'load':>6}" + "".join(f"{name:>10}" for name in BUDGETS))
     print(f"{'budget':28}" + "".join(f"{budget:>10}" for budget in BUDGETS.values()))
@@ -270,7 +281,7 @@ def main() -> int:
         for name in chosen.cell or names:
             load = os.getloadavg()[0]
             with launched(playwright) as browser, running() as (fake, berth):
-                row = measured(names[name], browser, fake, berth, chosen.runs)
+                row = measured(names[name], browser, fake, berth, chosen)
             printed(name, load, row)
             missing += row["missing"]
     if missing:
