@@ -138,6 +138,7 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
     """
     options: dict[str, str | int | None] = {
         "-m": launch.path,
+        **({"--mmproj": launch.projector} if launch.projector else {}),
         "-c": launch.context,
         "-np": launch.slots,
         "-t": launch.threads,
@@ -154,7 +155,6 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
         "--slots": None,
         "--props": None,
         "--no-context-shift": None,
-        **({"--mmproj": launch.projector} if launch.projector else {}),
     }
     known = [(flag, value) for flag, value in options.items() if flag not in without]
     return [str(part) for pair in known for part in pair if part is not None]
