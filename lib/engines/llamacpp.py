@@ -33,9 +33,9 @@ from lib.engines.llamacpp_causes import PortTaken
 from lib.engines.llamacpp_files import ModelFile
 from lib.engines.llamacpp_launch import Program
 from lib.engines.llamacpp_records import Record, file_of
+from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
 from lib.engines.process import ProgramFault
-from lib.engines.prompts import require_sight
 from lib.errors import BerthError, BrokenFile, Conflict, EngineDown, EngineError
 from lib.files import write_json, write_text
 from lib.names import shown

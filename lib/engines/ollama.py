@@ -20,9 +20,9 @@ from lib.engines.base import (
     State,
     Upstream,
 )
+from lib.engines.messages import has_images, require_sight
 from lib.engines.ollama_store import SILENCE_SECONDS, Listener
 from lib.engines.openai_api import failed_stream
-from lib.engines.prompts import has_images, require_sight
 from lib.errors import BadInput, BerthError, Conflict, EngineDown
 from lib.http import ANSWER_SECONDS
 from lib.names import model_name, shown

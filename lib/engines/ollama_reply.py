@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field
 
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
+from lib.engines.messages import continued, sent, without_echo
 from lib.engines.ollama_api import BROKEN_OFF, address, parsed
 from lib.engines.ollama_words import ASK_AGAIN, ENDED_EARLY, explained_error
 from lib.engines.openai_api import failed_stream
-from lib.engines.prompts import continued, told, without_echo
 from lib.errors import BadInput, EngineError
 from lib.http import Lines, Refused
 
@@ -20,7 +20,7 @@ def chat_stream(model: str, messages: Sequence[Message], options: ChatOptions) -
 
     A reply at the end is continued by Ollama of itself.
     """
-    turns = [_turn(message) for message in told(messages)]
+    turns = [_turn(message) for message in sent(messages)]
     body = {"model": model, "messages": turns, **_sampling(options)}
     return _reply("/api/chat", body, continued(messages))
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
-from lib.engines.prompts import continued, told, without_echo
+from lib.engines.messages import continued, sent, without_echo
 from lib.errors import BerthError, EngineError
 from lib.http import Lines, Refused
 from lib.names import shown
@@ -32,7 +32,7 @@ def chat_stream(
 
     A reply at the end is continued by llama-server of itself (its `--prefill-assistant`).
     """
-    turns = [_turn(message) for message in told(messages)]
+    turns = [_turn(message) for message in sent(messages)]
     body = {"model": model, "messages": turns, **_sampling(options)}
     return _reply(f"{base_url}/chat/completions", body, key, continued(messages))
 

@@ -13,8 +13,8 @@ from pydantic import SecretStr, ValidationError
 
 from lib.engines import openai_api
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message
+from lib.engines.messages import without_echo
 from lib.engines.openai_api import chat_stream, complete_stream, deltas, explained, failed_stream
-from lib.engines.prompts import without_echo
 from lib.errors import EngineDown, EngineError, NotFound
 from lib.http import Refused, lines_of
 from tests.support.fake_engine import Running, running_fake

@@ -21,7 +21,7 @@ def has_images(messages: Iterable[Message]) -> bool:
     return any(message.images for message in messages)
 
 
-def told(messages: Sequence[Message]) -> Sequence[Message]:
+def sent(messages: Sequence[Message]) -> Sequence[Message]:
     """The messages to send: an empty reply at the end would be continued with nonsense."""
     is_empty = bool(messages) and messages[-1].role == "assistant" and not messages[-1].content
     return messages[:-1] if is_empty else messages
