@@ -157,15 +157,21 @@ def is_projector(path: str) -> bool:
     return name.lower().endswith(".gguf") and bool(_PROJECTOR.search(name))
 
 
-def best_projector(files: Iterable[tuple[str, int]]) -> tuple[str, int] | None:
-    """Of a model's files (path and bytes each) the projector to use; None where it has none."""
+def best_projector(model: str, files: Iterable[tuple[str, int]]) -> tuple[str, int] | None:
+    """Of the files beside a model (path and bytes each) its projector; None where it has none.
+
+    One that bears the model's name goes before one without a name, and that before all others.
+    """
     found = [(path, size) for path, size in files if is_projector(path)]
-    return min(found, key=lambda file: (_place(file[0]), file[1], file[0]), default=None)
+    return min(found, key=lambda file: _order(model, *file), default=None)
 
 
-def _place(projector: str) -> int:
-    quantization = quantization_of(projector)
-    return PROJECTORS.index(quantization) if quantization in PROJECTORS else len(PROJECTORS)
+def _order(model: str, projector: str, size: int) -> tuple[bool, bool, int, int, str]:
+    name, quantization = name_alone(projector), quantization_of(projector)
+    is_anothers = bool(name) and not name_alone(model).startswith(name)
+    is_known = quantization in PROJECTORS
+    place = PROJECTORS.index(quantization) if is_known else len(PROJECTORS)
+    return is_anothers, not name, place, size, projector
 
 
 def name_alone(path: str) -> str:

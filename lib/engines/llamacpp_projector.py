@@ -28,7 +28,7 @@ def projector_of(model: Path, root: Path) -> Path | None:
         if folder == model.parent and not _is_download(folder, root.resolve()):
             names = {name_alone(name) for name in files if name not in projectors}
             projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, names)}
-        if best := best_projector(projectors.items()):
+        if best := best_projector(model.name, projectors.items()):
             return folder / best[0]
     return None
 

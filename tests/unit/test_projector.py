@@ -62,11 +62,20 @@ def test_other_files_are_no_projectors(path: str) -> None:
 )
 def test_the_smallest_that_is_as_good_as_any_is_chosen(offered: str, best: str) -> None:
     files = [(f"mmproj-anvil-{name}.gguf", 100) for name in offered.split()]
-    assert best_projector([("anvil-Q4_K_M.gguf", 5), *files]) == (f"mmproj-anvil-{best}.gguf", 100)
+    found = best_projector("anvil.gguf", [("anvil-Q4_K_M.gguf", 5), *files])
+    assert found == (f"mmproj-anvil-{best}.gguf", 100)
+
+
+def test_a_namesake_goes_before_a_nameless_one_and_that_before_others() -> None:
+    files = [(f"mmproj-{name}F16.gguf", 9) for name in ("bolt-", "", "anvil-")]
+    assert best_projector("anvil-Q4_0.gguf", files) == ("mmproj-anvil-F16.gguf", 9)
+    assert best_projector("bolt-2b-Q4_0.gguf", files) == ("mmproj-bolt-F16.gguf", 9)
+    assert best_projector("clamp-Q4_0.gguf", files) == ("mmproj-F16.gguf", 9)
+    assert best_projector("clamp-Q4_0.gguf", files[:1]) == ("mmproj-bolt-F16.gguf", 9)
 
 
 def test_where_there_is_none_none_is_chosen() -> None:
-    assert best_projector([("anvil-Q4_K_M.gguf", 5), ("README.md", 1)]) is None
+    assert best_projector("anvil.gguf", [("anvil.gguf", 5), ("README.md", 1)]) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +96,7 @@ def test_the_name_of_a_model_stands_in_every_file_of_it(path: str, name: str) ->
 @given(st.text())
 def test_any_path_has_a_name_and_a_place(path: str) -> None:
     assert isinstance(name_alone(path), str)
-    assert best_projector([(path, 1)]) in (None, (path, 1))
+    assert best_projector(path, [(path, 1)]) in (None, (path, 1))
 
 
 def test_all_models_of_a_download_share_its_projector(models: Path) -> None:
