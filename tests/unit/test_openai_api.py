@@ -171,8 +171,13 @@ def test_only_a_whole_beginning_is_taken_off_and_only_once(begun: str, pieces: l
     said = "".join(pieces)
     alone = without_echo((Delta(text=piece) for piece in pieces), "\0" + begun)
     assert text_of(alone) == said or pieces[0].startswith("\0")
-    echoed = without_echo((Delta(text=piece) for piece in [begun + said]), begun)
-    assert text_of(echoed) == said
+    echoed = without_echo((Delta(text=piece) for piece in [begun + said, *pieces]), begun)
+    assert text_of(echoed) == said + said
+
+
+def test_only_the_first_words_are_taken_for_a_repetition() -> None:
+    pieces = [Delta(reasoning="hm"), Delta(text="go go "), Delta(text="go "), Delta(text="on")]
+    assert text_of(without_echo(iter(pieces), "go ")) == "go go on"
 
 
 def test_an_empty_reply_at_the_end_is_not_sent(fake: Running) -> None:
