@@ -11,7 +11,6 @@ from lib.deploy.check import engine_plan
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, PlannedFile, Row
 from lib.deploy.sources import Source
-from lib.deploy.way import Way
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp_launch import DEFAULT_CONTEXT, UNKNOWN_CONTEXT
 from lib.fit import (
@@ -73,7 +72,7 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
         engine_plan=engine_plan(source, chosen, load) if ask_engine else None,
-        warnings=tuple(_warnings(request, source, chosen, how)),
+        warnings=tuple(_warnings(request, source, chosen)),
     )
 
 
@@ -164,15 +163,13 @@ def _row(choice: Choice, model: Geometry, load: Load, room: Room, is_recommended
     )
 
 
-def _warnings(request: DeployRequest, source: Source, variant: Variant, how: Way) -> list[str]:
+def _warnings(request: DeployRequest, source: Source, variant: Variant) -> list[str]:
     trained = source.header.context_length
     found = []
     if source.header.chat_template is None:
         found.append("It has no chat template, so it can only continue a text.")
     if note(variant.quantization).startswith("Poor"):
         found.append(f"{variant.quantization} is stored so coarsely that answers suffer.")
-    if source.projector(variant) and not how.projector:
-        found.append("Ollama gets the model alone, so it will not see images.")
     if request.context and trained and request.context > trained:
         found.append(f"It was trained for a context of {trained:,}: no more is used.")
     if source.card and source.card.is_stale:

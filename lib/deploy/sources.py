@@ -9,12 +9,11 @@ from lib import gguf, hub
 from lib.deploy import library
 from lib.deploy.library import Stored
 from lib.deploy.shapes import PlannedFile, Tier
-from lib.engines.llamacpp_projector import can_see, projector_of
+from lib.engines.projector import usable_projector
 from lib.errors import BadInput, BerthError, NotFound
 from lib.gguf import Header
 from lib.hub import Card
 from lib.quantizations import Variant, quantization_of
-from lib.settings import settings
 
 MOST_CANDIDATES = 5
 READ_FIRST = "Q4_K_M"  # whose header is read where any would do
@@ -38,9 +37,8 @@ class Source(NamedTuple):
             return PlannedFile(**found.model_dump()) if found else None
         if self.library:
             return None
-        path = projector_of(Path(variant.paths[0]), settings().models)
-        is_good = path is not None and can_see(path)
-        return PlannedFile(path=str(path), bytes=path.stat().st_size) if path and is_good else None
+        path = usable_projector(Path(variant.paths[0]))
+        return PlannedFile(path=str(path), bytes=path.stat().st_size) if path else None
 
     def files(self, variant: Variant) -> tuple[PlannedFile, ...]:
         """The files of one of the variants."""

@@ -33,20 +33,18 @@ def choose(wish: EngineWish, source: Source, variant: Variant) -> Way:
     objection = _objection(source, variant)
     engine = engines.choose(wish, objection)
     files, projector = source.files(variant), source.projector(variant)
+    if projector and (objection or engine.name == "llamacpp"):
+        files = (*files, projector)
+    here = _for_files(source, files)
     if engine.name == "llamacpp":
-        files = (*files, projector) if projector else files
-        here = _for_files(source, files)
         return Way(
             engine, files, projector, "", is_pulled=False, is_installed=not here.needed, disk=here
         )
-    if objection:  # what is handed over to Ollama is the model alone
-        projector = None
     name = _ollama_name(source, variant)
     is_installed = disk.is_in_ollama(name)
-    pulled_bytes = variant.bytes + (projector.bytes if projector else 0)
-    room = disk.for_ollama(0 if is_installed else pulled_bytes)
+    stored_bytes = variant.bytes + (projector.bytes if projector else 0)
+    room = disk.for_ollama(0 if is_installed else stored_bytes)
     if source.card and objection and not is_installed:  # for a while there are two copies
-        here = _for_files(source, files)
         room = room.model_copy(update={"needed": room.needed + here.needed, "kept": here.kept})
     return Way(engine, files, projector, name, not objection, is_installed, room)
 

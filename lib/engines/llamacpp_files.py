@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from lib import gguf
 from lib.engines.base import Frozen
-from lib.engines.llamacpp_projector import can_see, projector_of
+from lib.engines.projector import can_see, projector_of
 from lib.errors import BadInput, BrokenFile, Conflict, NotFound
 from lib.files import make_private, write_text
 from lib.locks import locked

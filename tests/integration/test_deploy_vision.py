@@ -7,16 +7,17 @@ import pytest
 
 from lib import deploy, gguf
 from lib.deploy import Plan
-from lib.engines import find_model
+from lib.engines import all_models, find_model
 from lib.engines.base import ChatOptions, Message, State
 from lib.engines.llamacpp import ENGINE
+from lib.engines.ollama import ENGINE as OLLAMA
 from lib.fit import PROJECTOR_WORK_BYTES, Room
 from lib.hub import cache, look_up
 from lib.settings import settings
 from tests.support.berth import stop_engines
 from tests.support.deployment import REPOSITORY, Script, add_tiny
 from tests.support.hub_api import ANSWERS, HubApi
-from tests.support.ollama import faking
+from tests.support.ollama import faking, ignore
 from tests.support.tiny_gguf import write_tiny
 from tests.support.tiny_projector import data_uri, png, write_projector
 
@@ -139,14 +140,32 @@ def test_a_file_of_this_machine_sees_with_what_lies_beside_it(tmp_path: Path) ->
     assert found.is_installed
 
 
-def test_ollama_pulls_a_projector_by_itself_and_is_handed_none(
-    hub: HubApi, projector: bytes, monkeypatch: pytest.MonkeyPatch
+def test_ollama_is_handed_the_projector_with_the_model(
+    hub: HubApi, projector: bytes, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with faking(monkeypatch):
-        handed = planned(engine="ollama", quantization="Q8_0")  # a Hub that Ollama does not use
-        assert handed.projector is None
-        assert any("will not see images" in warning for warning in handed.warnings)
-        assert PROJECTOR not in [file.path for file in handed.files]
+    with faking(monkeypatch) as fake:  # it pulls nothing from a Hub of another address
+        script = Script(tmp_path / "script")
+        done = script.run(REPOSITORY, "--engine", "ollama", "--quant", "Q8_0")
+        assert done.returncode == 0, done.stdout + done.stderr
+        [created] = fake.bodies("/api/create")[:1]
+        assert created["files"].keys() == {"model.gguf", "mmproj.gguf"}
+        [model] = [m for m in all_models() if m.engine == "ollama"]
+        assert model.can_see
+        assert list((home / "models").iterdir()) == [], "no second copy stays"
+
+
+def test_ollama_is_handed_a_model_alone_where_it_has_no_projector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [path] = write_tiny(tmp_path / "own" / "anvil.gguf")
+    with faking(monkeypatch) as fake:
+        OLLAMA.create_from_file(path, "anvil", ignore)
+        write_projector(path.with_name(PROJECTOR), sees=False)
+        OLLAMA.create_from_file(path, "hears", ignore)
+        assert [body["files"].keys() for body in fake.bodies("/api/create")] == [
+            {"model.gguf"},
+            {"model.gguf"},
+        ]
 
 
 def test_what_ollama_pulls_with_its_projector_is_counted_too(

@@ -11,8 +11,15 @@ from pathlib import Path
 from lib import gguf
 from lib.errors import BrokenFile
 from lib.quantizations import best_projector, is_projector, name_alone
+from lib.settings import settings
 
 DOWNLOAD_DEPTH = 3  # organisation/name/commit
+
+
+def usable_projector(model: Path) -> Path | None:
+    """The projector of the model in this file, where it is whole and made for images."""
+    projector = projector_of(model, settings().models)
+    return projector if projector and can_see(projector) else None
 
 
 def projector_of(model: Path, root: Path) -> Path | None:
