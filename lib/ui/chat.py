@@ -7,7 +7,8 @@ import streamlit as st
 from lib import names
 from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
-from lib.ui import conversation, markdown, models
+from lib.ui import conversation, markdown, models, session
+from lib.ui.attach import attach, taken
 from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, notices
 
@@ -101,6 +102,12 @@ def composer(talk: Conversation, model: Model) -> None:
                 on_click=conversation.stop,
                 shortcut="Escape",
             )
+        attach(
+            talk["id"],
+            chosen_model(),
+            model.can_see,
+            sent=sum(turn["role"] == "user" for turn in talk["turns"]),
+        )
         hint = "Message" if model.can_chat else "Text to continue"
         st.chat_input(hint, key="chat_input", on_submit=_say, disabled=talk["is_awaited"])
 
@@ -108,8 +115,9 @@ def composer(talk: Conversation, model: Model) -> None:
 def _say() -> None:
     """A callback, so that the request is on its way before the page is drawn, and drawn once."""
     text = str(st.session_state["chat_input"] or "").strip()
-    if text:
-        conversation.say(text)
+    talk = session.conversation()
+    if text and talk:
+        conversation.say(text, taken(talk["id"]))
 
 
 def _welcome(model: Model) -> None:
