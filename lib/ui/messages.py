@@ -5,7 +5,7 @@ import time
 
 import streamlit as st
 
-from lib import words
+from lib import schema_check, words
 from lib.blocks import groups, split
 from lib.conversations import File, Turn
 from lib.replies import Figures, ReplyState
@@ -83,11 +83,20 @@ def _foot(turn: Turn, is_last: bool) -> None:
     ending, name = ENDINGS.get(state, ""), markdown.plain(turn["model"])
     if ending or line:
         st.caption(" · ".join(part for part in (ending, line, name) if part))
+    _schema_result(turn["check"])
     if turn["problem"]:
         problem = f"{turn['problem']['message']} {turn['problem']['fix']}".strip()
         st.error(markdown.safe(problem))
     if is_last and state != ReplyState.DONE:
         st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=conversation.retry)
+
+
+def _schema_result(found: str) -> None:
+    """Whether a reply is what the conversation's JSON schema asks for."""
+    if found == schema_check.OK:
+        st.caption(":material/check: Matches the schema")
+    elif found:
+        st.warning(f"**Does not match the schema.** {markdown.plain(found)}")
 
 
 def figures_line(figures: Figures) -> str:
