@@ -19,7 +19,7 @@ LONGEST_PATTERN = 300
 MOST_REPEATS = 1_000  # a repeated repetition counts as their product
 MOST_WORK = 20_000_000  # characters of the text times the pattern's weight: about half a second
 
-_REPEAT = re.compile(r"\{\d*,?(\d{1,9})\}")
+_REPEAT = re.compile(r"\{(\d*),?(\d*)\}")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 # As JSON schemas mean them; the engine's own cover all of Unicode and are a hundred times larger.
 _CLASSES = {"d": "[0-9]", "D": "[^0-9]", "w": "[A-Za-z0-9_]", "W": "[^A-Za-z0-9_]"}
@@ -63,4 +63,5 @@ def _matcher(pattern: str) -> TypeAdapter[str]:
 
 
 def _repeats(pattern: str) -> int:
-    return prod(max(1, int(count)) for count in _REPEAT.findall(pattern))
+    found = _REPEAT.findall(pattern)
+    return prod(max(1, int(least or 0), int(most or 0)) for least, most in found)

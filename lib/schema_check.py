@@ -259,5 +259,5 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "anyOf": lambda error: f"{_short(error.instance)} fits none of the allowed forms",
     "oneOf": lambda error: f"{_short(error.instance)} does not fit exactly one allowed form",
     "uniqueItems": lambda _: "has the same item twice",
-    "None": lambda _: "should not be there",  # the schema `false`
+    "None": lambda error: f"{_short(error.instance)} should not be there",  # the schema `false`
 }

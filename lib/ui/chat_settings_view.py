@@ -13,7 +13,7 @@ from lib.ui.fit_view import CONTEXT_HELP, steps
 from lib.ui.session import Conversation, conversation, role
 from lib.ui.shell import shown_errors
 
-OPEN = "chat_settings_open"
+OPEN = "chat_settings_before"  # the settings as they were when the dialog opened; None: closed
 SMALLEST_CONTEXT = 256
 LONGEST_UNKNOWN = 131_072  # offered where nobody says what a model was trained for
 TEMPERATURE_HELP = (
@@ -48,18 +48,23 @@ def line(model: Model) -> None:
         disabled=talk["is_awaited"],
     )
     _load_news(model)
-    if st.session_state.get(OPEN):
+    if _is_open():
         _dialog(talk, model)
 
 
+def _is_open() -> bool:
+    return st.session_state.get(OPEN) is not None
+
+
 def _open() -> None:
-    st.session_state[OPEN] = True
+    if talk := conversation():
+        st.session_state[OPEN] = talk["settings"]
 
 
 def _close() -> None:
     """What was set is in force already; now the browser keeps it too."""
-    st.session_state[OPEN] = False
-    if talk := conversation():
+    before, talk = st.session_state.pop(OPEN, None), conversation()
+    if talk and talk["settings"] != before:
         chat.save(talk)
 
 
@@ -74,7 +79,7 @@ def _dialog(talk: Conversation, model: Model) -> None:
     _context(talk, model)
     fields.text(talk, "json_schema", "JSON schema", SCHEMA_HELP, SCHEMA_HINT, height=120)
     _buttons(talk)
-    if not st.session_state.get(OPEN):
+    if not _is_open():
         st.rerun()
 
 
