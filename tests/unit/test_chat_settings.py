@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib import chat_settings
@@ -38,12 +38,13 @@ def test_what_is_set_reaches_the_engine_and_comes_back_from_a_document() -> None
     assert settings.load().context == 512
 
 
+@settings(deadline=None)
 @given(stored=ANYTHING | st.dictionaries(NAMES, ANYTHING))
 def test_whatever_a_document_holds_gives_settings_that_can_be_used(stored: Any) -> None:
-    settings = read(stored)
-    settings.options()
-    settings.load()
-    assert read(settings.stored()) == settings
+    found = read(stored)
+    found.options()
+    found.load()
+    assert read(found.stored()) == found
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,7 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(name: str, typed: Any, s
         changed(ChatSettings(seed=1), name, typed)
 
 
+@settings(deadline=None)
 @given(stops=STOPS)
 def test_stop_sequences_are_typed_one_a_line_and_come_back(stops: list[str]) -> None:
     assert stop_sequences(stop_text(stops)) == stops

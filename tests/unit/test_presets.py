@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from lib import presets
@@ -112,6 +113,7 @@ def test_a_hostile_name_is_a_name(name: str) -> None:
     assert {path.name for path in settings().home.iterdir()} == {"chat.toml", "chat.lock"}
 
 
+@trials(deadline=None)
 @given(text=st.text(min_size=1, max_size=200).filter(str.strip))
 def test_whatever_is_kept_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

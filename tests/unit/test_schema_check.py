@@ -5,7 +5,7 @@ import socket
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.provisional import urls
 
@@ -155,6 +155,7 @@ def test_names_of_properties_are_not_taken_for_keywords() -> None:
     assert parsed(json.dumps(schema)) == schema
 
 
+@settings(deadline=None)
 @given(url=urls() | st.text().filter(lambda text: not text.startswith("#")))
 def test_no_schema_reaches_out(url: str) -> None:
     with pytest.raises(BadInput, match="nothing is fetched"):
@@ -198,6 +199,7 @@ def test_what_is_meant_to_hang_gets_an_answer(schema: dict[str, Any], text: str,
     assert said.lower() in check(text, schema).lower()
 
 
+@settings(deadline=None)
 @given(schema=st.dictionaries(KEYWORDS, VALUES, max_size=4), found=JSON)
 def test_any_schema_and_any_answer_end_in_a_sentence(schema: dict[str, Any], found: Any) -> None:
     assert check(json.dumps(found), schema)
@@ -209,6 +211,7 @@ def test_any_schema_and_any_answer_end_in_a_sentence(schema: dict[str, Any], fou
         assert "cannot be used" not in check("1", usable)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=200))
 def test_any_text_is_a_schema_or_refused(text: str) -> None:
     with pytest.raises(BadInput):
@@ -233,6 +236,7 @@ def test_patterns_mean_what_they_mean_in_a_schema(pattern: str, text: str, match
     assert linear_pattern.is_in(pattern, text) is matches
 
 
+@settings(deadline=None)
 @given(pattern=st.text(max_size=40), text=st.text(max_size=40))
 def test_any_pattern_is_refused_or_matched(pattern: str, text: str) -> None:
     try:
