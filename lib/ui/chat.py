@@ -7,7 +7,7 @@ import streamlit as st
 from lib import names
 from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
-from lib.ui import conversation, markdown, models, session
+from lib.ui import chat_settings_view, conversation, markdown, models, session
 from lib.ui.attach import attach, taken
 from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, notices
@@ -26,6 +26,7 @@ def header(found: list[Model]) -> Model:
         model = _picker(found)
         models.badge(model)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new)
+    chat_settings_view.line(model)
     return model
 
 

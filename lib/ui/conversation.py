@@ -10,7 +10,7 @@ from typing import cast
 
 import streamlit as st
 
-from lib import branches, chat_settings, conversations, prompt, replies
+from lib import branches, chat_settings, conversations, presets, prompt, replies
 from lib.branches import Tree
 from lib.conversations import Document, File, Turn, said, title_of
 from lib.errors import BerthError, NotFound
@@ -30,10 +30,17 @@ def opened() -> Conversation:
     """The session's conversation; after a reload, the one that the address names."""
     talk = conversation()
     if talk is None:
-        talk = _from_address() or blank(conversations.new_id())
+        talk = _from_address() or _fresh()
         set_conversation(talk)
     if talk["turns"]:
         st.query_params["c"] = talk["id"]
+    return talk
+
+
+def _fresh() -> Conversation:
+    """A new conversation, with the settings that new ones are to begin with."""
+    talk = blank(conversations.new_id())
+    talk["settings"] = presets.defaults().stored()
     return talk
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from lib import words
+from lib import schema_check, words
 from lib.blocks import groups, split
 from lib.branches import Tree
 from lib.conversations import File, Turn
@@ -138,11 +138,20 @@ def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     line = (ENDINGS.get(state, ""), figures_line(figures), turn["model"])
     is_cut = is_last and figures.finish_reason == "length"
     message_bar(turn, tree, " · ".join(part for part in line if part), is_cut)
+    _schema_result(turn["check"])
     if turn["problem"]:
         problem = f"{turn['problem']['message']} {turn['problem']['fix']}".strip()
         st.error(markdown.safe(problem))
     if is_last and state != ReplyState.DONE:
         st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=conversation.retry)
+
+
+def _schema_result(found: str) -> None:
+    """Whether a reply is what the conversation's JSON schema asks for."""
+    if found == schema_check.OK:
+        st.caption(":material/check: Matches the schema")
+    elif found:
+        st.warning(f"**Does not match the schema.** {markdown.plain(found)}")
 
 
 def figures_line(figures: Figures) -> str:
