@@ -2,6 +2,7 @@
 
 from lib.engines import all_models
 from lib.ui import chat, conversation, history, starter
+from lib.ui.context_meter import context_meter
 from lib.ui.messages import messages
 from lib.ui.shell import page, shown_errors
 from lib.ui.storage_events import hear
@@ -14,6 +15,8 @@ with shown_errors():
     history.mount(talk["id"] if talk["turns"] else "", hear)
     models = all_models()
     model = chat.header(models) if models else None
+    if model:
+        context_meter(talk, model)
     chat.notes()
     messages(talk)
     if model is None:

@@ -8,6 +8,7 @@ from lib import names
 from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
 from lib.ui import conversation, markdown, models
+from lib.ui.context_meter import context_warning
 from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, notices
 
@@ -95,6 +96,7 @@ def composer(talk: Conversation, model: Model) -> None:
                 on_click=conversation.stop,
                 shortcut="Escape",
             )
+        context_warning(talk, model)
         hint = "Message" if model.can_chat else "Text to continue"
         st.chat_input(hint, key="chat_input", on_submit=_say, disabled=talk["is_awaited"])
 

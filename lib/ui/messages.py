@@ -10,6 +10,7 @@ from lib.blocks import groups, split
 from lib.conversations import File, Turn
 from lib.replies import Figures, ReplyState
 from lib.ui import conversation, markdown
+from lib.ui.context_meter import ways_out
 from lib.ui.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.session import Conversation
 
@@ -86,6 +87,8 @@ def _foot(turn: Turn, is_last: bool) -> None:
     if turn["problem"]:
         problem = f"{turn['problem']['message']} {turn['problem']['fix']}".strip()
         st.error(markdown.safe(problem))
+        if is_last:
+            ways_out(turn["problem"])
     if is_last and state != ReplyState.DONE:
         st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=conversation.retry)
 
