@@ -34,6 +34,7 @@ from lib.errors import BadInput, BerthError, NotFound
 from lib.spools import Header, Spool
 
 KEPT = 200
+FAILED = "Berth failed while it wrote this reply."
 LONGEST_REPLY = 2_000_000  # characters; a model that never stops would fill the disk
 
 
@@ -104,6 +105,7 @@ class Problem(Frozen):
 
     message: str
     fix: str = ""
+    code: str = ""  # of the error, for a page that offers more than words
 
 
 class Reply:
@@ -171,9 +173,9 @@ class Reply:
             self._load(model)
             self._read(model)
         except BerthError as error:
-            self._fail(error.message, error.fix)
+            self._fail(Problem(message=error.message, fix=error.fix, code=error.code))
         except BaseException:
-            self._fail("Berth failed while it wrote this reply.", "Retry, and look at the log.")
+            self._fail(Problem(message=FAILED, fix="Retry, and look at the log."))
             raise
         finally:
             _prune()
@@ -256,10 +258,10 @@ class Reply:
     def _measure(self, **figures: Any) -> None:
         self.figures = self.figures.model_copy(update=figures)
 
-    def _fail(self, message: str, fix: str) -> None:
+    def _fail(self, problem: Problem) -> None:
         with self._lock:
             if not self.is_over:
-                self.problem = Problem(message=message, fix=fix)
+                self.problem = problem
                 self._end(ReplyState.FAILED)
 
     def _end(self, state: ReplyState) -> None:

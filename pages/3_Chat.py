@@ -2,6 +2,7 @@
 
 from lib.engines import all_models
 from lib.ui import chat, conversation, history, starter
+from lib.ui.context_meter import context_meter
 from lib.ui.message_bar import ask_again_with
 from lib.ui.messages import messages
 from lib.ui.shell import page, shown_errors
@@ -15,6 +16,8 @@ with shown_errors():
     history.mount(talk["id"] if talk["turns"] else "", hear)
     models = all_models()
     model = chat.header(models) if models else None
+    if model:
+        context_meter(talk, model)
     chat.notes()
     messages(talk)
     if model is None:

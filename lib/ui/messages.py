@@ -12,6 +12,7 @@ from lib.branches import Tree
 from lib.conversations import File, Turn
 from lib.replies import Figures, ReplyState
 from lib.ui import conversation, markdown
+from lib.ui.context_meter import ways_out
 from lib.ui.element import styled
 from lib.ui.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.message_bar import message_bar
@@ -142,6 +143,8 @@ def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     if turn["problem"]:
         problem = f"{turn['problem']['message']} {turn['problem']['fix']}".strip()
         st.error(markdown.safe(problem))
+        if is_last:
+            ways_out(turn["problem"])
     if is_last and state != ReplyState.DONE:
         st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=conversation.retry)
 
