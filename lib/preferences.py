@@ -10,12 +10,26 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.access import Action, require
 from lib.errors import BadInput, Conflict
 from lib.files import make_private, write_text
 from lib.locks import locked
 from lib.settings import settings
 
 LONGEST_PATH = 4_096
+
+
+class GuestLimits(BaseModel):
+    """What guests may ask of the models; lib/limits.py holds them to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    tokens_per_reply: int = Field(default=2_048, ge=16, le=1_000_000)
+    replies_each: int = Field(default=1, ge=1, le=64)  # of one guest at the same time
+    replies_of_all: int = Field(default=4, ge=1, le=256)
+    questions_per_minute: int = Field(default=20, ge=1, le=1_000)  # of one guest
+    models: list[str] = Field(default=[], max_length=1_000)  # `engine/name`; none: all that run
+    may_load: bool = False  # a model that does not run
 
 
 class Preferences(BaseModel):
@@ -25,6 +39,9 @@ class Preferences(BaseModel):
 
     # Path of a llama-server of the user's own; "" looks on PATH, "off" never uses one.
     llama_server: str = Field(default="", max_length=LONGEST_PATH)
+    share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
+    share_at_start: bool = False
+    guests: GuestLimits = GuestLimits()
 
 
 def preferences() -> Preferences:
@@ -40,8 +57,11 @@ def problem() -> str:
 def change(**choices: Any) -> Preferences:
     """Write these fields of Preferences over the old ones; BadInput where one cannot be used.
 
+    The file has what differs from the default, so that a better default reaches everybody else.
+
     A file that was broken is kept as settings.broken.toml.
     """
+    require(Action.CONFIGURE)
     path = settings().preferences
     try:
         make_private(path.parent)
@@ -50,7 +70,7 @@ def change(**choices: Any) -> Preferences:
             new = _checked({**now.model_dump(), **choices})
             if wrong:
                 path.replace(path.with_suffix(".broken.toml"))
-            write_text(path, tomli_w.dumps(new.model_dump()))
+            write_text(path, tomli_w.dumps(new.model_dump(exclude_defaults=True)))
     except OSError as error:
         raise Conflict(
             f"{path} cannot be written: {error.strerror}.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lib import access
 from tests.support.hub_api import HubApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")  # nobody's, lest the machine's own is asked
+    access.own_process()  # who runs the tests is the owner, where a test does not say otherwise
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     return folder
