@@ -11,7 +11,13 @@ from lib.ui import markdown
 from lib.ui.shell import shown_errors
 
 REFRESH_SECONDS = 5.0
-FIRST_TOKENS, MOST_TOKENS = 16, 1_000_000
+LIMIT = "sharing_limit_"  # before the names of GuestLimits: the keys of their widgets
+NUMBERS = {  # label, least and most
+    "tokens_per_reply": ("Tokens per reply", 16, 1_000_000),
+    "questions_per_minute": ("Questions a minute, each guest", 1, 1_000),
+    "replies_each": ("Replies at a time, each guest", 1, 64),
+    "replies_of_all": ("Replies at a time, all guests", 1, 256),
+}
 
 
 def section() -> None:
@@ -63,7 +69,7 @@ def _not_shared() -> None:
 def _shared(share: Share) -> None:
     with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
         with st.container(width=190):
-            st.image(_qr_code(share.url), width=180, caption="The address, to be scanned")
+            st.image(_qr_code(share.url), width=180, caption="Scan to open it")
         with st.container(width="stretch", gap="small"):
             _pages(share)
             st.caption("Guests open this address")
@@ -119,38 +125,32 @@ def _qr_code(url: str) -> str:
 def _limits(now: GuestLimits) -> None:
     with st.form("sharing_limits_form", border=False):
         with st.container(horizontal=True):
-            tokens = st.number_input(
-                "Tokens per reply", FIRST_TOKENS, MOST_TOKENS, now.tokens_per_reply, step=256
-            )
-            minute = st.number_input(
-                "Questions a minute, each guest", 1, 1_000, now.questions_per_minute
-            )
-        with st.container(horizontal=True):
-            each = st.number_input("Replies at a time, each guest", 1, 64, now.replies_each)
-            everybody = st.number_input("Replies at a time, all guests", 1, 256, now.replies_of_all)
+            for name, (label, least, most) in NUMBERS.items():
+                st.number_input(
+                    label, least, most, getattr(now, name), width=300, key=f"{LIMIT}{name}"
+                )
         known = [limits.key(model) for model in all_models()]
-        models = st.multiselect(
+        st.multiselect(
             "Models",
             list(dict.fromkeys([*known, *now.models])),
             default=now.models,
             format_func=lambda key: key.partition("/")[2],
             placeholder="All that run",
+            key=f"{LIMIT}models",
         )
-        loads = st.checkbox(
-            "Guests may load a model that does not run, by asking it", value=now.may_load
+        st.checkbox(
+            "Guests may load a model that does not run, by asking it",
+            value=now.may_load,
+            key=f"{LIMIT}may_load",
         )
-        if st.form_submit_button("Save the limits"):
-            with shown_errors():
-                chosen = GuestLimits(
-                    tokens_per_reply=int(tokens),
-                    replies_each=int(each),
-                    replies_of_all=int(everybody),
-                    questions_per_minute=int(minute),
-                    models=models,
-                    may_load=loads,
-                )
-                change(guests=chosen.model_dump())
-                st.success("Saved. They hold from the next question on.")
+        st.form_submit_button("Save the limits", on_click=_save_limits)
+
+
+def _save_limits() -> None:
+    with shown_errors():
+        names = GuestLimits.model_fields
+        change(guests={name: st.session_state[f"{LIMIT}{name}"] for name in names})
+        st.toast("The limits hold from the next question on.", icon=":material/check:")
 
 
 def _start(address: str) -> None:
