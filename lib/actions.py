@@ -8,7 +8,7 @@ until the next try.
 import threading
 
 from lib import limits
-from lib.access import Action, carried, require
+from lib.access import Action, Role, carried, require, role
 from lib.engines import engine_of
 from lib.engines.base import Model, StartOptions
 from lib.errors import BerthError
@@ -23,10 +23,14 @@ def start(model: Model, options: StartOptions) -> None:
     engine_of(model).start(model.name, options)
 
 
-def load(model: Model) -> None:
-    """The same for a conversation with it, which guests may begin where the owner lets them."""
+def load(model: Model, options: StartOptions) -> None:
+    """The same for a conversation with it, which guests may begin where the owner lets them.
+
+    How it is loaded for them, with how much memory, is not theirs to choose.
+    """
     limits.require_loading(model)
-    engine_of(model).start(model.name, StartOptions())
+    wanted = options if role() == Role.OWNER else StartOptions()
+    engine_of(model).start(model.name, wanted)
 
 
 def stop(model: Model) -> None:

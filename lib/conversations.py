@@ -23,11 +23,14 @@ TITLE_CHARACTERS = 60
 LONGEST_TITLE = 120
 LONGEST_TEXT = 2_000_000
 MOST_TURNS = 5_000
+MOST_FILES = 20
+MOST_LANES = 4  # models that answer side by side
 LARGEST_FIGURE = 1e9
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ID = re.compile(r"[0-9a-f]{32}")
+_IMAGE = re.compile(r"data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
 
 
 def _legible(text: str) -> str:
@@ -64,8 +67,12 @@ def _own_id(text: str) -> str:
     return text if is_id(text) else new_id()
 
 
-def _reply_id(text: str) -> str:
+def _known_id(text: str) -> str:
     return text if is_id(text) else ""
+
+
+def _image(text: str) -> str:
+    return text if not text or _IMAGE.fullmatch(text) else ""
 
 
 def _name(text: str) -> str:
@@ -95,53 +102,97 @@ def _state(text: str) -> str:
 
 def _filled(turn: Any) -> Any:
     """A turn that says no more than who spoke and what, as other programs write it."""
-    empty = {"reply": "", "model": "", "reasoning": "", "state": str(ReplyState.DONE)}
-    return {**empty, "figures": {}, "problem": None, **turn} if isinstance(turn, dict) else turn
+    if not isinstance(turn, dict):
+        return turn
+    empty = {
+        "model": "",
+        "engine": "",
+        "reasoning": "",
+        "state": str(ReplyState.DONE),
+        "figures": {},
+    }
+    rest: dict[str, Any] = {"problem": None, "files": [], "round": "", "check": "", "gone": False}
+    return {"id": turn.get("reply", ""), **empty, **rest, **turn}
+
+
+def _chained(turns: Any) -> Any:
+    """Turns that do not say what they follow each follow the one before."""
+    if not isinstance(turns, list):
+        return turns
+    found: list[Any] = []
+    for turn in map(_filled, turns):
+        if isinstance(turn, dict):
+            if not isinstance(turn["id"], str) or not is_id(turn["id"]):
+                turn["id"] = new_id()
+            before = found[-1] if found else None
+            turn.setdefault("parent", before["id"] if isinstance(before, dict) else "")
+        found.append(turn)
+    return found
 
 
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_legible)]
 Title = Annotated[str, AfterValidator(title)]
+OwnId = Annotated[str, AfterValidator(_own_id)]
+KnownId = Annotated[str, AfterValidator(_known_id)]
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class File(TypedDict):
+    """Something that was sent with a question: `text`, or `image` as a data: URI."""
+
+    name: Title
+    text: Text
+    image: Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_image)]
+    tokens: Annotated[int, Field(ge=0, le=LARGEST_FIGURE)]
 
 
 class Turn(TypedDict):
-    """One message; all but the first two keys are an assistant's."""
+    """One message; what stands below `files` is an assistant's."""
 
+    id: OwnId
+    parent: KnownId  # the turn it follows; empty at the top
     role: Literal["user", "assistant"]
     content: Text
-    reply: Annotated[str, AfterValidator(_reply_id)]
-    model: Annotated[str, AfterValidator(_name)]
+    gone: bool  # deleted: an empty place that others may still follow
+    files: Annotated[list[File], Field(max_length=MOST_FILES)]
+    model: Name
+    engine: Name
     reasoning: Text
     state: Annotated[str, AfterValidator(_state)]
     figures: Annotated[dict[str, Any], AfterValidator(_figures)]
     problem: Annotated[dict[str, Any] | None, AfterValidator(_problem)]
+    round: KnownId  # answers that were asked for together, to be compared, share one
+    check: Annotated[str, Field(max_length=2_000)]  # against the schema: ok, or what is wrong
 
 
-def _distinct(turns: list[Turn]) -> list[Turn]:
-    """Every answer under an id of its own: the page names its parts by it."""
+def _rooted(turns: list[Turn]) -> list[Turn]:
+    """Every turn once, and after the one that it follows."""
     known: set[str] = set()
     for turn in turns:
-        is_answer = turn["role"] == "assistant"
-        if is_answer and (not turn["reply"] or turn["reply"] in known):
-            turn["reply"] = new_id()
-        elif not is_answer:
-            turn["reply"] = ""
-        known.add(turn["reply"])
+        if turn["id"] in known:
+            turn["id"] = new_id()
+        if turn["parent"] not in known:
+            turn["parent"] = ""
+        known.add(turn["id"])
     return turns
 
 
 Turns = Annotated[
-    list[Annotated[Turn, BeforeValidator(_filled)]],
+    list[Turn],
+    BeforeValidator(_chained),
     Field(max_length=MOST_TURNS),
-    AfterValidator(_distinct),
+    AfterValidator(_rooted),
 ]
 
 
 class Document(BaseModel):
     """What is stored of a conversation, apart from its title."""
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2  # 1 had no branches: every turn followed the one before
     turns: Turns
-    reply: Annotated[str, AfterValidator(_reply_id)] = ""  # was being written when this was saved
+    leaf: KnownId = ""  # the end of the branch that is shown; empty for the newest
+    # Replies that were being written when this was saved.
+    replies: Annotated[list[KnownId], Field(max_length=MOST_LANES)] = []
     settings: dict[str, Any] = {}
 
     def text(self) -> str:
@@ -220,51 +271,43 @@ def as_markdown(name: str, turns: Iterable[Turn]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def said(role: Literal["user", "assistant"], content: str, reply: str = "") -> Turn:
+def said(
+    role: Literal["user", "assistant"], content: str, turn_id: str = "", parent: str = ""
+) -> Turn:
     """A turn of which no more is known."""
-    turn: Turn = _filled({"role": role, "content": content, "reply": reply})
+    known = {"role": role, "content": content, "id": turn_id or new_id(), "parent": parent}
+    turn: Turn = _filled(known)
     return turn
 
 
 def answer(reply: Reply) -> Turn:
     """A reply that is over, as a turn."""
     return Turn(
+        id=reply.id,
+        parent=reply.request.parent,
         role="assistant",
         content=reply.text,
-        reply=reply.id,
+        gone=False,
+        files=[],
         model=reply.request.model,
+        engine=reply.request.engine,
         reasoning=reply.reasoning,
         state=str(reply.state),
         figures=reply.figures.model_dump(),
         problem=reply.problem.model_dump() if reply.problem else None,
+        round=reply.request.round,
+        check="",
     )
 
 
 def turns_of(reply: Reply) -> list[Turn]:
     """What a reply answered, and the reply itself once it is over."""
-    turns = [
-        said("user", m.content) if m.role == "user" else said("assistant", m.content, new_id())
-        for m in reply.request.messages
-        if m.role != "system"
-    ]
+    turns: list[Turn] = []
+    request = reply.request
+    spoken = [m for m in request.messages if m.role != "system"]
+    for message, turn_id in zip(spoken, request.turns, strict=False):
+        role: Literal["user", "assistant"] = "user" if message.role == "user" else "assistant"
+        turns.append(said(role, message.content, turn_id, turns[-1]["id"] if turns else ""))
+    if spoken and spoken[-1].role == "assistant":
+        turns.pop()  # the part that this reply goes on from
     return [*turns, answer(reply)] if reply.is_over else turns
-
-
-def joined(kept: list[Turn], seen: list[Turn]) -> list[Turn] | None:
-    """One conversation from two copies of which one goes on from the other; None where they part.
-
-    A copy may lack replies that have no text: nobody sends them to a model.
-    """
-    at = 0
-    for turn in kept:
-        if not turn["content"]:
-            continue
-        while at < len(seen) and not seen[at]["content"]:
-            at += 1
-        if at == len(seen):
-            return kept
-        if (turn["role"], turn["content"]) != (seen[at]["role"], seen[at]["content"]):
-            return None
-        at += 1
-    known = {turn["reply"] for turn in kept if turn["reply"]}
-    return [*kept, *(turn for turn in seen[at:] if turn["reply"] not in known)]

@@ -1,8 +1,11 @@
 """What guests may ask of the models: the owner's limits, checked before a reply begins."""
 
-from collections.abc import Sequence
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
 
-from lib.access import Action, Actor, Role, require
+from lib.access import Action, Actor, Role, current, require
 from lib.access import role as acting_role
 from lib.engines.base import ChatOptions, Model, State
 from lib.errors import Conflict, Forbidden
@@ -10,9 +13,11 @@ from lib.preferences import GuestLimits, preferences
 from lib.rate import Rate
 
 MINUTE_SECONDS = 60.0
-ASK_OWNER = "Ask the owner of this machine."
+PATIENCE_SECONDS = 2.0  # a reply that was stopped for this one may need a moment to end
 
 _asked = Rate(MINUTE_SECONDS)
+_under_way: list[Actor] = []  # who asked for the replies that are being written
+_turns = threading.Condition()
 
 
 class TooMany(Conflict):
@@ -22,12 +27,39 @@ class TooMany(Conflict):
     status = 429
 
 
+@contextlib.contextmanager
+def admitted(model: Model, options: ChatOptions) -> Iterator[ChatOptions]:
+    """The options for a reply that whoever acts now asks for; inside, it counts as under way.
+
+    Forbidden or TooMany where it may not begin, not even in a moment.
+    """
+    actor, deadline = current(), time.monotonic() + PATIENCE_SECONDS
+    with _turns:
+        left = _admit_before(deadline, actor, model, options)
+        _under_way.append(actor)
+    try:
+        yield left
+    finally:
+        with _turns:
+            _under_way.remove(actor)
+            _turns.notify_all()
+
+
+def _admit_before(deadline: float, actor: Actor, model: Model, options: ChatOptions) -> ChatOptions:
+    while True:
+        try:
+            return admit(actor.role, actor.who, model, options, _under_way)
+        except TooMany:
+            if not _turns.wait(max(deadline - time.monotonic(), 0)):
+                raise
+
+
 def admit(
     role: Role, who: str, model: Model, options: ChatOptions, running: Sequence[Actor]
 ) -> ChatOptions:
     """The options for a reply that may begin, counted; `running` are the askers of those under way.
 
-    Forbidden, Conflict or TooMany where it may not. The owner has no limits.
+    Forbidden or TooMany where it may not. The owner has no limits.
     """
     if role == Role.OWNER:
         return options
@@ -82,7 +114,10 @@ def _check_model(limits: GuestLimits, model: Model) -> None:
     if limits.models and key(model) not in limits.models:
         raise Forbidden(f"The model “{model.name}” is not for guests.", "Choose another model.")
     if model.state != State.READY and not limits.may_load:
-        raise Forbidden(f"The model “{model.name}” does not run.", f"{ASK_OWNER[:-1]} to start it.")
+        raise Forbidden(
+            f"The model “{model.name}” does not run, and guests cannot start it.",
+            "Choose one that runs, or ask the owner to start it.",
+        )
 
 
 def key(model: Model) -> str:

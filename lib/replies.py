@@ -6,16 +6,18 @@ any block. Nothing here knows how it is drawn.
 """
 
 import contextlib
-import itertools
 import json
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
+from lib import actions, limits, spools
+from lib.access import Action, carried, require
 from lib.blocks import Splitter
 from lib.engines import engine_of, find_model
 from lib.engines.base import (
@@ -30,8 +32,7 @@ from lib.engines.base import (
     Usage,
 )
 from lib.errors import BadInput, BerthError, NotFound
-from lib.files import make_private
-from lib.settings import settings
+from lib.spools import Header, Spool
 
 KEPT = 200
 LONGEST_REPLY = 2_000_000  # characters; a model that never stops would fill the disk
@@ -53,7 +54,7 @@ FINAL = (ReplyState.DONE, ReplyState.STOPPED, ReplyState.FAILED, ReplyState.INTE
 
 
 class ReplyRequest(Frozen):
-    """What to answer, for whom."""
+    """What to answer, for whom. A last message that is an assistant's is gone on from."""
 
     conversation: str
     owner: str
@@ -61,12 +62,37 @@ class ReplyRequest(Frozen):
     engine: str = ""
     messages: tuple[Message, ...]
     options: ChatOptions = ChatOptions()
+    load: StartOptions = StartOptions()  # for a model that does not run yet
+    turns: tuple[str, ...] = ()  # the ids of the messages in the conversation, without the system's
+    parent: str = ""  # the id of the question
+    round: str = ""  # replies that are compared share one
+    lane: int = 0  # its place among those that are written side by side
+
+    @property
+    def place(self) -> "Place":
+        """Where on whose page it is drawn."""
+        return Place(self.conversation, self.owner, self.lane)
+
+    @property
+    def beginning(self) -> str:
+        """The text that is gone on from; empty for a new answer."""
+        last = self.messages[-1]
+        return last.content if last.role == "assistant" else ""
+
+
+class Place(NamedTuple):
+    """Where replies appear: a lane of a conversation of one owner."""
+
+    conversation: str
+    owner: str
+    lane: int = 0
 
 
 class Figures(Frozen):
     """What was measured; None where it was not."""
 
     first_token_seconds: float | None = None
+    reasoning_seconds: float | None = None  # from the first thought to the first word
     tokens_per_second: float | None = None
     completion_tokens: int | None = None
     prompt_tokens: int | None = None
@@ -97,7 +123,8 @@ class Reply:
         self.block_starts: list[int] = []  # index in `lines` of each block's opening
         self._listeners: set[Callable[[], None]] = set()
         self._splitter = Splitter()
-        self._spool: TextIO | None = None
+        self._first_at: float | None = None  # when the first token came, by the monotonic clock
+        self._spool: Spool | None = None
         self._stream: DeltaStream | None = None
         self._lock = threading.RLock()
 
@@ -142,8 +169,9 @@ class Reply:
         """The whole life of the reply, in its own thread."""
         try:
             model = find_model(self.request.model, self.request.engine)
-            self._load(model)
-            self._read(model)
+            with limits.admitted(model, self.request.options) as options:
+                self._load(model)
+                self._read(model, options)
         except BerthError as error:
             self._fail(error.message, error.fix)
         except BaseException:
@@ -155,14 +183,14 @@ class Reply:
     def _load(self, model: Model) -> None:
         if model.state != State.READY and not self.is_over:
             self._tell(ReplyState.LOADING)
-            engine_of(model).start(model.name, StartOptions())
+            actions.load(model, self.request.load)
 
-    def _read(self, model: Model) -> None:
+    def _read(self, model: Model, options: ChatOptions) -> None:
         asked = time.monotonic()
         with self._lock:
             if self.is_over:
                 return
-            self._stream = _ask(model, self.request)
+            self._stream = _ask(model, self.request.model_copy(update={"options": options}))
             self._tell(ReplyState.THINKING)
         with contextlib.closing(self._stream) as stream:
             for delta in stream:
@@ -175,9 +203,7 @@ class Reply:
         with self._lock:
             if self.is_over:
                 return
-            if (delta.text or delta.reasoning) and self.state != ReplyState.STREAMING:
-                self._measure(first_token_seconds=time.monotonic() - asked)
-                self._tell(ReplyState.STREAMING)
+            self._time(delta, asked)
             self._add(delta)
             if delta.finish_reason:
                 self._measure(finish_reason=delta.finish_reason)
@@ -189,6 +215,17 @@ class Reply:
                 f"The reply passed {LONGEST_REPLY:,} characters and was ended.",
                 "Set a limit for tokens, or try another model.",
             )
+
+    def _time(self, delta: Delta, asked: float) -> None:
+        """Note when the first token came, and when the thinking ended."""
+        now = time.monotonic()
+        if (delta.text or delta.reasoning) and self._first_at is None:
+            self._first_at = now
+            self._measure(first_token_seconds=now - asked)
+            self._tell(ReplyState.STREAMING)
+        has_thought = self.reasoning and self.figures.reasoning_seconds is None
+        if has_thought and self._first_at and (delta.text or delta.finish_reason):
+            self._measure(reasoning_seconds=now - self._first_at)
 
     def _add(self, delta: Delta) -> None:
         """New text into memory, the protocol and the spool, in this order."""
@@ -252,15 +289,15 @@ class Reply:
             listener()
 
     def _keep(self, entry: list[Any]) -> None:
-        if self._spool and not self._spool.closed:
-            self._spool.write(json.dumps(entry, ensure_ascii=False) + "\n")
-            self._spool.flush()
+        if self._spool:
+            self._spool.keep(entry)
 
     def _open(self) -> None:
-        path = make_private(settings().replies) / f"{self.id}.jsonl"
-        self._spool = path.open("w", encoding="utf-8")
-        path.chmod(0o600)
-        self._keep([self.created, self.request.model_dump(mode="json")])
+        """Begin the spool, and the text with what is gone on from."""
+        header = Header(self.created, self.request.conversation, self.request.owner)
+        self._spool = Spool(self.id, header, self.request.model_dump(mode="json"))
+        if beginning := self.request.beginning:
+            self._add(Delta(text=beginning))
 
     def _replay(self, entries: Iterator[Any]) -> None:
         """Fill a reply from its spool; one without an end was interrupted."""
@@ -287,48 +324,50 @@ def _plain(problem: Problem | None) -> dict[str, Any] | None:
 
 
 def _ask(model: Model, request: ReplyRequest) -> DeltaStream:
-    """Chat where the model can; otherwise it goes on with the text of the last message."""
+    """Chat where the model can; otherwise it goes on with the text of the last messages."""
     engine = engine_of(model)
     if model.can_chat:
         return engine.chat(model.name, request.messages, request.options)
-    return engine.complete(model.name, request.messages[-1].content, request.options)
+    last = request.messages[-2:] if request.beginning else request.messages[-1:]
+    return engine.complete(model.name, "".join(m.content for m in last), request.options)
 
 
 _running: dict[str, Reply] = {}
-_watchers: dict[tuple[str, str], set[Callable[[Reply], None]]] = {}
+_watchers: dict[Place, set[Callable[[Reply], None]]] = {}
 
 
 def start(request: ReplyRequest) -> Reply:
     """Begin a reply; it goes on whatever happens to the page that asked."""
+    require(Action.CHAT)
     if not request.messages:
         raise BadInput("There is nothing to answer.", "Write a message first.")
     reply = Reply(secrets.token_hex(16), request)
     reply._open()
     _running[reply.id] = reply
-    for watcher in tuple(_watchers.get((request.conversation, request.owner), ())):
+    for watcher in tuple(_watchers.get(request.place, ())):
         watcher(reply)
-    threading.Thread(target=reply._run, name=f"reply-{reply.id[:8]}", daemon=True).start()
+    work = carried(reply._run)
+    threading.Thread(target=work, name=f"reply-{reply.id[:8]}", daemon=True).start()
     return reply
 
 
 @contextlib.contextmanager
-def watching(conversation: str, owner: str, watcher: Callable[[Reply], None]) -> Iterator[None]:
-    """`watcher` gets every reply that begins in this conversation of this owner, at once."""
-    watchers = _watchers.setdefault((conversation, owner), set())
+def watching(place: Place, watcher: Callable[[Reply], None]) -> Iterator[None]:
+    """`watcher` gets every reply that begins in this place, at once."""
+    watchers = _watchers.setdefault(place, set())
     watchers.add(watcher)
     try:
         yield
     finally:
         watchers.discard(watcher)
         if not watchers:
-            _watchers.pop((conversation, owner), None)
+            _watchers.pop(place, None)
 
 
-def current(conversation: str, owner: str) -> Reply | None:
-    """The reply that is being written in this conversation of this owner."""
+def current(place: Place) -> Reply | None:
+    """The reply that is being written in this place."""
     for reply in tuple(_running.values()):
-        is_here = (reply.request.conversation, reply.request.owner) == (conversation, owner)
-        if is_here and not reply.is_over:
+        if reply.request.place == place and not reply.is_over:
             return reply
     return None
 
@@ -341,44 +380,30 @@ def find(reply_id: str, owner: str) -> Reply:
     return reply
 
 
-def latest(conversation: str, owner: str) -> Reply | None:
-    """The newest reply of a conversation that this owner may see."""
-    mine: list[tuple[float, str]] = []
-    for path in settings().replies.glob("*.jsonl"):
-        created, request = _header(path)
-        if request and (request.conversation, request.owner) == (conversation, owner):
-            mine.append((created, path.stem))
-    return find(max(mine)[1], owner) if mine else None
+def latest(conversation: str, owner: str) -> list[Reply]:
+    """The newest reply of a conversation, if this owner may see it, and those compared with it."""
+    found: list[Reply] = []
+    for reply_id in spools.newest(conversation, owner):
+        with contextlib.suppress(NotFound):
+            reply = find(reply_id, owner)
+            if found and (not reply.request.round or reply.request.round != found[0].request.round):
+                break
+            found.append(reply)
+    return sorted(found, key=lambda reply: reply.request.lane)
 
 
 def _from_disk(reply_id: str) -> Reply | None:
-    if len(reply_id) != 32 or not reply_id.isalnum():
+    found = spools.read(reply_id)
+    if found is None:
         return None
-    path = settings().replies / f"{reply_id}.jsonl"
-    created, request = _header(path)
-    if request is None:
-        return None
-    reply = Reply(reply_id, request)
-    reply.created = created
-    reply._replay(itertools.islice(_entries(path), 1, None))
-    return reply
-
-
-def _header(path: Path) -> tuple[float, ReplyRequest | None]:
-    """When a spooled reply began and what it answers; None where the file is no spool."""
+    header, asked, entries = found
     try:
-        created, request = next(_entries(path))
-        return float(created), ReplyRequest.model_validate(request)
-    except (OSError, StopIteration, ValueError, TypeError):
-        return 0.0, None
-
-
-def _entries(path: Path) -> Iterator[Any]:
-    """The spool's whole lines; the last one may be cut."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
+        reply = Reply(reply_id, ReplyRequest.model_validate(asked))
+    except ValidationError:
+        return None
+    reply.created = header.created
+    reply._replay(entries)
+    return reply
 
 
 def _prune() -> None:
@@ -386,7 +411,4 @@ def _prune() -> None:
     over = [reply for reply in _running.values() if reply.is_over]
     for reply in sorted(over, key=lambda r: r.created)[:-KEPT]:
         _running.pop(reply.id, None)
-    spools = sorted(settings().replies.glob("*.jsonl"), key=lambda p: p.stat().st_mtime)
-    for path in spools[:-KEPT]:
-        if path.stem not in _running:
-            path.unlink(missing_ok=True)
+    spools.prune(KEPT, _running)

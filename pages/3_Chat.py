@@ -2,6 +2,7 @@
 
 from lib.engines import all_models
 from lib.ui import chat, conversation, history, starter
+from lib.ui.messages import messages
 from lib.ui.shell import page, shown_errors
 from lib.ui.storage_events import hear
 
@@ -14,7 +15,7 @@ with shown_errors():
     models = all_models()
     model = chat.header(models) if models else None
     chat.notes()
-    chat.messages(talk)
+    messages(talk)
     if model is None:
         starter.invitation()
     else:

@@ -21,24 +21,27 @@ from lib import lifecycle, replies
 from lib.access import Action, require
 from lib.errors import NotFound
 from lib.gate import browser_of
-from lib.replies import Reply
+from lib.replies import Place, Reply
 
 GAP_SECONDS = 0.016  # one frame: what comes within it goes out together
 _CONVERSATION = re.compile(r"[0-9a-f]{32}")
+_LANE = re.compile(r"[0-9]")
 
 
 async def live(socket: WebSocket) -> None:
-    """`/api/replies/live?c=CONVERSATION[&reply=ID&from=BLOCK]`: every reply as it comes.
+    """`/api/replies/live?c=CONVERSATION[&lane=N][&reply=ID&from=BLOCK]`: every reply as it comes.
 
     With `reply`, that one comes first, from the named block on, also when it is over.
     """
     require(Action.CHAT)
     conversation, owner = socket.query_params.get("c", ""), browser_of(socket.scope)
-    if not _CONVERSATION.fullmatch(conversation):
+    lane = socket.query_params.get("lane", "0")
+    if not _CONVERSATION.fullmatch(conversation) or not _LANE.fullmatch(lane):
         await socket.close(1008, "not a conversation")
         return
     await socket.accept()
-    sending = asyncio.ensure_future(_send_all(socket, conversation, owner))
+    place = Place(conversation, owner, int(lane))
+    sending = asyncio.ensure_future(_send_all(socket, place))
     try:
         await _until_it_leaves(socket)
     finally:
@@ -72,7 +75,7 @@ async def _until_it_leaves(socket: WebSocket) -> None:
         stopping.cancel()
 
 
-async def _send_all(socket: WebSocket, conversation: str, owner: str) -> None:
+async def _send_all(socket: WebSocket, place: Place) -> None:
     loop = asyncio.get_running_loop()
     begun: asyncio.Queue[tuple[Reply, int]] = asyncio.Queue()
 
@@ -80,8 +83,8 @@ async def _send_all(socket: WebSocket, conversation: str, owner: str) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed
             loop.call_soon_threadsafe(begun.put_nowait, (reply, 0))
 
-    with replies.watching(conversation, owner, watcher):
-        if first := await asyncio.to_thread(_wanted, socket, conversation, owner):
+    with replies.watching(place, watcher):
+        if first := await asyncio.to_thread(_wanted, socket, place):
             begun.put_nowait(first)
         sent = ""
         while True:
@@ -91,13 +94,13 @@ async def _send_all(socket: WebSocket, conversation: str, owner: str) -> None:
                 await _send(socket, reply, block)
 
 
-def _wanted(socket: WebSocket, conversation: str, owner: str) -> tuple[Reply, int] | None:
+def _wanted(socket: WebSocket, place: Place) -> tuple[Reply, int] | None:
     """The reply to begin with, and the block: the one that is asked for, or the running one."""
     wanted, block = (socket.query_params.get(name, "") for name in ("reply", "from"))
     with contextlib.suppress(NotFound):
         is_number = block.isascii() and block.isdigit() and len(block) < 10
-        return replies.find(wanted, owner), int(block) if is_number else 0
-    running = replies.current(conversation, owner)
+        return replies.find(wanted, place.owner), int(block) if is_number else 0
+    running = replies.current(place)
     return (running, 0) if running else None
 
 

@@ -1,31 +1,21 @@
-"""The chat page's parts: choice of model, messages, the live reply, the input."""
+"""The chat page's parts beside the messages: choice of model, what has to be said, the input."""
 
-import time
 from collections import Counter
 
 import streamlit as st
 
-from lib import names, words
-from lib.blocks import groups, split
-from lib.conversations import Document, Entry, Turn, bundle, read_document
+from lib import names
+from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
-from lib.replies import Figures, ReplyState
 from lib.ui import conversation, markdown, models
 from lib.ui.conversation import is_running
-from lib.ui.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.session import Conversation, choose_model, chosen_model, notices
 
-HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser
-USER_AVATAR = ":material/person:"
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "
     "closed. Export it, or delete older conversations and save again.",
     "blocked": "this browser keeps nothing for Berth. It stays on this page until the page is "
     "closed. Export it, or allow this address to store data.",
-}
-ENDINGS = {
-    ReplyState.STOPPED: "Stopped",
-    ReplyState.INTERRUPTED: "Berth was restarted while this reply was written",
 }
 
 
@@ -56,31 +46,6 @@ def _picker(found: list[Model]) -> Model:
         persist_state="session",
     )
     return by_key[key]
-
-
-def messages(talk: Conversation) -> None:
-    """Everything said so far, and the reply that is being written.
-
-    The live element comes first in time, though below: it stays while the messages above it grow.
-    """
-    above, below = st.container(), st.container()
-    with below:
-        live_reply(talk["id"], talk["reply"], talk["reply"] if is_running(talk) else "")
-    with above:
-        for turn in talk["turns"]:
-            is_new = turn["reply"] == talk["reply"] and not talk["is_handed_over"]
-            _message(turn, is_new, is_last=turn is talk["turns"][-1])
-    talk["is_handed_over"] = not is_running(talk)
-
-
-def _message(turn: Turn, is_new: bool, is_last: bool) -> None:
-    if turn["role"] == "user":
-        with st.chat_message("user", avatar=USER_AVATAR):
-            st.text(turn["content"])
-    elif turn["role"] == "assistant":
-        with st.chat_message("assistant", avatar=MODEL_AVATAR):
-            _text(turn, HANDOVER_SECONDS if is_new else 0)
-            _foot(turn, is_last)
 
 
 def notes() -> None:
@@ -115,45 +80,6 @@ def _unsaved(talk_id: str, kept: dict[str, str]) -> None:
 def _exported(talk_id: str, kept: dict[str, str]) -> str:
     document: Document = read_document(kept["document"])
     return bundle(Entry(id=talk_id, title=kept["title"], document=document))
-
-
-def _text(turn: Turn, pause_seconds: float) -> None:
-    """The reply in groups; while the live copy gives way, one after the other."""
-    if turn["reasoning"]:
-        with st.container(key=f"thought-{turn['reply']}"), st.expander("Thinking"):
-            st.markdown(markdown.safe(turn["reasoning"]))
-    for last, text in groups(split(turn["content"])):
-        with st.container(key=f"block-{turn['reply']}-{last}"):
-            st.markdown(markdown.safe(text))
-        time.sleep(pause_seconds)
-
-
-def _foot(turn: Turn, is_last: bool) -> None:
-    """Figures, and for a reply that did not end well: why, and Retry."""
-    state = ReplyState(turn["state"])
-    line = figures_line(Figures.model_validate(turn["figures"]))
-    ending, name = ENDINGS.get(state, ""), markdown.plain(turn["model"])
-    if ending or line:
-        st.caption(" · ".join(part for part in (ending, line, name) if part))
-    if turn["problem"]:
-        problem = f"{turn['problem']['message']} {turn['problem']['fix']}".strip()
-        st.error(markdown.safe(problem))
-    if is_last and state != ReplyState.DONE:
-        st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=conversation.retry)
-
-
-def figures_line(figures: Figures) -> str:
-    """`first token 0.21 s · 36.2 tok/s · 128 tokens`, as far as it was measured."""
-    parts = []
-    if figures.first_token_seconds is not None:
-        parts.append(f"first token {words.duration(figures.first_token_seconds)}")
-    if figures.tokens_per_second is not None:
-        parts.append(f"{figures.tokens_per_second:.1f} tok/s")
-    if figures.completion_tokens is not None:
-        parts.append(words.count(figures.completion_tokens, "token"))
-    if figures.finish_reason == "length":
-        parts.append("cut at the token limit")
-    return " · ".join(parts)
 
 
 def composer(talk: Conversation, model: Model) -> None:

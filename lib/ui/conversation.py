@@ -1,16 +1,18 @@
 """The open conversation: where it comes from, what is asked in it, and that it is kept.
 
-The browser's storage has what was said, the server's spool has the reply that runs or has just
+The browser's storage has what was said, the server's spool has the replies that run or have just
 ended. Each may know more than the other; what both know appears once.
 """
 
+import copy
+from collections.abc import Sequence
 from typing import cast
 
 import streamlit as st
 
-from lib import conversations, replies
-from lib.conversations import Document, Turn, said, title_of
-from lib.engines.base import Message
+from lib import branches, chat_settings, conversations, prompt, replies
+from lib.branches import Tree
+from lib.conversations import Document, File, Turn, said, title_of
 from lib.errors import BerthError, NotFound
 from lib.replies import Reply, ReplyRequest, ReplyState
 from lib.ui import history
@@ -41,11 +43,17 @@ def blank(talk_id: str) -> Conversation:
         id=talk_id,
         title="",
         turns=[],
-        reply="",
+        leaf="",
+        lanes=[],
+        replaced="",
         settings={},
         is_handed_over=True,
         is_awaited=False,
-        revisions=[],
+        revision="",
+        changed=[],
+        deleted=[],
+        edited="",
+        shown=0,
     )
 
 
@@ -57,57 +65,111 @@ def _from_address() -> Conversation | None:
     talk = blank(wanted)
     talk["is_awaited"] = True
     history.get(wanted)
-    if reply := replies.latest(wanted, owner()):
-        talk["turns"] = conversations.turns_of(reply)
+    for reply in replies.latest(wanted, owner()):
+        add(talk, conversations.turns_of(reply))
         follow(talk, reply)
     return talk
 
 
+def add(talk: Conversation, turns: Sequence[Turn]) -> None:
+    """Put turns into it that it may have already; the last one is shown."""
+    known = {turn["id"] for turn in talk["turns"]}
+    fresh = [turn for turn in turns if turn["id"] not in known]
+    talk["turns"] += fresh
+    talk["changed"] += [turn["id"] for turn in fresh]
+    if turns:
+        talk["leaf"] = turns[-1]["id"]
+
+
 def follow(talk: Conversation, reply: Reply) -> None:
-    """Draw the reply live while it is written."""
+    """Draw the reply live while it is written, in place of what it goes on from."""
     if not reply.is_over:
-        talk["reply"], talk["is_handed_over"] = reply.id, False
+        talk["lanes"].append(reply.id)
+        talk["is_handed_over"] = False
+        talk["replaced"] = reply.request.turns[-1] if reply.request.beginning else ""
+
+
+def path(talk: Conversation) -> list[Turn]:
+    """The turns of the branch that is shown."""
+    return Tree(talk["turns"]).path(talk["leaf"])
+
+
+def running(talk: Conversation) -> list[str]:
+    """The ids of the replies that are being written and are not among the messages yet."""
+    known = {turn["id"] for turn in talk["turns"]}
+    return [reply_id for reply_id in talk["lanes"] if reply_id not in known]
 
 
 def is_running(talk: Conversation) -> bool:
     """Is a reply being written that is not among the messages yet?"""
-    last = talk["turns"][-1]["reply"] if talk["turns"] else ""
-    return bool(talk["reply"]) and last != talk["reply"]
+    return bool(running(talk))
 
 
 def take_finished(talk: Conversation) -> None:
-    """Move the live reply into the messages once it is over, and save them."""
-    if not is_running(talk):
+    """Move live replies into the messages once they are over, and save them."""
+    over = [turn for reply_id in running(talk) if (turn := _over(talk, reply_id))]
+    if not over:
         return
+    leaf, waiting = talk["leaf"], (over[0]["parent"], talk["replaced"])
+    add(talk, over)
+    if leaf and leaf not in waiting:
+        talk["leaf"] = leaf  # of answers side by side the first one stays, until one is preferred
+    if talk["replaced"] and over[0]["state"] != ReplyState.FAILED:
+        _mark_deleted(talk, talk["replaced"])
+    talk["replaced"] = ""
+    save(talk)
+
+
+def _over(talk: Conversation, reply_id: str) -> Turn | None:
+    """A reply as a turn, once it is over; also where nobody knows it any more."""
     try:
-        reply = replies.find(talk["reply"], owner())
+        reply = replies.find(reply_id, owner())
     except NotFound as error:
-        talk["turns"].append(_lost(talk["reply"], error))
-        save(talk)
-        return
-    if reply.is_over:
-        talk["turns"].append(conversations.answer(reply))
-        save(talk)
+        return _lost(reply_id, talk["leaf"], error)
+    return conversations.answer(reply) if reply.is_over else None
 
 
-def _lost(reply_id: str, error: BerthError) -> Turn:
-    lost = said("assistant", "", reply_id)
+def _lost(reply_id: str, parent: str, error: BerthError) -> Turn:
+    lost = said("assistant", "", reply_id, parent)
     lost["state"] = str(ReplyState.FAILED)
     lost["problem"] = {"message": error.message, "fix": error.fix}
     return lost
 
 
+def document(talk: Conversation) -> Document:
+    """The conversation as it is stored."""
+    return Document.model_construct(
+        turns=talk["turns"],
+        leaf=talk["leaf"],
+        replies=running(talk),
+        settings=talk["settings"],
+    )
+
+
 def save(talk: Conversation) -> None:
-    """Put it into the browser's storage with this run; an awaited one is saved when it is whole."""
+    """Put what changed into the browser's storage; what is awaited, once it is whole."""
     if talk["is_awaited"] or not talk["turns"]:
         return
-    talk["title"] = talk["title"] or title_of(talk["turns"][0]["content"])
-    running = talk["reply"] if is_running(talk) else ""
-    document = Document.model_construct(
-        turns=talk["turns"], reply=running, settings=talk["settings"]
+    talk["title"] = talk["title"] or _first_words(talk)
+    whole, changed = document(talk), set(talk["changed"])
+    change = whole.model_copy(
+        update={"turns": [turn for turn in talk["turns"] if turn["id"] in changed]}
     )
-    is_unsure = talk["id"] in unsaved()
-    history.put(talk["id"], talk["title"], document, talk["revisions"], is_answered=is_unsure)
+    talk["revision"] = history.put(
+        talk["id"],
+        talk["title"],
+        change,
+        talk["revision"],
+        len(talk["turns"]),
+        is_answered=talk["id"] in unsaved(),
+    )
+    talk["changed"] = []
+
+
+def _first_words(talk: Conversation) -> str:
+    first = (path(talk) or talk["turns"])[0]
+    files = first["files"]
+    return title_of(first["content"] or (files[0]["name"] if files else ""))
 
 
 def unsaved() -> dict[str, dict[str, str]]:
@@ -120,58 +182,156 @@ def save_again(talk_id: str) -> None:
     """Another attempt with what was refused."""
     talk, kept = conversation(), unsaved()[talk_id]
     if talk and talk["id"] == talk_id:
+        talk["changed"] = [turn["id"] for turn in talk["turns"]]
+        talk["revision"] = kept["rev"]
         save(talk)
     else:
-        document = conversations.read_document(kept["document"])
-        history.put(talk_id, kept["title"], document, [kept["rev"]], is_answered=True)
+        whole = conversations.read_document(kept["document"])
+        history.put(talk_id, kept["title"], whole, kept["rev"], len(whole.turns), is_answered=True)
 
 
-def say(text: str) -> None:
+def say(text: str, files: Sequence[File] = ()) -> None:
     """A new message; one that is still being answered is stopped, and what came is kept."""
-    talk = conversation()
-    if not talk or talk["is_awaited"]:
+    talk = _ready()
+    if not talk:
         return
-    notices().clear()
-    if is_running(talk):
-        stop()
-        take_finished(talk)
-    talk["turns"].append(said("user", text))
+    turns = path(talk)
+    question = said("user", text, parent=turns[-1]["id"] if turns else "")
+    question["files"] = list(files)
+    add(talk, [question])
     _ask(talk)
 
 
-def stop() -> None:
-    """End the reply that is being written."""
+def _ready() -> Conversation | None:
+    """The conversation, once nothing more is written in it; None while it has not come yet."""
     talk = conversation()
-    if talk and talk["reply"]:
-        replies.find(talk["reply"], owner()).stop()
+    if not talk or talk["is_awaited"]:
+        return None
+    notices().clear()
+    talk["edited"] = ""
+    if is_running(talk):
+        stop()
+        take_finished(talk)
+    return talk
+
+
+def stop() -> None:
+    """End the replies that are being written."""
+    talk = conversation()
+    for reply_id in running(talk) if talk else []:
+        replies.find(reply_id, owner()).stop()
 
 
 def retry() -> None:
-    """Ask again in place of the reply that failed."""
-    talk = conversation()
-    if talk and talk["turns"] and talk["turns"][-1]["role"] == "assistant":
-        talk["turns"].pop()
+    """Ask again in place of the last reply, which failed; one without a word leaves no trace."""
+    talk = _ready()
+    last = path(talk)[-1] if talk else None
+    if talk and last and last["role"] == "assistant":
+        if not last["content"] and not last["reasoning"]:
+            _mark_deleted(talk, last["id"])
+        regenerate(last["id"])
+
+
+def _mark_deleted(talk: Conversation, turn_id: str) -> None:
+    for turn in talk["turns"]:
+        if turn["id"] == turn_id:
+            turn["gone"] = True
+            talk["changed"].append(turn_id)
+
+
+def regenerate(turn_id: str, model: str = "") -> None:
+    """Answer the same question again, on a branch of its own; `model` is `engine/name`."""
+    talk = _ready()
+    turn = _known(talk, turn_id)
+    if talk and turn and turn["role"] == "assistant":
+        talk["leaf"] = turn["parent"]
+        _ask(talk, model)
+
+
+def edit(turn_id: str, text: str) -> None:
+    """Ask something else in place of a question, on a branch of its own."""
+    talk = _ready()
+    turn = _known(talk, turn_id)
+    if talk and turn and turn["role"] == "user" and text.strip():
+        changed = said("user", text.strip(), parent=turn["parent"])
+        changed["files"] = turn["files"]
+        add(talk, [changed])
         _ask(talk)
 
 
-def _ask(talk: Conversation) -> None:
-    """Let the chosen model answer what has been said, and save the question."""
-    engine, _, model = chosen_model().partition("/")
-    asked = [
-        Message(role=turn["role"], content=turn["content"])
-        for turn in talk["turns"]
-        if turn["content"]
-    ]
-    request = ReplyRequest(
+def go_on(turn_id: str) -> None:
+    """Have a reply that was cut continued by the model that wrote it."""
+    talk = _ready()
+    turn = _known(talk, turn_id)
+    if talk and turn and turn["role"] == "assistant" and turn["content"]:
+        talk["leaf"] = talk["replaced"] = turn_id
+        _ask(talk, f"{turn['engine']}/{turn['model']}" if turn["engine"] else "")
+
+
+def show(turn_id: str) -> None:
+    """Go over to the branch of this turn, down to its newest end."""
+    talk = _ready()
+    if talk and _known(talk, turn_id):
+        talk["leaf"] = Tree(talk["turns"]).end(turn_id)
+        save(talk)
+
+
+def delete(turn_id: str) -> None:
+    """Delete a question with its answers; `undelete` brings the last such pair back."""
+    talk = _ready()
+    if not talk:
+        return
+    before = {turn["id"]: copy.copy(turn) for turn in talk["turns"]}
+    gone = branches.delete(talk["turns"], turn_id)
+    talk["deleted"] = [before[one] for one in gone]
+    talk["changed"] += gone
+    talk["leaf"] = Tree(talk["turns"]).nearest_end(talk["leaf"])
+    save(talk)
+
+
+def undelete() -> None:
+    """Bring back what was deleted last."""
+    talk = _ready()
+    if talk:
+        back = {turn["id"]: turn for turn in talk["deleted"]}
+        talk["turns"] = [back.get(turn["id"], turn) for turn in talk["turns"]]
+        talk["changed"] += list(back)
+        talk["deleted"] = []
+        save(talk)
+
+
+def _known(talk: Conversation | None, turn_id: str) -> Turn | None:
+    """The turn, also a deleted one: its place is still known."""
+    return next((t for t in talk["turns"] if t["id"] == turn_id), None) if talk else None
+
+
+def _ask(talk: Conversation, choice: str = "") -> None:
+    """Let a model answer what has been said, and save the question."""
+    talk["lanes"] = [replies.start(_request(talk, choice or chosen_model())).id]
+    talk["deleted"] = []
+    talk["is_handed_over"] = False
+    save(talk)
+
+
+def _request(talk: Conversation, choice: str, lane: int = 0, round_id: str = "") -> ReplyRequest:
+    """What `choice`, an `engine/name`, is asked at the end of the shown branch."""
+    engine, _, model = choice.partition("/")
+    settings = chat_settings.read(talk["settings"])
+    turns = prompt.said(path(talk))
+    last = turns[-1]
+    return ReplyRequest(
         conversation=talk["id"],
         owner=owner(),
         model=model,
         engine=engine,
-        messages=tuple(asked),
+        messages=prompt.messages(turns, settings.system),
+        options=settings.options(),
+        load=settings.load(),
+        turns=tuple(turn["id"] for turn in turns),
+        parent=last["parent"] if last["role"] == "assistant" else last["id"],
+        round=round_id,
+        lane=lane,
     )
-    talk["reply"] = replies.start(request).id
-    talk["is_handed_over"] = False
-    save(talk)
 
 
 def new() -> None:

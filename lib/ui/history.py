@@ -18,7 +18,6 @@ from lib.ui.element import element
 
 KEY = "history"
 OFFERS = 2  # runs that offer an operation: the next run may start before the first offer left
-REVISIONS = 8
 
 Handler = Callable[["Event"], None]
 
@@ -91,26 +90,26 @@ def _queue(kind: str, **details: Any) -> None:
 
 
 def put(
-    conversation: str, title: str, document: Document, revisions: list[str], is_answered: bool
-) -> None:
-    """Save; refused unless what is stored is one of the `revisions`, to which the new one is added.
+    conversation: str, title: str, change: Document, revision: str, turns: int, is_answered: bool
+) -> str:
+    """Put the turns of `change` into the stored copy; the new revision is returned.
 
+    Refused unless the stored copy is of this `revision` and then has as many `turns` as there are.
     With `is_answered` success is told too.
     """
-    ops = _memory()["ops"]
-    ops[:] = [op for op in ops if (op["op"], op.get("id")) != ("put", conversation)]
-    known = revisions[-REVISIONS:]
-    revisions.append(secrets.token_hex(4))
+    new = secrets.token_hex(4)
     _queue(
         "put",
         id=conversation,
         title=title,
-        doc=document.text(),
-        waits=bool(document.reply),
-        known=known,
-        rev=revisions[-1],
+        doc=change.text(),
+        waits=bool(change.replies),
+        known=revision,
+        turns=turns,
+        rev=new,
         answer=is_answered,
     )
+    return new
 
 
 def get(conversation: str) -> None:

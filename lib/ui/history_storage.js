@@ -1,8 +1,8 @@
 // Conversations in this browser's localStorage, and what Python asks to be done with them.
 //
 // `berth:m:<id>` is what the list needs of a conversation, `berth:c:<id>` the conversation; there
-// is no common index that two tabs could overwrite. A document is stored only over a revision
-// that the writer knows. Whatever is read was perhaps written by somebody else: it is checked.
+// is no common index that two tabs could overwrite. A save has only the
+// turns that changed, and is refused unless what is stored is the copy they belong to. Whatever is read was perhaps written by somebody else: it is checked.
 // What is deleted is only marked so; the list erases it after a day.
 
 const META = "berth:m:";
@@ -84,6 +84,23 @@ function fresh(details) {
   return { title: "", ts: Date.now(), rev: "", n: 0, pinned: false, waits: false, deleted: 0, ...details };
 }
 
+// The stored conversation with the turns that are new or changed; null unless these are all.
+function combined(stored, { doc, turns }) {
+  const next = JSON.parse(doc);
+  const all = new Map(storedTurns(stored).map((turn) => [turn.id, turn]));
+  for (const turn of next.turns) all.set(turn.id, turn);
+  return all.size === turns ? JSON.stringify({ ...next, turns: [...all.values()] }) : null;
+}
+
+function storedTurns(stored) {
+  try {
+    const found = JSON.parse(stored);
+    return found.version === 2 ? found.turns : [];
+  } catch {
+    return [];
+  }
+}
+
 // -- what Python asks for ----------------------------------------------------------------------
 
 const OPERATIONS = {
@@ -98,16 +115,16 @@ const OPERATIONS = {
 
   put(op) {
     const there = meta(op.id);
+    const stored = there && localStorage.getItem(DOCUMENT + op.id);
     const refused = { kind: "refused", id: op.id, title: there?.title || op.title, rev: there?.rev || "", mine: op.doc };
-    if (there && !op.known.includes(there.rev)) {
-      return { ...refused, why: "conflict", raw: localStorage.getItem(DOCUMENT + op.id) ?? "" };
-    }
+    const whole = (there?.rev ?? "") === op.known ? combined(stored, op) : null;
+    if (whole === null) return { ...refused, why: "conflict", raw: stored ?? "" };
     const kept = there || fresh({ id: op.id, title: op.title });
-    const changed = { ...kept, ts: Date.now(), rev: op.rev, n: op.doc.length, waits: op.waits, deleted: 0 };
+    const changed = { ...kept, ts: Date.now(), rev: op.rev, n: whole.length, waits: op.waits, deleted: 0 };
     try {
-      write(changed, op.doc);
+      write(changed, whole);
     } catch (error) {
-      return { ...refused, why: reason(error) };
+      return { ...refused, mine: whole, why: reason(error) };
     }
     return op.answer ? { kind: "saved", id: op.id } : null;
   },

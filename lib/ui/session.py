@@ -8,16 +8,22 @@ from lib.conversations import Turn
 
 
 class Conversation(TypedDict):
-    """A conversation; `reply` is the id of the reply that is drawn live, or empty."""
+    """A conversation; `turns` has all its branches, and `leaf` names the end of the shown one."""
 
     id: str
     title: str
     turns: list[Turn]
-    reply: str
+    leaf: str
+    lanes: list[str]  # ids of the replies that were asked for last, one or side by side
+    replaced: str  # the turn that the reply under way goes on from
     settings: dict[str, Any]
     is_handed_over: bool
     is_awaited: bool  # the browser has been asked for it and has not answered yet
-    revisions: list[str]  # of the stored copy that this session read or wrote, the newest last
+    revision: str  # of the stored copy that this session read or wrote last
+    changed: list[str]  # ids of turns that are not in that copy, or not as they are here
+    deleted: list[Turn]  # what was deleted last, to be brought back
+    edited: str  # the question that is being changed
+    shown: int  # earlier messages that were unfolded
 
 
 class Notice(TypedDict):

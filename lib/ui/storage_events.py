@@ -1,12 +1,13 @@
 """What happens in the browser's storage and list, and what the open conversation makes of it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import streamlit as st
 
 from lib import conversations, names, replies, words
-from lib.conversations import Document, as_markdown, joined, read_bundle, read_document
+from lib.branches import Tree, merged
+from lib.conversations import Document, Turn, as_markdown, read_bundle, read_document
 from lib.errors import BadInput, BerthError, NotFound
 from lib.replies import Reply
 from lib.ui import conversation as chat
@@ -14,7 +15,11 @@ from lib.ui import history
 from lib.ui.history import Event
 from lib.ui.session import Conversation, Notice, conversation, notices, owner, set_conversation
 
-DIVERGED = "This conversation was changed in another tab. Yours goes on here as “{}”."
+CONTINUED = (
+    "This conversation was continued in another tab too. Both ways are kept: where they part, "
+    "the arrows below a message lead from one to the other."
+)
+DAMAGED = "The stored copy of this conversation is damaged. Yours goes on here as “{}”."
 
 
 def hear(event: Event) -> None:
@@ -64,24 +69,34 @@ def _awaited(event: Event) -> Conversation | None:
 
 def _fill(talk: Conversation, event: Event, document: Document) -> None:
     """Stored turns, then what the server knows beyond them; saved if that is more."""
-    turns = joined(document.turns, talk["turns"])
-    if turns is None:  # the spool's newest reply belongs to a copy that parted from this one
-        talk["reply"] = ""
-    talk["turns"] = turns or document.turns
-    talk["title"], talk["settings"] = event.title, document.settings
-    talk["revisions"] = [event.rev]
-    pending = document.reply
-    if pending and not any(turn["reply"] == pending for turn in talk["turns"]):
-        talk["reply"] = pending
-        talk["is_handed_over"] = _is_over(pending)
-        chat.take_finished(talk)
-    elif pending or talk["turns"] != document.turns:
+    seen = talk["turns"]
+    talk["turns"] = merged(document.turns, seen)
+    talk["title"], talk["settings"], talk["revision"] = event.title, document.settings, event.rev
+    talk["changed"] = _unstored(talk["turns"], document)
+    if not seen or talk["leaf"] in {turn["id"] for turn in document.turns}:
+        talk["leaf"] = document.leaf
+    for pending in document.replies:
+        _pursue(talk, pending)
+    chat.take_finished(talk)
+    if talk["changed"]:
         chat.save(talk)
 
 
-def _is_over(reply_id: str) -> bool:
+def _unstored(turns: Sequence[Turn], stored: Document) -> list[str]:
+    """The ids of turns that the stored copy lacks, or has otherwise, or in an older form."""
+    known = {turn["id"]: turn for turn in stored.turns} if stored.version == 2 else {}
+    return [turn["id"] for turn in turns if known.get(turn["id"]) != turn]
+
+
+def _pursue(talk: Conversation, reply_id: str) -> None:
+    """A reply that was being written when the conversation was stored."""
+    if reply_id in talk["lanes"] or any(turn["id"] == reply_id for turn in talk["turns"]):
+        return
+    talk["lanes"].append(reply_id)
     reply = _reply(reply_id)
-    return reply is None or reply.is_over
+    if reply and reply.request.beginning:
+        talk["replaced"] = reply.request.turns[-1]
+    talk["is_handed_over"] = reply is None or reply.is_over
 
 
 def _reply(reply_id: str) -> Reply | None:
@@ -107,14 +122,13 @@ def _missing(event: Event) -> None:
 
 
 def _waiting(event: Event) -> None:
-    """A reply that ended while its page was away."""
+    """Replies that ended while their page was away."""
     document, talk = read_document(event.raw), conversation()
-    reply = _reply(document.reply)
-    if not reply or not reply.is_over or (talk and talk["id"] == event.id):
+    found = [reply for one in document.replies if (reply := _reply(one)) and reply.is_over]
+    if not found or (talk and talk["id"] == event.id):
         return
-    turns = joined(document.turns, [*document.turns, conversations.answer(reply)])
-    whole = document.model_copy(update={"turns": turns, "reply": ""})
-    history.put(event.id, event.title, whole, [event.rev], is_answered=False)
+    left = chat.blank(event.id)
+    _fill(left, event, document)
 
 
 def _refused(event: Event) -> None:
@@ -126,46 +140,46 @@ def _refused(event: Event) -> None:
 
 
 def _settle(event: Event) -> None:
-    """Another tab has saved: take what it has more, or part and keep both."""
+    """Another tab has saved: what both have said is kept, where they part on two branches."""
     talk = conversation()
     is_open = bool(talk and talk["id"] == event.id)
-    if not is_open and event.id in _parted():
-        return  # its newer copy has been saved already, under its new id
-    mine = read_document(event.mine)
-    if talk and is_open:
-        mine.turns = talk["turns"]
+    mine = chat.document(talk) if talk and is_open else read_document(event.mine)
     try:
-        turns = joined(read_document(event.raw).turns, mine.turns)
+        stored = read_document(event.raw) if event.raw else Document(turns=[])
     except BadInput:
-        turns = None
-    if turns is None:
         _part(event, mine)
-    elif talk and is_open:
-        talk["turns"] = turns
-        talk["revisions"] = [event.rev]
+        return
+    both = Document.model_construct(
+        turns=merged(mine.turns, stored.turns),
+        leaf=mine.leaf,
+        replies=mine.replies,
+        settings=mine.settings,
+    )
+    changed = _unstored(both.turns, stored)
+    if talk and is_open:
+        talk["turns"], talk["changed"], talk["revision"] = both.turns, changed, event.rev
         chat.save(talk)
+        _tell_of_branches(both, mine)
     else:
-        mine.turns = turns
-        history.put(event.id, event.title, mine, [event.rev], is_answered=False)
+        change = both.model_copy(update={"turns": [t for t in both.turns if t["id"] in changed]})
+        history.put(event.id, event.title, change, event.rev, len(both.turns), is_answered=False)
 
 
-def _parted() -> set[str]:
-    """Ids under which this session's copy is stored no more."""
-    parted: set[str] = st.session_state.setdefault("chat_parted", set())
-    return parted
+def _tell_of_branches(both: Document, mine: Document) -> None:
+    known = {turn["id"] for turn in mine.turns}
+    if any(turn["id"] not in known and not turn["gone"] for turn in both.turns):
+        _say(CONTINUED)
 
 
 def _part(event: Event, mine: Document) -> None:
-    """This session's copy becomes a conversation of its own."""
-    talk, name = conversation(), conversations.title(f"{event.title[:100]} (other tab)")
-    own: list[str] = []
+    """The stored copy cannot be read: this session's becomes a conversation of its own."""
+    talk, name = conversation(), conversations.title(f"{event.title[:100]} (copy)")
     own_id = conversations.new_id()
-    _parted().add(event.id)
-    history.put(own_id, name, mine, own, is_answered=False)
+    revision = history.put(own_id, name, mine, "", len(mine.turns), is_answered=False)
     if talk and talk["id"] == event.id:
-        talk["id"], talk["title"], talk["revisions"] = own_id, name, own
+        talk["id"], talk["title"], talk["revision"] = own_id, name, revision
         st.query_params["c"] = own_id
-    _say(DIVERGED.format(name))
+    _say(DAMAGED.format(name))
 
 
 def _saved(event: Event) -> None:
@@ -179,14 +193,15 @@ def _gone(event: Event) -> None:
 
 
 def _export(event: Event) -> None:
-    text = as_markdown(event.title, read_document(event.raw).turns)
+    document = read_document(event.raw)
+    text = as_markdown(event.title, Tree(document.turns).path(document.leaf))
     history.save_file(f"{names.slug(event.title)}.md", text)
 
 
 def _import(event: Event) -> None:
     entries = read_bundle(event.raw)
     for entry in entries:
-        entry.document.reply = ""
+        entry.document.replies = []
         history.add(entry)
     notices().clear()
     _say(f"Imported {words.count(len(entries), 'conversation')}.")

@@ -14,6 +14,7 @@ from lib import files
 from tests.support.server import Server, running_server
 
 REPLY, BROWSER, TALK = "0123456789abcdef" * 2, "a" * 32, "c" * 32
+HELLO = {"role": "user", "content": "Hello"}
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def server(home: Path) -> Iterator[Server]:
 def spooled(home: Path, conversation: str = TALK) -> None:
     """A reply of BROWSER's on disk."""
     entries = [
-        [1.0, {"conversation": conversation, "owner": BROWSER, "model": "m", "messages": []}],
+        [1.0, conversation, BROWSER],
+        {"conversation": conversation, "owner": BROWSER, "model": "m", "messages": [HELLO]},
         ["t", "secret words"],
         ["e", "done", {}, None],
     ]

@@ -26,14 +26,21 @@ def models() -> Path:
 
 
 def document(*turns: Turn, reply: str = "") -> str:
-    return Document(turns=list(turns), reply=reply).text()
+    replies = [reply] if reply else []
+    return Document.model_construct(turns=list(turns), replies=replies).text()
 
 
 def talk(*turns: Turn, **changed: Any) -> dict[str, Any]:
     """A conversation that is open in the session."""
-    plain = {"id": OPEN, "title": "T", "turns": list(turns), "reply": "", "settings": {}}
-    rest = {"is_handed_over": True, "is_awaited": False, "revisions": ["r1"]}
-    return {**plain, **rest, **changed}
+    plain = {
+        "id": OPEN,
+        "title": "T",
+        "turns": list(turns),
+        "leaf": turns[-1]["id"] if turns else "",
+    }
+    rest = {"is_handed_over": True, "is_awaited": False, "revision": "r1", "changed": []}
+    more = {"lanes": [], "replaced": "", "settings": {}, "deleted": [], "edited": "", "shown": 0}
+    return {**plain, **rest, **more, **changed}
 
 
 def heard(opened: dict[str, Any] | None, kind: str, **event: str) -> AppTest:
@@ -73,38 +80,52 @@ def contents(stored: dict[str, Any]) -> list[str]:
     return [turn["content"] for turn in json.loads(stored["doc"])["turns"]]
 
 
-A, B, C, D = (
-    said("user", "a"),
-    said("assistant", "b", REPLY),
-    said("user", "c"),
-    said("user", "d"),
-)
+A = said("user", "a", "1" * 32)
+B = said("assistant", "b", REPLY, parent=A["id"])
+C = said("user", "c", "2" * 32, parent=REPLY)
+D = said("user", "d", "3" * 32, parent=A["id"])
 
 
-def test_a_refused_copy_that_goes_on_from_the_stored_one_is_saved_over_it() -> None:
-    refused = {"id": OPEN, "why": "conflict", "rev": "r7", "raw": document(A), "mine": document(A)}
+def test_a_refused_save_goes_again_with_all_that_the_stored_copy_lacks() -> None:
+    refused = {"id": OPEN, "why": "conflict", "rev": "r7", "raw": document(A), "mine": document(C)}
     page = heard(talk(A, B, C), "refused", **refused)
     [saved] = operations(page, "put")
-    assert (saved["id"], saved["known"], contents(saved)) == (OPEN, ["r7"], ["a", "b", "c"])
+    assert (saved["id"], saved["known"], contents(saved)) == (OPEN, "r7", ["b", "c"])
+    assert saved["turns"] == 3
     assert not kept(page, "chat_notices")
 
 
-def test_a_refused_copy_of_which_the_stored_one_knows_more_follows_it() -> None:
-    refused = {"id": OPEN, "why": "conflict", "rev": "r7"}
-    page = heard(talk(A), "refused", raw=document(A, B), mine=document(A), **refused)
-    assert [turn["content"] for turn in kept(page, "chat_conversation")["turns"]] == ["a", "b"]
-
-
-def test_a_refused_copy_that_parted_becomes_a_conversation_of_its_own_once() -> None:
-    refused = {"id": OPEN, "title": "T", "why": "conflict", "raw": document(A, D)}
-    page = heard(talk(A, C), "refused", times="2", mine=document(A, C), **refused)
+def test_what_another_tab_said_is_taken_over_as_a_branch_and_told() -> None:
+    refused = {"id": OPEN, "why": "conflict", "rev": "r7", "mine": document(C)}
+    page = heard(talk(A, B, C), "refused", raw=document(A, D), **refused)
     [saved] = operations(page, "put")
-    assert saved["id"] != OPEN
-    assert saved["title"] == "T (other tab)"
-    assert contents(saved) == ["a", "c"]
-    assert kept(page, "chat_conversation")["id"] == saved["id"]
-    [notice] = kept(page, "chat_notices")
-    assert "another tab" in notice["text"]
+    assert (contents(saved), saved["turns"]) == (["b", "c"], 4)
+    opened = kept(page, "chat_conversation")
+    assert {turn["content"] for turn in opened["turns"]} == {"a", "b", "c", "d"}
+    assert opened["leaf"] == C["id"]
+    assert "another tab" in kept(page, "chat_notices")[0]["text"]
+
+
+def test_a_copy_that_is_gone_from_the_storage_is_saved_whole() -> None:
+    refused = {"id": OPEN, "why": "conflict", "rev": "", "raw": "", "mine": document(B)}
+    page = heard(talk(A, B), "refused", **refused)
+    [saved] = operations(page, "put")
+    assert (saved["known"], contents(saved)) == ("", ["a", "b"])
+
+
+def test_a_refused_save_of_a_conversation_that_was_left_is_merged_too() -> None:
+    refused = {"id": OTHER, "why": "conflict", "rev": "r7", "raw": document(A), "mine": document(B)}
+    page = heard(talk(A), "refused", **refused)
+    [saved] = operations(page, "put")
+    assert (saved["id"], contents(saved), saved["turns"]) == (OTHER, ["b"], 2)
+
+
+def test_a_document_of_the_first_form_is_saved_whole_in_the_new_one() -> None:
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    raw = json.dumps({"version": 1, "turns": turns})
+    page = heard(None, "open", id=OTHER, title="Old", rev="r1", raw=raw)
+    [saved] = operations(page, "put")
+    assert (saved["known"], contents(saved), saved["turns"]) == ("r1", ["a", "b"], 2)
 
 
 def test_a_stored_copy_that_cannot_be_read_is_not_overwritten() -> None:
@@ -132,7 +153,7 @@ def test_an_opened_conversation_whose_reply_is_lost_says_so() -> None:
     opened = kept(page, "chat_conversation")
     assert opened["turns"][-1]["problem"]["message"]
     [saved] = operations(page, "put")
-    assert json.loads(saved["doc"])["reply"] == ""
+    assert json.loads(saved["doc"])["replies"] == []
 
 
 def test_an_answer_that_nobody_waits_for_changes_nothing() -> None:
@@ -184,4 +205,4 @@ def test_what_is_not_saved_is_shown_with_a_way_out() -> None:
     assert "![p]" not in page.error[0].value
     page.button(key=f"save-{OTHER}").click().run()
     [saved] = operations(page, "put")
-    assert (saved["id"], saved["known"], saved["answer"]) == (OTHER, ["r1"], True)
+    assert (saved["id"], saved["known"], saved["answer"]) == (OTHER, "r1", True)

@@ -123,7 +123,7 @@ def test_only_its_owner_finds_it() -> None:
     for owner in ("", "you"):
         with pytest.raises(NotFound):
             replies.find(reply.id, owner)
-        assert replies.latest("c1", owner) is None
+        assert replies.latest("c1", owner) == []
 
 
 @pytest.mark.parametrize("reply_id", ["", "../secret", "a" * 31, "/" * 32, "\0" * 32, "a" * 10_000])
@@ -139,7 +139,7 @@ def test_after_a_restart_it_is_read_from_its_spool() -> None:
     after = replies.find(before.id, "me")
     assert after is not before
     assert (after.text, after.state, after.figures) == (before.text, before.state, before.figures)
-    assert replies.latest("c1", "me") is not None
+    assert [found.id for found in replies.latest("c1", "me")] == [before.id]
 
 
 def test_one_that_was_cut_off_is_interrupted_with_what_came(fake: Running) -> None:
@@ -173,7 +173,7 @@ def test_a_spool_of_garbage_is_not_found(data: bytes) -> None:
     (folder / f"{'a' * 32}.jsonl").write_bytes(data)
     with pytest.raises(NotFound):
         replies.find("a" * 32, "me")
-    assert replies.latest("c1", "me") is None
+    assert replies.latest("c1", "me") == []
 
 
 @pytest.mark.usefixtures("fake")
@@ -199,3 +199,18 @@ def test_options_reach_the_engine(fake: Running) -> None:
     )
     body = fake.record()[-1]["body"]
     assert (body["temperature"], body["max_tokens"], body["seed"]) == (0.1, 3, 7)
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_cut_reply_is_gone_on_from() -> None:
+    question, part = "Count.", "One, two"
+    messages = (
+        Message(role="user", content=question),
+        Message(role="assistant", content=part),
+    )
+    request = ReplyRequest(conversation="c1", owner="me", model="fake", messages=messages)
+    reply = finished(replies.start(request))
+    assert reply.text.startswith(part)
+    assert len(reply.text) > len(part)
+    forget_all()
+    assert replies.find(reply.id, "me").text == reply.text

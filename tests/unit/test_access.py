@@ -22,7 +22,7 @@ OWNERS: dict[str, Callable[[], object]] = {
     "start soon": lambda: actions.start_soon(MODEL),
     "stop": lambda: actions.stop(MODEL),
     "remove": lambda: actions.remove(MODEL),
-    "load": lambda: actions.load(MODEL),
+    "load": lambda: actions.load(MODEL, StartOptions()),
     "run a job": lambda: jobs.start(["true"], title="t", kind="k"),
     "run a job once": lambda: jobs.start_once(["true"], title="t", kind="k", resource="r"),
     "deploy": lambda: deploy.start(DeployRequest(model="a/b")),

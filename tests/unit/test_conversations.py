@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib import conversations
-from lib.conversations import Document, Entry, Turn, as_markdown, bundle, joined, said
+from lib.conversations import Document, Entry, Turn, as_markdown, bundle, said
 from lib.engines.base import Message
 from lib.errors import BadInput
 from lib.replies import Reply, ReplyRequest, ReplyState
@@ -30,12 +30,12 @@ def document(*turns: Turn) -> str:
 @st.composite
 def talks(draw: st.DrawFn) -> list[Turn]:
     """Questions and answers by turns; some answers failed without a word."""
-    found = []
+    found: list[Turn] = []
     for at, text in enumerate(draw(st.lists(LEGIBLE, min_size=1, max_size=8))):
         role: Literal["user", "assistant"] = "assistant" if at % 2 else "user"
         is_empty = role == "assistant" and draw(st.booleans())
-        reply = f"{at + 1:032x}" if role == "assistant" else ""
-        found.append(said(role, "" if is_empty else text, reply))
+        above = found[-1]["id"] if found else ""
+        found.append(said(role, "" if is_empty else text, f"{at + 1:032x}", above))
     return found
 
 
@@ -95,16 +95,52 @@ def test_another_role_is_refused() -> None:
         conversations.read_document('{"turns": [{"role": "system", "content": "Obey."}]}')
 
 
-def test_answers_get_ids_of_their_own() -> None:
+@pytest.mark.parametrize("name", ["id", "reply"])
+def test_turns_get_ids_of_their_own(name: str) -> None:
     """The page names its parts by them: two of one name would end it."""
     turns = [
-        {"role": "assistant", "content": "", "reply": id} for id in ("a" * 32, "a" * 32, "../x")
+        {"role": "assistant", "content": "", name: id} for id in ("a" * 32, "a" * 32, "../x", 5)
     ]
     found = conversations.read_document(json.dumps({"turns": turns})).turns
-    ids = [turn["reply"] for turn in found]
+    ids = [turn["id"] for turn in found]
     assert ids[0] == "a" * 32
-    assert len(set(ids)) == 3
+    assert len(set(ids)) == 4
     assert all(conversations.is_id(one) for one in ids)
+
+
+def test_turns_without_branches_follow_one_another() -> None:
+    turns = [{"role": role, "content": "x"} for role in ("user", "assistant", "user")]
+    found = conversations.read_document(json.dumps({"version": 1, "turns": turns})).turns
+    assert [turn["parent"] for turn in found] == ["", found[0]["id"], found[1]["id"]]
+
+
+def test_a_turn_that_follows_nothing_known_or_itself_stands_at_the_top() -> None:
+    """So that no path down can end in a circle."""
+    one, other = "a" * 32, "b" * 32
+    turns = [
+        {"role": "user", "content": "", "id": one, "parent": other},
+        {"role": "assistant", "content": "", "id": other, "parent": one},
+        {"role": "user", "content": "", "id": "c" * 32, "parent": "c" * 32},
+    ]
+    found = conversations.read_document(json.dumps({"turns": turns})).turns
+    assert [turn["parent"] for turn in found] == ["", one, ""]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "https://evil.example/pixel.png",
+        "data:image/svg+xml;base64,PHN2Zz4=",
+        "data:text/html;base64,AAAA",
+        "data:image/png;base64,<script>",
+        "javascript:alert(1)",
+    ],
+)
+def test_an_image_that_is_none_of_ours_is_left_out(image: str) -> None:
+    file = {"name": "x.png", "text": "", "image": image, "tokens": 1}
+    turn = {"role": "user", "content": "", "files": [file]}
+    found = conversations.read_document(json.dumps({"turns": [turn]})).turns[0]
+    assert found["files"][0]["image"] == ""
 
 
 @pytest.mark.parametrize(
@@ -162,28 +198,6 @@ def test_a_title_is_the_beginning_of_the_first_message(message: str, wanted: str
     assert conversations.title_of(message) == wanted
 
 
-@given(talks(), st.data())
-def test_copies_of_which_one_goes_on_are_joined_without_doubling(
-    turns: list[Turn], data: st.DataObject
-) -> None:
-    part = turns[: data.draw(st.integers(0, len(turns)))]
-    assert joined(part, turns) == turns
-    assert joined(turns, part) == turns
-    assert joined(turns, turns) == turns
-
-
-@given(talks())
-def test_copies_that_part_are_not_joined(turns: list[Turn]) -> None:
-    mine, theirs = said("user", "mine"), said("user", "theirs")
-    assert joined([*turns, mine], [*turns, theirs]) is None
-
-
-def test_what_a_model_was_sent_lacks_empty_answers_and_joins_all_the_same() -> None:
-    kept = [said("user", "a"), said("assistant", "", "1" * 32), said("user", "b")]
-    sent = [said("user", "a"), said("user", "b"), said("assistant", "c", "2" * 32)]
-    assert joined(kept, sent) == [*kept, sent[-1]]
-
-
 def test_a_reply_tells_what_it_answered() -> None:
     asked = (
         Message(role="system", content="Be brief."),
@@ -191,7 +205,7 @@ def test_a_reply_tells_what_it_answered() -> None:
         Message(role="assistant", content="b"),
         Message(role="user", content="c"),
     )
-    reply = Reply("1" * 32, ReplyRequest(conversation="", owner="", model="m", messages=asked))
+    reply = Reply("1" * 32, _request(asked))
     running = conversations.turns_of(reply)
     assert [(turn["role"], turn["content"]) for turn in running] == [
         ("user", "a"),
@@ -200,7 +214,23 @@ def test_a_reply_tells_what_it_answered() -> None:
     ]
     reply.stop()
     over = conversations.turns_of(reply)
-    assert (over[-1]["reply"], over[-1]["model"], over[-1]["state"]) == ("1" * 32, "m", "stopped")
+    assert (over[-1]["id"], over[-1]["model"], over[-1]["state"]) == ("1" * 32, "m", "stopped")
+    assert [turn["parent"] for turn in over] == ["", "a" * 32, "b" * 32, "c" * 32]
+
+
+def test_a_reply_that_goes_on_stands_in_place_of_what_it_goes_on_from() -> None:
+    asked = (Message(role="user", content="a"), Message(role="assistant", content="b"))
+    reply = Reply("1" * 32, _request(asked, parent="a" * 32))
+    assert [turn["content"] for turn in conversations.turns_of(reply)] == ["a"]
+    reply.stop()
+    assert conversations.turns_of(reply)[-1]["parent"] == "a" * 32
+
+
+def _request(asked: tuple[Message, ...], parent: str = "c" * 32) -> ReplyRequest:
+    turns = ("a" * 32, "b" * 32, "c" * 32)
+    return ReplyRequest(
+        conversation="", owner="", model="m", messages=asked, turns=turns, parent=parent
+    )
 
 
 def test_markdown_names_who_spoke() -> None:

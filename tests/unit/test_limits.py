@@ -1,5 +1,7 @@
 """The owner's limits for guests: what they leave of a request, and that the owner has none."""
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from lib import limits, preferences
 from lib.access import Actor, Role, acting
 from lib.engines.base import ChatOptions, Model, State
 from lib.errors import BadInput, Conflict, Forbidden
-from lib.limits import TooMany, admit, may_use, within
+from lib.limits import TooMany, admit, admitted, may_use, within
 from lib.preferences import GuestLimits, Preferences, change
 from lib.rate import Rate
 from lib.settings import settings
@@ -103,6 +105,38 @@ def test_only_the_models_that_the_owner_chose() -> None:
             limits.require_loading(model)
     change(guests={"models": ["llamacpp/some"]})
     assert admit(*ME, READY, ChatOptions(), [])
+
+
+def test_a_reply_counts_until_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PATIENCE_SECONDS", 0.05)
+    with acting(*ME), admitted(READY, ChatOptions()) as options:
+        assert options.max_tokens == 2_048
+        with pytest.raises(TooMany), admitted(READY, ChatOptions()):
+            raise AssertionError("A second reply began.")
+        with acting(*YOU), admitted(READY, ChatOptions()):
+            pass
+    with acting(*ME), admitted(READY, ChatOptions()):
+        pass
+
+
+def test_a_reply_that_ends_in_a_moment_makes_room() -> None:
+    order: list[str] = []
+    is_begun, may_end = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with acting(*ME), admitted(READY, ChatOptions()):
+            is_begun.set()
+            may_end.wait(10)
+            order.append("first")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert is_begun.wait(10)
+    threading.Timer(0.2, may_end.set).start()
+    with acting(*ME), admitted(READY, ChatOptions()):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "second"]
 
 
 @pytest.mark.parametrize(
