@@ -103,6 +103,11 @@ def may_use(role: Role, model: Model) -> bool:
     return True
 
 
+def usable(models: Sequence[Model]) -> list[Model]:
+    """Those that whoever acts now may chat with."""
+    return [model for model in models if may_use(acting_role(), model)]
+
+
 def require_loading(model: Model) -> None:
     """Forbidden unless whoever acts now may have the model loaded by asking it."""
     require(Action.CHAT)

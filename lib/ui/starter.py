@@ -11,7 +11,7 @@ from lib.ui import job_view
 def invitation() -> None:
     """What stands on a page as long as there is no model."""
     if not may(Action.DEPLOY):
-        st.info("There is no model yet. The owner of this machine deploys them.")
+        st.info("No model runs here for guests now. The owner of this machine starts them.")
         return
     job = next(iter(jobs.recent(kind="starter")), None)
     with st.container(border=True):

@@ -72,7 +72,7 @@ def share(owner: Page, berth: Server) -> tuple[str, str]:
 
 
 def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
-    page: Page, guest: Page, berth: Server
+    page: Page, guest: Page, berth: Server, fake: Running
 ) -> None:
     url, code = share(page, berth)
     guest.goto(f"{url}/Chat")
@@ -83,6 +83,7 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
     ask(guest, "What is the capital of France?")
     answer = guest.get_by_test_id("stChatMessage").filter(visible=True).last
     expect(answer).to_contain_text(SAID)
+    assert fake.last_call("done")["body"]["max_tokens"] == 2_048
     guest.reload()
     expect(guest.get_by_test_id("stChatMessage").filter(visible=True).last).to_contain_text(SAID)
     guest.goto(f"{url}/Models")
