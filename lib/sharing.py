@@ -201,7 +201,8 @@ def begin(own_port: int, expect_host: Callable[[str], None]) -> None:
     global _own_port, _expect_host
     _own_port, _expect_host = own_port, expect_host
     if preferences().share_at_start:
-        _begun.append(asyncio.ensure_future(_begin_by_itself(preferences().share_address)))
+        address = next(iter(addresses()), "")
+        _begun.append(asyncio.ensure_future(_begin_by_itself(address)))
 
 
 async def end() -> None:
