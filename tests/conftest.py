@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lib import access
@@ -26,7 +27,9 @@ FOREIGN = (
 
 
 def pytest_configure() -> None:
-    """Nothing of the shell's comes through: its signals, its engine."""
+    """Nothing of the shell's comes through: its signals, its engine. No test fails for being slow."""
+    hypothesis.settings.register_profile("berth", deadline=None)
+    hypothesis.settings.load_profile("berth")
     # In the background a shell ignores Ctrl-C for us, and so would all that the tests start.
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
