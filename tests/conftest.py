@@ -27,7 +27,7 @@ FOREIGN = (
 
 
 def pytest_configure() -> None:
-    """Nothing of the shell's comes through: its signals, its engine. No test fails for being slow."""
+    """Nothing of the shell's comes through, its signals, its engine; and no test is too slow."""
     hypothesis.settings.register_profile("berth", deadline=None)
     hypothesis.settings.load_profile("berth")
     # In the background a shell ignores Ctrl-C for us, and so would all that the tests start.
