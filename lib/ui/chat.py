@@ -36,16 +36,22 @@ def _picker(found: list[Model]) -> Model:
     by_key = {f"{model.engine}/{model.name}": model for model in found}
     if chosen_model() not in by_key:
         choose_model(next(iter(by_key)))
-    same = Counter(model.name for model in found)
     key = st.selectbox(
         "Model",
         list(by_key),
         key="chat_model",
-        format_func=lambda key: key if same[by_key[key].name] > 1 else by_key[key].name,
+        format_func=labels(found).__getitem__,
         label_visibility="collapsed",
         persist_state="session",
     )
     return by_key[key]
+
+
+def labels(found: list[Model]) -> dict[str, str]:
+    """What a choice of models says, by `engine/name`: the engine only where two have one name."""
+    same = Counter(model.name for model in found)
+    keys = {f"{model.engine}/{model.name}": model.name for model in found}
+    return {key: key if same[name] > 1 else name for key, name in keys.items()}
 
 
 def notes() -> None:
