@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lib import spools
+from lib import actions, limits, spools
+from lib.access import Action, carried, require
 from lib.blocks import Splitter
 from lib.engines import engine_of, find_model
 from lib.engines.base import (
@@ -170,8 +171,9 @@ class Reply:
         """The whole life of the reply, in its own thread."""
         try:
             model = find_model(self.request.model, self.request.engine)
-            self._load(model)
-            self._read(model)
+            with limits.admitted(model, self.request.options) as options:
+                self._load(model)
+                self._read(model, options)
         except BerthError as error:
             self._fail(Problem(message=error.message, fix=error.fix, code=error.code))
         except BaseException:
@@ -183,14 +185,14 @@ class Reply:
     def _load(self, model: Model) -> None:
         if model.state != State.READY and not self.is_over:
             self._tell(ReplyState.LOADING)
-            engine_of(model).start(model.name, self.request.load)
+            actions.load(model, self.request.load)
 
-    def _read(self, model: Model) -> None:
+    def _read(self, model: Model, options: ChatOptions) -> None:
         asked = time.monotonic()
         with self._lock:
             if self.is_over:
                 return
-            self._stream = _ask(model, self.request)
+            self._stream = _ask(model, self.request.model_copy(update={"options": options}))
             self._tell(ReplyState.THINKING)
         with contextlib.closing(self._stream) as stream:
             for delta in stream:
@@ -339,6 +341,7 @@ _watchers: dict[Place, set[Callable[[Reply], None]]] = {}
 
 def start(request: ReplyRequest) -> Reply:
     """Begin a reply; it goes on whatever happens to the page that asked."""
+    require(Action.CHAT)
     if not request.messages:
         raise BadInput("There is nothing to answer.", "Write a message first.")
     reply = Reply(secrets.token_hex(16), request)
@@ -346,7 +349,8 @@ def start(request: ReplyRequest) -> Reply:
     _running[reply.id] = reply
     for watcher in tuple(_watchers.get(request.place, ())):
         watcher(reply)
-    threading.Thread(target=reply._run, name=f"reply-{reply.id[:8]}", daemon=True).start()
+    work = carried(reply._run)
+    threading.Thread(target=work, name=f"reply-{reply.id[:8]}", daemon=True).start()
     return reply
 
 

@@ -1,5 +1,6 @@
 """Chat with any model of any engine."""
 
+from lib import limits
 from lib.engines import all_models
 from lib.ui import chat, conversation, history, starter
 from lib.ui.context_meter import context_meter
@@ -14,7 +15,7 @@ with shown_errors():
     talk = conversation.opened()
     conversation.take_finished(talk)
     history.mount(talk["id"] if talk["turns"] else "", hear)
-    models = all_models()
+    models = limits.usable(all_models())
     model = chat.header(models) if models else None
     if model:
         context_meter(talk, model)

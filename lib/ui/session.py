@@ -118,8 +118,3 @@ def watch_job(job_id: str) -> None:
 def owner() -> str:
     """The browser's id that the gate vouches for; replies belong to it."""
     return str(st.user.to_dict().get("who") or "")
-
-
-def role() -> str:
-    """Who the gate says the visitor is: `owner`, `guest`, or nobody."""
-    return str(st.user.to_dict().get("role") or "")

@@ -167,7 +167,7 @@ def test_new_conversations_begin_with_what_the_owner_chose() -> None:
 
 
 def test_a_guest_sets_and_uses_but_keeps_nothing_for_others() -> None:
-    presets.save(Role.OWNER, "Cook", "You cook.")
+    presets.save("Cook", "You cook.")
     page = opened(Role.GUEST)
     checked(page.selectbox(key=key(page, "preset")).set_value("Cook").run())
     assert in_force(page) == {"system": "You cook."}
