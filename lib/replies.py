@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lib import spools
+from lib import actions, limits, spools
+from lib.access import Action, carried, require
 from lib.blocks import Splitter
 from lib.engines import engine_of, find_model
 from lib.engines.base import (
@@ -34,6 +35,7 @@ from lib.errors import BadInput, BerthError, NotFound
 from lib.spools import Header, Spool
 
 KEPT = 200
+FAILED = "Berth failed while it wrote this reply."
 LONGEST_REPLY = 2_000_000  # characters; a model that never stops would fill the disk
 
 
@@ -104,6 +106,7 @@ class Problem(Frozen):
 
     message: str
     fix: str = ""
+    code: str = ""  # of the error, for a page that offers more than words
 
 
 class Reply:
@@ -168,12 +171,13 @@ class Reply:
         """The whole life of the reply, in its own thread."""
         try:
             model = find_model(self.request.model, self.request.engine)
-            self._load(model)
-            self._read(model)
+            with limits.admitted(model, self.request.options) as options:
+                self._load(model)
+                self._read(model, options)
         except BerthError as error:
-            self._fail(error.message, error.fix)
+            self._fail(Problem(message=error.message, fix=error.fix, code=error.code))
         except BaseException:
-            self._fail("Berth failed while it wrote this reply.", "Retry, and look at the log.")
+            self._fail(Problem(message=FAILED, fix="Retry, and look at the log."))
             raise
         finally:
             _prune()
@@ -181,14 +185,14 @@ class Reply:
     def _load(self, model: Model) -> None:
         if model.state != State.READY and not self.is_over:
             self._tell(ReplyState.LOADING)
-            engine_of(model).start(model.name, self.request.load)
+            actions.load(model, self.request.load)
 
-    def _read(self, model: Model) -> None:
+    def _read(self, model: Model, options: ChatOptions) -> None:
         asked = time.monotonic()
         with self._lock:
             if self.is_over:
                 return
-            self._stream = _ask(model, self.request)
+            self._stream = _ask(model, self.request.model_copy(update={"options": options}))
             self._tell(ReplyState.THINKING)
         with contextlib.closing(self._stream) as stream:
             for delta in stream:
@@ -245,7 +249,8 @@ class Reply:
 
     def _count(self, usage: Usage, seconds: float) -> None:
         first = self.figures.first_token_seconds or 0.0
-        spoken = usage.completion_tokens / max(seconds - first, 1e-3)
+        said_enough = usage.completion_tokens > 1  # or the time means nothing
+        spoken = usage.completion_tokens / max(seconds - first, 1e-3) if said_enough else None
         self._measure(
             completion_tokens=usage.completion_tokens,
             prompt_tokens=usage.prompt_tokens,
@@ -255,10 +260,10 @@ class Reply:
     def _measure(self, **figures: Any) -> None:
         self.figures = self.figures.model_copy(update=figures)
 
-    def _fail(self, message: str, fix: str) -> None:
+    def _fail(self, problem: Problem) -> None:
         with self._lock:
             if not self.is_over:
-                self.problem = Problem(message=message, fix=fix)
+                self.problem = problem
                 self._end(ReplyState.FAILED)
 
     def _end(self, state: ReplyState) -> None:
@@ -336,6 +341,7 @@ _watchers: dict[Place, set[Callable[[Reply], None]]] = {}
 
 def start(request: ReplyRequest) -> Reply:
     """Begin a reply; it goes on whatever happens to the page that asked."""
+    require(Action.CHAT)
     if not request.messages:
         raise BadInput("There is nothing to answer.", "Write a message first.")
     reply = Reply(secrets.token_hex(16), request)
@@ -343,7 +349,8 @@ def start(request: ReplyRequest) -> Reply:
     _running[reply.id] = reply
     for watcher in tuple(_watchers.get(request.place, ())):
         watcher(reply)
-    threading.Thread(target=reply._run, name=f"reply-{reply.id[:8]}", daemon=True).start()
+    work = carried(reply._run)
+    threading.Thread(target=work, name=f"reply-{reply.id[:8]}", daemon=True).start()
     return reply
 
 
