@@ -41,6 +41,12 @@ def context_warning(talk: Conversation, model: Model) -> None:
         )
 
 
+def room(talk: Conversation, model: Model) -> int | None:
+    """Tokens left for the next message; None where nobody knows."""
+    use = _use(talk, model)
+    return use.context - use.used if use else model.context
+
+
 def ways_out(problem: dict[str, str]) -> None:
     """What to do about a conversation that is too long, below the error that says so."""
     talk = session.conversation()

@@ -358,7 +358,7 @@ def ask(page: Page, text: str, answers: int = 1) -> None:
 
 def test_a_model_gets_the_files_with_the_question(chat: Page, fake: Running) -> None:
     shown = attach(chat, ("facts.txt", b"The sky is green."))
-    expect(shown).to_contain_text(["facts.txtabout"])
+    expect(shown).to_contain_text(["facts.txt4 tokens"])
     ask(chat, "What colour?")
     expect(shown).to_have_count(0)
     expect(chat.get_by_test_id("stChatMessage").first).to_contain_text("facts.txt")
