@@ -1,15 +1,15 @@
 """Chat with any model of any engine."""
 
 from lib.engines import all_models
-from lib.ui import chat, conversation, history, starter
+from lib.ui import chat, compare, conversation, history, starter
 from lib.ui.messages import messages
 from lib.ui.shell import page, shown_errors
 from lib.ui.storage_events import hear
 
-page("Chat", layout="centered")
+talk = conversation.opened()
+page("Chat", layout=compare.layout(talk))
 
 with shown_errors():
-    talk = conversation.opened()
     conversation.take_finished(talk)
     history.mount(talk["id"] if talk["turns"] else "", hear)
     models = all_models()

@@ -7,9 +7,9 @@ import streamlit as st
 from lib import names
 from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
-from lib.ui import conversation, markdown, models
+from lib.ui import compare, conversation, markdown, models
 from lib.ui.conversation import is_running
-from lib.ui.session import Conversation, choose_model, chosen_model, notices
+from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "
@@ -21,9 +21,13 @@ UNSAVED = {
 
 def header(found: list[Model]) -> Model:
     """The model to ask, its state, and the way to a new conversation."""
-    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-        model = _picker(found)
-        models.badge(model)
+    with st.container(horizontal=True, wrap=is_comparing(), vertical_alignment="center"):
+        if is_comparing():
+            model = compare.picker(found, labels(found))
+        else:
+            model = _picker(found)
+            models.badge(model)
+        compare.toggle(found)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new)
     return model
 
@@ -36,16 +40,22 @@ def _picker(found: list[Model]) -> Model:
     by_key = {f"{model.engine}/{model.name}": model for model in found}
     if chosen_model() not in by_key:
         choose_model(next(iter(by_key)))
-    same = Counter(model.name for model in found)
     key = st.selectbox(
         "Model",
         list(by_key),
         key="chat_model",
-        format_func=lambda key: key if same[by_key[key].name] > 1 else by_key[key].name,
+        format_func=labels(found).__getitem__,
         label_visibility="collapsed",
         persist_state="session",
     )
     return by_key[key]
+
+
+def labels(found: list[Model]) -> dict[str, str]:
+    """What a choice of models says, by `engine/name`: the engine only where two have one name."""
+    same = Counter(model.name for model in found)
+    keys = {f"{model.engine}/{model.name}": model.name for model in found}
+    return {key: key if same[name] > 1 else name for key, name in keys.items()}
 
 
 def notes() -> None:
@@ -85,7 +95,7 @@ def _exported(talk_id: str, kept: dict[str, str]) -> str:
 def composer(talk: Conversation, model: Model) -> None:
     """The input, with Stop in a fixed place above it while a reply is written."""
     if not talk["turns"] and not talk["is_awaited"]:
-        _welcome(model)
+        compare.welcome() if is_comparing() else _welcome(model)
     with st.bottom:
         if is_running(talk):
             st.button(
@@ -95,8 +105,9 @@ def composer(talk: Conversation, model: Model) -> None:
                 on_click=conversation.stop,
                 shortcut="Escape",
             )
-        hint = "Message" if model.can_chat else "Text to continue"
-        st.chat_input(hint, key="chat_input", on_submit=_say, disabled=talk["is_awaited"])
+        hint = compare.lacks() or ("Message" if model.can_chat else "Text to continue")
+        is_disabled = talk["is_awaited"] or bool(compare.lacks())
+        st.chat_input(hint, key="chat_input", on_submit=_say, disabled=is_disabled)
 
 
 def _say() -> None:

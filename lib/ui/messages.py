@@ -1,24 +1,17 @@
 """The messages of a conversation: what was said, and the reply that is being written."""
 
 import base64
-import time
 
 import streamlit as st
 
 from lib import words
-from lib.blocks import groups, split
 from lib.conversations import File, Turn
-from lib.replies import Figures, ReplyState
-from lib.ui import conversation, markdown
+from lib.replies import ReplyState
+from lib.ui import answer, columns, conversation, markdown
 from lib.ui.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.session import Conversation
 
-HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser
 USER_AVATAR = ":material/person:"
-ENDINGS = {
-    ReplyState.STOPPED: "Stopped",
-    ReplyState.INTERRUPTED: "Berth was restarted while this reply was written",
-}
 
 
 def messages(talk: Conversation) -> None:
@@ -28,14 +21,19 @@ def messages(talk: Conversation) -> None:
     """
     above, below = st.container(), st.container()
     running = conversation.running(talk)
+    alone = [] if columns.newest(talk) else talk["lanes"]
     with below:
-        live_reply(talk["id"], "".join(talk["lanes"][:1]), "".join(running[:1]))
+        live_reply(talk["id"], "".join(alone), "".join(each for each in alone if each in running))
     with above:
         turns = conversation.path(talk)
         for turn in turns:
-            if not (running and turn["id"] == talk["replaced"]):
+            if side_by_side := columns.of(talk, turn):
+                columns.draw(talk, side_by_side, is_last=turn is turns[-1])
+            elif not (running and turn["id"] == talk["replaced"]):
                 is_new = turn["id"] in talk["lanes"] and not talk["is_handed_over"]
                 _message(turn, is_new, is_last=turn is turns[-1])
+        if begun := columns.begun(talk, turns):
+            columns.draw(talk, begun, is_last=True)
     talk["is_handed_over"] = not running
 
 
@@ -47,7 +45,7 @@ def _message(turn: Turn, is_new: bool, is_last: bool) -> None:
             st.text(turn["content"])
     else:
         with st.chat_message("assistant", avatar=MODEL_AVATAR):
-            _text(turn, HANDOVER_SECONDS if is_new else 0)
+            answer.text(turn, is_new)
             _foot(turn, is_last)
 
 
@@ -60,45 +58,10 @@ def _file(file: File) -> None:
         st.code(file["text"], language=None, height=300)
 
 
-def _text(turn: Turn, pause_seconds: float) -> None:
-    """The reply in groups; while the live copy gives way, one after the other."""
-    if turn["reasoning"]:
-        with st.container(key=f"thought-{turn['id']}"), st.expander(_thought(turn)):
-            st.markdown(markdown.safe(turn["reasoning"]))
-    for last, text in groups(split(turn["content"])):
-        with st.container(key=f"block-{turn['id']}-{last}"):
-            st.markdown(markdown.safe(text))
-        time.sleep(pause_seconds)
-
-
-def _thought(turn: Turn) -> str:
-    seconds = Figures.model_validate(turn["figures"]).reasoning_seconds
-    return f"Thought for {words.duration(seconds)}" if seconds is not None else "Thinking"
-
-
 def _foot(turn: Turn, is_last: bool) -> None:
     """Figures, and for a reply that did not end well: why, and Retry."""
-    state = ReplyState(turn["state"])
-    line = figures_line(Figures.model_validate(turn["figures"]))
-    ending, name = ENDINGS.get(state, ""), markdown.plain(turn["model"])
-    if ending or line:
-        st.caption(" · ".join(part for part in (ending, line, name) if part))
-    if turn["problem"]:
-        problem = f"{turn['problem']['message']} {turn['problem']['fix']}".strip()
-        st.error(markdown.safe(problem))
-    if is_last and state != ReplyState.DONE:
+    if line := answer.outcome(turn):
+        st.caption(f"{line} · {markdown.plain(turn['model'])}")
+    answer.problem(turn)
+    if is_last and turn["state"] != ReplyState.DONE:
         st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=conversation.retry)
-
-
-def figures_line(figures: Figures) -> str:
-    """`first token 0.21 s · 36.2 tok/s · 128 tokens`, as far as it was measured."""
-    parts = []
-    if figures.first_token_seconds is not None:
-        parts.append(f"first token {words.duration(figures.first_token_seconds)}")
-    if figures.tokens_per_second is not None:
-        parts.append(f"{figures.tokens_per_second:.1f} tok/s")
-    if figures.completion_tokens is not None:
-        parts.append(words.count(figures.completion_tokens, "token"))
-    if figures.finish_reason == "length":
-        parts.append("cut at the token limit")
-    return " · ".join(parts)
