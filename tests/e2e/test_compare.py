@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Download, Locator, Page, expect
 
+from lib.system import memory_available_bytes
 from tests.e2e.conftest import PHONE, PICTURES
 from tests.support.berth import lay_fake, running_berth
 from tests.support.fake_engine import Running, running_fake
+from tests.support.fake_ollama import RunningOllama, running_ollama
 from tests.support.server import Server, running_server
 
 Fakes = dict[str, Running]
@@ -297,3 +299,47 @@ def test_three_models_fit_beside_each_other(page: Page, berth: Server, home: Pat
         are_over(page, 3)
         expect(columns(page)).to_have_count(3)
         pictures(page, "three")
+
+
+@pytest.fixture
+def ollama() -> Iterator[RunningOllama]:
+    """Two models that do not run, of which memory has room for one."""
+    names = ("--models", "llama3.2:1b,llama3.2:3b", "--gap-ms", "40", "--load-ms", "300")
+    size = ("--size-bytes", str(memory_available_bytes() * 55 // 100))
+    with running_ollama(*names, *size) as fake:
+        yield fake
+
+
+@pytest.fixture
+def crowded(home: Path, ollama: RunningOllama) -> Iterator[Server]:
+    with running_berth(home, {"OLLAMA_HOST": ollama.url}) as server:
+        yield server
+
+
+def test_where_memory_has_room_for_one_the_other_waits_and_says_so(
+    page: Page, crowded: Server, ollama: RunningOllama
+) -> None:
+    comparing(page, crowded)
+    ask(page)
+    waits = "Waits for llama3.2:1b: memory has room for one model at a time"
+    expect(column(page, "llama3.2:3b").get_by_text(waits)).to_be_visible()
+    pictures(page, "waiting")
+    are_over(page, 2)
+    expect(page.get_by_text(waits)).to_have_count(0)
+    paths = [call["path"] for call in ollama.record() if call["path"] != "/api/show"]
+    load, chat = "/api/generate", "/api/chat"
+    assert paths == [load, chat, load, load, chat]  # the load in the middle takes the first away
+
+
+def test_stop_ends_the_one_that_waits_too(
+    page: Page, crowded: Server, ollama: RunningOllama
+) -> None:
+    ollama.behave(gap_ms=500)
+    comparing(page, crowded)
+    ask(page)
+    expect(page.get_by_text("Waits for llama3.2:1b", exact=False)).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    said = page.get_by_test_id("stCaptionContainer").get_by_text("Stopped", exact=False)
+    expect(said).to_have_count(2)
+    expect(page.get_by_text("Waits for", exact=False)).to_have_count(0)
+    assert not [body for body in ollama.bodies("/api/chat") if body["model"] == "llama3.2:3b"]
