@@ -7,6 +7,7 @@ from lib.ui.shell import page, shown_errors
 from lib.ui.storage_events import hear
 
 talk = conversation.opened()
+compare.take_up(talk)
 page("Chat", layout=compare.layout(talk))
 
 with shown_errors():

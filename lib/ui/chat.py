@@ -11,6 +11,9 @@ from lib.ui import compare, conversation, markdown, models
 from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
+ROOM_FOR_NAMES = (  # on a phone the buttons go below
+    "<style>.st-key-chat_model { min-width: 15rem } .st-key-chat_compared { min-width: 20rem }</style>"
+)
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "
     "closed. Export it, or delete older conversations and save again.",
@@ -21,7 +24,8 @@ UNSAVED = {
 
 def header(found: list[Model]) -> Model:
     """The model to ask, its state, and the way to a new conversation."""
-    with st.container(horizontal=True, wrap=is_comparing(), vertical_alignment="center"):
+    st.html(ROOM_FOR_NAMES)
+    with st.container(horizontal=True, vertical_alignment="center"):
         if is_comparing():
             model = compare.picker(found, labels(found))
         else:

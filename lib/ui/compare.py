@@ -4,6 +4,7 @@ from typing import Literal
 
 import streamlit as st
 
+from lib import rounds
 from lib.conversations import MOST_LANES
 from lib.engines.base import Model
 from lib.ui import conversation
@@ -24,14 +25,23 @@ def layout(talk: Conversation) -> Literal["centered", "wide"]:
     return "wide" if is_comparing() or has_columns else "centered"
 
 
+def take_up(talk: Conversation) -> None:
+    """Where a conversation is opened that ends with a comparison, compare on; once for each."""
+    is_known = st.session_state.get("chat_compare_talk") == talk["id"]
+    if is_known or talk["is_awaited"] or not talk["turns"]:
+        return
+    st.session_state["chat_compare_talk"] = talk["id"]
+    last = conversation.path(talk)[-1:]
+    found = rounds.answers(talk["turns"], last[0]["round"]) if last else []
+    if len(found) >= LEAST:
+        st.session_state["chat_compare"] = True
+        compare_models([f"{turn['engine']}/{turn['model']}" for turn in found])
+
+
 def toggle(found: list[Model]) -> None:
     """The switch, where there is something to compare."""
     if len(found) >= LEAST or is_comparing():
-        st.toggle(
-            "Compare",
-            key="chat_compare",
-            persist_state="session",
-        )
+        st.toggle("Compare", key="chat_compare", persist_state="session")
 
 
 def picker(found: list[Model], labels: dict[str, str]) -> Model:

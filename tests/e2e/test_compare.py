@@ -166,6 +166,12 @@ def test_a_reload_keeps_the_columns_and_the_vote(page: Page, berth: Server) -> N
     expect(page.get_by_text("Preferred so far: qwen 1")).to_be_visible()
     for model in ("mistral", "qwen"):
         assert tokens(column(page, model)) == [f"t{n}" for n in range(60)]
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_role("heading", name="Models")).to_be_visible()
+    page.get_by_role("link", name="Chat").click()
+    ask(page, "And now?")
+    are_over(page, 4)
+    expect(columns(page)).to_have_count(2)
 
 
 def test_a_reload_in_the_middle_goes_on_in_every_column(
