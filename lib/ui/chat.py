@@ -12,7 +12,8 @@ from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
 ROOM_FOR_NAMES = (  # on a phone the buttons go below
-    "<style>.st-key-chat_model { min-width: 15rem } .st-key-chat_compared { min-width: 20rem }</style>"
+    "<style>.st-key-chat_model { min-width: 15rem }"
+    " .st-key-chat_compared { min-width: 20rem }</style>"
 )
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "

@@ -60,6 +60,7 @@ def picker(found: list[Model], labels: dict[str, str]) -> Model:
         max_selections=MOST_LANES,
         placeholder=f"Choose {LEAST} to {MOST_LANES} models",
         label_visibility="collapsed",
+        wrap=True,
         persist_state="session",
     )
     return by_key[known[0]] if known else found[0]
