@@ -10,7 +10,8 @@ BerthError
  ├─ NoSpace        not enough disk
  ├─ NetworkError   something outside this machine could not be reached
  └─ EngineError    an inference engine refused, failed or ended
-     └─ EngineDown     nothing answers
+     ├─ EngineDown     nothing answers
+     └─ TooLong        a conversation has more tokens than its model can hold
 
 Pages and routes catch BerthError and show its parts; anything else is a bug, left a traceback.
 """
@@ -112,3 +113,11 @@ class EngineDown(EngineError):
 
     code = "engine_down"
     status = 503
+
+
+class TooLong(EngineError):
+    """A conversation has more tokens than its model can hold."""
+
+    code = "too_long"
+    status = 422
+    exit_code = 7

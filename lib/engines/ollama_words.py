@@ -15,6 +15,7 @@ from lib.errors import (
     NetworkError,
     NoSpace,
     NotFound,
+    TooLong,
 )
 from lib.http import Refused
 from lib.names import shown
@@ -121,7 +122,7 @@ _CAUSES = (
     ),
     _Cause(
         r"longer than the context|exceeds? (?:the |maximum )*context",
-        EngineError,
+        TooLong,
         "The conversation is longer than the context of this model.",
         "Shorten it or begin a new one, or start the model with a larger context.",
     ),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
 from lib.engines.messages import continued, sent, without_echo
-from lib.errors import BerthError, EngineError
+from lib.errors import BerthError, EngineError, TooLong
 from lib.http import Lines, Refused
 from lib.names import shown
 
@@ -240,7 +240,7 @@ def _in_words(said: Any) -> EngineError:
     message = shown(str(fields.get("message") or said), 500).rstrip(".")
     if (overrun := _overrun(fields, message)) is not None:
         asked, context = overrun
-        return EngineError(
+        return TooLong(
             f"The conversation has {asked:,} tokens, and this model was started with a context"
             f" of {context:,}.",
             "Shorten it or begin a new one, or start the model with a larger context.",

@@ -3,6 +3,7 @@
 // Everything in it is drawn as text: titles and what was said may come from anybody.
 
 import { LONGEST_TITLE, bundle, download, erase, match, meta, metas, run, setMeta, storedDocument } from "./history_storage.js";
+import { focusInput, help, listen, walk } from "./shortcuts.js";
 
 const DAY = 86_400_000;
 const SHOWN = 30;
@@ -56,20 +57,20 @@ class History {
     this.lastDeleted = null;
     this.isSure = false;
     this.root = make("div", "berth-history", "", parent);
-    button(this.root, "New chat", "berth-new", () => {
-      this.tell({ kind: "new" });
-      makeRoom();
-    });
+    button(this.root, "New chat", "berth-new", () => this.begin());
     this.search = make("input", "berth-search", "", this.root);
     this.search.type = "search";
     this.search.placeholder = "Search conversations";
     this.search.setAttribute("aria-label", "Search conversations");
     this.search.oninput = () => this.later("searching", SEARCH_PAUSE, () => this.find());
-    this.search.onkeydown = (event) => event.stopPropagation();
+    this.search.onkeydown = (event) => this.searchKey(event);
     this.says = make("div", "berth-says", "", this.root);
     this.says.setAttribute("role", "status");
     this.list = make("div", "berth-list", "", this.root);
     this.foot = make("div", "berth-foot", "", this.root);
+    help(this.root);
+    this.root.addEventListener("keydown", (event) => walk(event, this.search, this.list));
+    this.unlisten = listen({ begin: () => this.begin(), search: this.search });
     this.file = make("input", "", "", this.root);
     this.file.type = "file";
     this.file.accept = ".json,application/json";
@@ -83,6 +84,7 @@ class History {
   }
 
   close() {
+    this.unlisten();
     removeEventListener("storage", this.onStorage);
     this.root.remove();
   }
@@ -278,6 +280,19 @@ class History {
   }
 
   // -- what people do --
+
+  begin() {
+    this.tell({ kind: "new" });
+    makeRoom();
+  }
+
+  searchKey(event) {
+    walk(event, this.search, this.list);
+    event.stopPropagation(); // Streamlit's own keys are not for here
+    if (event.key !== "Escape" || this.search.value) return;
+    makeRoom();
+    focusInput();
+  }
 
   open(id) {
     const { title, rev } = meta(id) ?? {};

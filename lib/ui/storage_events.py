@@ -10,8 +10,8 @@ from lib.branches import Tree, merged
 from lib.conversations import Document, Turn, as_markdown, read_bundle, read_document
 from lib.errors import BadInput, BerthError, NotFound
 from lib.replies import Reply
+from lib.ui import attach, history
 from lib.ui import conversation as chat
-from lib.ui import history
 from lib.ui.history import Event
 from lib.ui.session import Conversation, Notice, conversation, notices, owner, set_conversation
 
@@ -115,7 +115,7 @@ def _missing(event: Event) -> None:
     talk["is_awaited"] = False
     if event.why != "deleted":
         chat.add_known(talk)
-    if talk["turns"]:
+    if talk["turns"] or (event.why != "deleted" and attach.has_files(talk["id"])):
         chat.save(talk)
         return
     chat.new()

@@ -413,7 +413,7 @@ def test_a_full_storage_is_told_and_the_text_can_be_exported_or_saved_later(chat
     with chat.expect_download() as export:
         chat.get_by_test_id("stDownloadButton").get_by_role("button").click()
     assert "No room for this" in saved(export.value)
-    chat.get_by_role("button", name="New", exact=True).click()
+    chat.get_by_role("button", name="New chat").click()
     expect(chat.get_by_role("alert")).to_contain_text("is full")
     empty_storage(chat)
     chat.get_by_role("button", name="Save again").click()

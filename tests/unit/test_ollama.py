@@ -25,6 +25,7 @@ from lib.errors import (
     NetworkError,
     NoSpace,
     NotFound,
+    TooLong,
 )
 
 ADDRESSES = {
@@ -285,8 +286,8 @@ def overrun(asked: int, context: int) -> str:
 
 SAID: dict[str, tuple[str, type[BerthError], str]] = {
     "unknown model": ('{"error":"model \'llama3.2:3b\' not found"}', NotFound, "llama3.2:3b"),
-    "too long": (overrun(6030, 4096), EngineError, "6,030 tokens.*4,096"),
-    "too long, older": ("the input length exceeds the context length", EngineError, "longer than"),
+    "too long": (overrun(6030, 4096), TooLong, "6,030 tokens.*4,096"),
+    "too long, older": ("the input length exceeds the context length", TooLong, "longer than"),
     "no manifest": ("pull model manifest: file does not exist", NotFound, "library nor the Hub"),
     "gated": ('pull model manifest: realm host "" does not match', NotFound, "private or gated"),
     "sharded": ('manifest: 400: {"error":"contains sharded GGUF"}', BadInput, "several files"),

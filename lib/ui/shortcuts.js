@@ -1,0 +1,97 @@
+// The chat page's keys. They live as long as the list of conversations, which is on that page alone.
+//
+// Enter, Shift+Enter and Escape are Streamlit's own; they are here only to be listed.
+
+const IS_MAC = /^(Mac|iP)/.test(navigator.platform);
+const MOD = IS_MAC ? "⌘" : "Ctrl";
+const SHIFT = IS_MAC ? "⇧" : "Shift";
+const INPUT = '[data-testid="stChatInput"] textarea';
+const KEYS = [
+  [["Enter"], "Send"],
+  [[SHIFT, "Enter"], "New line"],
+  [["Esc"], "Stop the reply"],
+  [["↑"], "Edit the last question, from the empty input"],
+  [[MOD, SHIFT, "O"], "New chat"],
+  [[MOD, "K"], "Search conversations"],
+];
+
+function hasMod(event) {
+  return IS_MAC ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
+}
+
+function isPlain(event) {
+  return !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.isComposing);
+}
+
+export function focusInput() {
+  document.querySelector(INPUT)?.focus();
+}
+
+// The sidebar may be folded away: then it has to come before anything in it can be reached.
+function openSidebar(then) {
+  const opener = document.querySelector('[data-testid="stExpandSidebarButton"]');
+  opener?.click();
+  if (opener) setTimeout(then, 50);
+  else then();
+}
+
+function editLast() {
+  const edits = document.querySelectorAll("[data-berth-edit]");
+  edits[edits.length - 1]?.click();
+  return edits.length > 0;
+}
+
+// `begin` opens a new chat, `search` is the field that finds old ones; returns how to take it back.
+export function listen({ begin, search }) {
+  const onKey = (event) => {
+    if (event.defaultPrevented || document.querySelector('[role="dialog"]')) return;
+    if (isHandled(event, begin, search)) event.preventDefault();
+  };
+  addEventListener("keydown", onKey, true);
+  return () => removeEventListener("keydown", onKey, true);
+}
+
+function isHandled(event, begin, search) {
+  const key = event.key.toLowerCase();
+  if (hasMod(event) && !event.altKey && !event.shiftKey && key === "k") {
+    openSidebar(() => search.focus());
+    return true;
+  }
+  if (hasMod(event) && !event.altKey && event.shiftKey && key === "o") {
+    begin();
+    focusInput();
+    return true;
+  }
+  const isEmptyInput = event.target.matches?.(INPUT) && !event.target.value;
+  return key === "arrowup" && isPlain(event) && isEmptyInput && editLast();
+}
+
+// Up and down walk through the list; from its top up into the search.
+export function walk(event, search, list) {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (!step || !isPlain(event)) return;
+  const stops = [search, ...list.querySelectorAll(".berth-title")];
+  const at = stops.indexOf(event.target);
+  if (at < 0 || !stops[at + step]) return;
+  stops[at + step].focus();
+  event.preventDefault();
+}
+
+function make(parent, tag, text = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  parent.append(made);
+  return made;
+}
+
+export function help(parent) {
+  const box = make(parent, "details");
+  box.className = "berth-keys";
+  make(box, "summary", "Keyboard");
+  const list = make(box, "dl");
+  for (const [keys, does] of KEYS) {
+    const name = make(list, "dt");
+    for (const key of keys) make(name, "kbd", key);
+    make(list, "dd", does);
+  }
+}
