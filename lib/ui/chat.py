@@ -115,7 +115,7 @@ def composer(talk: Conversation, model: Model) -> None:
             )
         attach(
             talk["id"],
-            chosen_model(),
+            f"{model.engine}/{model.name}",
             model.can_see,
             sent=sum(turn["role"] == "user" for turn in talk["turns"]),
             room=room(talk, model),

@@ -162,7 +162,7 @@ def test_one_that_is_not_there_fails_alone() -> None:
 
 
 def test_an_engine_that_dies_lets_the_next_one_go_on(ollama: RunningOllama) -> None:
-    ollama.behave(die_after=3)
+    ollama.behave(die_after=3, load_ms=1_500)  # time to change it before the second one speaks
     first, second = found = compared(SMALL, LARGE, free_bytes=ROOM_FOR_ONE)
     until(lambda: first.is_over)
     ollama.behave(die_after=-1)
