@@ -6,9 +6,10 @@ the text, letter for letter, however it was cut into pieces when it came.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 GROUP_CHARACTERS = 1_200
+MOST_GROUPS = 64  # elements of one text; a very long one has larger groups
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
 _HEADING = re.compile(r" {0,3}#{1,6}(\s|$)")
@@ -122,11 +123,12 @@ def split(text: str) -> list[str]:
     return blocks
 
 
-def groups(blocks: Iterable[str], size: int = GROUP_CHARACTERS) -> list[tuple[int, str]]:
-    """Blocks joined into elements of about `size` characters: `(number of the last block, text)`.
+def groups(blocks: Sequence[str], least: int = GROUP_CHARACTERS) -> list[tuple[int, str]]:
+    """Blocks joined into elements of some `least` characters: `(number of the last block, text)`.
 
     One element of 56 kB freezes the browser for 0.3 s, one per block costs a message each.
     """
+    size = max(least, sum(map(len, blocks)) // MOST_GROUPS)
     found: list[tuple[int, str]] = []
     text = ""
     last = -1

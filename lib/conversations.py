@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic cannot read typing's own before Python 3.12
 
+from lib import chat_settings, schema_check
 from lib.errors import BadInput
 from lib.replies import FINAL, Figures, Problem, Reply, ReplyState
 
@@ -94,6 +95,10 @@ def _figures(found: dict[str, Any]) -> dict[str, Any]:
 
 def _problem(found: dict[str, Any] | None) -> dict[str, str] | None:
     return Problem.model_validate(found).model_dump() if found else None
+
+
+def _settings(found: Any) -> dict[str, Any]:
+    return chat_settings.read(found).stored()
 
 
 def _state(text: str) -> str:
@@ -193,7 +198,7 @@ class Document(BaseModel):
     leaf: KnownId = ""  # the end of the branch that is shown; empty for the newest
     # Replies that were being written when this was saved.
     replies: Annotated[list[KnownId], Field(max_length=MOST_LANES)] = []
-    settings: dict[str, Any] = {}
+    settings: Annotated[dict[str, Any], BeforeValidator(_settings)] = {}
 
     def text(self) -> str:
         """As it is stored."""
@@ -296,8 +301,18 @@ def answer(reply: Reply) -> Turn:
         figures=reply.figures.model_dump(),
         problem=reply.problem.model_dump() if reply.problem else None,
         round=reply.request.round,
-        check="",
+        check=_check(reply),
     )
+
+
+def _check(reply: Reply) -> str:
+    """What a reply that was to follow a schema came to; empty where none was, or it has no end."""
+    schema = reply.request.options.json_schema
+    if schema is None or reply.state != ReplyState.DONE:
+        return ""
+    if reply.figures.finish_reason == "length":
+        return "It was cut at the token limit, so it is not whole."
+    return schema_check.check(reply.text, schema)
 
 
 def turns_of(reply: Reply) -> list[Turn]:

@@ -1,6 +1,7 @@
 """How much memory a model needs, whether it fits, and in which quantization it fits best.
 
-Need = weights once + cache for the context + working memory + what the process takes anyway.
+Need = weights once + cache for the context + working memory + what the process takes anyway, and
+for a model that sees its projector with a rough allowance for working on an image.
 The cache is exact; working memory is a fitted rule (lib/architecture.py); both are held against
 the engine's own figures by tests/bench/fit_accuracy.py.
 """
@@ -26,6 +27,7 @@ CELL_STEP = 256  # cache sizes are multiples of it
 COMFORTABLE, FULL = 0.80, 0.95  # shares of the free memory: between them it fits, but tightly
 CONTEXT_STEP = 1_024
 PROCESS_BYTES = 48 * 2**20  # Python, the engine's code, threads
+PROJECTOR_WORK_BYTES = 256 * 2**20  # for one image; it varies with its size, and is not exact
 TOKEN_BYTES = 130  # the vocabulary's tables, per token
 
 
@@ -42,6 +44,7 @@ class Load(Frozen):
     slots: int = Field(default=1, ge=1)  # conversations at the same time
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     prompt_cache_bytes: int = Field(default=0, ge=0)
+    projector_bytes: int = Field(default=0, ge=0)  # of the file that lets it see
 
 
 class Room(Frozen):
@@ -59,11 +62,13 @@ class Need(Frozen):
     compute: int
     prompt_cache: int  # earlier prompts, kept so that the same beginning need not be read again
     fixed: int
+    projector: int = 0  # what seeing takes: its file, and working memory for an image
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.kv_cache + self.compute + self.prompt_cache + self.fixed
+        model = self.weights + self.kv_cache + self.compute
+        return model + self.prompt_cache + self.fixed + self.projector
 
 
 class Verdict(Frozen):
@@ -105,6 +110,7 @@ def need(model: Geometry, load: Load) -> Need:
         compute=_compute_bytes(model, load),
         prompt_cache=load.prompt_cache_bytes,
         fixed=PROCESS_BYTES + TOKEN_BYTES * model.vocabulary,
+        projector=load.projector_bytes + PROJECTOR_WORK_BYTES if load.projector_bytes else 0,
     )
 
 

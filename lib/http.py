@@ -184,11 +184,16 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
 
 
 def request_json(
-    method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None
+    method: str,
+    url: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = ANSWER_SECONDS,
 ) -> Any:
     """One call to an engine; None where the answer has no JSON body."""
+    timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
     with explained(url):
-        answer = local().request(method, url, json=body, headers=headers)
+        answer = local().request(method, url, json=body, headers=headers, timeout=timeout)
     if answer.is_error:
         raise Refused(answer.status_code, answer.text[:LONGEST_ERROR])
     try:

@@ -4,15 +4,13 @@ A file that cannot be used never stops Berth: `problem` tells what is wrong with
 be read has its default.
 """
 
-import tomllib
 from typing import Any
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lib.errors import BadInput, Conflict
-from lib.files import make_private, write_text
-from lib.locks import locked
+from lib import toml_file
+from lib.errors import BadInput
 from lib.settings import settings
 
 LONGEST_PATH = 4_096
@@ -43,19 +41,10 @@ def change(**choices: Any) -> Preferences:
     A file that was broken is kept as settings.broken.toml.
     """
     path = settings().preferences
-    try:
-        make_private(path.parent)
-        with locked(path.with_suffix(".lock")):
-            now, wrong = _read()
-            new = _checked({**now.model_dump(), **choices})
-            if wrong:
-                path.replace(path.with_suffix(".broken.toml"))
-            write_text(path, tomli_w.dumps(new.model_dump()))
-    except OSError as error:
-        raise Conflict(
-            f"{path} cannot be written: {error.strerror}.",
-            "Free some space, or look at the folder's permissions.",
-        ) from error
+    with toml_file.writing(path):
+        now, wrong = _read()
+        new = _checked({**now.model_dump(), **choices})
+        toml_file.replace(path, tomli_w.dumps(new.model_dump()), is_broken=bool(wrong))
     return new
 
 
@@ -71,14 +60,9 @@ def _checked(values: dict[str, Any]) -> Preferences:
 def _read() -> tuple[Preferences, str]:
     """The choices, and what is wrong with the file."""
     path = settings().preferences
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Preferences(), ""
-    except OSError as error:
-        return Preferences(), f"{path} cannot be read: {error.strerror}."
-    except (ValueError, RecursionError) as error:
-        return Preferences(), f"{path} is no TOML file: {error}."
+    values, wrong_file = toml_file.read(path)
+    if wrong_file:
+        return Preferences(), wrong_file
     try:
         return Preferences.model_validate(values), ""
     except ValidationError as error:

@@ -102,6 +102,10 @@ _NOT_THE_MODEL = re.compile(
     r"(?<![a-z])(mmproj|imatrix|lora|adapter|mtp|nextn|eagle\d?|draft|layers?|vocab)(?![a-z])",
     re.IGNORECASE,
 )
+_PROJECTOR = re.compile(r"(?<![a-z])mmproj(?![a-z])", re.IGNORECASE)
+_GENERIC = re.compile(r"(?<![a-z])(mmproj|model|gguf)(?![a-z])", re.IGNORECASE)
+
+PROJECTORS = ("Q8_0", "F16", "BF16", "F32")  # best first: as good as any, and smallest
 
 
 class Variant(BaseModel):
@@ -145,6 +149,40 @@ def variants(files: Iterable[tuple[str, int]]) -> list[Variant]:
             paths, sizes = zip(*(parts[number] for number in sorted(parts)), strict=True)
             found.append(Variant(quantization=quantization, paths=paths, bytes=sum(sizes)))
     return sorted(found, key=lambda variant: (-quality(variant.quantization), variant.paths))
+
+
+def is_projector(path: str) -> bool:
+    """Does the file let a model see, and is no model itself?"""
+    name = PurePosixPath(path).name
+    return name.lower().endswith(".gguf") and bool(_PROJECTOR.search(name))
+
+
+def best_projector(model: str, files: Iterable[tuple[str, int]]) -> tuple[str, int] | None:
+    """Of the files beside a model (path and bytes each) its projector; None where it has none.
+
+    One that bears the model's name goes before one without a name, and that before all others.
+    """
+    found = [(path, size) for path, size in files if is_projector(path)]
+    return min(found, key=lambda file: _order(model, *file), default=None)
+
+
+def _order(model: str, projector: str, size: int) -> tuple[bool, bool, int, int, str]:
+    name, quantization = name_alone(projector), quantization_of(projector)
+    is_anothers = bool(name) and not name_alone(model).startswith(name)
+    is_known = quantization in PROJECTORS
+    place = PROJECTORS.index(quantization) if is_known else len(PROJECTORS)
+    return is_anothers, not name, place, size, projector
+
+
+def name_alone(path: str) -> str:
+    """What a file's name says about the model, not about how it is stored: `anvil-vl-1b`.
+
+    "" for a projector that is called like any other.
+    """
+    stem = PurePosixPath(path).stem
+    match = _SHARD.fullmatch(stem)
+    bare = _GENERIC.sub(" ", _NAME.sub(" ", match["stem"] if match else stem))
+    return "-".join(re.findall(r"[a-z0-9.]+", bare.lower()))
 
 
 def _sets(files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[int, tuple[str, int]]]:

@@ -247,7 +247,8 @@ class Reply:
 
     def _count(self, usage: Usage, seconds: float) -> None:
         first = self.figures.first_token_seconds or 0.0
-        spoken = usage.completion_tokens / max(seconds - first, 1e-3)
+        said_enough = usage.completion_tokens > 1  # or the time means nothing
+        spoken = usage.completion_tokens / max(seconds - first, 1e-3) if said_enough else None
         self._measure(
             completion_tokens=usage.completion_tokens,
             prompt_tokens=usage.prompt_tokens,

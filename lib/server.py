@@ -67,6 +67,7 @@ async def _warm_up() -> None:
     at. Charts need 80 MiB of modules, so those are loaded only once somebody has come.
     """
     await asyncio.to_thread(_FILES.pack_page)
+    await asyncio.to_thread(http.local)  # its certificates would delay the first page by 40 ms
     gc.collect()
     gc.freeze()
     await _FILES.visited.wait()
@@ -78,7 +79,6 @@ async def _warm_up() -> None:
 def _import_heavy() -> None:
     for name in HEAVY:
         importlib.import_module(name)
-    http.local()  # its certificates take 0.1 s, which the first reply would wait for
 
 
 app = st.App(

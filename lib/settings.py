@@ -51,6 +51,11 @@ class Settings(BaseModel):
         return self.home / "settings.toml"
 
     @property
+    def chat(self) -> Path:
+        """Prompts of the owner's own and what new conversations begin with, see lib/presets.py."""
+        return self.home / "chat.toml"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"

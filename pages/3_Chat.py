@@ -3,6 +3,7 @@
 from lib.engines import all_models
 from lib.ui import chat, conversation, history, starter
 from lib.ui.context_meter import context_meter
+from lib.ui.message_bar import ask_again_with
 from lib.ui.messages import messages
 from lib.ui.shell import page, shown_errors
 from lib.ui.storage_events import hear
@@ -23,3 +24,4 @@ with shown_errors():
         starter.invitation()
     else:
         chat.composer(talk, model)
+        ask_again_with(chat.labels(models))

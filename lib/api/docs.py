@@ -13,11 +13,15 @@ from starlette.routing import Route
 
 from lib import VERSION
 from lib.access import Action, require, role_of
-from lib.api import deploy, models
+from lib.api import attachments, deploy, models
 from lib.deploy import DeployRequest
 from lib.engines.base import StartOptions
 
-BODIES: dict[Any, type[BaseModel]] = {deploy.create: DeployRequest, models.start: StartOptions}
+BODIES: dict[Any, type[BaseModel]] = {
+    deploy.create: DeployRequest,
+    models.start: StartOptions,
+    attachments.add: attachments.Upload,
+}
 GATEWAY = {
     "/v1/models": {"get": "Every running model, in OpenAI's shape."},
     "/v1/chat/completions": {"post": "OpenAI's chat completions, by the body's model."},

@@ -66,9 +66,11 @@ def parsed(body: bytes) -> Any:
         raise NotJson("The body is not JSON.", "Send a JSON object.") from error
 
 
-async def read_model(request: Request, model: type[_Body]) -> _Body:
+async def read_model(
+    request: Request, model: type[_Body], limit_bytes: int = LARGEST_BODY
+) -> _Body:
     """The body as a `model`; an empty one is a `model` of defaults."""
-    body = await read_body(request)
+    body = await read_body(request, limit_bytes)
     try:
         return model.model_validate(parsed(body) if body else {})
     except ValidationError as error:

@@ -124,12 +124,14 @@ async def _lines(reply: Reply, block: int) -> AsyncIterator[str]:
         while True:
             news.clear()
             is_over, end = reply.is_over, len(reply.lines)
+            has_begun = bool(reply.text or reply.reasoning)  # the first token waits for no frame
             if at < end:
                 yield "".join(reply.lines[at:end])
                 at = end
             if is_over:
                 return
-            await asyncio.sleep(GAP_SECONDS)
+            if has_begun:
+                await asyncio.sleep(GAP_SECONDS)
             await news.wait()
 
 

@@ -9,7 +9,7 @@ from lib.bandwidth import read_bandwidth
 from lib.deploy import disk, engines, running, sources, way
 from lib.deploy.check import engine_plan
 from lib.deploy.request import DeployRequest
-from lib.deploy.shapes import Plan, Row
+from lib.deploy.shapes import Plan, PlannedFile, Row
 from lib.deploy.sources import Source
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp_launch import DEFAULT_CONTEXT, UNKNOWN_CONTEXT
@@ -18,6 +18,7 @@ from lib.fit import (
     FULL,
     Choice,
     Load,
+    Need,
     Room,
     choices,
     largest_context,
@@ -46,14 +47,16 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         same = request.model_copy(update={"quantization": chosen.quantization})
         chosen, load = _chosen(same, source, model, machine)
     how = way.choose(request.engine, source, chosen)
+    needed = need(model.stored_in(chosen.bytes), load)
     return Plan(
         model=request.model,
         engine=how.engine,
         tier=source.tier,
-        source=source.sentence,
+        source=f"{source.sentence} {_sight(how.projector, needed)}".strip(),
         repository=source.card.id if source.card else "",
         revision=source.card.sha if source.card else "",
         files=how.files,
+        projector=how.projector,
         name=how.name,
         is_pulled=how.is_pulled,
         is_installed=how.is_installed,
@@ -61,7 +64,7 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         context=load.context,
         context_trained=model.context_length,
         slots=load.slots,
-        need=need(model.stored_in(chosen.bytes), load),
+        need=needed,
         verdict=verdict(model.stored_in(chosen.bytes), load, machine),
         room=machine,
         tokens_per_second=tokens_per_second(model.stored_in(chosen.bytes), load, _bandwidth()),
@@ -71,6 +74,14 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         engine_plan=engine_plan(source, chosen, load) if ask_engine else None,
         warnings=tuple(_warnings(request, source, chosen)),
     )
+
+
+def _sight(projector: PlannedFile | None, needed: Need) -> str:
+    """What seeing takes, where it sees."""
+    if projector is None:
+        return ""
+    file = f"{Path(projector.path).name} ({words.disk(projector.bytes)})"
+    return f"{file} lets it see images, for about {words.memory(needed.projector)} of memory."
 
 
 def _source(request: DeployRequest) -> Source:
@@ -84,7 +95,7 @@ def _chosen(
     request: DeployRequest, source: Source, model: Geometry, room: Room
 ) -> tuple[Variant, Load]:
     """What was asked for; for the rest, the best that fits comfortably."""
-    load = _load(request, model)
+    load = _load(request, source, model)
     variants = [v for v in source.variants if request.quantization in ("", v.quantization)]
     offered = choices(variants, model, load, room)
     best = recommend(offered) or min(offered, key=_by_fairness)
@@ -99,7 +110,9 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
     return choice.is_poor, choice.variant.bytes
 
 
-def _load(request: DeployRequest, model: Geometry) -> Load:
+def _load(request: DeployRequest, source: Source, model: Geometry) -> Load:
+    """As it was asked for; with a projector, which all variants share."""
+    projector = source.projector(source.variants[0])
     trained = model.context_length
     usual = min(DEFAULT_CONTEXT, trained) if trained else UNKNOWN_CONTEXT
     context = request.context or usual
@@ -107,6 +120,7 @@ def _load(request: DeployRequest, model: Geometry) -> Load:
         context=min(context, trained or context),
         slots=request.slots,
         prompt_cache_bytes=StartOptions().prompt_cache_mib * 2**20,
+        projector_bytes=projector.bytes if projector else 0,
     )
 
 

@@ -12,11 +12,13 @@ ALIKE = 0.01  # of the size: what Ollama stores beside the file
 
 def held_bytes(source: Source, variant: Variant) -> int:
     """The memory that this variant holds now, and would give back; 0 where it does not run."""
+    projector = source.projector(variant)
+    size = variant.bytes + (projector.bytes if projector else 0)
     origin = source.card.id if source.card else f"local/{Path(variant.paths[0]).name}"
     return sum(
         model.memory_bytes or 0
         for model in all_models()
         if model.state == State.READY
         and model.source == origin
-        and abs((model.size_bytes or 0) - variant.bytes) <= ALIKE * variant.bytes
+        and abs((model.size_bytes or 0) - size) <= ALIKE * size
     )

@@ -89,7 +89,8 @@ class Plan(Frozen):
     source: str  # a sentence: where the files come from
     repository: str  # "" for a file and for Ollama's library
     revision: str  # the commit
-    files: tuple[PlannedFile, ...]
+    files: tuple[PlannedFile, ...]  # with its projector, where Berth fetches it
+    projector: PlannedFile | None  # the file that lets it see images
     name: str  # in Ollama; the built-in engine names a model after its file
     is_pulled: bool  # Ollama fetches it; otherwise Berth does
     is_installed: bool  # nothing is to be fetched

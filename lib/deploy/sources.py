@@ -9,6 +9,7 @@ from lib import gguf, hub
 from lib.deploy import library
 from lib.deploy.library import Stored
 from lib.deploy.shapes import PlannedFile, Tier
+from lib.engines.projector import usable_projector
 from lib.errors import BadInput, BerthError, NotFound
 from lib.gguf import Header
 from lib.hub import Card
@@ -28,6 +29,16 @@ class Source(NamedTuple):
     header: Header
     card: Card | None = None
     library: Stored | None = None
+
+    def projector(self, variant: Variant) -> PlannedFile | None:
+        """The file that lets this variant see; None where there is none."""
+        if self.card:
+            found = self.card.projector(variant)
+            return PlannedFile(**found.model_dump()) if found else None
+        if self.library:
+            return None
+        path = usable_projector(Path(variant.paths[0]))
+        return PlannedFile(path=str(path), bytes=path.stat().st_size) if path else None
 
     def files(self, variant: Variant) -> tuple[PlannedFile, ...]:
         """The files of one of the variants."""

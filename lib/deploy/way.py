@@ -21,6 +21,7 @@ class Way(NamedTuple):
 
     engine: EngineChoice
     files: tuple[PlannedFile, ...]
+    projector: PlannedFile | None
     name: str  # in Ollama
     is_pulled: bool
     is_installed: bool
@@ -31,16 +32,21 @@ def choose(wish: EngineWish, source: Source, variant: Variant) -> Way:
     """Ollama pulls what it can by itself; anything else Berth fetches, and gives to the engine."""
     objection = _objection(source, variant)
     engine = engines.choose(wish, objection)
-    files = source.files(variant)
+    files, projector = source.files(variant), source.projector(variant)
+    if projector and (objection or engine.name == "llamacpp"):
+        files = (*files, projector)
     here = _for_files(source, files)
     if engine.name == "llamacpp":
-        return Way(engine, files, "", is_pulled=False, is_installed=not here.needed, disk=here)
+        return Way(
+            engine, files, projector, "", is_pulled=False, is_installed=not here.needed, disk=here
+        )
     name = _ollama_name(source, variant)
     is_installed = disk.is_in_ollama(name)
-    room = disk.for_ollama(0 if is_installed else variant.bytes)
+    stored_bytes = variant.bytes + (projector.bytes if projector else 0)
+    room = disk.for_ollama(0 if is_installed else stored_bytes)
     if source.card and objection and not is_installed:  # for a while there are two copies
         room = room.model_copy(update={"needed": room.needed + here.needed, "kept": here.kept})
-    return Way(engine, files, name, not objection, is_installed, room)
+    return Way(engine, files, projector, name, not objection, is_installed, room)
 
 
 def _for_files(source: Source, files: tuple[PlannedFile, ...]) -> Disk:

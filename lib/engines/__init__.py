@@ -19,17 +19,18 @@ def all_engines() -> dict[str, Engine]:
     return {engine.name: engine for engine in found}
 
 
-def all_models() -> list[Model]:
-    """Every model of every engine: running ones first, then by name."""
-    models = [model for engine in all_engines().values() for model in engine.models()]
+def all_models(engine: str = "") -> list[Model]:
+    """Every model of every engine, or of the one named: running ones first, then by name."""
+    asked = [found for name, found in all_engines().items() if engine in ("", name)]
+    models = [model for found in asked for model in found.models()]
     return sorted(models, key=lambda m: (m.state != State.READY, m.state == State.STOPPED, m.name))
 
 
 def find_model(name: str, engine: str = "") -> Model:
     """The model of this exact name (a running one where two engines have it), or NotFound."""
     model_name(name)
-    for model in all_models():
-        if model.name == name and engine in ("", model.engine):
+    for model in all_models(engine):
+        if model.name == name:
             return model
     raise NotFound(f"There is no model “{shown(name)}”.", "Open Models to see which there are.")
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from lib.names import ModelName
+
+# No address: an engine would fetch what stands there, files and other servers included.
+Image = Annotated[
+    str, StringConstraints(pattern=r"^data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/]+={0,2}$")
+]
 
 
 class Frozen(BaseModel):
@@ -80,7 +85,7 @@ class Message(Frozen):
 
     role: Literal["system", "user", "assistant"]
     content: str
-    images: tuple[str, ...] = ()  # `data:image/…;base64,…`; only for models that `can_see`
+    images: tuple[Image, ...] = ()  # `data:image/…;base64,…`; only for models that `can_see`
 
 
 class ChatOptions(Frozen):
@@ -97,9 +102,9 @@ class ChatOptions(Frozen):
 class Usage(Frozen):
     """Tokens counted by the engine, and its own speeds where it tells them."""
 
-    prompt_tokens: int = 0
+    prompt_tokens: int = 0  # of the whole prompt, also where a part of it was still known
     completion_tokens: int = 0
-    prompt_ms: float | None = None  # time the engine spent on the prompt
+    prompt_ms: float | None = None  # time the engine spent on what was new of the prompt
     tokens_per_second: float | None = None  # decoding alone
 
 
@@ -145,10 +150,20 @@ class Engine(Protocol):
         """Stop it and delete what Berth or the engine stored for it."""
 
     def chat(self, model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
-        """Answer a conversation; errors come from the first `next`, in words for the user."""
+        """Answer a conversation; errors come from the first `next`, in words for the user.
+
+        Where the last message is an assistant's, the reply goes on where it ends, and says none of
+        it again. BadInput for images where the model cannot see; nothing is sent then.
+        """
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
         """Continue a text, for models without a chat template."""
+
+    def count(self, model: str, text: str) -> int | None:
+        """Tokens of a text, by the running model's own tokenizer; never raises.
+
+        None where it does not run, or nobody can tell within two seconds.
+        """
 
     def upstream(self, model: str) -> Upstream | None:
         """Where the gateway reaches the running model; None where it does not run."""

@@ -33,9 +33,10 @@ from lib.engines.llamacpp_causes import PortTaken
 from lib.engines.llamacpp_files import ModelFile
 from lib.engines.llamacpp_launch import Program
 from lib.engines.llamacpp_records import Record, file_of
+from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
 from lib.engines.process import ProgramFault
-from lib.errors import BrokenFile, Conflict, EngineDown, EngineError
+from lib.errors import BerthError, BrokenFile, Conflict, EngineDown, EngineError
 from lib.files import write_json, write_text
 from lib.names import shown
 
@@ -104,13 +105,11 @@ class LlamaCpp:
         record, to = records.read(model), self.upstream(model)
         if record is None or to is None:
             return _not_running(model)
-        if not record.can_chat:
-            return failed_stream(
-                EngineError(
-                    f"“{model}” has no chat template, so it can only continue a text.",
-                    "Choose one that was made to chat: its name often ends in Instruct or it.",
-                )
-            )
+        try:
+            _require_template(record)
+            require_sight(model, record.can_see, messages)
+        except BerthError as error:
+            return failed_stream(error)
         return chat_stream(to.base_url, to.model, messages, options, to.key)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
@@ -118,6 +117,13 @@ class LlamaCpp:
         if to := self.upstream(model):
             return complete_stream(to.base_url, to.model, prompt, options, to.key)
         return _not_running(model)
+
+    def count(self, model: str, text: str) -> int | None:
+        """By the child itself, which does so beside its replies."""
+        record = records.read(model)
+        if record is None or not record.is_alive:
+            return None
+        return llamacpp_props.count(record.url, records.key(model), text)
 
     def upstream(self, model: str) -> Upstream | None:
         """Two small files and one look at the process table."""
@@ -130,7 +136,8 @@ class LlamaCpp:
 def _ensure_started(file: ModelFile, options: StartOptions) -> None:
     """With the lock held: keep the child that runs, or replace it."""
     record = records.read(file.name)
-    is_same = record and (record.path, record.options) == (file.path, options)
+    wanted = (file.path, file.projector, options)
+    is_same = record and (record.path, record.projector, record.options) == wanted
     if record and is_same and record.is_alive and not record.is_stopping:
         _wait_until_ready(record)
     else:
@@ -190,6 +197,8 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
         path=file.path,
         size_bytes=file.size_bytes,
         can_chat=file.can_chat,
+        can_see=bool(file.projector),
+        projector=file.projector,
         options=options,
         port=port,
         started_at=time.time(),
@@ -229,7 +238,9 @@ def _loaded_context(record: Record) -> int | None:
     with contextlib.suppress(EngineError, ValidationError):
         props = llamacpp_props.ask(record.url, records.key(record.model))
         if props.model_alias == record.model and record.is_alive:
-            records.update(record, context=props.context)
+            told = props.modalities
+            can_see = told.vision if told else record.can_see
+            records.update(record, context=props.context, can_see=can_see)
             return props.context
     return None
 
@@ -252,6 +263,7 @@ def _idle(file: ModelFile, log: str) -> Model:
         quantization=file.quantization,
         context_trained=file.context_trained,
         can_chat=file.can_chat,
+        can_see=bool(file.projector),
         problem=f"{file.problem} {file.fix}".strip(),
         source=file.source,
         log=log,
@@ -278,6 +290,7 @@ def _with_child(model: Model, record: Record) -> Model:
     running = {
         "state": state,
         "context": _loaded_context(record),
+        "can_see": record.can_see,
         "url": f"{record.url}/v1" if state == State.READY else "",
         "memory_bytes": process.memory_bytes(record),
         "started_at": record.started_at,
@@ -292,6 +305,15 @@ def _wheel_version() -> str:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version("xllamacpp")
     return ""
+
+
+def _require_template(record: Record) -> None:
+    """EngineError where it has none."""
+    if not record.can_chat:
+        raise EngineError(
+            f"“{record.model}” has no chat template, so it can only continue a text.",
+            "Choose one that was made to chat: its name often ends in Instruct or it.",
+        )
 
 
 def _not_running(model: str) -> DeltaStream:

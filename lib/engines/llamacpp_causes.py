@@ -37,6 +37,11 @@ _OF_THE_MODEL = (
         "Look at its permissions, or download it again.",
     ),
     (
+        r"mismatch between text model .* and mmproj",
+        "The projector beside the model, its mmproj file, belongs to another model.",
+        "Put the right one into the model's folder, or none to run it without images.",
+    ),
+    (
         r"failed to allocate buffer for kv cache",
         "The memory for the context could not be had.",
         "Choose a smaller context or fewer slots, or stop another model.",
@@ -52,6 +57,11 @@ _OF_THE_PROGRAM = (
     (
         r"unknown model architecture: '(.+)'",
         "The engine does not know the architecture “{0}”.",
+        _UPDATE,
+    ),
+    (
+        r"unknown projector type: '?([^'\n]+)",
+        "The engine does not know the projector “{0}”.",
         _UPDATE,
     ),
     (

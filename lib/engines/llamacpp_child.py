@@ -29,6 +29,9 @@ def parameters(xl: Any, options: dict[str, Any]) -> Any:
     params.hostnames = ["127.0.0.1"]
     params.port = options["port"]
     params.api_keys = [Path(options["key_file"]).read_text(encoding="utf-8").strip()]
+    params.mmproj.path = options["projector"]
+    params.mmproj_use_gpu = options["gpu_layers"] != 0
+    params.ctx_shift = False  # what outgrows the context ends, and loses nothing silently
     params.n_ctx = options["context"]
     params.n_parallel = options["slots"]
     params.cpuparams.n_threads = options["threads"]

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from lib import gguf
 from lib.engines.base import Frozen
+from lib.engines.projector import can_see, projector_of
 from lib.errors import BadInput, BrokenFile, Conflict, NotFound
 from lib.files import make_private, write_text
 from lib.locks import locked
@@ -33,8 +34,9 @@ class ModelFile(Frozen):
 
     name: ModelName
     path: str  # under settings().models; of a divided model, its first part
-    size_bytes: int
+    size_bytes: int  # with its projector, which other quantizations of it may share
     changed: str  # another text when any of its files has changed
+    projector: str = ""  # the whole path of the file that lets it see images
     quantization: str = ""
     context_trained: int | None = None
     can_chat: bool = True
@@ -58,6 +60,7 @@ class _Seen(NamedTuple):
 
     size_bytes: int
     changed: str
+    projector: str
 
 
 _CACHE = TypeAdapter(dict[str, ModelFile])
@@ -84,7 +87,8 @@ def find(name: str) -> ModelFile:
 def remove(file: ModelFile) -> None:
     """Delete the model's files, and the folders left empty; nothing outside settings().models.
 
-    Of a link the link itself goes, never what it points to.
+    Of a link the link itself goes, never what it points to. The projector goes with the last model
+    that uses it.
     """
     root = settings().models.resolve()
     first = file.full_path
@@ -93,12 +97,22 @@ def remove(file: ModelFile) -> None:
     try:
         for part in [p for p in first.parent.iterdir() if _first_part(p) == first]:
             part.unlink(missing_ok=True)
+        _remove_projector(file, root)
     except OSError as error:
         raise Conflict(
             f"“{shown(first.name)}” cannot be deleted: {error.strerror}.",
             f"Look at the permissions of {first.parent}.",
         ) from error
     _remove_empty(first.parent, root)
+
+
+def _remove_projector(file: ModelFile, root: Path) -> None:
+    """Where it is ours, and no other model's too."""
+    used = {other.projector for other in all_files()}
+    projector = Path(file.projector)
+    if file.projector and file.projector not in used and projector.is_relative_to(root):
+        projector.unlink(missing_ok=True)
+        _remove_empty(projector.parent, root)
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
@@ -119,13 +133,16 @@ def _seen() -> dict[str, _Seen]:
                 first = str(_first_part(path).relative_to(root))
                 first.encode()  # what is no text cannot be shown or asked for
                 parts[first] = [*parts.get(first, []), path.stat()]
-    return {path: _summed(stats) for path, stats in parts.items()}
+    return {path: _summed(root / path, stats) for path, stats in parts.items()}
 
 
-def _summed(stats: list[os.stat_result]) -> _Seen:
+def _summed(path: Path, stats: list[os.stat_result]) -> _Seen:
+    projector = projector_of(path, settings().models)
+    if projector:
+        stats = [*stats, projector.stat()]
     size = sum(stat.st_size for stat in stats)
     newest = max(stat.st_mtime_ns for stat in stats)
-    return _Seen(size, f"{newest:020} {size} {len(stats)}")
+    return _Seen(size, f"{newest:020} {size} {len(stats)}", str(projector or ""))
 
 
 def _is_model(name: str) -> bool:
@@ -179,6 +196,7 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         return ModelFile(**common, problem=error.message, fix=error.fix)
     return ModelFile(
         **common,
+        projector=now.projector if now.projector and can_see(Path(now.projector)) else "",
         quantization=header.quantization,
         context_trained=header.context_length,
         can_chat=header.chat_template is not None,

@@ -24,7 +24,15 @@ CHECKPOINTS = 4
 ALL_LAYERS = -1
 LONGEST_SHOWN = 200
 # Of a llama-server: what a build may lack, because it is older or newer, and still do the work.
-DISPENSABLE = ("--cache-ram", "--ctx-checkpoints", "--no-webui", "--metrics", "--slots", "--props")
+DISPENSABLE = (
+    "--cache-ram",
+    "--ctx-checkpoints",
+    "--no-webui",
+    "--metrics",
+    "--slots",
+    "--props",
+    "--no-context-shift",
+)
 
 
 class Program(Frozen):
@@ -60,6 +68,7 @@ class Launch(Frozen):
     kv_type: str
     gpu_layers: int
     checkpoints: int = CHECKPOINTS
+    projector: str = ""  # the file that lets it see images
 
     @property
     def url(self) -> str:
@@ -86,6 +95,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
         prompt_cache_mib=options.prompt_cache_mib,
         kv_type=options.kv_type,
         gpu_layers=default_gpu_layers(),
+        projector=file.projector,
     )
 
 
@@ -121,9 +131,14 @@ def environment() -> dict[str, str]:
 
 
 def _flags(launch: Launch, without: Collection[str]) -> list[str]:
-    """Without the number of GPU layers: a build for a GPU knows best by itself."""
+    """Without the number of GPU layers: a build for a GPU knows best by itself.
+
+    No context shift: a reply that outgrows the context ends there, instead of going on without the
+    beginning of the conversation.
+    """
     options: dict[str, str | int | None] = {
         "-m": launch.path,
+        **({"--mmproj": launch.projector} if launch.projector else {}),
         "-c": launch.context,
         "-np": launch.slots,
         "-t": launch.threads,
@@ -139,6 +154,7 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
         "--metrics": None,
         "--slots": None,
         "--props": None,
+        "--no-context-shift": None,
     }
     known = [(flag, value) for flag, value in options.items() if flag not in without]
     return [str(part) for pair in known for part in pair if part is not None]

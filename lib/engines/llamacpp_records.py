@@ -35,6 +35,8 @@ class Record(process.Child):
     path: str  # of the file, under settings().models
     size_bytes: int
     can_chat: bool
+    can_see: bool = False  # as the engine tells it, once it is ready
+    projector: str = ""  # its path; "" for none
     options: StartOptions
     port: int
     started_at: float  # epoch seconds

@@ -20,7 +20,9 @@ from lib.engines.base import (
     State,
     Upstream,
 )
+from lib.engines.messages import has_images, require_sight
 from lib.engines.ollama_store import SILENCE_SECONDS, Listener
+from lib.engines.openai_api import failed_stream
 from lib.errors import BadInput, BerthError, Conflict, EngineDown
 from lib.http import ANSWER_SECONDS
 from lib.names import model_name, shown
@@ -44,6 +46,7 @@ class _Facts(Frozen):
     context_trained: int | None = None
     can_chat: bool = True
     can_complete: bool = True
+    can_see: bool = False
     file: str = ""  # the GGUF file it runs
 
 
@@ -129,12 +132,21 @@ class Ollama:
         store.create_from_file(path, model_name(name), progress, silence_seconds)
 
     def chat(self, model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
-        """Answer a conversation."""
+        """Answer a conversation; whether the model sees is asked only where there are images."""
+        if has_images(messages):
+            try:
+                require_sight(model, self._can_see(model), messages)
+            except BadInput as error:
+                return failed_stream(error)
         return ollama_reply.chat_stream(model, messages, options)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
         """Continue a text."""
         return ollama_reply.complete_stream(model, prompt, options)
+
+    def count(self, model: str, text: str) -> int | None:
+        """None: Ollama shows nobody its tokenizers."""
+        return None
 
     def upstream(self, model: str) -> Upstream | None:
         """Ollama's own `/v1`, under the name it lists; None where the model is not loaded."""
@@ -167,6 +179,10 @@ class Ollama:
         on_disk = {_full(tag.name) for tag in tags}
         return models + [_leftover(row) for row in loaded if _full(row.name) not in on_disk]
 
+    def _can_see(self, model: str) -> bool:
+        """True where nobody knows: what is wrong then, Ollama says."""
+        return all(m.can_see for m in self.models() if _full(m.name) == _full(model))
+
     def _runs(self, model: str) -> bool:
         wanted = _full(model)
         return any(m.state == State.READY and _full(m.name) == wanted for m in self._models())
@@ -178,7 +194,9 @@ class Ollama:
             with contextlib.suppress(BerthError):
                 about = api.ask("/api/show", api.Shown, {"model": tag.name})
                 self._facts[key] = _facts_of(about)
-        return self._facts.get(key) or _Facts(context_trained=tag.details.context_length)
+        return self._facts.get(key) or _Facts(
+            context_trained=tag.details.context_length, can_see="vision" in (tag.capabilities or ())
+        )
 
 
 def _judged(version: str) -> Health:
@@ -208,6 +226,7 @@ def _facts_of(about: api.Shown) -> _Facts:
         context_trained=trained if isinstance(trained, int) else None,
         can_chat=can_complete and not is_bare,
         can_complete=can_complete,
+        can_see="vision" in (can or ()),
         file=file[1] if file else "",
     )
 
@@ -223,6 +242,7 @@ def _model(tag: api.Tag, facts: _Facts, in_memory: api.Loaded | None) -> Model:
         context=in_memory.context_length if in_memory else None,
         context_trained=facts.context_trained,
         can_chat=facts.can_chat,
+        can_see=facts.can_see,
         url=f"{api.address()}/v1" if in_memory else "",
         memory_bytes=in_memory.size if in_memory else None,
         source=_source(tag.name),

@@ -1,12 +1,13 @@
 """A reply of Ollama's: NDJSON lines in, deltas out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
+from lib.engines.messages import continued, sent, without_echo
 from lib.engines.ollama_api import BROKEN_OFF, address, parsed
 from lib.engines.ollama_words import ASK_AGAIN, ENDED_EARLY, explained_error
 from lib.engines.openai_api import failed_stream
@@ -14,11 +15,14 @@ from lib.errors import BadInput, EngineError
 from lib.http import Lines, Refused
 
 
-def chat_stream(model: str, messages: Iterable[Message], options: ChatOptions) -> DeltaStream:
-    """Answer a conversation; nothing is sent before the first `next`."""
-    turns = [message.model_dump(exclude_defaults=True) for message in messages]
+def chat_stream(model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
+    """Answer a conversation; nothing is sent before the first `next`.
+
+    A reply at the end is continued by Ollama of itself.
+    """
+    turns = [_turn(message) for message in sent(messages)]
     body = {"model": model, "messages": turns, **_sampling(options)}
-    return _reply("/api/chat", body)
+    return _reply("/api/chat", body, continued(messages))
 
 
 def complete_stream(model: str, prompt: str, options: ChatOptions) -> DeltaStream:
@@ -90,10 +94,17 @@ class _Piece(BaseModel):
         )
 
 
-def _reply(path: str, body: dict[str, Any]) -> DeltaStream:
+def _turn(message: Message) -> dict[str, Any]:
+    """A message; its images are base64 alone, without what they are."""
+    images = [image.partition(",")[2] for image in message.images]
+    seen = {"images": images} if images else {}
+    return {"role": message.role, "content": message.content, **seen}
+
+
+def _reply(path: str, body: dict[str, Any], beginning: str = "") -> DeltaStream:
     try:
         lines = Lines(address() + path, body)
-        return HttpReply(lines, deltas(_until_broken(lines)))
+        return HttpReply(lines, without_echo(deltas(_until_broken(lines)), beginning))
     except BadInput as error:
         return failed_stream(error)
 
@@ -102,7 +113,9 @@ def _sampling(options: ChatOptions) -> dict[str, Any]:
     """The body's common part: what is not chosen is left to the model's own settings.
 
     Ollama would silently cut what does not fit into the context; here it refuses, as the other
-    engines do.
+    engines do. A reply that outgrows the context still pushes the beginning out, and its totals
+    are then more than the context: `shift` would forbid that, but a request without it, as all to
+    `/v1` are, would load the model anew.
     """
     chosen: dict[str, Any] = {
         "temperature": options.temperature,

@@ -9,6 +9,7 @@ from pathlib import Path
 from lib import gguf
 from lib.engines import ollama_api as api
 from lib.engines.base import Frozen, StartOptions
+from lib.engines.projector import usable_projector
 from lib.errors import BadInput, BrokenFile
 from lib.names import model_name, shown
 
@@ -39,17 +40,16 @@ def pull(name: str, progress: Listener, silence_seconds: float) -> None:
 def create_from_file(path: Path, name: str, progress: Listener, silence_seconds: float) -> None:
     """Hand over a GGUF file, of a divided model all its parts, and make a model of it.
 
-    BrokenFile where it is none, or a part is missing.
+    The projector beside it goes too. BrokenFile where the file is none, or a part is missing.
     """
-    parts = gguf.shard_paths(path)
+    named = _files(path)
     try:
-        total = 2 * sum(part.stat().st_size for part in parts)
+        total = 2 * sum(file.stat().st_size for file in named.values())
         files: dict[str, str] = {}
         done = 0
-        for part in parts:
-            key = part.name if len(parts) > 1 else "model.gguf"  # Ollama joins parts by their names
-            files[key] = _hand_over(part, progress, (done, total), silence_seconds)
-            done += 2 * part.stat().st_size
+        for key, file in named.items():
+            files[key] = _hand_over(file, progress, (done, total), silence_seconds)
+            done += 2 * file.stat().st_size
     except OSError as error:
         raise BrokenFile(
             f"“{shown(path.name)}” cannot be read: {error.strerror or error}.",
@@ -60,6 +60,14 @@ def create_from_file(path: Path, name: str, progress: Listener, silence_seconds:
     _follow(
         "/api/create", body, lambda p: progress(p.model_copy(update=everything)), silence_seconds
     )
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """What belongs to a model, by the names that Ollama is told: it joins parts by theirs."""
+    parts = gguf.shard_paths(path)
+    model = {part.name: part for part in parts} if len(parts) > 1 else {"model.gguf": path}
+    projector = usable_projector(path)
+    return {**model, "mmproj.gguf": projector} if projector else model
 
 
 def keep_settings(model: str, about: api.Shown, options: StartOptions) -> None:

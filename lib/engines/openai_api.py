@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
+from lib.engines.messages import continued, sent, without_echo
 from lib.errors import BerthError, EngineError, TooLong
 from lib.http import Lines, Refused
 from lib.names import shown
 
 _TOO_LONG = re.compile(r"maximum context length is (\d+) tokens.*?(\d+)", re.DOTALL)
+_UNREADABLE_IMAGE = re.compile(r"[Ff]ailed to (?:load|decode) image")
 _BROKEN_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _START_AGAIN = "Open Models to see why, then start it again."
 
@@ -26,10 +28,13 @@ def chat_stream(
     options: ChatOptions,
     key: SecretStr | None = None,
 ) -> DeltaStream:
-    """Answer a conversation at `base_url` (…/v1); nothing is sent before the first `next`."""
-    turns = [message.model_dump(exclude_defaults=True) for message in messages]
+    """Answer a conversation at `base_url` (…/v1); nothing is sent before the first `next`.
+
+    A reply at the end is continued by llama-server of itself (its `--prefill-assistant`).
+    """
+    turns = [_turn(message) for message in sent(messages)]
     body = {"model": model, "messages": turns, **_sampling(options)}
-    return _reply(f"{base_url}/chat/completions", body, key)
+    return _reply(f"{base_url}/chat/completions", body, key, continued(messages))
 
 
 def complete_stream(
@@ -84,9 +89,18 @@ def explained(refused: Refused) -> EngineError:
     return _in_words(said.get("error", said) if isinstance(said, dict) else said)
 
 
-def _reply(url: str, body: Any, key: SecretStr | None) -> DeltaStream:
+def _reply(url: str, body: Any, key: SecretStr | None, beginning: str = "") -> DeltaStream:
     lines = Lines(url, body, authorization(key))
-    return HttpReply(lines, deltas(_until_broken(lines)))
+    return HttpReply(lines, without_echo(deltas(_until_broken(lines)), beginning))
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    """A message; one with images consists of parts."""
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    said = [{"type": "text", "text": message.content}] if message.content else []
+    seen = [{"type": "image_url", "image_url": {"url": image}} for image in message.images]
+    return {"role": message.role, "content": [*said, *seen]}
 
 
 class _Failed(Iterator[Delta]):
@@ -231,6 +245,8 @@ def _in_words(said: Any) -> EngineError:
             f" of {context:,}.",
             "Shorten it or begin a new one, or start the model with a larger context.",
         )
+    if _UNREADABLE_IMAGE.search(message):
+        return EngineError("The engine cannot read this image.", "Use a PNG or JPEG file.")
     if fields.get("code") == 503:
         return EngineError("The model is still loading.", "Try again in a moment.")
     return EngineError(f"The engine refused: {message}.", "Change the request, then try again.")

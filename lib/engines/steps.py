@@ -110,12 +110,14 @@ def _telling(report: Report) -> Listener:
 
 def _require_memory(model: Model, options: StartOptions) -> None:
     """DoesNotFit where other programs have taken the memory since the plan was made."""
-    subject = geometry(gguf.read_model(llamacpp_files.find(model.name).full_path))
+    file = llamacpp_files.find(model.name)
+    subject = geometry(gguf.read_model(file.full_path))
     load = Load(
         context=options.context or min(DEFAULT_CONTEXT, subject.context_length or DEFAULT_CONTEXT),
         slots=options.slots,
         kv_type=options.kv_type,
         prompt_cache_bytes=options.prompt_cache_mib * 2**20,
+        projector_bytes=Path(file.projector).stat().st_size if file.projector else 0,
     )
     said = verdict(subject, load, room_now())
     if not said.fits:

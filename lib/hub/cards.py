@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,7 +24,7 @@ from pydantic import (
 from lib.errors import BadInput
 from lib.hub.errors import DISABLED, Answer, Asked, FileMissing, failure, unreadable
 from lib.names import file_path, repo_name, shown
-from lib.quantizations import Variant, variants
+from lib.quantizations import Variant, best_projector, variants
 from lib.settings import settings
 
 Gated = Literal["auto", "manual", False]
@@ -83,6 +84,15 @@ class Card(Found):
         used = {path for variant in self.variants for path in variant.paths}
         ggufs = (file for file in self.files if file.path.lower().endswith(".gguf"))
         return tuple(file for file in ggufs if file.path not in used)
+
+    def projector(self, variant: Variant) -> RepoFile | None:
+        """The file that lets this variant see: beside it or in a folder above; None for none."""
+        model = PurePosixPath(variant.paths[0])
+        for folder in model.parents:
+            near = [f for f in self.files if PurePosixPath(f.path).parent == folder]
+            if best := best_projector(model.name, ((f.path, f.bytes) for f in near)):
+                return self.file(best[0])
+        return None
 
     def file(self, path: str) -> RepoFile:
         """The file of this path, or FileMissing."""

@@ -7,7 +7,8 @@ import streamlit as st
 from lib import names
 from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
-from lib.ui import conversation, markdown, models
+from lib.ui import chat_settings_view, conversation, markdown, models, session
+from lib.ui.attach import attach, taken
 from lib.ui.context_meter import context_warning
 from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, notices
@@ -26,6 +27,7 @@ def header(found: list[Model]) -> Model:
         model = _picker(found)
         models.badge(model)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new)
+    chat_settings_view.line(model)
     return model
 
 
@@ -37,16 +39,22 @@ def _picker(found: list[Model]) -> Model:
     by_key = {f"{model.engine}/{model.name}": model for model in found}
     if chosen_model() not in by_key:
         choose_model(next(iter(by_key)))
-    same = Counter(model.name for model in found)
     key = st.selectbox(
         "Model",
         list(by_key),
         key="chat_model",
-        format_func=lambda key: key if same[by_key[key].name] > 1 else by_key[key].name,
+        format_func=labels(found).__getitem__,
         label_visibility="collapsed",
         persist_state="session",
     )
     return by_key[key]
+
+
+def labels(found: list[Model]) -> dict[str, str]:
+    """What a choice of models says, by `engine/name`: the engine only where two have one name."""
+    same = Counter(model.name for model in found)
+    keys = {f"{model.engine}/{model.name}": model.name for model in found}
+    return {key: key if same[name] > 1 else name for key, name in keys.items()}
 
 
 def notes() -> None:
@@ -96,6 +104,12 @@ def composer(talk: Conversation, model: Model) -> None:
                 on_click=conversation.stop,
                 shortcut="Escape",
             )
+        attach(
+            talk["id"],
+            chosen_model(),
+            model.can_see,
+            sent=sum(turn["role"] == "user" for turn in talk["turns"]),
+        )
         context_warning(talk, model)
         hint = "Message" if model.can_chat else "Text to continue"
         st.chat_input(hint, key="chat_input", on_submit=_say, disabled=talk["is_awaited"])
@@ -104,8 +118,9 @@ def composer(talk: Conversation, model: Model) -> None:
 def _say() -> None:
     """A callback, so that the request is on its way before the page is drawn, and drawn once."""
     text = str(st.session_state["chat_input"] or "").strip()
-    if text:
-        conversation.say(text)
+    talk = session.conversation()
+    if text and talk:
+        conversation.say(text, taken(talk["id"]))
 
 
 def _welcome(model: Model) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 
 import streamlit as st
 
-from lib import branches, chat_settings, conversations, prompt, replies
+from lib import branches, chat_settings, conversations, presets, prompt, replies
 from lib.branches import Tree
 from lib.conversations import Document, File, Turn, said, title_of
 from lib.errors import BerthError, NotFound
@@ -30,10 +30,17 @@ def opened() -> Conversation:
     """The session's conversation; after a reload, the one that the address names."""
     talk = conversation()
     if talk is None:
-        talk = _from_address() or blank(conversations.new_id())
+        talk = _from_address() or _fresh()
         set_conversation(talk)
     if talk["turns"]:
         st.query_params["c"] = talk["id"]
+    return talk
+
+
+def _fresh() -> Conversation:
+    """A new conversation, with the settings that new ones are to begin with."""
+    talk = blank(conversations.new_id())
+    talk["settings"] = presets.defaults().stored()
     return talk
 
 
@@ -52,13 +59,16 @@ def blank(talk_id: str) -> Conversation:
         revision="",
         changed=[],
         deleted=[],
-        edited="",
-        shown=0,
+        unfolded=0,
     )
 
 
 def _from_address() -> Conversation | None:
-    """What the server knows of it, at once; the browser is asked for the rest."""
+    """The conversation that the address names, to be filled once the browser has answered.
+
+    A reply that is being written goes on at once; the server alone could not tell what has been
+    deleted since.
+    """
     wanted = st.query_params.get("c", "")
     if not conversations.is_id(wanted):
         return None
@@ -66,9 +76,14 @@ def _from_address() -> Conversation | None:
     talk["is_awaited"] = True
     history.get(wanted)
     for reply in replies.latest(wanted, owner()):
-        add(talk, conversations.turns_of(reply))
         follow(talk, reply)
     return talk
+
+
+def add_known(talk: Conversation) -> None:
+    """Add what the server knows of it: the newest replies and what they answered."""
+    for reply in replies.latest(talk["id"], owner()):
+        add(talk, conversations.turns_of(reply))
 
 
 def add(talk: Conversation, turns: Sequence[Turn]) -> None:
@@ -77,8 +92,8 @@ def add(talk: Conversation, turns: Sequence[Turn]) -> None:
     fresh = [turn for turn in turns if turn["id"] not in known]
     talk["turns"] += fresh
     talk["changed"] += [turn["id"] for turn in fresh]
-    if turns:
-        talk["leaf"] = turns[-1]["id"]
+    if fresh:
+        talk["leaf"] = fresh[-1]["id"]
 
 
 def follow(talk: Conversation, reply: Reply) -> None:
@@ -208,7 +223,6 @@ def _ready() -> Conversation | None:
     if not talk or talk["is_awaited"]:
         return None
     notices().clear()
-    talk["edited"] = ""
     if is_running(talk):
         stop()
         take_finished(talk)
@@ -298,6 +312,12 @@ def undelete() -> None:
         talk["changed"] += list(back)
         talk["deleted"] = []
         save(talk)
+
+
+def unfold(more: int) -> None:
+    """Show so many more of the earlier messages."""
+    if talk := conversation():
+        talk["unfolded"] += more
 
 
 def _known(talk: Conversation | None, turn_id: str) -> Turn | None:

@@ -13,14 +13,23 @@ export default module.default;"""
 
 
 @cache
-def element(name: str) -> Any:
-    """The component; what it gets instead of its script is the address of it."""
+def element(name: str, is_repeated: bool = False) -> Any:
+    """The component; what it gets instead of its script is the address of it.
+
+    Every element carries its style sheet: one that `is_repeated` on a page has none, and needs
+    `styled` once.
+    """
     return st.components.v2.component(
         f"berth_{name}",
         js=STUB.format(name=name, version=_version()),
-        css=(HERE / f"{name}.css").read_text(encoding="utf-8"),
+        css=None if is_repeated else (HERE / f"{name}.css").read_text(encoding="utf-8"),
         isolate_styles=False,
     )
+
+
+def styled(name: str) -> None:
+    """Give the page the style sheet of a repeated element."""
+    st.html(HERE / f"{name}.css")
 
 
 def _version() -> str:

@@ -11,6 +11,7 @@ import { LiveBlock } from "./live_markdown.js";
 const LIVES = new WeakMap();
 const WORDS = { loading: "Loading the model", thinking: "Reading the question" };
 const NEAR_PIXELS = 80;
+const REMIND_MILLISECONDS = 1500;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
 
 function element(parent, tag, className) {
@@ -83,12 +84,23 @@ class Live {
     this.watch.disconnect();
     this.pin.close();
     clearInterval(this.clock);
+    clearInterval(this.reminder);
+    clearTimeout(this.patience);
     this.box.remove();
+  }
+
+  // The page waits for this reply. One that ended before the socket was open has to be asked for.
+  expect(id) {
+    clearTimeout(this.patience);
+    this.awaited = this.running = id;
+    if (!id || id === this.id) return;
+    this.patience = setTimeout(() => id !== this.id && this.socket.close(), REMIND_MILLISECONDS);
   }
 
   // Ready for the next reply.
   forget() {
     clearInterval(this.clock);
+    clearInterval(this.reminder);
     this.id = "";
     this.blocks = new Map();
     this.current = -1;
@@ -209,6 +221,8 @@ class Live {
     clearInterval(this.clock);
     this.box.dataset.phase = "over";
     this.tell(state);
+    // Two messages at once, and Streamlit keeps one of them: it may have been the other.
+    this.reminder = setInterval(() => this.awaited === this.id && this.tell(state), REMIND_MILLISECONDS);
     this.drop();
   }
 
@@ -244,6 +258,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   // A reply that another tab asked for, and this page therefore does not draw.
   if (live.isOver && live.id && live.id !== data.reply) live.forget();
   live.tell = (state) => setTriggerValue("over", state);
+  live.expect(data.running);
   return () => {
     live.close();
     LIVES.delete(parentElement);

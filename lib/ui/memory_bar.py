@@ -27,6 +27,7 @@ class Part(NamedTuple):
 WEIGHTS = Colour("#0f766e", "#2a9d8f")
 CACHE = Colour("#1d6fb8", "#4f8fc9")
 WORKING = Colour("#b7791f", "#b98a3c")
+SEEING = Colour("#a3467f", "#b5679a")
 PROMPTS = Colour("#7c5cbf", "#8f7cc4")
 FIXED = Colour("#667069", "#7d8a85")
 FREE = Colour("#e4e7e3", "#26302e")
@@ -40,6 +41,7 @@ def parts(need: Need, free_bytes: int) -> list[Part]:
         Part("weights", need.weights, WEIGHTS),
         Part("context (KV cache)", need.kv_cache, CACHE),
         Part("working memory", need.compute, WORKING),
+        Part("seeing", need.projector, SEEING),
         Part("prompt cache", need.prompt_cache, PROMPTS),
         Part("the engine itself", need.fixed, FIXED),
         Part("free", max(0, free_bytes - need.total), FREE),

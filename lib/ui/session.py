@@ -22,8 +22,7 @@ class Conversation(TypedDict):
     revision: str  # of the stored copy that this session read or wrote last
     changed: list[str]  # ids of turns that are not in that copy, or not as they are here
     deleted: list[Turn]  # what was deleted last, to be brought back
-    edited: str  # the question that is being changed
-    shown: int  # earlier messages that were unfolded
+    unfolded: int  # how many earlier messages are shown beyond the usual
 
 
 class Notice(TypedDict):
@@ -119,3 +118,8 @@ def watch_job(job_id: str) -> None:
 def owner() -> str:
     """The browser's id that the gate vouches for; replies belong to it."""
     return str(st.user.to_dict().get("who") or "")
+
+
+def role() -> str:
+    """Who the gate says the visitor is: `owner`, `guest`, or nobody."""
+    return str(st.user.to_dict().get("role") or "")

@@ -10,8 +10,8 @@ from lib.branches import Tree, merged
 from lib.conversations import Document, Turn, as_markdown, read_bundle, read_document
 from lib.errors import BadInput, BerthError, NotFound
 from lib.replies import Reply
+from lib.ui import attach, history
 from lib.ui import conversation as chat
-from lib.ui import history
 from lib.ui.history import Event
 from lib.ui.session import Conversation, Notice, conversation, notices, owner, set_conversation
 
@@ -58,8 +58,10 @@ def _document(event: Event) -> None:
     """The stored copy of the conversation that the address names."""
     if not (talk := _awaited(event)):
         return
-    talk["is_awaited"] = False
-    _fill(talk, event, read_document(event.raw))
+    try:
+        _fill(talk, event, read_document(event.raw))
+    finally:
+        talk["is_awaited"] = False
 
 
 def _awaited(event: Event) -> Conversation | None:
@@ -69,12 +71,12 @@ def _awaited(event: Event) -> Conversation | None:
 
 def _fill(talk: Conversation, event: Event, document: Document) -> None:
     """Stored turns, then what the server knows beyond them; saved if that is more."""
-    seen = talk["turns"]
-    talk["turns"] = merged(document.turns, seen)
+    talk["turns"], talk["leaf"] = list(document.turns), document.leaf
     talk["title"], talk["settings"], talk["revision"] = event.title, document.settings, event.rev
     talk["changed"] = _unstored(talk["turns"], document)
-    if not seen or talk["leaf"] in {turn["id"] for turn in document.turns}:
-        talk["leaf"] = document.leaf
+    if talk["is_awaited"]:
+        chat.add_known(talk)
+    talk["is_awaited"] = False
     for pending in document.replies:
         _pursue(talk, pending)
     chat.take_finished(talk)
@@ -111,7 +113,9 @@ def _missing(event: Event) -> None:
     if not (talk := _awaited(event)):
         return
     talk["is_awaited"] = False
-    if talk["turns"] and event.why != "deleted":
+    if event.why != "deleted":
+        chat.add_known(talk)
+    if talk["turns"] or (event.why != "deleted" and attach.has_files(talk["id"])):
         chat.save(talk)
         return
     chat.new()

@@ -18,7 +18,7 @@ from tests.support.deployment import REPOSITORY, Script, add_tiny, last_line
 from tests.support.fake_ollama import RunningOllama, running_ollama
 from tests.support.hub_api import ANSWERS, HubApi
 from tests.support.tiny_gguf import write_tiny
-from tests.support.waiting import members
+from tests.support.waiting import members, until
 
 STARTER = "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF"
 PULLED = f"hf.co/{STARTER}:Q4_K_M"
@@ -105,6 +105,7 @@ def test_cancelled_in_a_pull_ollama_is_told(script: Script, ollama: RunningOllam
     running = script.start(STARTER, "--quant", "Q4_K_M")
     try:
         running.until("Ollama fetches")
+        until(lambda: bool(ollama.bodies("/api/pull")))
         assert running.interrupt() == 130
     finally:
         running.close()

@@ -39,7 +39,7 @@ def talk(*turns: Turn, **changed: Any) -> dict[str, Any]:
         "leaf": turns[-1]["id"] if turns else "",
     }
     rest = {"is_handed_over": True, "is_awaited": False, "revision": "r1", "changed": []}
-    more = {"lanes": [], "replaced": "", "settings": {}, "deleted": [], "edited": "", "shown": 0}
+    more = {"lanes": [], "replaced": "", "settings": {}, "deleted": [], "unfolded": 0}
     return {**plain, **rest, **more, **changed}
 
 

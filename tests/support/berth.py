@@ -44,8 +44,11 @@ def stop_engines() -> None:
             ENGINE.stop(model.name)
 
 
-def lay_fake(home: Path, fake: Running, name: str = "fake") -> None:
-    """Make a fake engine look like a child of the built-in one that runs the model `name`."""
+def lay_fake(home: Path, fake: Running, name: str = "fake", *, can_see: bool = False) -> None:
+    """Make a fake engine look like a child of the built-in one that runs the model `name`.
+
+    One that sees has to be told so itself, too: `fake.behave(can_see=True)`.
+    """
     write_tiny(home / "models" / f"{name}.gguf")
     process = psutil.Process(fake.process.pid)
     record = Record(
@@ -58,6 +61,7 @@ def lay_fake(home: Path, fake: Running, name: str = "fake") -> None:
         started_at=process.create_time(),
         size_bytes=1_000_000,
         can_chat=True,
+        can_see=can_see,
         context=4096,
     )
     write_json(home / "engines" / f"{name}.json", record.model_dump(mode="json"))

@@ -3,32 +3,36 @@
     python -m tests.support.fake_engine --port 0 --gap-ms 20 --prefill-ms 500 --tokens 40
 
 It prints its base URL as the first line. Like the real one it holds its headers until the first
-token. `GET /fake/record` tells what was asked and how each answer ended; `POST /fake/behaviour`
-changes any option below while it runs (JSON, names with underscores). In a test:
+token. `GET /fake/record` tells what was asked, word for word, and how each answer ended;
+`POST /fake/behaviour` changes any option below while it runs (JSON, names with underscores). In a
+test:
 
     with running_fake("--die-after", "3") as fake:
+        fake.behave(reply="| a | b |\n", can_see=True)
         Lines(f"{fake.url}/v1/chat/completions", body)
 """
 
-import argparse
 import asyncio
-import contextlib
 import json
 import os
+import re
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import httpx
 from aiohttp import web
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-LIFETIME_SECONDS = 900  # so that a killed test run leaves nothing behind for long
+from tests.support.fake_server import Running, change, parsed, running, serve
+
+__all__ = ["Running", "running_fake"]
+
+IMAGE_TOKENS = 16
+NO_IMAGES = (
+    "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
+)
 
 
 @dataclass
@@ -40,6 +44,11 @@ class Behaviour:
     context: int = 4096  # a prompt of more words is refused
     tokens: int = 20
     text: str = ""  # said word by word, instead of numbered tokens
+    reply: str = ""  # said to the letter, with its line breaks; goes before `text`
+    finish_reason: str = ""  # said at the end, instead of what happened
+    prompt_tokens: int = -1  # told as the length of every prompt, instead of its words
+    can_see: bool = False  # otherwise an image is an error
+    echo: bool = False  # what it continues comes first once more, as in versions of early 2026
     gap_ms: float = 0
     prefill_ms: float = 0
     headers_at_once: bool = False  # send them before the prefill
@@ -82,6 +91,7 @@ class Fake:
                 web.get("/v1/models", self.models),
                 web.get("/slots", self.slots),
                 web.get("/props", self.props),
+                web.post("/tokenize", self.tokenize),
                 web.post("/v1/chat/completions", self.answer),
                 web.post("/v1/completions", self.answer),
                 web.get("/fake/record", self.record),
@@ -110,16 +120,20 @@ class Fake:
         self._check_key(request)
         settings = {"n_ctx": self.behaviour.context, "params": {}}
         named = {"model_alias": self.behaviour.model, "total_slots": 1}
-        return web.json_response({"default_generation_settings": settings, **named})
+        told = {"modalities": {"vision": self.behaviour.can_see, "audio": False}}
+        return web.json_response({"default_generation_settings": settings, **named, **told})
+
+    async def tokenize(self, request: web.Request) -> web.Response:
+        """One token a word, as everywhere here."""
+        self._check_key(request)
+        words = str((await request.json()).get("content", "")).split()
+        return web.json_response({"tokens": list(range(len(words)))})
 
     async def record(self, _: web.Request) -> web.Response:
         return web.json_response([asdict(call) for call in self.calls])
 
     async def change(self, request: web.Request) -> web.Response:
-        for name, value in (await request.json()).items():
-            assert hasattr(self.behaviour, name), name
-            setattr(self.behaviour, name, value)
-        return web.json_response(asdict(self.behaviour))
+        return await change(request, self.behaviour)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self._check_key(request)
@@ -152,7 +166,10 @@ class Fake:
             call.ended = "refused"
             kind = "invalid_request_error" if status < 500 else "server_error"
             return refusal(status, kind, "ordered by the test")
-        if (count := prompt_words(call.body)) > self.behaviour.context:
+        if has_image(call.body) and not self.behaviour.can_see:
+            call.ended = "refused"
+            return refusal(500, "server_error", NO_IMAGES)
+        if (count := self._prompt_tokens(call)) > self.behaviour.context:
             call.ended = "refused"
             limit = self.behaviour.context
             return refusal(
@@ -177,7 +194,7 @@ class Fake:
             await self._send(response, chunk(call, delta={"role": "assistant", "content": None}))
         ended_by_order = await self._tokens(response, call)
         if not ended_by_order:
-            for last in closing_chunks(call):
+            for last in self._closing_chunks(call):
                 await self._send(response, last)
             await response.write(b"data: [DONE]\n\n")
             call.ended = "done"
@@ -206,9 +223,11 @@ class Fake:
 
     def _words(self, call: Call) -> list[str]:
         """The reply, one token an item, including its reasoning."""
-        words = [f"{word} " for word in self.behaviour.text.split()]
+        words = re.findall(r"\S+\s*|^\s+", self.behaviour.reply)
+        words = words or [f"{word} " for word in self.behaviour.text.split()]
         words = words or [f"t{n} " for n in range(self.behaviour.tokens)]
-        return words[: call.body.get("max_tokens") or None]
+        words = words[: call.body.get("max_tokens") or None]
+        return [continued(call.body) + words[0], *words[1:]] if self.behaviour.echo else words
 
     async def _send(self, response: web.StreamResponse, event: dict[str, Any]) -> None:
         data = f"data: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
@@ -225,8 +244,34 @@ class Fake:
         message = {"message": {"role": "assistant", "content": text}}
         choice = message if "/chat/" in call.path else {"text": text}
         return web.json_response(
-            {"choices": [{"index": 0, "finish_reason": finish(call), **choice}], **totals(call)}
+            {
+                "choices": [{"index": 0, "finish_reason": self._finish(call), **choice}],
+                **self._totals(call),
+            }
         )
+
+    def _closing_chunks(self, call: Call) -> list[dict[str, Any]]:
+        """As the real server ends: a chat has its usage in an event of its own, without choices."""
+        asked = call.body.get("stream_options", {}).get("include_usage", False)
+        sums = self._totals(call) if asked else {}
+        reason = self._finish(call)
+        if "/chat/" not in call.path:
+            return [{**chunk(call, text="", finish_reason=reason), **sums}]
+        last = chunk(call, delta={}, finish_reason=reason)
+        return [last, {**last, "choices": [], **sums}] if asked else [last]
+
+    def _finish(self, call: Call) -> str:
+        was_cut = call.tokens_sent == call.body.get("max_tokens")
+        return self.behaviour.finish_reason or ("length" if was_cut else "stop")
+
+    def _totals(self, call: Call) -> dict[str, Any]:
+        prompt, said = self._prompt_tokens(call), call.tokens_sent
+        usage = {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
+        return {"usage": usage, "timings": {"prompt_ms": 12.5, "predicted_per_second": 50.0}}
+
+    def _prompt_tokens(self, call: Call) -> int:
+        told = self.behaviour.prompt_tokens
+        return prompt_words(call.body) if told < 0 else told
 
 
 def chunk(call: Call, **choice: Any) -> dict[str, Any]:
@@ -246,29 +291,28 @@ def token_chunk(call: Call, piece: str, is_reasoning: bool) -> dict[str, Any]:
     return chunk(call, delta={"reasoning_content" if is_reasoning else "content": piece})
 
 
-def closing_chunks(call: Call) -> list[dict[str, Any]]:
-    """As the real server ends: a chat has its usage in an event of its own, without choices."""
-    asked = call.body.get("stream_options", {}).get("include_usage", False)
-    sums = totals(call) if asked else {}
-    if "/chat/" not in call.path:
-        return [{**chunk(call, text="", finish_reason=finish(call)), **sums}]
-    last = chunk(call, delta={}, finish_reason=finish(call))
-    return [last, {**last, "choices": [], **sums}] if asked else [last]
-
-
-def finish(call: Call) -> str:
-    return "length" if call.tokens_sent == call.body.get("max_tokens") else "stop"
-
-
-def totals(call: Call) -> dict[str, Any]:
-    prompt, said = prompt_words(call.body), call.tokens_sent
-    usage = {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
-    return {"usage": usage, "timings": {"prompt_ms": 12.5, "predicted_per_second": 50.0}}
-
-
 def prompt_words(body: dict[str, Any]) -> int:
-    said = [str(message.get("content", "")) for message in body.get("messages", [])]
-    return len(" ".join([*said, str(body.get("prompt", ""))]).split())
+    parts = content_parts(body)
+    said = [str(part["text"]) for part in parts if part["type"] == "text"]
+    words = " ".join([*said, str(body.get("prompt", ""))]).split()
+    return len(words) + IMAGE_TOKENS * (len(parts) - len(said))
+
+
+def content_parts(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parts of all messages; a message that is text alone is one."""
+    contents = [message.get("content", "") for message in body.get("messages", [])]
+    whole = [c if isinstance(c, list) else [{"type": "text", "text": c}] for c in contents]
+    return [part for parts in whole for part in parts]
+
+
+def has_image(body: dict[str, Any]) -> bool:
+    return any(part["type"] == "image_url" for part in content_parts(body))
+
+
+def continued(body: dict[str, Any]) -> str:
+    """The reply that the last message begins."""
+    last = (body.get("messages") or [{}])[-1]
+    return str(last["content"]) if last.get("role") == "assistant" else ""
 
 
 def split_inside_characters(data: bytes) -> list[bytes]:
@@ -286,81 +330,11 @@ def refusal(status: int, kind: str, message: str, **more: Any) -> web.Response:
     return web.Response(status=status, text=text, content_type="application/json")
 
 
-@dataclass
-class Running:
-    """A fake engine in a process of its own."""
-
-    url: str  # without /v1
-    process: subprocess.Popen[str]
-
-    def record(self) -> list[dict[str, Any]]:
-        """What was asked so far, oldest first."""
-        calls: list[dict[str, Any]] = httpx.get(f"{self.url}/fake/record").json()
-        return calls
-
-    def behave(self, **changes: Any) -> None:
-        """Change its behaviour while it runs."""
-        httpx.post(f"{self.url}/fake/behaviour", json=changes).raise_for_status()
-
-    def last_call(self, ended: str, within_seconds: float = 5.0) -> dict[str, Any]:
-        """The latest request, as soon as its answer ended like this."""
-        give_up_at = time.monotonic() + within_seconds
-        while True:
-            calls = self.record()
-            if calls and calls[-1]["ended"] == ended:
-                return calls[-1]
-            assert time.monotonic() < give_up_at, f"not {ended} within {within_seconds} s: {calls}"
-            time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def running_fake(*options: str) -> Iterator[Running]:
+def running_fake(*options: str) -> AbstractContextManager[Running]:
     """A fake engine on a free port, for as long as the block runs."""
-    command = [sys.executable, "-m", "tests.support.fake_engine", *options]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # whoever ends an engine ends its group, which must not be ours
-    ) as process:
-        assert process.stdout is not None
-        try:
-            url = process.stdout.readline().strip()
-            assert url.startswith("http://"), "the fake engine did not start"
-            yield Running(url, process)
-        finally:
-            process.kill()
-
-
-async def serve(port: int, behaviour: Behaviour) -> None:
-    # Without cancellation a handler would go on writing to nobody, as the real engine does not.
-    runner = web.AppRunner(
-        Fake(behaviour).application(), handler_cancellation=True, access_log=None
-    )
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1).start()
-    host, bound_port = runner.addresses[0][:2]
-    print(f"http://{host}:{bound_port}", flush=True)
-    stopped = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stopped.wait(), LIFETIME_SECONDS)
-    await runner.cleanup()
-
-
-def parsed(arguments: Sequence[str]) -> tuple[int, Behaviour]:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    for option in fields(Behaviour):
-        flag, kind = f"--{option.name.replace('_', '-')}", type(option.default)
-        if kind is bool:
-            parser.add_argument(flag, action="store_true")
-        else:
-            parser.add_argument(flag, type=kind, default=option.default)
-    given = vars(parser.parse_args(arguments))
-    return given.pop("port"), Behaviour(**given)
+    return running("tests.support.fake_engine", *options)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(*parsed(sys.argv[1:])))
+    port, behaviour = parsed(sys.argv[1:], Behaviour, __doc__)
+    asyncio.run(serve(Fake(behaviour).application(), port))

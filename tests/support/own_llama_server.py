@@ -18,8 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VALUES = ("-m", "-c", "-np", "-t", "-ctk", "-ctv", "--host", "--port", "--api-key-file", "--alias")
-DISPENSABLE = ("--cache-ram", "--ctx-checkpoints")
-SWITCHES = ("--no-webui", "--metrics", "--slots", "--props")
+OPTIONAL = ("--cache-ram", "--ctx-checkpoints", "--mmproj")
+SWITCHES = ("--no-webui", "--metrics", "--slots", "--props", "--no-context-shift")
 
 
 @dataclass
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _knows(flag: str, do: Behaviour) -> bool:
-    return flag in (*VALUES, *DISPENSABLE, *SWITCHES) and flag not in do.lacks
+    return flag in (*VALUES, *OPTIONAL, *SWITCHES) and flag not in do.lacks
 
 
 def _parsed(given: list[str]) -> argparse.Namespace:
@@ -73,6 +73,7 @@ def _parsed(given: list[str]) -> argparse.Namespace:
         parser.add_argument(flag, required=True, dest=flag.strip("-"))
     parser.add_argument("--cache-ram", type=int, default=8192)
     parser.add_argument("--ctx-checkpoints", type=int, default=32)
+    parser.add_argument("--mmproj", default="")
     for flag in SWITCHES:
         parser.add_argument(flag, action="store_true")
     return parser.parse_args(given)
@@ -94,6 +95,7 @@ def _serve(given: argparse.Namespace, do: Behaviour) -> int:
     llamacpp_child.main(
         {
             "path": given.m,
+            "projector": given.mmproj,
             "alias": given.alias,
             "port": int(given.port),
             "key_file": vars(given)["api-key-file"],

@@ -101,11 +101,11 @@ def test_nothing_is_lost_or_doubled(pieces: list[str]) -> None:
 
 @given(st.text(max_size=300))
 def test_every_text_is_the_sum_of_its_groups(text: str) -> None:
-    assert "".join(part for _, part in groups(split(text), size=20)) == text
+    assert "".join(part for _, part in groups(split(text), least=20)) == text
 
 
 def test_a_group_names_its_last_block() -> None:
-    assert groups(["aaaa", "b", "cccc", "d"], size=5) == [(1, "aaaab"), (3, "ccccd")]
+    assert groups(["aaaa", "b", "cccc", "d"], least=5) == [(1, "aaaab"), (3, "ccccd")]
 
 
 def test_a_fence_that_never_closes_stays_one_block() -> None:

@@ -326,19 +326,28 @@ def test_an_own_program_gets_the_same_launch_as_flags() -> None:
     launch = launch_for(1_024, StartOptions(slots=2, threads=3, prompt_cache_mib=64))
     line = command(launch, Path("unused"), Program(path="/usr/bin/llama-server"))
     assert line[0] == "/usr/bin/llama-server"
-    told = dict(zip(line[1:-4:2], line[2:-4:2], strict=True))
+    told = dict(zip(line[1:-5:2], line[2:-5:2], strict=True))
     assert told["-m"] == launch.path
     assert (told["-c"], told["-np"], told["-t"]) == ("2048", "2", "3")
     assert (told["--host"], told["--port"]) == ("127.0.0.1", "4711")
     assert (told["--api-key-file"], told["--cache-ram"]) == ("/keys/m.key", "64")
-    assert line[-4:] == ["--no-webui", "--metrics", "--slots", "--props"]
+    switches = ["--no-webui", "--metrics", "--slots", "--props", "--no-context-shift"]
+    assert line[-5:] == switches
+    assert "--mmproj" not in line
 
 
 def test_an_own_program_is_spared_the_flags_that_it_lacks() -> None:
     lacking = Program(path="/bin/llama-server", without=("--cache-ram", "--no-webui"))
     line = command(launch_for(1_024, StartOptions()), Path("unused"), lacking)
     assert not {"--cache-ram", "256", "--no-webui"} & {*line}
-    assert line[-5:] == ["--ctx-checkpoints", "4", "--metrics", "--slots", "--props"]
+    switches = ["--metrics", "--slots", "--props", "--no-context-shift"]
+    assert line[-6:] == ["--ctx-checkpoints", "4", *switches]
+
+
+def test_an_own_program_gets_the_projector_too() -> None:
+    launch = launch_for(1_024, StartOptions()).model_copy(update={"projector": "/m/mmproj.gguf"})
+    line = command(launch, Path("unused"), Program(path="/bin/llama-server"))
+    assert line[line.index("--mmproj") + 1] == "/m/mmproj.gguf"
 
 
 def test_the_child_gets_no_settings_and_no_token_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from lib.engines import openai_api
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message
+from lib.engines.messages import without_echo
 from lib.engines.openai_api import chat_stream, complete_stream, deltas, explained, failed_stream
 from lib.errors import EngineDown, EngineError, NotFound
 from lib.http import Refused, lines_of
 from tests.support.fake_engine import Running, running_fake
+from tests.support.tiny_projector import data_uri, png
 
 HELLO = [Message(role="user", content="hello there")]
 PLAIN = ChatOptions()
@@ -35,6 +37,7 @@ def fake(engine: Running) -> Running:
     engine.behave(
         text="", tokens=20, status=200, gap_ms=0, prefill_ms=0, reasoning=0, context=4096, key="",
         error_after=-1, cut_after=-1, split_utf8=False, headers_at_once=False,
+        reply="", echo=False, can_see=False,
     )  # fmt: skip
     return engine
 
@@ -107,6 +110,80 @@ def test_every_option_is_sent_under_its_own_name(fake: Running) -> None:
     assert (body["temperature"], body["top_p"], body["max_tokens"], body["seed"]) == (0, 0.5, 3, 0)
     assert body["stop"] == ["\n", "END"]
     assert body["response_format"]["json_schema"]["schema"] == {"a": 1}
+
+
+def test_an_image_makes_a_message_of_parts(fake: Running) -> None:
+    fake.behave(can_see=True)
+    image = data_uri(png())
+    turns = [
+        Message(role="system", content="Be brief."),
+        Message(role="user", content="What is this?", images=(image, image)),
+        Message(role="user", content="", images=(image,)),
+    ]
+    assert text_of(chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN))
+    plain, two, bare = fake.record()[-1]["body"]["messages"]
+    assert plain == {"role": "system", "content": "Be brief."}
+    assert [part["type"] for part in two["content"]] == ["text", "image_url", "image_url"]
+    assert two["content"][0]["text"] == "What is this?"
+    assert bare["content"] == [{"type": "image_url", "image_url": {"url": image}}]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "http://192.0.2.1/secret.png",
+        "file:///etc/passwd",
+        "data:text/html;base64,AAAA",
+        "data:image/png;base64,AAAA\nfile:///etc/passwd",
+        "data:image/png;base64,",
+        "data:image/png,AAAA",
+        " data:image/png;base64,AAAA",
+        "",
+    ],
+)
+def test_an_address_is_no_image(image: str) -> None:
+    with pytest.raises(ValidationError):
+        Message(role="user", content="What is this?", images=(image,))
+
+
+def test_an_image_that_the_engine_cannot_read_is_told() -> None:
+    said = {"error": {"code": 400, "message": "Failed to load image or audio file"}}
+    error = explained(Refused(400, json.dumps(said)))
+    assert str(error) == "The engine cannot read this image. Use a PNG or JPEG file."
+
+
+@pytest.mark.parametrize("echo", [True, False])
+def test_a_reply_is_continued_and_its_beginning_not_said_again(fake: Running, echo: bool) -> None:
+    fake.behave(reply="4, 5\n\n- 6", echo=echo)
+    turns = [*HELLO, Message(role="assistant", content="1, 2, 3, ")]
+    assert text_of(chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN)) == "4, 5\n\n- 6"
+    assert fake.record()[-1]["body"]["messages"][-1]["content"] == "1, 2, 3, "
+
+
+def test_what_a_new_reply_shares_with_an_earlier_one_is_kept(fake: Running) -> None:
+    fake.behave(reply="yes yes")
+    turns = [*HELLO, Message(role="assistant", content="yes "), *HELLO]
+    assert text_of(chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN)) == "yes yes"
+
+
+@given(st.text(), st.lists(st.text()))
+def test_only_a_whole_beginning_is_taken_off_and_only_once(begun: str, pieces: list[str]) -> None:
+    said = "".join(pieces)
+    alone = without_echo((Delta(text=piece) for piece in pieces), "\0" + begun)
+    assert text_of(alone) == said or pieces[0].startswith("\0")
+    echoed = without_echo((Delta(text=piece) for piece in [begun + said, *pieces]), begun)
+    assert text_of(echoed) == said + said
+
+
+def test_only_the_first_words_are_taken_for_a_repetition() -> None:
+    pieces = [Delta(reasoning="hm"), Delta(text="go go "), Delta(text="go "), Delta(text="on")]
+    assert text_of(without_echo(iter(pieces), "go ")) == "go go on"
+
+
+def test_an_empty_reply_at_the_end_is_not_sent(fake: Running) -> None:
+    turns = [*HELLO, Message(role="assistant", content="")]
+    list(chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN))
+    assert [turn["role"] for turn in fake.record()[-1]["body"]["messages"]] == ["user"]
 
 
 def test_the_key_is_shown_in_the_header_alone(fake: Running) -> None:

@@ -75,7 +75,11 @@ class Models:
             yield {"error": trouble}
             return
         yield {"status": "verifying conversion"}
-        self.store.add(replace(entry, parameters=body.get("parameters") or {}))
+        others = [self.store.entry_of_file(name, d)[0] for d in list(body["files"].values())[1:]]
+        if any(other and other.family == "clip" for other in others):
+            entry = replace(entry, capabilities=(*entry.capabilities, "vision"))
+        size = entry.size + sum(other.file_size for other in others if other)
+        self.store.add(replace(entry, size=size, parameters=body.get("parameters") or {}))
         yield {"status": f"creating new layer sha256:{entry.digest}"}
         yield {"status": "writing manifest"}
         yield {"status": "success"}

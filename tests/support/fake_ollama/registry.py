@@ -30,6 +30,7 @@ MODELS: dict[str, tuple[Layer, ...]] = {
     "thinker:latest": (Layer("7c" * 32, 40_000_000),),
     "embedder:latest": (Layer("ed" * 32, 40_000_000),),
     "base:latest": (Layer("ba" * 32, 40_000_000),),
+    "looker:latest": (Layer("10" * 32, 40_000_000), Layer("0c" * 32, 20_000_000)),
 }
 _REFUSALS = {
     "hf.co/org/gated-GGUF:Q4_K_M": 'realm host "" does not match original host "hf.co"',
@@ -44,6 +45,7 @@ _KINDS: dict[str, dict[str, tuple[str, ...] | str]] = {
     "thinker:latest": {"capabilities": ("completion", "thinking")},
     "embedder:latest": {"capabilities": ("embedding",)},
     "base:latest": {"template": "{{ .Prompt }}"},
+    "looker:latest": {"capabilities": ("completion", "vision")},
 }
 
 

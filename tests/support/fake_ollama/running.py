@@ -67,6 +67,8 @@ class Running:
         if any(m.get("images") for m in messages) and "vision" not in entry.capabilities:
             raise Answer(500, llama_error(500, NO_IMAGES, "server_error"))
         reply = self.reply(body, "\n".join(str(m.get("content", "")) for m in messages))
+        if messages[-1].get("role") == "assistant" and not self.world.behaviour.no_echo:
+            reply.tokens[0] = str(messages[-1].get("content", "")) + reply.tokens[0]
         return await self._answer(request, entry, body, reply)
 
     async def embed(self, request: web.Request) -> web.Response:

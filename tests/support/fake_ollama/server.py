@@ -1,12 +1,8 @@
 """The fake Ollama's door: who may ask, which routes there are, and how errors leave."""
 
 import asyncio
-import contextlib
-import signal
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -15,11 +11,10 @@ from tests.support.fake_ollama import go
 from tests.support.fake_ollama.go import Answer
 from tests.support.fake_ollama.models import Models
 from tests.support.fake_ollama.running import Running
-from tests.support.fake_ollama.store import Store
 from tests.support.fake_ollama.v1 import OpenAI, v1_error
-from tests.support.fake_ollama.world import Behaviour, Call, World
+from tests.support.fake_ollama.world import Call, World
+from tests.support.fake_server import LIFETIME_SECONDS, change
 
-LIFETIME_SECONDS = 900  # so that a killed test run leaves nothing behind for long
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -77,10 +72,7 @@ class Door:
         return web.json_response([asdict(call) for call in self.world.calls])
 
     async def change(self, request: web.Request) -> web.Response:
-        for name, value in (await request.json()).items():
-            assert hasattr(self.world.behaviour, name), name
-            setattr(self.world.behaviour, name, value)
-        return web.json_response(asdict(self.world.behaviour))
+        return await change(request, self.world.behaviour)
 
 
 async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -108,19 +100,3 @@ async def without_invented_headers(request: web.Request, response: web.StreamRes
     """aiohttp gives an empty answer a type; the real server does not."""
     if isinstance(response, web.Response) and not response.body:
         response.headers.popall("Content-Type", None)
-
-
-async def serve(port: int, behaviour: Behaviour) -> None:
-    """Answer until SIGTERM; the first line on stdout is the base URL."""
-    with tempfile.TemporaryDirectory() as folder:
-        door = Door(World(behaviour, Store(Path(folder))))
-        runner = web.AppRunner(door.application(), handler_cancellation=True, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1).start()
-        host, bound_port = runner.addresses[0][:2]
-        print(f"http://{host}:{bound_port}", flush=True)
-        stopped = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), LIFETIME_SECONDS)
-        await runner.cleanup()

@@ -21,6 +21,7 @@ class Behaviour(PullBehaviour):
     prefill_ms: float = 0
     load_ms: float = 0
     text: str = ""  # said word by word, instead of the canned reply
+    no_echo: bool = False  # what it continues does not come first once more, as before 2026
     thinking: int = 0  # so many tokens come as thinking first
     die_after: int = -1  # tokens, then the model's process is gone
     cut_after: int = -1  # tokens, then the stream ends without its last line

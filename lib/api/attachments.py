@@ -1,0 +1,110 @@
+"""/api/attachments: files that are put into a conversation's next message.
+
+Reading a file and counting its tokens blocks, so both run in a thread.
+"""
+
+import asyncio
+import binascii
+import contextlib
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lib import attachments
+from lib.access import Action, browser_of, require, role_of
+from lib.api.errors import read_model
+from lib.attachments import Attachment, Count
+from lib.documents import LARGEST_FILE
+from lib.engines import engine_of, find_model
+from lib.errors import BadInput, NotFound
+
+LARGEST_BODY = LARGEST_FILE * 4 // 3 + 65_536  # bytes; the file as base64, and its name
+
+
+class Upload(BaseModel):
+    """A file as a page sends it; what it is, its content tells."""
+
+    name: str = Field(default="", max_length=20_000)
+    type: str = Field(default="", max_length=1_000)
+    data: str  # base64
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """An engine that knows its models' tokenizers."""
+
+    def count(self, model: str, text: str) -> int | None:
+        """The tokens of a text; None where the model does not run."""
+
+
+async def add(request: Request) -> Response:
+    """Put a file into the next message of conversation `c`; `m` (engine/name) counts its tokens."""
+    require(role_of(request.scope), Action.CHAT)
+    upload = await read_model(request, Upload, LARGEST_BODY)
+    added = await asyncio.to_thread(_added, upload, *_place(request), _model(request))
+    return JSONResponse(_described(added))
+
+
+async def index(request: Request) -> Response:
+    """The files that wait to be sent in conversation `c`, with the tokens of model `m`."""
+    require(role_of(request.scope), Action.CHAT)
+    found = await asyncio.to_thread(_listed, *_place(request), _model(request))
+    return JSONResponse({"attachments": [_described(draft) for draft in found]})
+
+
+async def remove(request: Request) -> Response:
+    """Take a file out of conversation `c`."""
+    require(role_of(request.scope), Action.CHAT)
+    attachment_id = request.path_params["id"]
+    await asyncio.to_thread(attachments.remove, *_place(request), attachment_id)
+    return JSONResponse({"removed": attachment_id})
+
+
+def _added(upload: Upload, owner: str, conversation: str, model: str) -> Attachment:
+    try:
+        data = binascii.a2b_base64(upload.data, strict_mode=True)
+    except ValueError:
+        raise BadInput("The file is not base64.", "Encode its bytes and send it again.") from None
+    count = _counter(model)
+    return attachments.add(owner, conversation, upload.name, data, count, model)
+
+
+def _listed(owner: str, conversation: str, model: str) -> list[Attachment]:
+    if not model:
+        return attachments.drafts(owner, conversation)
+    return attachments.recounted(owner, conversation, model, _counter(model))
+
+
+def _counter(key: str) -> Count:
+    """The tokenizer of the model `engine/name`; one that counts nothing where there is none."""
+    engine, _, name = key.partition("/")
+    with contextlib.suppress(BadInput, NotFound):
+        owner = engine_of(find_model(name, engine))
+        if isinstance(owner, Counting):
+            return partial(owner.count, name)
+    return lambda _text: None
+
+
+def _place(request: Request) -> tuple[str, str]:
+    return browser_of(request.scope), request.query_params.get("c", "")
+
+
+def _model(request: Request) -> str:
+    return request.query_params.get("m", "")
+
+
+def _described(draft: Attachment) -> dict[str, object]:
+    return draft.model_dump(exclude={"created", "counted_by"})
+
+
+def routes() -> list[Route]:
+    """Below /api."""
+    return [
+        Route("/attachments", index),
+        Route("/attachments", add, methods=["POST"]),
+        Route("/attachments/{id}", remove, methods=["DELETE"]),
+    ]

@@ -1,0 +1,47 @@
+"""What an engine is asked with: images for those that see, and a reply to go on with."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from lib.engines.base import Delta, Message
+from lib.errors import BadInput
+from lib.names import shown
+
+
+def require_sight(model: str, can_see: bool, messages: Iterable[Message]) -> None:
+    """BadInput where there are images and the model understands none."""
+    if not can_see and has_images(messages):
+        raise BadInput(
+            f"“{shown(model)}” cannot see images.",
+            "Remove the image, or choose a model that sees, such as Gemma 3 or Qwen2.5-VL.",
+        )
+
+
+def has_images(messages: Iterable[Message]) -> bool:
+    """Does any of the messages carry one?"""
+    return any(message.images for message in messages)
+
+
+def sent(messages: Sequence[Message]) -> Sequence[Message]:
+    """The messages to send: an empty reply at the end would be continued with nonsense."""
+    is_empty = bool(messages) and messages[-1].role == "assistant" and not messages[-1].content
+    return messages[:-1] if is_empty else messages
+
+
+def continued(messages: Sequence[Message]) -> str:
+    """The reply that is to be continued; "" where a new one begins."""
+    last = messages[-1] if messages else None
+    return last.content if last and last.role == "assistant" else ""
+
+
+def without_echo(deltas: Iterator[Delta], beginning: str) -> Iterator[Delta]:
+    """The pieces of a reply that continues `beginning`, without what some engines say again.
+
+    Those (llama-server of early to mid 2026, and Ollama on top of it) put the whole beginning
+    before the first token, in one piece; all others begin with the first token alone.
+    """
+    is_first = bool(beginning)
+    for delta in deltas:
+        if is_first and delta.text:
+            is_first = False
+            delta = delta.model_copy(update={"text": delta.text.removeprefix(beginning)})
+        yield delta

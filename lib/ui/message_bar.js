@@ -1,0 +1,154 @@
+// What stands below a message: its figures, and what can be done with it.
+//
+// A message is copied and edited as it was written, not as it is drawn: the text is taken from the
+// stored conversation, so that it need not be sent once more for every bar.
+
+import { storedDocument } from "./history_storage.js";
+
+const COPIED_MILLISECONDS = 1500;
+const BARS = new WeakMap();
+
+function make(parent, tag, className, text = "") {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  parent.append(made);
+  return made;
+}
+
+function iconButton(parent, icon, name, onClick) {
+  const button = make(parent, "button", "berth-icon");
+  button.type = "button";
+  button.dataset.icon = icon; // drawn by the style sheet, so that it is no text to be copied
+  button.title = name;
+  button.setAttribute("aria-label", name);
+  button.onclick = onClick;
+  return button;
+}
+
+function writtenText(id) {
+  try {
+    const conversation = new URLSearchParams(location.search).get("c");
+    return JSON.parse(storedDocument(conversation)).turns.find((turn) => turn.id === id).content;
+  } catch {
+    return null; // this browser keeps nothing
+  }
+}
+
+// Outside of localhost and https there is no clipboard but the old one.
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = make(document.body, "textarea", "", text);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+class Bar {
+  constructor(parent) {
+    this.parent = parent;
+    this.root = make(parent, "div", "berth-bar");
+  }
+
+  show(data) {
+    this.data = data;
+    if (this.isEdited) return;
+    const focused = this.root.contains(document.activeElement) && document.activeElement.title;
+    this.root.replaceChildren();
+    make(this.root, "span", "berth-line", data.line).dir = "auto";
+    const buttons = make(this.root, "span", "berth-buttons");
+    if (data.versions.length) this.drawVersions(buttons);
+    if (data.isCut) make(buttons, "button", "berth-go-on", "Continue").onclick = () => this.tell("go on");
+    const copied = iconButton(buttons, "content_copy", "Copy", () => this.copy(copied));
+    if (data.role === "user") {
+      iconButton(buttons, "edit", "Edit", () => this.edit()).dataset.berthEdit = data.id;
+    } else {
+      iconButton(buttons, "refresh", "Answer again", () => this.tell("again"));
+      iconButton(buttons, "swap_horiz", "Answer again with another model", () => this.tell("with"));
+      iconButton(buttons, "delete", "Delete question and answer", () => this.tell("delete"));
+    }
+    if (focused) this.root.querySelector(`[title="${focused}"]`)?.focus();
+  }
+
+  drawVersions(parent) {
+    const { versions, id } = this.data;
+    const at = versions.indexOf(id);
+    const step = (icon, name, to) => {
+      iconButton(parent, icon, name, () => this.tell("show", { id: versions[to] })).disabled = !versions[to];
+    };
+    step("chevron_left", "Version before", at - 1);
+    make(parent, "span", "berth-at", `${at + 1}/${versions.length}`);
+    step("chevron_right", "Next version", at + 1);
+  }
+
+  tell(what, more = {}) {
+    this.trigger({ do: what, id: this.data.id, ...more });
+  }
+
+  drawnText() {
+    const message = this.parent.closest('[data-testid="stChatMessageContent"]');
+    return message?.querySelector('[data-testid="stText"], [data-testid="stMarkdown"]')?.innerText ?? "";
+  }
+
+  async copy(button) {
+    await copy(writtenText(this.data.id) ?? this.drawnText());
+    button.dataset.icon = "check";
+    button.setAttribute("aria-label", "Copied");
+    setTimeout(() => {
+      button.dataset.icon = "content_copy";
+      button.setAttribute("aria-label", "Copy");
+    }, COPIED_MILLISECONDS);
+  }
+
+  edit() {
+    this.isEdited = true;
+    this.root.replaceChildren();
+    const form = make(this.root, "form", "berth-edit");
+    const area = make(form, "textarea", "");
+    area.value = writtenText(this.data.id) ?? this.drawnText();
+    area.dir = "auto";
+    area.rows = Math.min(12, area.value.split("\n").length + 1);
+    area.setAttribute("aria-label", "Question");
+    const row = make(form, "div", "berth-edit-row");
+    make(row, "span", "berth-line", "Asked again on a branch of its own; this one stays.");
+    make(row, "button", "berth-cancel", "Cancel").type = "button";
+    row.lastChild.onclick = () => this.endEdit();
+    make(row, "button", "berth-send", "Send").type = "submit";
+    area.onkeydown = (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") this.endEdit();
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        form.requestSubmit();
+      }
+    };
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const text = area.value.trim();
+      if (text) this.tell("edit", { text });
+      this.endEdit();
+    };
+    area.focus();
+    area.setSelectionRange(area.value.length, area.value.length);
+  }
+
+  endEdit() {
+    this.isEdited = false;
+    this.show(this.data);
+    this.root.querySelector("[data-berth-edit]")?.focus();
+  }
+}
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const bar = BARS.get(parentElement) ?? new Bar(parentElement);
+  BARS.set(parentElement, bar);
+  bar.trigger = (act) => setTriggerValue("act", act);
+  bar.show(data);
+  return () => {
+    bar.root.remove();
+    BARS.delete(parentElement);
+  };
+}
