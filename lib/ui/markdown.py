@@ -8,7 +8,7 @@ maths that models use beside dollar signs.
 import re
 
 _CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`)", re.DOTALL)
-_IMAGE = re.compile(r"!(?=\[)")
+_IMAGE = re.compile(r"((?:\\\\)*)\\?!(?=\[)")  # an escaped mark may lose its escape
 _DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*(\[|:)|material/)")
 _DISPLAY = re.compile(r"\\\[(.+?)\\\]", re.DOTALL)
 _INLINE = re.compile(r"\\\((.+?)\\\)")
@@ -33,7 +33,7 @@ def safe(text: str) -> str:
 
 
 def _tamed(text: str) -> str:
-    text = _IMAGE.sub("&#33;", text)  # an entity is never the mark of an image: a link remains
+    text = _IMAGE.sub(r"\1&#33;", text)  # an entity is never the mark of an image: a link remains
     text = _MONEY.sub(r"\\$", text)
     text = _DISPLAY.sub(r"$$\1$$", text)
     text = _INLINE.sub(r"$\1$", text)

@@ -1,7 +1,9 @@
 """Replies that would like to run, to fetch, to vanish or to bring the page down."""
 
 import json
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -43,7 +45,7 @@ def chat(page: Page, server: Server, fake: Running) -> Iterator[Page]:
 def answer(page: Page, fake: Running, reply: str) -> Locator:
     """The message once Streamlit has drawn all of the reply, which is stored to the letter."""
     fake.behave(reply=reply)
-    before = page.get_by_text("first token").count()
+    before = len(turns(page)) // 2
     box = page.get_by_test_id("stChatInput").locator("textarea")
     box.fill("Go on")
     box.press("Enter")
@@ -54,14 +56,23 @@ def answer(page: Page, fake: Running, reply: str) -> Locator:
     return message.get_by_test_id("stChatMessageContent")
 
 
-def stored(page: Page) -> str:
-    """The last answer as the browser keeps it."""
-    page.wait_for_timeout(300)
+def turns(page: Page) -> list[dict[str, Any]]:
+    """The conversation as the browser keeps it."""
     raw = page.evaluate(
-        """() => Object.keys(localStorage).filter(key => key.startsWith("berth:c:"))
-            .map(key => localStorage[key])"""
+        """Object.keys(localStorage).filter(key => key.startsWith("berth:c:"))
+            .map(key => localStorage[key])[0] ?? '{"turns": []}'"""
     )
-    return str(json.loads(raw[0])["turns"][-1]["content"])
+    found: list[dict[str, Any]] = json.loads(raw)["turns"]
+    return found
+
+
+def stored(page: Page) -> str:
+    """The last answer as the browser keeps it, once it does."""
+    deadline = time.monotonic() + 10
+    while len(kept := turns(page)) % 2 or not kept:
+        assert time.monotonic() < deadline, "the answer was not stored"
+        page.wait_for_timeout(50)
+    return str(kept[-1]["content"])
 
 
 def test_html_is_text(chat: Page, fake: Running) -> None:
@@ -102,7 +113,11 @@ def test_images_are_links_and_nothing_is_fetched(chat: Page, fake: Running) -> N
 def test_a_link_never_runs_anything(chat: Page, fake: Running, address: str) -> None:
     message = answer(chat, fake, f"[here]({address}) <{address}> [r]\n\n[r]: {address}\n")
     links = message.locator("a").evaluate_all("all => all.map(one => one.protocol)")
-    assert set(links) <= {"http:", "https:", "mailto:", ""}
+    assert set(links) <= {"http:", "https:", "mailto:", "data:", ""}
+    for link in message.locator("a[href^=data]").all():
+        link.click()  # no browser shows a page that a link carries in itself
+    chat.wait_for_timeout(300)
+    assert {other.title() for other in chat.context.pages} <= {"Chat · Berth", ""}
 
 
 def test_a_code_block_of_50_000_characters_is_shown_whole(chat: Page, fake: Running) -> None:

@@ -12,7 +12,9 @@ from lib.ui.markdown import plain, safe
     [
         ("![cat](https://evil.example/pixel.png)", "&#33;[cat](https://evil.example/pixel.png)"),
         ("!![a](b)", "!&#33;[a](b)"),
-        ("\\![a](b)", "\\&#33;[a](b)"),
+        ("\\![a](b)", "&#33;[a](b)"),
+        ("\\\\![a](b)", "\\\\&#33;[a](b)"),
+        ("\\\\\\\\\\![a](b)", "\\\\\\\\&#33;[a](b)"),
         ("![a][ref]", "&#33;[a][ref]"),
         ("It costs $5 and then $10.", "It costs \\$5 and then \\$10."),
         ("$x = 5$ stays", "$x = 5$ stays"),
