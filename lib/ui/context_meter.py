@@ -14,7 +14,7 @@ HELP = (
     "A model reads the whole conversation anew for every answer, and can hold only so many tokens "
     "(pieces of words) at once: its context length. It is chosen when the model is loaded."
 )
-WAYS_OUT = "begin a new one, delete earlier messages, or load the model with a larger context."
+WAYS_OUT = "begin a new chat, delete earlier messages, or load the model with a larger context."
 
 
 def context_meter(talk: Conversation, model: Model) -> None:
