@@ -1,38 +1,19 @@
-"""Who may do what, and the gate that every request and WebSocket passes first.
+"""Who may do what.
 
-The owner is whoever sits at this machine: no login, but the request must come from this machine,
-by a local name (a foreign page can point a name of its own at 127.0.0.1), from Berth's own pages
-or a program (a foreign page can send forms here), and not through a proxy (which would make
-everybody local).
+Nobody acts by default. The gate says who sends a request, a page run is asked who looks at it, and
+a process that works for the owner alone, like a command line, states that at its start.
 """
 
-import re
-import secrets
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from enum import StrEnum
+from typing import NamedTuple, ParamSpec, TypeVar
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from lib.errors import Forbidden
 
-from lib.errors import BerthError, Forbidden
-
-LISTENER = "berth.listener"  # set in the scope of connections that came over another listener
-COOKIE = "berth_browser"
-COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep
-
-_EARLY_CHECK = "/_stcore/health"
-_OWN_SITES = ("same-origin", "none")
-_LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
-_LOCAL_PEERS = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
-_FORWARDED = (
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "via",
-)
-_BROWSER_ID = re.compile(rf"(?:^|;) *{COOKIE}=([0-9a-f]{{32}}) *(?:;|$)")
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 class Role(StrEnum):
@@ -53,20 +34,11 @@ class Action(StrEnum):
     CONFIGURE = "change settings"
 
 
-_GUESTS_MAY = frozenset({Action.LOOK, Action.CHAT})
+class Actor(NamedTuple):
+    """Somebody who does something; what `who` began, only the same `who` may read."""
 
-
-class WrongHost(Forbidden):
-    """The request names a host that is not this machine."""
-
-    code = "wrong_host"
-    status = 421
-
-
-class ForeignOrigin(Forbidden):
-    """The request was sent by a page that is not Berth's."""
-
-    code = "foreign_origin"
+    role: Role
+    who: str = ""  # the id of the owner's browser, or of a guest's login
 
 
 class NotSignedIn(Forbidden):
@@ -76,135 +48,71 @@ class NotSignedIn(Forbidden):
     status = 401
 
 
-def require(role: str, action: Action) -> None:
-    """Forbidden unless this role may do this. To be called where the action happens."""
-    if role == Role.OWNER or (role == Role.GUEST and action in _GUESTS_MAY):
+_GUESTS_MAY = frozenset({Action.LOOK, Action.CHAT})
+_acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
+_visitor: Callable[[], Actor | None] | None = None
+_process: Actor | None = None
+
+
+def current() -> Actor:
+    """Whoever acts now, or NotSignedIn."""
+    actor = _acting.get() or (_visitor and _visitor()) or _process
+    if actor is None:
+        raise NotSignedIn(
+            "Berth does not know who asks for this.", "Open it at the address that it printed."
+        )
+    return actor
+
+
+def role() -> Role:
+    """The role of whoever acts now, or NotSignedIn."""
+    return current().role
+
+
+def may(action: Action) -> bool:
+    """May whoever acts now do this? For pages, which leave out what nobody could press."""
+    try:
+        require(action)
+    except Forbidden:
+        return False
+    return True
+
+
+def require(action: Action) -> None:
+    """Forbidden unless whoever acts now may do this. To be called where the action happens."""
+    if role() == Role.OWNER or action in _GUESTS_MAY:
         return
     raise Forbidden(f"Only the owner of this machine may {action}.", "Ask the owner to do it.")
 
 
-def role_of(scope: Scope) -> Role:
-    """The role that the gate found for this request."""
-    return Role(scope["berth.role"])
+@contextlib.contextmanager
+def acting(role: Role, who: str = "") -> Iterator[None]:
+    """What is done inside, in this task or thread, is done by this one."""
+    token = _acting.set(Actor(role, who))
+    try:
+        yield
+    finally:
+        _acting.reset(token)
 
 
-def browser_of(scope: Scope) -> str:
-    """The random id of the visitor's browser: what it began, only it may read."""
-    return str(scope["berth.browser"])
+def carried(act: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """`act`, to be run in another thread on behalf of whoever acts now."""
+    role, who = current()
+
+    def carrying(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
+        with acting(role, who):
+            return act(*args, **kwargs)
+
+    return carrying
 
 
-class Gate:
-    """Pure ASGI, outermost: refuses, or passes the request on with role and browser id."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check, mark and pass on; the lifespan has nobody to check."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        try:
-            role = admit(scope, headers)
-        except Forbidden as error:
-            await _refuse(error, scope, receive, send)
-            return
-        known = _BROWSER_ID.search(headers.get("cookie", ""))
-        browser = known[1] if known else secrets.token_hex(16)
-        if not known and _may_introduce(scope, headers):
-            send = _introducing(send, browser, scope["path"])
-        await self.app(_marked(scope, role, browser), receive, send)
+def ask_pages(visitor: Callable[[], Actor | None]) -> None:
+    """`visitor` tells who looks at the page that runs in the calling thread; None where none."""
+    global _visitor
+    _visitor = visitor
 
 
-def admit(scope: Scope, headers: Headers) -> Role:
-    """The visitor's role, or Forbidden with the reason."""
-    host = _checked_host(headers)
-    _check_origin(headers, host)
-    _check_sender(scope, headers)
-    if LISTENER in scope or any(name in headers for name in _FORWARDED):
-        raise NotSignedIn(
-            "Berth answers without a login on its own machine only, and not through a proxy.",
-            "Open it on the machine it runs on.",
-        )
-    if not scope["client"] or scope["client"][0] not in _LOCAL_PEERS:
-        raise NotSignedIn("This is not the machine Berth runs on.", "Open it there.")
-    return Role.OWNER
-
-
-def _checked_host(headers: Headers) -> str:
-    """The one Host, if it is a local name. Any port: an SSH tunnel may end on another one."""
-    hosts = headers.getlist("host")
-    if len(hosts) != 1 or not _LOCAL_HOST.fullmatch(hosts[0].lower()):
-        raise WrongHost("This address is not one of Berth's.", "Open it as localhost or 127.0.0.1.")
-    return hosts[0].lower()
-
-
-def _check_origin(headers: Headers, host: str) -> None:
-    """What a browser says about the page that sent this must name this very host and port."""
-    own = {f"http://{host}", f"https://{host}"}
-    if any(origin.lower() not in own for origin in headers.getlist("origin")):
-        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
-
-
-def _check_sender(scope: Scope, headers: Headers) -> None:
-    """Other sites may link here, and nothing else.
-
-    A browser asks before it sends PUT, PATCH, DELETE or JSON to another origin, and is refused.
-    A form or a text it would just send: so what changes something by POST has to be JSON.
-    """
-    site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
-    is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
-    if site not in _OWN_SITES and not is_link:
-        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if method == "POST" and media_type != "application/json":
-        raise ForeignOrigin(
-            "A request that changes something must be JSON.",
-            "Send it with the header Content-Type: application/json.",
-        )
-
-
-def _may_introduce(scope: Scope, headers: Headers) -> bool:
-    """May this answer give the browser an id?
-
-    A strict cookie is not sent along a link from another site, so an answer to one would replace
-    the id that the browser may have; the health check that every page makes next gives it then.
-    """
-    return scope["type"] == "http" and headers.get("sec-fetch-site", "none") in _OWN_SITES
-
-
-def _introducing(send: Send, browser: str, path: str) -> Send:
-    """Sends the cookie with a page, or with the check that a page makes before its WebSocket."""
-    cookie = f"{COOKIE}={browser}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict"
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            is_page = headers.get("content-type", "").startswith("text/html")
-            if is_page or path == _EARLY_CHECK:
-                headers.append("set-cookie", cookie)
-        await send(message)
-
-    return sending
-
-
-def _marked(scope: Scope, role: Role, browser: str) -> Scope:
-    """The scope with our marks, and without what a client may have sent under their names.
-
-    Streamlit takes the first of several headers of one name, so adding is not enough.
-    """
-    headers = [
-        (name, value)
-        for name, value in scope["headers"]
-        if not name.lower().replace(b"_", b"-").startswith(b"x-berth-")
-    ]
-    headers += [(b"x-berth-role", role.encode()), (b"x-berth-who", browser.encode())]
-    return {**scope, "headers": headers, "berth.role": role, "berth.browser": browser}
-
-
-async def _refuse(error: BerthError, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": error.message})
-        return
-    await JSONResponse(error.as_json(), status_code=error.status)(scope, receive, send)
+def own_process() -> None:
+    """This process works for the owner alone. Never to be called in the server."""
+    global _process
+    _process = Actor(Role.OWNER)

@@ -1,11 +1,15 @@
 """Samples of the machine as charts; pure: what comes out depends on what goes in alone."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import altair as alt
 
 from lib.system import Sample
+
+# Altair asks whether it is loaded, and fails where another thread has loaded half of it.
+importlib.import_module("pandas")
 
 MOST_POINTS = 120  # more cost the browser time, and show nothing more
 HEIGHT_PIXELS = 150

@@ -116,8 +116,9 @@ def _filled(turn: Any) -> Any:
         "state": str(ReplyState.DONE),
         "figures": {},
     }
-    rest: dict[str, Any] = {"problem": None, "files": [], "round": "", "check": "", "gone": False}
-    return {"id": turn.get("reply", ""), **empty, **rest, **turn}
+    rest: dict[str, Any] = {"problem": None, "files": [], "check": "", "gone": False}
+    compared = {"round": "", "lane": 0, "vote": False}
+    return {"id": turn.get("reply", ""), **empty, **rest, **compared, **turn}
 
 
 def _chained(turns: Any) -> Any:
@@ -167,6 +168,8 @@ class Turn(TypedDict):
     figures: Annotated[dict[str, Any], AfterValidator(_figures)]
     problem: Annotated[dict[str, Any] | None, AfterValidator(_problem)]
     round: KnownId  # answers that were asked for together, to be compared, share one
+    lane: Annotated[int, Field(ge=0, le=MOST_LANES)]  # the answer's column, from 1; 0 for none
+    vote: bool  # preferred to the others of its round
     check: Annotated[str, Field(max_length=2_000)]  # against the schema: ok, or what is wrong
 
 
@@ -301,6 +304,8 @@ def answer(reply: Reply) -> Turn:
         figures=reply.figures.model_dump(),
         problem=reply.problem.model_dump() if reply.problem else None,
         round=reply.request.round,
+        lane=reply.request.lane,
+        vote=False,
         check=_check(reply),
     )
 

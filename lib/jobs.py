@@ -35,6 +35,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib import events, job_log, locks
+from lib.access import Action, require
 from lib.errors import BadInput, Conflict, NoSpace, NotFound
 from lib.events import Progress as Progress
 from lib.files import make_private, read_json, write_json
@@ -120,6 +121,7 @@ class Job(Record):
 
         Nothing happens where it is over. Conflict where processes survive even that.
         """
+        require(Action.DEPLOY)
         if not find(self.id).is_active:
             return
         (self.folder / "cancelled").touch()
@@ -141,6 +143,7 @@ class Job(Record):
 
     def pause(self) -> None:
         """End it like `cancel`; what it has fetched is kept, and `retry` goes on from there."""
+        require(Action.DEPLOY)
         if find(self.id).is_active:
             (self.folder / "paused").touch()
             self.cancel()
@@ -171,6 +174,7 @@ def start(
     It learns the place for its progress from `BERTH_EVENTS`. BadInput where it cannot be a command,
     NoSpace where the disk is full.
     """
+    require(Action.DEPLOY)
     wish = _wish(command, title, kind, resource, details, env)
     with _board():
         return _start(wish, env or {})
@@ -186,6 +190,7 @@ def start_once(
     env: Mapping[str, str] | None = None,
 ) -> Job:
     """The job of this kind and resource that is queued or running, else a new one."""
+    require(Action.DEPLOY)
     wish = _wish(command, title, kind, resource, details, env)
     with _board():
         active = [job for job in running(kind) if job.resource == resource]

@@ -10,10 +10,24 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib import toml_file
+from lib.access import Action, require
 from lib.errors import BadInput
 from lib.settings import settings
 
 LONGEST_PATH = 4_096
+
+
+class GuestLimits(BaseModel):
+    """What guests may ask of the models; lib/limits.py holds them to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    tokens_per_reply: int = Field(default=2_048, ge=16, le=1_000_000)
+    replies_each: int = Field(default=1, ge=1, le=64)  # of one guest at the same time
+    replies_of_all: int = Field(default=4, ge=1, le=256)
+    questions_per_minute: int = Field(default=20, ge=1, le=1_000)  # of one guest
+    models: list[str] = Field(default=[], max_length=1_000)  # `engine/name`; none: all that run
+    may_load: bool = False  # a model that does not run
 
 
 class Preferences(BaseModel):
@@ -23,6 +37,9 @@ class Preferences(BaseModel):
 
     # Path of a llama-server of the user's own; "" looks on PATH, "off" never uses one.
     llama_server: str = Field(default="", max_length=LONGEST_PATH)
+    share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
+    share_at_start: bool = False
+    guests: GuestLimits = GuestLimits()
 
 
 def preferences() -> Preferences:
@@ -38,13 +55,17 @@ def problem() -> str:
 def change(**choices: Any) -> Preferences:
     """Write these fields of Preferences over the old ones; BadInput where one cannot be used.
 
+    The file has what differs from the default, so that a better default reaches everybody else.
+
     A file that was broken is kept as settings.broken.toml.
     """
+    require(Action.CONFIGURE)
     path = settings().preferences
     with toml_file.writing(path):
         now, wrong = _read()
         new = _checked({**now.model_dump(), **choices})
-        toml_file.replace(path, tomli_w.dumps(new.model_dump()), is_broken=bool(wrong))
+        text = tomli_w.dumps(new.model_dump(exclude_defaults=True))
+        toml_file.replace(path, text, is_broken=bool(wrong))
     return new
 
 

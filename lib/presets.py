@@ -90,7 +90,7 @@ def defaults() -> ChatSettings:
     return _read()[1]
 
 
-def save(role: str, name: str, text: str) -> Preset:
+def save(name: str, text: str) -> Preset:
     """Keep a prompt under a name; one of that name is replaced, but not one that Berth brings."""
     new = _checked(name, text)
 
@@ -100,11 +100,11 @@ def save(role: str, name: str, text: str) -> Preset:
             raise Conflict(f"There are {MOST} presets already.", "Delete one first.")
         return [*rest, new]
 
-    _change(role, put)
+    _change(put)
     return new
 
 
-def rename(role: str, old: str, new: str) -> Preset:
+def rename(old: str, new: str) -> Preset:
     """Give a prompt of the owner's another name, which must be free."""
 
     def put(kept: list[Preset]) -> list[Preset]:
@@ -115,30 +115,30 @@ def rename(role: str, old: str, new: str) -> Preset:
             raise Conflict(f"There is a preset “{shown(renamed.name)}”.", "Choose another name.")
         return [*rest, renamed]
 
-    return _find(_change(role, put), " ".join(new.split()))
+    return _find(_change(put), " ".join(new.split()))
 
 
-def delete(role: str, name: str) -> None:
+def delete(name: str) -> None:
     """Remove a prompt of the owner's."""
 
     def put(kept: list[Preset]) -> list[Preset]:
         found = _find(kept, name)
         return [preset for preset in kept if preset is not found]
 
-    _change(role, put)
+    _change(put)
 
 
-def use_for_new(role: str, chosen: ChatSettings) -> None:
+def use_for_new(chosen: ChatSettings) -> None:
     """Begin new conversations with these settings."""
-    require(role, Action.CONFIGURE)
+    require(Action.CONFIGURE)
     with toml_file.writing(settings().chat):
         kept, _, wrong = _read()
         _write(kept, chosen, wrong)
 
 
-def _change(role: str, change: Callable[[list[Preset]], list[Preset]]) -> list[Preset]:
+def _change(change: Callable[[list[Preset]], list[Preset]]) -> list[Preset]:
     """The owner's prompts as they are afterwards."""
-    require(role, Action.CONFIGURE)
+    require(Action.CONFIGURE)
     with toml_file.writing(settings().chat):
         kept, begins_with, wrong = _read()
         new = change(kept)

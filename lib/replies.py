@@ -11,12 +11,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lib import spools
+from lib import actions, limits, spools
+from lib.access import Action, carried, require
 from lib.blocks import Splitter
 from lib.engines import engine_of, find_model
 from lib.engines.base import (
@@ -41,6 +43,7 @@ LONGEST_REPLY = 2_000_000  # characters; a model that never stops would fill the
 class ReplyState(StrEnum):
     """Where a reply is; the last four are final."""
 
+    WAITING = "waiting"  # for memory that another model of the comparison has
     LOADING = "loading"  # the model is being started
     THINKING = "thinking"  # the engine has the request, no token yet
     STREAMING = "streaming"
@@ -109,9 +112,12 @@ class Problem(Frozen):
 
 
 class Reply:
-    """One reply: written by its own thread, read by anybody."""
+    """One reply: written by its own thread, read by anybody.
 
-    def __init__(self, reply_id: str, request: ReplyRequest) -> None:
+    Its model is loaded within `turn`, which may make it wait or refuse with a BerthError.
+    """
+
+    def __init__(self, reply_id: str, request: ReplyRequest, turn: "Turn | None" = None) -> None:
         self.id = reply_id
         self.request = request
         self.created = time.time()
@@ -122,6 +128,7 @@ class Reply:
         self.problem: Problem | None = None
         self.lines: list[str] = []  # the stream protocol, as the route sends it
         self.block_starts: list[int] = []  # index in `lines` of each block's opening
+        self._turn = turn or contextlib.nullcontext
         self._listeners: set[Callable[[], None]] = set()
         self._splitter = Splitter()
         self._first_at: float | None = None  # when the first token came, by the monotonic clock
@@ -156,6 +163,14 @@ class Reply:
         if stream:
             stream.close()
 
+    def wait_for(self, model: str) -> None:
+        """Say that it waits until this model has answered."""
+        with self._lock:
+            if not self.is_over:
+                self.state = ReplyState.WAITING
+                self._emit("s", self.state, model)
+        self._notify()
+
     def wait(self, seconds: float) -> bool:
         """Whether it was over within `seconds`."""
         news = threading.Event()
@@ -169,9 +184,13 @@ class Reply:
     def _run(self) -> None:
         """The whole life of the reply, in its own thread."""
         try:
-            model = find_model(self.request.model, self.request.engine)
-            self._load(model)
-            self._read(model)
+            with contextlib.ExitStack() as under_way:
+                with self._turn(self):
+                    model = find_model(self.request.model, self.request.engine)
+                    admitted = limits.admitted(model, self.request.options)
+                    options = under_way.enter_context(admitted)
+                    self._load(model)
+                self._read(model, options)
         except BerthError as error:
             self._fail(Problem(message=error.message, fix=error.fix, code=error.code))
         except BaseException:
@@ -183,14 +202,14 @@ class Reply:
     def _load(self, model: Model) -> None:
         if model.state != State.READY and not self.is_over:
             self._tell(ReplyState.LOADING)
-            engine_of(model).start(model.name, self.request.load)
+            actions.load(model, self.request.load)
 
-    def _read(self, model: Model) -> None:
+    def _read(self, model: Model, options: ChatOptions) -> None:
         asked = time.monotonic()
         with self._lock:
             if self.is_over:
                 return
-            self._stream = _ask(model, self.request)
+            self._stream = _ask(model, self.request.model_copy(update={"options": options}))
             self._tell(ReplyState.THINKING)
         with contextlib.closing(self._stream) as stream:
             for delta in stream:
@@ -282,8 +301,8 @@ class Reply:
         self._emit("e" if state in FINAL else "s", state)
         self._notify()
 
-    def _emit(self, kind: str, value: str | int) -> None:
-        self.lines.append(json.dumps([kind, value], ensure_ascii=False) + "\n")
+    def _emit(self, kind: str, *values: str | int) -> None:
+        self.lines.append(json.dumps([kind, *values], ensure_ascii=False) + "\n")
 
     def _notify(self) -> None:
         for listener in tuple(self._listeners):
@@ -320,6 +339,9 @@ class Reply:
         self._emit("e", self.state)
 
 
+Turn = Callable[[Reply], AbstractContextManager[None]]
+
+
 def _plain(problem: Problem | None) -> dict[str, Any] | None:
     return problem.model_dump() if problem else None
 
@@ -337,16 +359,21 @@ _running: dict[str, Reply] = {}
 _watchers: dict[Place, set[Callable[[Reply], None]]] = {}
 
 
-def start(request: ReplyRequest) -> Reply:
-    """Begin a reply; it goes on whatever happens to the page that asked."""
+def start(request: ReplyRequest, turn: Turn | None = None) -> Reply:
+    """Begin a reply; it goes on whatever happens to the page that asked.
+
+    Where `turn` is given, the model is loaded within it.
+    """
+    require(Action.CHAT)
     if not request.messages:
         raise BadInput("There is nothing to answer.", "Write a message first.")
-    reply = Reply(secrets.token_hex(16), request)
+    reply = Reply(secrets.token_hex(16), request, turn)
     reply._open()
     _running[reply.id] = reply
     for watcher in tuple(_watchers.get(request.place, ())):
         watcher(reply)
-    threading.Thread(target=reply._run, name=f"reply-{reply.id[:8]}", daemon=True).start()
+    work = carried(reply._run)
+    threading.Thread(target=work, name=f"reply-{reply.id[:8]}", daemon=True).start()
     return reply
 
 
@@ -369,6 +396,22 @@ def current(place: Place) -> Reply | None:
         if reply.request.place == place and not reply.is_over:
             return reply
     return None
+
+
+def is_answering(engine: str, model: str) -> bool:
+    """Is a reply of this model being written, or the model being loaded for one?"""
+    return any(
+        (reply.request.engine, reply.request.model) == (engine, model)
+        and reply.state != ReplyState.WAITING
+        and not reply.is_over
+        for reply in tuple(_running.values())
+    )
+
+
+def stop_all(found: Sequence[Reply]) -> None:
+    """End them now, those first that would take the place of another."""
+    for reply in sorted(found, key=lambda reply: reply.state != ReplyState.WAITING):
+        reply.stop()
 
 
 def find(reply_id: str, owner: str) -> Reply:

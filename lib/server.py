@@ -21,12 +21,12 @@ import uvicorn
 from starlette.middleware import Middleware
 from streamlit import config, file_util
 
-from lib import dashboard, http, lifecycle, system
-from lib.access import Gate
-from lib.api import errors, gateway, routes, static
+from lib import dashboard, http, lifecycle, sharing, system
+from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
 from lib.dashboard import listening
 from lib.errors import BerthError
+from lib.gate import Gate
 from lib.settings import ROOT
 
 HEAVY = (
@@ -50,13 +50,21 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     system.SAMPLER.start()
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
+    sharing.begin(config.get_option("server.port"), _expect_host)
     try:
         async with gateway.connections():
             yield
     finally:
         warming.cancel()
+        await sharing.end()
         system.SAMPLER.stop()
         dashboard.withdraw()
+
+
+def _expect_host(address: str) -> None:
+    """Streamlit keeps a list of its own, beside the gate."""
+    known = config.get_option("server.allowedHosts")
+    config.set_option("server.allowedHosts", list(dict.fromkeys([*known, address])))
 
 
 async def _warm_up() -> None:
@@ -85,8 +93,8 @@ app = st.App(
     ROOT / "Home.py",
     routes=routes.routes(),
     middleware=[
-        Middleware(SecurityHeaders, policy=content_policy(_FILES.page)),
-        Middleware(Gate),
+        Middleware(SecurityHeaders, policy=content_policy(_FILES.page, guests.PAGE)),
+        Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
         Middleware(static.Precompressed, files=_FILES),
     ],

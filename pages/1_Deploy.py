@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lib.access import Action, may
 from lib.engines import all_models
 from lib.ui import deploy, deployments, lookup, models, starter
 from lib.ui.shell import page, shown_errors
@@ -9,6 +10,9 @@ from lib.ui.shell import page, shown_errors
 page("Deploy")
 st.title("Deploy")
 
+if not may(Action.DEPLOY):
+    st.info("Only the owner deploys models here.")
+    st.stop()
 with shown_errors():
     wanted = lookup.field()
     if wanted:

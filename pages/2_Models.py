@@ -1,4 +1,4 @@
-"""Every model of every engine: what it is, how it does, start, stop, remove."""
+"""Every model of every engine: what it is, how it does; for the owner, start, stop, remove."""
 
 import streamlit as st
 

@@ -1,20 +1,22 @@
 """Chat with any model of any engine."""
 
+from lib import limits
 from lib.engines import all_models
-from lib.ui import chat, conversation, history, starter
+from lib.ui import chat, compare, conversation, history, starter
 from lib.ui.context_meter import context_meter
 from lib.ui.message_bar import ask_again_with
 from lib.ui.messages import messages
 from lib.ui.shell import page, shown_errors
 from lib.ui.storage_events import hear
 
-page("Chat", layout="centered")
+talk = conversation.opened()
+compare.take_up(talk)
+page("Chat", layout=compare.layout(talk))
 
 with shown_errors():
-    talk = conversation.opened()
     conversation.take_finished(talk)
     history.mount(talk["id"] if talk["turns"] else "", hear)
-    models = all_models()
+    models = limits.usable(all_models())
     model = chat.header(models) if models else None
     if model:
         context_meter(talk, model)

@@ -1,9 +1,9 @@
-"""The machine: what it is, its engines, and how busy it has been."""
+"""The machine: what it is, its engines, how busy it has been, and who may use it."""
 
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import starter, system
+from lib.ui import sharing, starter, system
 from lib.ui.shell import page, shown_errors
 
 page("System")
@@ -13,5 +13,6 @@ with shown_errors():
     system.about()
     system.usage()
     system.engines()
+    sharing.section()
     if not all_models():
         starter.invitation()

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+from lib import access
 from tests.support.hub_api import HubApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +27,9 @@ FOREIGN = (
 
 
 def pytest_configure() -> None:
-    """Nothing of the shell's comes through: its signals, its engine."""
+    """Nothing of the shell's comes through, its signals, its engine; and no test is too slow."""
+    hypothesis.settings.register_profile("berth", deadline=None)
+    hypothesis.settings.load_profile("berth")
     # In the background a shell ignores Ctrl-C for us, and so would all that the tests start.
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
@@ -40,6 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")  # nobody's, lest the machine's own is asked
+    access.own_process()  # who runs the tests is the owner, where a test does not say otherwise
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     return folder

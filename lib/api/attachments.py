@@ -15,12 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lib import attachments
-from lib.access import Action, browser_of, require, role_of
+from lib.access import Action, require
 from lib.api.errors import read_model
 from lib.attachments import Attachment, Count
 from lib.documents import LARGEST_FILE
 from lib.engines import engine_of, find_model
 from lib.errors import BadInput, NotFound
+from lib.gate import browser_of
 
 LARGEST_BODY = LARGEST_FILE * 4 // 3 + 65_536  # bytes; the file as base64, and its name
 
@@ -43,7 +44,7 @@ class Counting(Protocol):
 
 async def add(request: Request) -> Response:
     """Put a file into the next message of conversation `c`; `m` (engine/name) counts its tokens."""
-    require(role_of(request.scope), Action.CHAT)
+    require(Action.CHAT)
     upload = await read_model(request, Upload, LARGEST_BODY)
     added = await asyncio.to_thread(_added, upload, *_place(request), _model(request))
     return JSONResponse(_described(added))
@@ -51,14 +52,14 @@ async def add(request: Request) -> Response:
 
 async def index(request: Request) -> Response:
     """The files that wait to be sent in conversation `c`, with the tokens of model `m`."""
-    require(role_of(request.scope), Action.CHAT)
+    require(Action.CHAT)
     found = await asyncio.to_thread(_listed, *_place(request), _model(request))
     return JSONResponse({"attachments": [_described(draft) for draft in found]})
 
 
 async def remove(request: Request) -> Response:
     """Take a file out of conversation `c`."""
-    require(role_of(request.scope), Action.CHAT)
+    require(Action.CHAT)
     attachment_id = request.path_params["id"]
     await asyncio.to_thread(attachments.remove, *_place(request), attachment_id)
     return JSONResponse({"removed": attachment_id})

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lib import lifecycle
-from lib.access import Action, require, role_of
+from lib.access import Action, require
 from lib.api import upstreams
 from lib.api.answer import Answer
 from lib.api.errors import NotJson, WrongMethod, parsed, read_body
@@ -70,7 +70,7 @@ class Gateway:
         answer = Answer(send)
         with contextlib.suppress(ClientDisconnect):
             try:
-                require(role_of(scope), Action.CHAT)
+                require(Action.CHAT)
                 await _serve(Request(scope, receive), answer)
             except BerthError as error:
                 await answer.fail(error)

@@ -13,13 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
-def content_policy(page: bytes) -> str:
-    """The Content-Security-Policy for Streamlit's page; its own inline scripts go by their hash.
+def content_policy(*pages: bytes) -> str:
+    """The Content-Security-Policy for these pages; their own inline scripts go by their hash.
 
     Components come as blobs, styles are made while the page runs; charts need no eval, because
     Streamlit interprets their expressions.
     """
-    hashes = [f"'sha256-{_digest(script)}'" for script in _INLINE.findall(page)]
+    scripts = [script for page in pages for script in _INLINE.findall(page)]
+    hashes = [f"'sha256-{_digest(script)}'" for script in scripts]
     rules = {
         "default-src": ["'self'"],
         "script-src": ["'self'", "blob:", *hashes],

@@ -10,52 +10,57 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lib.access import Action, require, role_of
+from lib import actions
+from lib.access import Action, Role, require, role
 from lib.api.errors import read_model
-from lib.engines import all_models, engine_of, find_model
+from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions
+
+PRIVATE = {"url", "log", "source"}  # addresses and paths of this machine
 
 
 async def index(request: Request) -> Response:
     """Every model, running ones first."""
-    require(role_of(request.scope), Action.LOOK)
+    require(Action.LOOK)
     models = await run_in_threadpool(all_models)
     return JSONResponse({"models": [described(model, request) for model in models]})
 
 
 async def show(request: Request) -> Response:
     """One model with the addresses it can be reached at."""
-    require(role_of(request.scope), Action.LOOK)
+    require(Action.LOOK)
     return JSONResponse(described(await _named(request), request))
 
 
 async def start(request: Request) -> Response:
     """Load the model; answers when it answers. The body is StartOptions, or nothing."""
-    require(role_of(request.scope), Action.RUN)
+    require(Action.RUN)
     options = await read_model(request, StartOptions)
     model = await _named(request)
-    await run_in_threadpool(engine_of(model).start, model.name, options)
+    await run_in_threadpool(actions.start, model, options)
     return JSONResponse(described(await _named(request), request))
 
 
 async def stop(request: Request) -> Response:
     """Unload the model; nothing happens where it does not run."""
-    require(role_of(request.scope), Action.RUN)
+    require(Action.RUN)
     model = await _named(request)
-    await run_in_threadpool(engine_of(model).stop, model.name)
+    await run_in_threadpool(actions.stop, model)
     return JSONResponse(described(await _named(request), request))
 
 
 async def remove(request: Request) -> Response:
     """Stop the model and delete its files."""
-    require(role_of(request.scope), Action.REMOVE)
+    require(Action.REMOVE)
     model = await _named(request)
-    await run_in_threadpool(engine_of(model).remove, model.name)
+    await run_in_threadpool(actions.remove, model)
     return JSONResponse({"removed": model.name, "freed_bytes": model.size_bytes})
 
 
 def described(model: Model, request: Request) -> dict[str, Any]:
-    """The model, with the gateway's address beside the engine's own."""
+    """The model, with the gateway's address beside the engine's own; for guests, neither."""
+    if role() == Role.GUEST:
+        return model.model_dump(mode="json", exclude=PRIVATE)
     gateway = f"{request.url.scheme}://{request.url.netloc}/v1"
     return {**model.model_dump(mode="json"), "gateway_url": gateway}
 

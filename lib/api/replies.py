@@ -18,8 +18,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lib import lifecycle, replies
-from lib.access import Action, browser_of, require, role_of
+from lib.access import Action, require
 from lib.errors import NotFound
+from lib.gate import browser_of
 from lib.replies import Place, Reply
 
 GAP_SECONDS = 0.016  # one frame: what comes within it goes out together
@@ -32,7 +33,7 @@ async def live(socket: WebSocket) -> None:
 
     With `reply`, that one comes first, from the named block on, also when it is over.
     """
-    require(role_of(socket.scope), Action.CHAT)
+    require(Action.CHAT)
     conversation, owner = socket.query_params.get("c", ""), browser_of(socket.scope)
     lane = socket.query_params.get("lane", "0")
     if not _CONVERSATION.fullmatch(conversation) or not _LANE.fullmatch(lane):
@@ -51,7 +52,7 @@ async def live(socket: WebSocket) -> None:
 
 async def stop(request: Request) -> Response:
     """`POST /api/replies/{id}/stop`: end it now and keep what came."""
-    require(role_of(request.scope), Action.CHAT)
+    require(Action.CHAT)
     reply = replies.find(request.path_params["id"], browser_of(request.scope))
     await asyncio.to_thread(reply.stop)
     return JSONResponse({"id": reply.id, "state": reply.state})

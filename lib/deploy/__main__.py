@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from lib import dashboard, phase
+from lib.access import own_process
 from lib.deploy.job import require_disk, require_room, start
 from lib.deploy.plan import plan
 from lib.deploy.request import DeployRequest, wished
@@ -20,6 +21,7 @@ from lib.report import Report
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked for and return the exit code; 3 where the model does not fit."""
+    own_process()
     given = _parser().parse_args(arguments)
     return phase.run(partial(given.run, given))
 

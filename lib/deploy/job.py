@@ -3,6 +3,7 @@
 import shutil
 
 from lib import jobs, words
+from lib.access import Action, require
 from lib.deploy.plan import plan
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, Row
@@ -19,6 +20,7 @@ def start(request: DeployRequest) -> Job:
 
     Refused before it starts: DoesNotFit, NotFound, BadInput and what else the plan raises.
     """
+    require(Action.DEPLOY)
     if not shutil.which("bash"):
         raise EngineError("Deployments need bash, which this machine lacks.", "Install bash.")
     under_way = [job for job in jobs.running(KIND) if job.resource == request.resource]

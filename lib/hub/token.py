@@ -4,6 +4,7 @@ import os
 import re
 from enum import StrEnum
 
+from lib.access import Action, require
 from lib.errors import BadInput
 from lib.files import write_text
 from lib.hub.errors import token_refused
@@ -23,6 +24,7 @@ class TokenOrigin(StrEnum):
 
 def save_token(text: str) -> None:
     """Keep the token for this and later runs; BadInput, which does not repeat it, for others."""
+    require(Action.CONFIGURE)
     token = text.strip()
     if not _TOKEN.fullmatch(token):
         raise BadInput(
@@ -34,6 +36,7 @@ def save_token(text: str) -> None:
 
 def forget_token() -> None:
     """Remove the saved token; one in the environment stays."""
+    require(Action.CONFIGURE)
     settings().token_file.unlink(missing_ok=True)
 
 

@@ -7,12 +7,16 @@ import streamlit as st
 from lib import names
 from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
-from lib.ui import chat_settings_view, conversation, markdown, models, session
+from lib.ui import chat_settings_view, compare, conversation, markdown, models, session
 from lib.ui.attach import attach, taken
 from lib.ui.context_meter import context_warning
 from lib.ui.conversation import is_running
-from lib.ui.session import Conversation, choose_model, chosen_model, notices
+from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
+ROOM_FOR_NAMES = (  # on a phone the buttons go below
+    "<style>.st-key-chat_model { min-width: 15rem }"
+    " .st-key-chat_compared { min-width: 20rem }</style>"
+)
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "
     "closed. Export it, or delete older conversations and save again.",
@@ -23,9 +27,14 @@ UNSAVED = {
 
 def header(found: list[Model]) -> Model:
     """The model to ask, its state, and the way to a new conversation."""
-    with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-        model = _picker(found)
-        models.badge(model)
+    st.html(ROOM_FOR_NAMES)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if is_comparing():
+            model = compare.picker(found, labels(found))
+        else:
+            model = _picker(found)
+            models.badge(model)
+        compare.toggle(found)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new)
     chat_settings_view.line(model)
     return model
@@ -94,7 +103,7 @@ def _exported(talk_id: str, kept: dict[str, str]) -> str:
 def composer(talk: Conversation, model: Model) -> None:
     """The input, with Stop in a fixed place above it while a reply is written."""
     if not talk["turns"] and not talk["is_awaited"]:
-        _welcome(model)
+        compare.welcome() if is_comparing() else _welcome(model)
     with st.bottom:
         if is_running(talk):
             st.button(
@@ -111,8 +120,9 @@ def composer(talk: Conversation, model: Model) -> None:
             sent=sum(turn["role"] == "user" for turn in talk["turns"]),
         )
         context_warning(talk, model)
-        hint = "Message" if model.can_chat else "Text to continue"
-        st.chat_input(hint, key="chat_input", on_submit=_say, disabled=talk["is_awaited"])
+        hint = compare.lacks() or ("Message" if model.can_chat else "Text to continue")
+        is_disabled = talk["is_awaited"] or bool(compare.lacks())
+        st.chat_input(hint, key="chat_input", on_submit=_say, disabled=is_disabled)
 
 
 def _say() -> None:

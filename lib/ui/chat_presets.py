@@ -5,12 +5,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from lib import presets
-from lib.access import Role
+from lib.access import Action, may
 from lib.errors import BerthError
 from lib.presets import BUILT_IN, LONGEST_NAME
 from lib.ui import chat_settings_fields as fields
 from lib.ui import markdown
-from lib.ui.session import Conversation, role
+from lib.ui.session import Conversation
 
 NONE = "None"
 OWN = "Your own text"
@@ -33,7 +33,7 @@ def prompt(talk: Conversation) -> None:
             on_click=_write,
             args=(talk, earlier),
         )
-    if role() == Role.OWNER:
+    if may(Action.CONFIGURE):
         _keeping(talk)
 
 
@@ -115,7 +115,7 @@ def _save_button(talk: Conversation, name: str) -> None:
         key=fields.key(talk, "save"),
         disabled=not written.strip(),
         on_click=_attempt,
-        args=(lambda: presets.save(role(), name, written),),
+        args=(lambda: presets.save(name, written),),
     )
 
 
@@ -125,7 +125,7 @@ def _kept_buttons(talk: Conversation, chosen: str, name: str) -> None:
         key=fields.key(talk, "rename"),
         disabled=name == chosen,
         on_click=_attempt,
-        args=(lambda: presets.rename(role(), chosen, name),),
+        args=(lambda: presets.rename(chosen, name),),
     )
     st.button(
         "Delete",
@@ -133,7 +133,7 @@ def _kept_buttons(talk: Conversation, chosen: str, name: str) -> None:
         key=fields.key(talk, "delete"),
         help="The text above stays as it is.",
         on_click=_attempt,
-        args=(lambda: presets.delete(role(), chosen),),
+        args=(lambda: presets.delete(chosen),),
     )
 
 

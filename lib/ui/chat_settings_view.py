@@ -3,14 +3,14 @@
 import streamlit as st
 
 from lib import access, actions, context_fit, presets
-from lib.access import Action, Role
+from lib.access import Action
 from lib.engines.base import Model, StartOptions, State
 from lib.errors import BerthError
 from lib.ui import chat_presets, markdown
 from lib.ui import chat_settings_fields as fields
 from lib.ui import conversation as chat
 from lib.ui.fit_view import CONTEXT_HELP, steps
-from lib.ui.session import Conversation, conversation, role
+from lib.ui.session import Conversation, conversation
 from lib.ui.shell import shown_errors
 
 OPEN = "chat_settings_before"  # the settings as they were when the dialog opened; None: closed
@@ -99,7 +99,7 @@ def _sampling(talk: Conversation) -> None:
 
 def _context(talk: Conversation, model: Model) -> None:
     """The choice for the owner; for others, what there is."""
-    if role() != Role.OWNER:
+    if not access.may(Action.RUN):
         st.caption(_loaded(model))
         return
     chosen = fields.settings_of(talk).context
@@ -144,7 +144,6 @@ def _other_context(model: Model, tokens: int) -> None:
 
 def _load(model: Model, tokens: int) -> None:
     with shown_errors():
-        access.require(role(), Action.RUN)
         actions.start_soon(model, StartOptions(context=tokens))
         _close()
 
@@ -166,7 +165,7 @@ def _loading(model: Model) -> None:
 def _buttons(talk: Conversation) -> None:
     settings = fields.settings_of(talk)
     is_plain = not settings.stored() and not fields.drafts(talk)
-    is_owner, is_default = role() == Role.OWNER, settings == presets.defaults()
+    is_owner, is_default = access.may(Action.CONFIGURE), settings == presets.defaults()
     if is_owner and is_default and not is_plain:
         st.caption("New conversations begin with these settings.")
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -190,6 +189,6 @@ def _buttons(talk: Conversation) -> None:
 
 def _use_for_new(talk: Conversation) -> None:
     try:
-        presets.use_for_new(role(), fields.settings_of(talk))
+        presets.use_for_new(fields.settings_of(talk))
     except BerthError as error:
         st.session_state[chat_presets.PROBLEM] = str(error)

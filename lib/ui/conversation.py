@@ -10,7 +10,16 @@ from typing import cast
 
 import streamlit as st
 
-from lib import branches, chat_settings, conversations, presets, prompt, replies
+from lib import (
+    branches,
+    chat_settings,
+    compare,
+    conversations,
+    presets,
+    prompt,
+    replies,
+    rounds,
+)
 from lib.branches import Tree
 from lib.conversations import Document, File, Turn, said, title_of
 from lib.errors import BerthError, NotFound
@@ -19,7 +28,9 @@ from lib.ui import history
 from lib.ui.session import (
     Conversation,
     chosen_model,
+    compared_models,
     conversation,
+    is_comparing,
     notices,
     owner,
     set_conversation,
@@ -93,7 +104,8 @@ def add(talk: Conversation, turns: Sequence[Turn]) -> None:
     talk["turns"] += fresh
     talk["changed"] += [turn["id"] for turn in fresh]
     if fresh:
-        talk["leaf"] = fresh[-1]["id"]
+        beside = rounds.answers(talk["turns"], fresh[-1]["round"])
+        talk["leaf"] = (rounds.going_on(beside) if beside else fresh[-1])["id"]
 
 
 def follow(talk: Conversation, reply: Reply) -> None:
@@ -127,8 +139,8 @@ def take_finished(talk: Conversation) -> None:
         return
     leaf, waiting = talk["leaf"], (over[0]["parent"], talk["replaced"])
     add(talk, over)
-    if leaf and leaf not in waiting:
-        talk["leaf"] = leaf  # of answers side by side the first one stays, until one is preferred
+    if leaf and leaf not in waiting and not over[0]["round"]:
+        talk["leaf"] = leaf
     if talk["replaced"] and over[0]["state"] != ReplyState.FAILED:
         _mark_deleted(talk, talk["replaced"])
     talk["replaced"] = ""
@@ -214,7 +226,7 @@ def say(text: str, files: Sequence[File] = ()) -> None:
     question = said("user", text, parent=turns[-1]["id"] if turns else "")
     question["files"] = list(files)
     add(talk, [question])
-    _ask(talk)
+    _ask(talk, _asked_models())
 
 
 def _ready() -> Conversation | None:
@@ -232,8 +244,7 @@ def _ready() -> Conversation | None:
 def stop() -> None:
     """End the replies that are being written."""
     talk = conversation()
-    for reply_id in running(talk) if talk else []:
-        replies.find(reply_id, owner()).stop()
+    replies.stop_all([replies.find(one, owner()) for one in running(talk)] if talk else [])
 
 
 def retry() -> None:
@@ -259,7 +270,7 @@ def regenerate(turn_id: str, model: str = "") -> None:
     turn = _known(talk, turn_id)
     if talk and turn and turn["role"] == "assistant":
         talk["leaf"] = turn["parent"]
-        _ask(talk, model)
+        _ask(talk, [model or chosen_model()])
 
 
 def edit(turn_id: str, text: str) -> None:
@@ -270,7 +281,7 @@ def edit(turn_id: str, text: str) -> None:
         changed = said("user", text.strip(), parent=turn["parent"])
         changed["files"] = turn["files"]
         add(talk, [changed])
-        _ask(talk)
+        _ask(talk, _asked_models())
 
 
 def go_on(turn_id: str) -> None:
@@ -279,7 +290,26 @@ def go_on(turn_id: str) -> None:
     turn = _known(talk, turn_id)
     if talk and turn and turn["role"] == "assistant" and turn["content"]:
         talk["leaf"] = talk["replaced"] = turn_id
-        _ask(talk, f"{turn['engine']}/{turn['model']}" if turn["engine"] else "")
+        _ask(talk, [_choice_of(turn)])
+
+
+def retry_beside(turn_id: str) -> None:
+    """Have a model answer again in its own column, in place of an answer that failed there."""
+    talk = _ready()
+    turn = _known(talk, turn_id)
+    if talk and turn and turn["lane"]:
+        _mark_deleted(talk, turn_id)
+        talk["leaf"] = turn["parent"]
+        request = _request(talk, _choice_of(turn), turn["lane"], turn["round"])
+        _begun(talk, compare.start([request]))
+
+
+def prefer(turn_id: str) -> None:
+    """Vote for an answer; the conversation goes on from it."""
+    talk = _ready()
+    if talk and _known(talk, turn_id):
+        talk["changed"] += rounds.prefer(talk["turns"], turn_id)
+        show(turn_id)
 
 
 def show(turn_id: str) -> None:
@@ -325,9 +355,29 @@ def _known(talk: Conversation | None, turn_id: str) -> Turn | None:
     return next((t for t in talk["turns"] if t["id"] == turn_id), None) if talk else None
 
 
-def _ask(talk: Conversation, choice: str = "") -> None:
-    """Let a model answer what has been said, and save the question."""
-    talk["lanes"] = [replies.start(_request(talk, choice or chosen_model())).id]
+def _asked_models() -> list[str]:
+    """Whom a new question goes to."""
+    return (compared_models() if is_comparing() else []) or [chosen_model()]
+
+
+def _choice_of(turn: Turn) -> str:
+    """The model that gave this answer, as it is chosen; of an imported one perhaps the chosen."""
+    return f"{turn['engine']}/{turn['model']}" if turn["engine"] else chosen_model()
+
+
+def _ask(talk: Conversation, choices: Sequence[str]) -> None:
+    """Let a model answer what has been said, or several side by side, and save the question."""
+    if len(choices) == 1:
+        _begun(talk, [replies.start(_request(talk, choices[0]))])
+        return
+    round_id = conversations.new_id()
+    lanes = enumerate(choices, start=1)
+    requests = [_request(talk, choice, lane, round_id) for lane, choice in lanes]
+    _begun(talk, compare.start(requests))
+
+
+def _begun(talk: Conversation, started: Sequence[Reply]) -> None:
+    talk["lanes"] = [reply.id for reply in started]
     talk["deleted"] = []
     talk["is_handed_over"] = False
     save(talk)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lib import jobs, words
+from lib.access import Action, may
 from lib.engines import all_models
 from lib.engines.base import State
 from lib.system import SAMPLER, machine
@@ -15,7 +16,7 @@ SHOWN = 5
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def overview() -> None:
-    """All of it, kept up to date: figures, models, what happened."""
+    """All of it, kept up to date: figures, models, and for the owner what happened."""
     figures()
     running()
     activity()
@@ -50,7 +51,7 @@ def running() -> None:
     """The models that run or are about to, each with Chat and Stop; else the ones to start."""
     found = all_models()
     awake = [model for model in found if model.state != State.STOPPED]
-    st.subheader("Running" if awake else "Ready to start")
+    st.subheader("Running" if awake else _nothing_runs())
     for model in (awake or found)[:SHOWN]:
         models.row(model)
     with st.container(horizontal=True):
@@ -59,14 +60,19 @@ def running() -> None:
         deploy_link("Deploy a model")
 
 
+def _nothing_runs() -> str:
+    return "Ready to start" if may(Action.RUN) else "Not running"
+
+
 def deploy_link(label: str) -> None:
-    """The way to any other model."""
-    st.page_link("pages/1_Deploy.py", label=label, icon=":material/rocket_launch:")
+    """The owner's way to any other model."""
+    if may(Action.DEPLOY):
+        st.page_link("pages/1_Deploy.py", label=label, icon=":material/rocket_launch:")
 
 
 def activity() -> None:
-    """The last jobs with outcome and duration."""
-    recent = jobs.recent(limit=SHOWN)
+    """The owner's last jobs with outcome and duration."""
+    recent = jobs.recent(limit=SHOWN) if may(Action.DEPLOY) else []
     if recent:
         st.subheader("Activity")
     for job in recent:

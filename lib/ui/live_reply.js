@@ -9,7 +9,11 @@
 import { LiveBlock } from "./live_markdown.js";
 
 const LIVES = new WeakMap();
-const WORDS = { loading: "Loading the model", thinking: "Reading the question" };
+const WORDS = {
+  waiting: (model) => `Waits for ${model}: memory has room for one model at a time`,
+  loading: () => "Loading the model",
+  thinking: () => "Reading the question",
+};
 const NEAR_PIXELS = 80;
 const REMIND_MILLISECONDS = 1500;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
@@ -62,8 +66,9 @@ class Pin {
 }
 
 class Live {
-  constructor(root, conversation, running) {
+  constructor(root, { conversation, lane, running }) {
     this.conversation = conversation;
+    this.lane = lane; // 0, or the column of a reply that others are compared with
     this.running = running; // to be asked for by its id: it may be over when the socket opens
     this.isClosed = false;
     this.failures = 0;
@@ -138,7 +143,7 @@ class Live {
   }
 
   connect() {
-    const query = new URLSearchParams({ c: this.conversation });
+    const query = new URLSearchParams({ c: this.conversation, lane: this.lane });
     if (!this.isOver) {
       query.set("reply", this.id);
       query.set("from", Math.max(this.current, 0));
@@ -166,12 +171,12 @@ class Live {
     if (block === 0) this.thought?.text.replaceChildren();
   }
 
-  take(kind, value) {
+  take(kind, value, more) {
     if (kind === "n") this.begin(value);
     else if (kind === "b") this.open(value);
     else if (kind === "t") this.blocks.get(this.current).write(value);
     else if (kind === "r") this.think(value);
-    else if (kind === "s") this.say(WORDS[value] || "");
+    else if (kind === "s") this.say(WORDS[value]?.(more) ?? "");
     else if (kind === "e") this.end(value);
   }
 
@@ -250,9 +255,9 @@ class Live {
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let live = LIVES.get(parentElement);
-  if (!live || live.conversation !== data.conversation) {
+  if (!live || live.conversation !== data.conversation || live.lane !== data.lane) {
     live?.close();
-    live = new Live(parentElement, data.conversation, data.running);
+    live = new Live(parentElement, data);
     LIVES.set(parentElement, live);
   }
   // A reply that another tab asked for, and this page therefore does not draw.

@@ -12,15 +12,18 @@ from lib.ui.element import element
 from lib.ui.session import chosen_model
 
 
-def message_bar(turn: Turn, tree: Tree, line: str, is_cut: bool) -> None:
-    """The bar of one message; `line` stands in it, `is_cut` offers to go on."""
-    versions = [one["id"] for one in tree.versions(turn)]
+def message_bar(turn: Turn, tree: Tree | None, line: str, is_cut: bool) -> None:
+    """The bar of one message; `line` stands in it, `is_cut` offers to go on.
+
+    Without a tree, as for answers side by side, it can only be copied.
+    """
+    versions = [one["id"] for one in tree.versions(turn)] if tree else []
     key = f"bar-{turn['id']}"
     element("message_bar", is_repeated=True)(
         key=key,
         data={
             "id": turn["id"],
-            "role": turn["role"],
+            "role": turn["role"] if tree else "",
             "line": line,
             "isCut": is_cut,
             "versions": versions if len(versions) > 1 else [],

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from lib import actions, words
+from lib import actions, limits, words
+from lib.access import Action, may, role
 from lib.engines import all_models, engine_of, find_model
 from lib.engines.base import Model, State
 from lib.errors import NotFound
@@ -41,7 +42,7 @@ def _rows(wanted: str, was_busy: bool) -> None:
     pages = -(-len(found) // PER_PAGE)
     at = st.pagination(pages, key="models_page") - 1 if pages > 1 else 0
     for model in found[at * PER_PAGE : (at + 1) * PER_PAGE]:
-        row(model, with_details=True)
+        row(model, with_details=may(Action.CONFIGURE))
     if not found:
         st.caption("No model has this in its name.")
     if any(_state(model) in BUSY for model in every) != was_busy:
@@ -101,18 +102,30 @@ def facts(model: Model) -> str:
 
 
 def _buttons(model: Model, state: State, key: str) -> None:
+    if state == State.READY and limits.may_use(role(), model):
+        _chat_button(model, key)
+    if not may(Action.RUN):
+        return
     if state == State.READY:
-        if st.button("Chat", icon=":material/chat:", key=f"chat-{key}"):
-            choose_model(f"{model.engine}/{model.name}")
-            st.switch_page("pages/3_Chat.py")
         st.button("Stop", key=f"stop-{key}", on_click=_stop, args=(model.name, model.engine))
     elif state in (State.STOPPED, State.FAILED):
-        st.button("Start", key=f"start-{key}", on_click=actions.start_soon, args=(model,))
+        st.button("Start", key=f"start-{key}", on_click=_start, args=(model,))
+
+
+def _chat_button(model: Model, key: str) -> None:
+    if st.button("Chat", icon=":material/chat:", key=f"chat-{key}"):
+        choose_model(f"{model.engine}/{model.name}")
+        st.switch_page("pages/3_Chat.py")
+
+
+def _start(model: Model) -> None:
+    with shown_errors():
+        actions.start_soon(model)
 
 
 def _stop(name: str, engine: str) -> None:
     with shown_errors():
-        engine_of(find_model(name, engine)).stop(name)
+        actions.stop(find_model(name, engine))
 
 
 def _problem(model: Model) -> None:
@@ -191,6 +204,6 @@ def _confirm(model: Model) -> None:
             st.rerun()
         if st.button(f"Remove (frees {_frees(model)})", type="primary", key="remove_model"):
             with shown_errors():
-                engine_of(model).remove(model.name)
+                actions.remove(model)
                 _forget()
                 st.rerun()

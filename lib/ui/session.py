@@ -71,6 +71,21 @@ def choose_model(choice: str) -> None:
     st.session_state["chat_model"] = choice
 
 
+def is_comparing() -> bool:
+    """Does the chat page ask several models at once?"""
+    return bool(st.session_state.get("chat_compare"))
+
+
+def compared_models() -> list[str]:
+    """The models that are compared, as `engine/name`, in the order in which they were chosen."""
+    return list(st.session_state.get("chat_compared") or [])
+
+
+def compare_models(choices: list[str]) -> None:
+    """Preselect the models that are compared."""
+    st.session_state["chat_compared"] = choices
+
+
 def opened_details() -> str:
     """Which row of the models page shows its details."""
     return str(st.session_state.get("models_details") or "")
@@ -118,8 +133,3 @@ def watch_job(job_id: str) -> None:
 def owner() -> str:
     """The browser's id that the gate vouches for; replies belong to it."""
     return str(st.user.to_dict().get("who") or "")
-
-
-def role() -> str:
-    """Who the gate says the visitor is: `owner`, `guest`, or nobody."""
-    return str(st.user.to_dict().get("role") or "")

@@ -6,12 +6,15 @@ from typing import Literal
 
 import streamlit as st
 from pydantic import ValidationError
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from lib import words
+from lib import access, words
+from lib.access import Actor, NotSignedIn, Role
 from lib.engines import all_engines
 from lib.errors import BerthError
 from lib.settings import ROOT
 from lib.system import SAMPLER, machine
+from lib.ui.element import element
 
 LOGO = ROOT / "docs" / "logo.svg"
 MARK = ROOT / "docs" / "mark.svg"
@@ -24,6 +27,31 @@ def page(title: str, layout: Literal["centered", "wide"] = "wide") -> None:
     st.logo(str(LOGO), icon_image=str(MARK), size="large")
     with st.sidebar:
         _status()
+        if _role() == Role.GUEST:
+            st.caption("You are a guest here.")
+            # Loads the page again when the owner stops sharing, which then says so.
+            element("guest_watch")(key="guest_watch", data={})
+
+
+def _visitor() -> Actor | None:
+    """Who looks at the page that runs in this thread, as the gate told Streamlit."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return None
+    told = st.user.to_dict()
+    role, who = str(told.get("role")), str(told.get("who"))
+    return Actor(Role(role), who) if role in list(Role) else None
+
+
+access.ask_pages(_visitor)
+
+
+def _role() -> Role:
+    """The visitor's; a page that did not come through the gate ends here."""
+    try:
+        return access.role()
+    except NotSignedIn as error:
+        st.error(f"**{error.message}** {error.fix}")
+        st.stop()
 
 
 @st.fragment(run_every=10)

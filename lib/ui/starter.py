@@ -3,12 +3,16 @@
 import streamlit as st
 
 from lib import jobs, words
+from lib.access import Action, may
 from lib.starter import STARTER, deploy_starter
 from lib.ui import job_view
 
 
 def invitation() -> None:
     """What stands on a page as long as there is no model."""
+    if not may(Action.DEPLOY):
+        st.info("No model runs here for guests now. The owner of this machine starts them.")
+        return
     job = next(iter(jobs.recent(kind="starter")), None)
     with st.container(border=True):
         st.markdown("#### Talk to a language model in a few minutes")

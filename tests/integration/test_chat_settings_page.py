@@ -167,7 +167,7 @@ def test_new_conversations_begin_with_what_the_owner_chose() -> None:
 
 
 def test_a_guest_sets_and_uses_but_keeps_nothing_for_others() -> None:
-    presets.save(Role.OWNER, "Cook", "You cook.")
+    presets.save("Cook", "You cook.")
     page = opened(Role.GUEST)
     checked(page.selectbox(key=key(page, "preset")).set_value("Cook").run())
     assert in_force(page) == {"system": "You cook."}
@@ -190,11 +190,13 @@ def test_a_stopped_model_is_loaded_with_the_chosen_context() -> None:
 
 def test_what_a_schema_came_to_stands_below_the_reply() -> None:
     def script() -> None:
-        from lib.ui.messages import _schema_result
+        from lib.conversations import said
+        from lib.ui import answer
 
-        _schema_result("ok")
-        _schema_result("")
-        _schema_result("At <b>*a*</b>: is ![x](http://x/).")
+        for check in ("ok", "", "At <b>*a*</b>: is ![x](http://x/)."):
+            turn = said("assistant", "{}")
+            turn["check"] = check
+            answer.problem(turn)
 
     page = checked(AppTest.from_function(script, default_timeout=SECONDS).run())
     assert [caption.value for caption in page.caption] == [":material/check: Matches the schema"]

@@ -11,7 +11,7 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from lib import presets
-from lib.access import Role
+from lib.access import Role, acting
 from lib.chat_settings import ChatSettings
 from lib.errors import BadInput, Conflict, Forbidden, NotFound
 from lib.presets import BUILT_IN, LONGEST_NAME, MOST, Preset
@@ -37,55 +37,54 @@ def test_without_a_file_there_are_the_built_in_ones_and_plain_defaults() -> None
 
 
 def test_a_prompt_is_kept_private_and_can_be_read_by_hand() -> None:
-    presets.save(Role.OWNER, "  Ship's   cook ", "You cook.\r\nAt sea.")
+    presets.save("  Ship's   cook ", "You cook.\r\nAt sea.")
     assert presets.own() == [Preset(name="Ship's cook", text="You cook.\nAt sea.")]
     assert stat.S_IMODE(settings().chat.stat().st_mode) == 0o600
     assert "You cook.\nAt sea." in settings().chat.read_text()
 
 
 def test_saving_under_the_same_name_replaces_the_text() -> None:
-    presets.save(Role.OWNER, "Cook", "one")
-    presets.save(Role.OWNER, "cook", "two")
+    presets.save("Cook", "one")
+    presets.save("cook", "two")
     assert presets.own() == [Preset(name="cook", text="two")]
 
 
 def test_a_prompt_is_renamed_and_deleted() -> None:
-    presets.save(Role.OWNER, "Cook", "one")
-    presets.save(Role.OWNER, "Pilot", "two")
-    assert presets.rename(Role.OWNER, "cook", " Chef ").text == "one"
+    presets.save("Cook", "one")
+    presets.save("Pilot", "two")
+    assert presets.rename("cook", " Chef ").text == "one"
     assert names() == ["Chef", "Pilot"]
-    presets.rename(Role.OWNER, "Chef", "CHEF")
-    presets.delete(Role.OWNER, "chef")
+    presets.rename("Chef", "CHEF")
+    presets.delete("chef")
     assert names() == ["Pilot"]
 
 
 def test_a_name_that_is_taken_is_refused() -> None:
-    presets.save(Role.OWNER, "Cook", "one")
-    presets.save(Role.OWNER, "Pilot", "two")
+    presets.save("Cook", "one")
+    presets.save("Pilot", "two")
     with pytest.raises(Conflict, match="“pilot”"):
-        presets.rename(Role.OWNER, "Cook", "pilot")
+        presets.rename("Cook", "pilot")
     with pytest.raises(BadInput, match="Berth brings"):
-        presets.save(Role.OWNER, " concise", "three")
+        presets.save(" concise", "three")
     assert names() == ["Cook", "Pilot"]
 
 
 def test_one_that_is_not_there_cannot_be_renamed_or_deleted() -> None:
     with pytest.raises(NotFound):
-        presets.rename(Role.OWNER, "Cook", "Chef")
+        presets.rename("Cook", "Chef")
     with pytest.raises(NotFound):
-        presets.delete(Role.OWNER, "Concise")
+        presets.delete("Concise")
 
 
-@pytest.mark.parametrize("role", [Role.GUEST, "", "Owner"])
-def test_guests_use_them_and_change_nothing(role: str) -> None:
-    presets.save(Role.OWNER, "Cook", "one")
+def test_guests_use_them_and_change_nothing() -> None:
+    presets.save("Cook", "one")
     for act in (
-        lambda: presets.save(role, "Mine", "x"),
-        lambda: presets.rename(role, "Cook", "Mine"),
-        lambda: presets.delete(role, "Cook"),
-        lambda: presets.use_for_new(role, ChatSettings(seed=1)),
+        lambda: presets.save("Mine", "x"),
+        lambda: presets.rename("Cook", "Mine"),
+        lambda: presets.delete("Cook"),
+        lambda: presets.use_for_new(ChatSettings(seed=1)),
     ):
-        with pytest.raises(Forbidden):
+        with acting(Role.GUEST), pytest.raises(Forbidden):
             act()
     assert names() == ["Cook"]
     assert presets.defaults() == ChatSettings()
@@ -96,19 +95,19 @@ def test_guests_use_them_and_change_nothing(role: str) -> None:
 )
 def test_a_name_that_cannot_be_seen_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="cannot be the name"):
-        presets.save(Role.OWNER, name, "text")
+        presets.save(name, "text")
     assert not settings().chat.exists()
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\ud800", "x" * 100_001])
 def test_a_text_that_says_nothing_or_too_much_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="prompt cannot be kept"):
-        presets.save(Role.OWNER, "name", text)
+        presets.save("name", text)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "[[x]]", '"""', "a = 1", "; rm -rf ~", "猫"])
 def test_a_hostile_name_is_a_name(name: str) -> None:
-    presets.save(Role.OWNER, name, name)
+    presets.save(name, name)
     assert presets.own() == [Preset(name=name, text=name)]
     assert {path.name for path in settings().home.iterdir()} == {"chat.toml", "chat.lock"}
 
@@ -118,21 +117,21 @@ def test_a_hostile_name_is_a_name(name: str) -> None:
 def test_whatever_is_kept_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BERTH_HOME", str(tmp_path_factory.mktemp("home")))
-        kept = presets.save(Role.OWNER, "name", text)
-        presets.use_for_new(Role.OWNER, ChatSettings(system=text))
+        kept = presets.save("name", text)
+        presets.use_for_new(ChatSettings(system=text))
         assert presets.own() == [kept]
         assert presets.problem() == ""
 
 
 def test_new_conversations_begin_with_what_was_chosen_and_prompts_stay() -> None:
-    presets.save(Role.OWNER, "Cook", "one")
+    presets.save("Cook", "one")
     chosen = ChatSettings(system="Be brief.", temperature=0, stop=["\n\n"])
-    presets.use_for_new(Role.OWNER, chosen)
+    presets.use_for_new(chosen)
     assert presets.defaults() == chosen
-    presets.save(Role.OWNER, "Pilot", "two")
+    presets.save("Pilot", "two")
     assert presets.defaults() == chosen
     assert names() == ["Cook", "Pilot"]
-    presets.use_for_new(Role.OWNER, ChatSettings())
+    presets.use_for_new(ChatSettings())
     assert "new_conversations" not in tomllib.loads(settings().chat.read_text())
 
 
@@ -145,7 +144,7 @@ def test_a_broken_file_is_told_kept_and_replaced(text: str) -> None:
     assert presets.own() == []
     assert presets.defaults() == ChatSettings()
     assert str(path) in presets.problem()
-    presets.save(Role.OWNER, "Cook", "one")
+    presets.save("Cook", "one")
     assert path.with_name("chat.broken.toml").read_text() == text
     assert names() == ["Cook"]
     assert presets.problem() == ""
@@ -167,12 +166,12 @@ def test_there_is_a_most() -> None:
     entries = "".join(f'[[prompts]]\nname = "n{n}"\ntext = "t"\n' for n in range(MOST))
     write(entries)
     with pytest.raises(Conflict, match=str(MOST)):
-        presets.save(Role.OWNER, "one more", "t")
-    presets.save(Role.OWNER, "n1", "changed")
+        presets.save("one more", "t")
+    presets.save("n1", "changed")
     assert len(presets.own()) == MOST
 
 
 def test_two_who_save_at_the_same_time_both_keep_theirs() -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: presets.save(Role.OWNER, f"n{n}", "t"), range(24)))
+        list(pool.map(lambda n: presets.save(f"n{n}", "t"), range(24)))
     assert len(presets.own()) == 24

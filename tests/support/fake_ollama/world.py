@@ -17,6 +17,7 @@ class Behaviour(PullBehaviour):
 
     version: str = "0.24.1"
     models: str = ""  # names of the registry that are there from the start, commas between them
+    size_bytes: int = -1  # what each of these claims to take on the disk
     gap_ms: float = 0
     prefill_ms: float = 0
     load_ms: float = 0
@@ -51,6 +52,8 @@ class World:
         self.pulls = Pulls(self.store, self.behaviour)
         for name in filter(None, self.behaviour.models.split(",")):
             self.pulls.install(name)
+            if self.behaviour.size_bytes >= 0:
+                self.found(name).size = self.behaviour.size_bytes
 
     async def body(self, request: web.Request) -> dict[str, Any]:
         """The request's JSON, recorded; an error in Go's words where it is none."""

@@ -1,0 +1,97 @@
+"""Where visitors from the network arrive: the page that asks for the access code, and the answer.
+
+Nothing else is behind it: no Streamlit, no script but the page's own, no picture.
+"""
+
+import asyncio
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from lib import guests, sharing
+from lib.access import Action, NotSignedIn, require
+from lib.api.errors import parsed, read_body
+from lib.errors import BadInput, BerthError
+from lib.gate import LOGIN, refuse
+
+PAGE = Path(__file__).with_name("guests.html").read_bytes()
+OVER = Path(__file__).with_name("guests_over.html").read_bytes()
+LARGEST_LOGIN = 4096  # bytes
+NO_PAGES = ("/api/", "/_stcore/")
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class Login(BaseModel):
+    """What the page sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    code: str
+
+
+class Lobby:
+    """Pure ASGI: answers whoever has not signed in."""
+
+    def __init__(self, pages: frozenset[str]) -> None:
+        self.pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The login page in place of any page; no other path tells anything."""
+        try:
+            if scope["type"] == "websocket":
+                raise _unknown()
+            answer = await self._answer(Request(scope, receive))
+        except BerthError as error:
+            await refuse(error, scope, receive, send)
+            return
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path, method = request.scope["path"], request.method
+        if (method, path) == ("POST", LOGIN):
+            return await _sign_in(request)
+        if method not in ("GET", "HEAD") or f"{path}/".startswith(NO_PAGES):
+            raise _unknown()
+        if path not in self.pages:
+            return RedirectResponse("/", 303)
+        return HTMLResponse(PAGE if sharing.current() else OVER, 401, NO_STORE)
+
+
+def _unknown() -> NotSignedIn:
+    return NotSignedIn(
+        "This is for people who have signed in.", "Open Berth in a browser and type the code."
+    )
+
+
+async def _sign_in(request: Request) -> Response:
+    """The right code, and a cookie that proves it was typed."""
+    if not sharing.current():
+        raise NotSignedIn("The owner has stopped sharing.", "Ask the owner of the machine.")
+    body = await read_body(request, LARGEST_LOGIN)
+    try:
+        code = Login.model_validate(parsed(body)).code
+    except ValidationError as error:
+        raise BadInput("There is no code in this.", "Type the access code.") from error
+    address = request.client.host if request.client else ""
+    cookie = await asyncio.to_thread(guests.sign_in, code, address)
+    answer = JSONResponse({"ok": True}, headers=NO_STORE)
+    answer.set_cookie(guests.COOKIE, cookie, guests.LOGIN_SECONDS, httponly=True, samesite="strict")
+    return answer
+
+
+async def watch(socket: WebSocket) -> None:
+    """`/api/guests/watch`: open as long as the login holds; its end tells the guest's page."""
+    require(Action.LOOK)
+    await socket.accept()
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def sockets() -> list[WebSocketRoute]:
+    """The WebSocket of this module, relative to /api."""
+    return [WebSocketRoute("/guests/watch", watch)]

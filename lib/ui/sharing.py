@@ -1,0 +1,173 @@
+"""Sharing with the network: the owner's switch on the System page, and the limits for guests."""
+
+import streamlit as st
+
+from lib import guests, limits, sharing
+from lib.access import Action, may
+from lib.engines import all_models
+from lib.preferences import GuestLimits, change, preferences
+from lib.sharing import Share
+from lib.ui import markdown
+from lib.ui.shell import shown_errors
+
+REFRESH_SECONDS = 5.0
+LIMIT = "sharing_limit_"  # before the names of GuestLimits: the keys of their widgets
+NUMBERS = {  # label, least and most
+    "tokens_per_reply": ("Tokens per reply", 16, 1_000_000),
+    "questions_per_minute": ("Questions a minute, each guest", 1, 1_000),
+    "replies_each": ("Replies at a time, each guest", 1, 64),
+    "replies_of_all": ("Replies at a time, all guests", 1, 256),
+}
+
+
+def section() -> None:
+    """For the owner alone: switch, address, code, and what guests may ask for."""
+    if not may(Action.CONFIGURE):
+        return
+    st.subheader("Sharing")
+    with st.container(border=True, key="sharing"):
+        share = sharing.current()
+        if share:
+            _shared(share)
+        else:
+            _not_shared()
+        _at_start()
+    with st.expander("Limits for guests", icon=":material/tune:", key="sharing_limits"):
+        _limits(preferences().guests)
+
+
+def _not_shared() -> None:
+    st.markdown(
+        "Others in your network can chat with the models here, after they have typed an access "
+        "code. They cannot deploy, start, stop or remove anything."
+    )
+    if said := sharing.problem():
+        st.warning(f"Sharing did not begin with Berth. {markdown.plain(said)}")
+    found = sharing.addresses()
+    if not found:
+        st.info("This machine is in no network now.", icon=":material/wifi_off:")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        address = st.selectbox(
+            "Address",
+            found,
+            key="sharing_address",
+            width=220,
+            help="The network in which others can open Berth. The wrong one does no harm: then "
+            "they cannot open it.",
+        )
+        st.button(
+            "Share",
+            type="primary",
+            icon=":material/share:",
+            key="sharing_start",
+            on_click=_start,
+            args=(address,),
+        )
+
+
+def _shared(share: Share) -> None:
+    with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+        with st.container(width=190):
+            st.image(_qr_code(share.url), width=180, caption="Scan to open it")
+        with st.container(width="stretch", gap="small"):
+            _pages(share)
+            st.caption("Guests open this address")
+            st.code(share.url, language=None)
+            st.caption("and type this access code")
+            st.code(guests.access_code(), language=None)
+            with st.container(horizontal=True):
+                st.button(
+                    "Stop sharing",
+                    icon=":material/wifi_off:",
+                    key="sharing_stop",
+                    on_click=_stop,
+                )
+                st.button(
+                    "New code",
+                    icon=":material/autorenew:",
+                    help="Ends what guests have open. They sign in again with the new code.",
+                    key="sharing_code",
+                    on_click=_change_code,
+                )
+    st.caption(
+        "The connection is not encrypted: share in networks that you trust. If guests cannot "
+        f"open it, the firewall of this machine has to let port {share.port} in."
+    )
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _pages(share: Share) -> None:
+    number = share.open_pages
+    looking = f"{number} {'page' if number == 1 else 'pages'} open" if number else "nobody here yet"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge("Shared", color="green")
+        st.caption(looking, width="content")
+
+
+def _at_start() -> None:
+    st.toggle(
+        "Share whenever Berth runs",
+        value=preferences().share_at_start,
+        key="sharing_at_start",
+        on_change=_choose_start,
+        help="Otherwise sharing ends with Berth, and is switched on here again.",
+    )
+
+
+def _qr_code(url: str) -> str:
+    """As SVG; on white in both themes, because scanners expect dark on light."""
+    import segno  # 50 ms, for this section alone
+
+    return str(segno.make_qr(url, error="m").svg_inline(scale=5, border=3, light="white"))
+
+
+def _limits(now: GuestLimits) -> None:
+    with st.form("sharing_limits_form", border=False):
+        with st.container(horizontal=True):
+            for name, (label, least, most) in NUMBERS.items():
+                st.number_input(
+                    label, least, most, getattr(now, name), width=300, key=f"{LIMIT}{name}"
+                )
+        known = [limits.key(model) for model in all_models()]
+        st.multiselect(
+            "Models",
+            list(dict.fromkeys([*known, *now.models])),
+            default=now.models,
+            format_func=lambda key: key.partition("/")[2],
+            placeholder="All that run",
+            key=f"{LIMIT}models",
+        )
+        st.checkbox(
+            "Guests may load a model that does not run, by asking it",
+            value=now.may_load,
+            key=f"{LIMIT}may_load",
+        )
+        st.form_submit_button("Save the limits", on_click=_save_limits)
+
+
+def _save_limits() -> None:
+    with shown_errors():
+        names = GuestLimits.model_fields
+        change(guests={name: st.session_state[f"{LIMIT}{name}"] for name in names})
+        st.toast("The limits hold from the next question on.", icon=":material/check:")
+
+
+def _start(address: str) -> None:
+    with shown_errors():
+        sharing.start(address)
+
+
+def _stop() -> None:
+    with shown_errors():
+        sharing.stop()
+
+
+def _change_code() -> None:
+    with shown_errors():
+        sharing.change_code()
+
+
+def _choose_start() -> None:
+    with shown_errors():
+        change(share_at_start=bool(st.session_state["sharing_at_start"]))
