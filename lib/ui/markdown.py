@@ -10,6 +10,7 @@ import re
 _CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`)", re.DOTALL)
 _IMAGE = re.compile(r"((?:\\\\)*)\\?!(?=\[)")  # an escaped mark may lose its escape
 _DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*(\[|:)|material/)")
+_ICON = re.compile(r":(?=material/|streamlit:)")  # drawn even where its colon is escaped
 _DISPLAY = re.compile(r"\\\[(.+?)\\\]", re.DOTALL)
 _INLINE = re.compile(r"\\\((.+?)\\\)")
 _MONEY = re.compile(r"(?<![\\$])\$(?=\d[\d,.]*(?:\s|[.,;:!?)]|$))(?![^$\n]*[=^_\\][^$\n]*\$)")
@@ -37,6 +38,7 @@ def _tamed(text: str) -> str:
     text = _MONEY.sub(r"\\$", text)
     text = _DISPLAY.sub(r"$$\1$$", text)
     text = _INLINE.sub(r"$\1$", text)
+    text = _ICON.sub(":\u2060", text)
     return _DIRECTIVE.sub(r"\:", text)
 
 

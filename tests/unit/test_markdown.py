@@ -21,7 +21,8 @@ from lib.ui.markdown import plain, safe
         ("\\(a+b\\)", "$a+b$"),
         ("\\[a\n+b\\]", "$$a\n+b$$"),
         (":red[alarm]", "\\:red[alarm]"),
-        (":material/home:", "\\:material/home:"),
+        (":material/home:", ":\u2060material/home:"),  # a word joiner, which nobody sees
+        (":red[:streamlit:]", "\\:red[:\u2060streamlit:]"),
         ("at 16:30:45 o'clock", "at 16:30:45 o'clock"),
         ("`![a](b)`", "`![a](b)`"),
         ("```\n![a](b) $5 :red[x]\n```", "```\n![a](b) $5 :red[x]\n```"),
