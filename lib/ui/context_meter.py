@@ -22,7 +22,9 @@ def context_meter(talk: Conversation, model: Model) -> None:
     use = _use(talk, model)
     with st.container(key="context-meter", height=HEIGHT_PIXELS, border=False):
         if use:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(
+                horizontal=True, wrap=False, vertical_alignment="center", gap="small"
+            ):
                 st.caption(said(use), width="content", help=HELP)
                 st.progress(use.share)
 
