@@ -174,7 +174,12 @@ def test_stop_ends_all_and_none_that_waited_is_loaded_after_it(ollama: RunningOl
     ollama.behave(gap_ms=1_000)
     found = compared(SMALL, LARGE, free_bytes=ROOM_FOR_ONE)
     until(lambda: found[0].text and found[1].state == ReplyState.WAITING)
-    replies.stop_all(found)
+    first, waiting = found
+    was_over: list[bool] = []
+    with first.listening(lambda: was_over.append(waiting.is_over)):
+        replies.stop_all(found)
+    assert was_over
+    assert all(was_over), "the one that waits could still take its turn"
     assert finished(found) == [ReplyState.STOPPED] * 2
     time.sleep(0.3)  # time enough for what must not happen
     assert ("load", LARGE) not in asked(ollama)
