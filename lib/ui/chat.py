@@ -9,7 +9,7 @@ from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
 from lib.ui import chat_settings_view, compare, conversation, markdown, models, session
 from lib.ui.attach import attach, taken
-from lib.ui.context_meter import context_warning
+from lib.ui.context_meter import context_warning, room
 from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
@@ -118,6 +118,7 @@ def composer(talk: Conversation, model: Model) -> None:
             f"{model.engine}/{model.name}",
             model.can_see,
             sent=sum(turn["role"] == "user" for turn in talk["turns"]),
+            room=room(talk, model),
         )
         context_warning(talk, model)
         hint = compare.lacks() or ("Message" if model.can_chat else "Text to continue")

@@ -14,7 +14,7 @@ HELP = (
     "A model reads the whole conversation anew for every answer, and can hold only so many tokens "
     "(pieces of words) at once: its context length. It is chosen when the model is loaded."
 )
-WAYS_OUT = "begin a new one, delete earlier messages, or load the model with a larger context."
+WAYS_OUT = "begin a new chat, delete earlier messages, or load the model with a larger context."
 
 
 def context_meter(talk: Conversation, model: Model) -> None:
@@ -39,6 +39,12 @@ def context_warning(talk: Conversation, model: Model) -> None:
         st.warning(
             f"The conversation is close to what the model can hold ({said(use)}): {WAYS_OUT}"
         )
+
+
+def room(talk: Conversation, model: Model) -> int | None:
+    """Tokens left for the next message; None where nobody knows."""
+    use = _use(talk, model)
+    return use.context - use.used if use else model.context
 
 
 def ways_out(problem: dict[str, str]) -> None:

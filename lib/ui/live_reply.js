@@ -6,7 +6,7 @@
 // Streamlit draws the same blocks itself, group by group; each group's container carries a class
 // by which it is seen here, and this copy is dropped in the same frame.
 
-import * as smd from "./vendor/streaming-markdown-0.2.15.min.js";
+import { LiveBlock } from "./live_markdown.js";
 
 const LIVES = new WeakMap();
 const WORDS = {
@@ -14,32 +14,22 @@ const WORDS = {
   loading: () => "Loading the model",
   thinking: () => "Reading the question",
 };
-const SAFE_LINK = /^(https?:|mailto:)/i;
 const NEAR_PIXELS = 80;
 const REMIND_MILLISECONDS = 1500;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
-
-// Model output is untrusted: no image is fetched, no script can hide in a link.
-function renderer(root) {
-  const base = smd.default_renderer(root);
-  const setAttribute = base.set_attr;
-  base.set_attr = (data, type, value) => {
-    if (type === smd.SRC) return;
-    if (type === smd.HREF && !SAFE_LINK.test(value)) return;
-    setAttribute(data, type, value);
-    if (type === smd.HREF) {
-      data.nodes[data.index].target = "_blank";
-      data.nodes[data.index].rel = "noopener noreferrer nofollow";
-    }
-  };
-  return base;
-}
 
 function element(parent, tag, className) {
   const made = document.createElement(tag);
   made.className = className;
   parent.appendChild(made);
   return made;
+}
+
+// As the page itself will say it: `0.21 s`, `3.2 s`, `44 s`, `1 min 42 s`.
+function duration(seconds) {
+  if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 // Keeps the end of the page in sight while it grows, until the reader scrolls away from it.
@@ -147,6 +137,9 @@ class Live {
   tick() {
     const seconds = Math.floor((performance.now() - this.since) / 1000);
     this.status.textContent = this.words ? `${this.words}…${seconds > 1 ? ` ${seconds} s` : ""}` : "";
+    if (!this.thought || this.thought.isOver) return;
+    const thinking = (performance.now() - this.thought.since) / 1000;
+    this.thought.summary.textContent = `Thinking… ${Math.floor(thinking)} s`;
   }
 
   connect() {
@@ -181,20 +174,20 @@ class Live {
   take(kind, value, more) {
     if (kind === "n") this.begin(value);
     else if (kind === "b") this.open(value);
-    else if (kind === "t") smd.parser_write(this.blocks.get(this.current).parser, value);
+    else if (kind === "t") this.blocks.get(this.current).write(value);
     else if (kind === "r") this.think(value);
     else if (kind === "s") this.say(WORDS[value]?.(more) ?? "");
     else if (kind === "e") this.end(value);
   }
 
   open(number) {
-    if (this.thought) this.thought.box.open = false;
+    this.endThought();
     this.flush();
     this.current = number;
     const found = this.body.querySelector(`[data-block="${number}"]`);
     const box = found || element(this.body, "div", "berth-block");
     box.dataset.block = number;
-    this.blocks.set(number, { box, parser: smd.parser(renderer(box)) });
+    this.blocks.set(number, new LiveBlock(box));
     this.say("");
   }
 
@@ -203,24 +196,31 @@ class Live {
       const box = document.createElement("details");
       box.className = "berth-thought";
       this.box.insertBefore(box, this.body);
-      element(box, "summary", "").textContent = "Thinking";
-      this.thought = { box, text: element(box, "div", "berth-thought-text") };
+      const summary = element(box, "summary", "");
+      const text = element(box, "div", "berth-thought-text");
+      this.thought = { box, summary, text, since: performance.now(), isOver: false };
+      this.tick();
     }
     this.thought.text.append(text);
     this.say("");
   }
 
+  endThought() {
+    if (!this.thought || this.thought.isOver) return;
+    const seconds = (performance.now() - this.thought.since) / 1000;
+    this.thought.isOver = true;
+    this.thought.box.open = false;
+    this.thought.summary.textContent = `Thought for ${duration(seconds)}`;
+  }
+
   flush() {
-    const open = this.blocks.get(this.current);
-    if (open && !open.isEnded) {
-      open.isEnded = true;
-      smd.parser_end(open.parser);
-    }
+    this.blocks.get(this.current)?.end();
   }
 
   end(state) {
     this.isOver = true;
     this.running = "";
+    this.endThought();
     this.flush();
     this.say("");
     clearInterval(this.clock);

@@ -8,26 +8,44 @@ maths that models use beside dollar signs.
 import re
 
 _CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`)", re.DOTALL)
-_IMAGE = re.compile(r"!(?=\[)")
+_IMAGE = re.compile(r"((?:\\\\)*)\\?!(?=\[)")  # an escaped mark may lose its escape
 _DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*(\[|:)|material/)")
+_ICON = re.compile(r":(?=material/|streamlit:)")  # drawn even where its colon is escaped
 _DISPLAY = re.compile(r"\\\[(.+?)\\\]", re.DOTALL)
 _INLINE = re.compile(r"\\\((.+?)\\\)")
 _MONEY = re.compile(r"(?<![\\$])\$(?=\d[\d,.]*(?:\s|[.,;:!?)]|$))(?![^$\n]*[=^_\\][^$\n]*\$)")
+_DEEP = re.compile(  # what would nest so deeply that it brings a browser down
+    r"^[ \t]*(?:>[ \t]?|(?:[-*+]|\d{1,9}[.)])[ \t]+){25}"  # quotes and lists in one line
+    r"|^[ \t]{100,}(?:[-*+>]|\d{1,9}[.)])[ \t]"  # a list further and further in
+    r"|(?:\[[^\[\]]*){50}"  # brackets
+    r"|(?:[*_]{1,3}[^\s*_]){200}",  # emphasis
+    re.MULTILINE,
+)
+_BACKTICKS = re.compile(r"`{3,}")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
 
 def safe(text: str) -> str:
     """A model's Markdown with nothing in it that fetches, colours or mis-sets; code stays as is."""
     parts = _CODE.split(text)
+    if any(_DEEP.search(part) for part in parts[::2]):
+        return _as_code(text)
     return "".join(part if at % 2 else _tamed(part) for at, part in enumerate(parts))
 
 
 def _tamed(text: str) -> str:
-    text = _IMAGE.sub("&#33;", text)  # an entity is never the mark of an image: a link remains
+    text = _IMAGE.sub(r"\1&#33;", text)  # an entity is never the mark of an image: a link remains
     text = _MONEY.sub(r"\\$", text)
     text = _DISPLAY.sub(r"$$\1$$", text)
     text = _INLINE.sub(r"$\1$", text)
+    text = _ICON.sub(":\u2060", text)
     return _DIRECTIVE.sub(r"\:", text)
+
+
+def _as_code(text: str) -> str:
+    """As it was written, in a fence that nothing in it can close."""
+    fence = "`" * (max((len(run) for run in _BACKTICKS.findall(text)), default=2) + 1)
+    return f"{fence}\n{text}\n{fence}\n"
 
 
 def plain(text: str) -> str:

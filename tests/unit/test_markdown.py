@@ -12,14 +12,17 @@ from lib.ui.markdown import plain, safe
     [
         ("![cat](https://evil.example/pixel.png)", "&#33;[cat](https://evil.example/pixel.png)"),
         ("!![a](b)", "!&#33;[a](b)"),
-        ("\\![a](b)", "\\&#33;[a](b)"),
+        ("\\![a](b)", "&#33;[a](b)"),
+        ("\\\\![a](b)", "\\\\&#33;[a](b)"),
+        ("\\\\\\\\\\![a](b)", "\\\\\\\\&#33;[a](b)"),
         ("![a][ref]", "&#33;[a][ref]"),
         ("It costs $5 and then $10.", "It costs \\$5 and then \\$10."),
         ("$x = 5$ stays", "$x = 5$ stays"),
         ("\\(a+b\\)", "$a+b$"),
         ("\\[a\n+b\\]", "$$a\n+b$$"),
         (":red[alarm]", "\\:red[alarm]"),
-        (":material/home:", "\\:material/home:"),
+        (":material/home:", ":\u2060material/home:"),  # a word joiner, which nobody sees
+        (":red[:streamlit:]", "\\:red[:\u2060streamlit:]"),
         ("at 16:30:45 o'clock", "at 16:30:45 o'clock"),
         ("`![a](b)`", "`![a](b)`"),
         ("```\n![a](b) $5 :red[x]\n```", "```\n![a](b) $5 :red[x]\n```"),
@@ -46,3 +49,43 @@ def test_a_name_is_shown_letter_for_letter(text: str) -> None:
     for mark in "`*_{}[]()#+-.!|<>~$:":
         unescaped = unescaped.replace(f"\\{mark}", mark)
     assert unescaped.replace("\\\\", "\\") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> " * 10_000 + "deep",
+        ">" * 10_000 + "deep",
+        "- " * 10_000 + "deep",
+        "1. " * 5_000 + "deep",
+        "> - " * 3_000 + "deep",
+        "".join(f"{'  ' * n}- level {n}\n" for n in range(300)),
+        "[" * 2_000 + "](x)" * 2_000,
+        "*a **b _c __d " * 3 + "*a" * 300,
+        "`" * 50 + "\n> " + "> " * 50,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_what_nests_without_end_is_shown_as_it_was_written(text: str) -> None:
+    drawn = safe(text)
+    fence = drawn.partition("\n")[0]
+    assert set(fence) == {"`"}
+    assert drawn == f"{fence}\n{text}\n{fence}\n"
+    assert fence not in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> > > three quotes",
+        "- one\n  - two\n    - three\n      - four\n",
+        "-" * 80,
+        "* * * * *",
+        "| " + "--- | " * 40,
+        "[a](b) " * 200,
+        "**bold** and *thin* " * 300,
+        "```\n" + "[" * 200 + "\n```",
+    ],
+)
+def test_what_people_write_is_no_tangle(text: str) -> None:
+    assert not safe(text).startswith("```\n" + text)
