@@ -117,7 +117,7 @@ def test_each_conversation_has_its_own_settings(chat: Page, fake: Running) -> No
     fill(chat, "Temperature", "0.7")
     done(chat)
     ask(chat, "The first one")
-    chat.get_by_role("button", name="New", exact=True).click()
+    chat.get_by_role("button", name="New chat").click()
     expect(chat.get_by_text("Ask anything")).to_be_visible()
     assert "emperature" not in line(chat)
     ask(chat, "The second one")
