@@ -12,7 +12,7 @@ from lib.branches import Tree
 from lib.conversations import Turn
 from lib.engines import find_model
 from lib.errors import BerthError, NotFound
-from lib.replies import ReplyRequest, ReplyState
+from lib.reply import ReplyRequest, ReplyState
 from lib.ui import answer, history, markdown, models
 from lib.ui import conversation as chat
 from lib.ui.live_reply import live_lane

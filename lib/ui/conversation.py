@@ -24,7 +24,7 @@ from lib import (
 from lib.branches import Tree
 from lib.conversations import Document, File, Turn, said, title_of
 from lib.errors import BerthError, NotFound
-from lib.replies import Reply, ReplyRequest, ReplyState
+from lib.reply import Reply, ReplyRequest, ReplyState
 from lib.ui import history
 from lib.ui.session import (
     Conversation,

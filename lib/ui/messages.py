@@ -7,7 +7,7 @@ import streamlit as st
 from lib import words
 from lib.branches import Tree
 from lib.conversations import File, Turn
-from lib.replies import Figures, ReplyState
+from lib.reply import Figures, ReplyState
 from lib.ui import answer, columns, conversation, markdown
 from lib.ui.context_meter import ways_out
 from lib.ui.element import styled
