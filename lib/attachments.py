@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib import documents
+from lib.context import CHARACTERS_PER_TOKEN
 from lib.conversations import MOST_FILES, File
 from lib.documents import Content
 from lib.errors import BadInput, NoSpace, NotFound
@@ -26,7 +27,6 @@ MOST_BYTES_OF_ONE = 200_000_000  # drafts of one browser; a full message has 160
 MOST_BYTES_OF_ALL = 1_000_000_000
 KEPT_SECONDS = 86_400
 LONGEST_NAME = 120
-CHARACTERS_PER_TOKEN = 3.6  # of English prose and code, where no tokenizer runs
 IMAGE_TOKENS = 576  # LLaVA 1.5, arXiv 2310.03744: 24 by 24 patches, whatever the picture's size
 
 Count = Callable[[str], int | None]

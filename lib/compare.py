@@ -10,10 +10,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from lib import replies, system
-from lib.access import Action, may
+from lib import actions, replies, system
 from lib.architecture import geometry
-from lib.engines import engine_of, find_model, llamacpp, llamacpp_files
+from lib.engines import find_model, llamacpp, llamacpp_files
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp_launch import DEFAULT_CONTEXT
 from lib.errors import BerthError, DoesNotFit
@@ -186,13 +185,10 @@ def _make_room(request: ReplyRequest, free_bytes: FreeBytes) -> None:
 
 
 def _unload(but: Sequence[tuple[str, str]]) -> None:
-    """Stop what comparisons have loaded, except what is answering; guests stop nothing."""
-    if not may(Action.RUN):
-        return
+    """Stop what comparisons have loaded, except what is answering."""
     for engine, name in [key for key in _loaded if key not in but]:
         if replies.is_answering(engine, name):
             continue
-        _loaded.discard((engine, name))
-        with contextlib.suppress(BerthError):  # gone meanwhile, or still busy for somebody else
-            model = find_model(name, engine)
-            engine_of(model).stop(model.name)
+        with contextlib.suppress(BerthError):  # gone meanwhile, or busy for somebody else
+            actions.stop(find_model(name, engine))
+            _loaded.discard((engine, name))

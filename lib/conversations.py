@@ -30,6 +30,7 @@ LARGEST_FIGURE = 1e9
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = ("Cc", "Cs", "Co", "Cn")  # categories: control, surrogate, private, unassigned
 _ID = re.compile(r"[0-9a-f]{32}")
 _IMAGE = re.compile(r"data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
 
@@ -40,9 +41,9 @@ def _legible(text: str) -> str:
 
 def title(text: str) -> str:
     """One line without control and direction marks, of at most `LONGEST_TITLE` characters."""
-    line = " ".join(_DIRECTION.sub("", text[: 4 * LONGEST_TITLE]).split())
-    seen = "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
-    return seen[:LONGEST_TITLE] or "Untitled"
+    start = _DIRECTION.sub("", text[: 4 * LONGEST_TITLE])
+    seen = "".join(c for c in start if c.isspace() or unicodedata.category(c) not in _UNSEEN)
+    return " ".join(seen.split())[:LONGEST_TITLE].strip() or "Untitled"
 
 
 def title_of(message: str) -> str:

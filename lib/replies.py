@@ -297,8 +297,8 @@ class Reply:
         self._notify()
 
     def _tell(self, state: ReplyState) -> None:
-        self.state = state
         self._emit("e" if state in FINAL else "s", state)
+        self.state = state  # last: whoever sees that it is over finds its last line
         self._notify()
 
     def _emit(self, kind: str, *values: str | int) -> None:

@@ -3,7 +3,6 @@
 from lib import limits
 from lib.engines import all_models
 from lib.ui import chat, compare, conversation, history, starter
-from lib.ui.context_meter import context_meter
 from lib.ui.message_bar import ask_again_with
 from lib.ui.messages import messages
 from lib.ui.shell import page, shown_errors
@@ -17,9 +16,7 @@ with shown_errors():
     conversation.take_finished(talk)
     history.mount(talk["id"] if talk["turns"] else "", hear)
     models = limits.usable(all_models())
-    model = chat.header(models) if models else None
-    if model:
-        context_meter(talk, model)
+    model = chat.header(talk, models) if models else None
     chat.notes()
     messages(talk)
     if model is None:

@@ -7,7 +7,6 @@ import asyncio
 import binascii
 import contextlib
 from functools import partial
-from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -32,14 +31,6 @@ class Upload(BaseModel):
     name: str = Field(default="", max_length=20_000)
     type: str = Field(default="", max_length=1_000)
     data: str  # base64
-
-
-@runtime_checkable
-class Counting(Protocol):
-    """An engine that knows its models' tokenizers."""
-
-    def count(self, model: str, text: str) -> int | None:
-        """The tokens of a text; None where the model does not run."""
 
 
 async def add(request: Request) -> Response:
@@ -84,9 +75,7 @@ def _counter(key: str) -> Count:
     """The tokenizer of the model `engine/name`; one that counts nothing where there is none."""
     engine, _, name = key.partition("/")
     with contextlib.suppress(BadInput, NotFound):
-        owner = engine_of(find_model(name, engine))
-        if isinstance(owner, Counting):
-            return partial(owner.count, name)
+        return partial(engine_of(find_model(name, engine)).count, name)
     return lambda _text: None
 
 

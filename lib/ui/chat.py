@@ -9,7 +9,7 @@ from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
 from lib.ui import chat_settings_view, compare, conversation, markdown, models, session
 from lib.ui.attach import attach, taken
-from lib.ui.context_meter import context_warning
+from lib.ui.context_meter import context_meter, context_warning, room
 from lib.ui.conversation import is_running
 from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
@@ -25,8 +25,8 @@ UNSAVED = {
 }
 
 
-def header(found: list[Model]) -> Model:
-    """The model to ask, its state, and the way to a new conversation."""
+def header(talk: Conversation, found: list[Model]) -> Model:
+    """The model to ask, its state, the conversation's settings, and how full its context is."""
     st.html(ROOM_FOR_NAMES)
     with st.container(horizontal=True, vertical_alignment="center"):
         if is_comparing():
@@ -36,7 +36,10 @@ def header(found: list[Model]) -> Model:
             models.badge(model)
         compare.toggle(found)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new)
-    chat_settings_view.line(model)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        chat_settings_view.button(talk)
+        context_meter(talk, model)
+    chat_settings_view.dialog(talk, model)
     return model
 
 
@@ -115,9 +118,10 @@ def composer(talk: Conversation, model: Model) -> None:
             )
         attach(
             talk["id"],
-            chosen_model(),
+            f"{model.engine}/{model.name}",
             model.can_see,
             sent=sum(turn["role"] == "user" for turn in talk["turns"]),
+            room=room(talk, model),
         )
         context_warning(talk, model)
         hint = compare.lacks() or ("Message" if model.can_chat else "Text to continue")

@@ -33,11 +33,8 @@ SCHEMA_HELP = (
 SCHEMA_HINT = '{"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}'
 
 
-def line(model: Model) -> None:
-    """What is set, which opens the dialog; the dialog itself; and how a new load goes."""
-    talk = conversation()
-    if not talk:
-        return
+def button(talk: Conversation) -> None:
+    """What is set, which opens the dialog."""
     summary = fields.settings_of(talk).summary()
     st.button(
         f"Settings: {summary}" if summary else "Settings",
@@ -47,6 +44,10 @@ def line(model: Model) -> None:
         on_click=_open,
         disabled=talk["is_awaited"],
     )
+
+
+def dialog(talk: Conversation, model: Model) -> None:
+    """The dialog, while it is open; and how a new load goes."""
     _load_news(model)
     if _is_open():
         _dialog(talk, model)

@@ -5,6 +5,7 @@ from typing import Literal
 import streamlit as st
 
 from lib import rounds
+from lib.access import Action, may
 from lib.conversations import MOST_LANES
 from lib.engines.base import Model
 from lib.ui import conversation
@@ -27,6 +28,8 @@ def layout(talk: Conversation) -> Literal["centered", "wide"]:
 
 def take_up(talk: Conversation) -> None:
     """Where a conversation is opened that ends with a comparison, compare on; once for each."""
+    if not may(Action.RUN):
+        return
     is_known = st.session_state.get("chat_compare_talk") == talk["id"]
     if is_known or talk["is_awaited"] or not talk["turns"]:
         return
@@ -39,13 +42,16 @@ def take_up(talk: Conversation) -> None:
 
 
 def toggle(found: list[Model]) -> None:
-    """The switch, where there is something to compare."""
-    if len(found) >= LEAST or is_comparing():
+    """The switch, where there is something to compare, for those who may load and stop models."""
+    if may(Action.RUN) and (len(found) >= LEAST or is_comparing()):
         st.toggle("Compare", key="chat_compare", persist_state="session")
 
 
 def picker(found: list[Model], labels: dict[str, str]) -> Model:
-    """The models to ask; at first the one of the chat and the next. The first is returned."""
+    """The models to ask; at first the one of the chat and the next. The first is returned.
+
+    What it `can_see` is what all of them can.
+    """
     by_key = {f"{model.engine}/{model.name}": model for model in found}
     known = [key for key in compared_models() if key in by_key]
     if st.session_state.get("chat_compared") is None:
@@ -63,7 +69,8 @@ def picker(found: list[Model], labels: dict[str, str]) -> Model:
         wrap=True,
         persist_state="session",
     )
-    return by_key[known[0]] if known else found[0]
+    chosen = [by_key[key] for key in known] or found[:1]
+    return chosen[0].model_copy(update={"can_see": all(model.can_see for model in chosen)})
 
 
 def lacks() -> str:

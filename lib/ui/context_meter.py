@@ -22,7 +22,9 @@ def context_meter(talk: Conversation, model: Model) -> None:
     use = _use(talk, model)
     with st.container(key="context-meter", height=HEIGHT_PIXELS, border=False):
         if use:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(
+                horizontal=True, wrap=False, vertical_alignment="center", gap="small"
+            ):
                 st.caption(said(use), width="content", help=HELP)
                 st.progress(use.share)
 
@@ -39,6 +41,12 @@ def context_warning(talk: Conversation, model: Model) -> None:
         st.warning(
             f"The conversation is close to what the model can hold ({said(use)}): {WAYS_OUT}"
         )
+
+
+def room(talk: Conversation, model: Model) -> int | None:
+    """Tokens left for the next message; None where nobody knows."""
+    use = _use(talk, model)
+    return use.context - use.used if use else model.context
 
 
 def ways_out(problem: dict[str, str]) -> None:

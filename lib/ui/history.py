@@ -5,7 +5,9 @@ events, all that Python has not confirmed yet: of two triggers in a row Streamli
 Neither is state: state would go up to the server again with every run.
 """
 
+import math
 import secrets
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -17,7 +19,7 @@ from lib.conversations import Document, Entry, Title
 from lib.ui.element import element
 
 KEY = "history"
-OFFERS = 2  # runs that offer an operation: the next run may start before the first offer left
+OFFER_SECONDS = 1.0  # runs in this time offer it again: the next may start before an offer left
 
 Handler = Callable[["Event"], None]
 
@@ -46,10 +48,10 @@ def mount(opened: str, handler: Handler) -> None:
 
     What is to be saved has to be queued before.
     """
-    memory = _memory()
-    offered = [op for op in memory["ops"] if op["offers"] < OFFERS]
+    memory, now = _memory(), time.monotonic()
+    offered = [op for op in memory["ops"] if now - op["offered"] < OFFER_SECONDS]
     for op in offered:
-        op["offers"] += 1
+        op["offered"] = min(op["offered"], now)
     memory["ops"] = offered
     with st.sidebar:
         element("history")(
@@ -58,7 +60,7 @@ def mount(opened: str, handler: Handler) -> None:
                 "session": memory["session"],
                 "opened": opened,
                 "heard": memory["heard"],
-                "ops": [{k: v for k, v in op.items() if k != "offers"} for op in offered],
+                "ops": [{k: v for k, v in op.items() if k != "offered"} for op in offered],
             },
             on_event_change=partial(_hear, handler),
         )
@@ -86,7 +88,7 @@ def _hear(handler: Handler) -> None:
 def _queue(kind: str, **details: Any) -> None:
     memory = _memory()
     memory["sent"] += 1
-    memory["ops"].append({"op": kind, "seq": memory["sent"], "offers": 0, **details})
+    memory["ops"].append({"op": kind, "seq": memory["sent"], "offered": math.inf, **details})
 
 
 def put(

@@ -41,9 +41,14 @@ class Pin {
       this.scroller = this.scroller.parentElement;
     }
     this.isSet = false;
+    this.top = this.height = 0;
     this.look = () => {
       const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-      this.isSet = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
+      // What grows leaves the end behind, what shrinks moves the page: neither is the reader.
+      const isReader = scrollTop < this.top && scrollHeight >= this.height;
+      if (scrollHeight - scrollTop - clientHeight < NEAR_PIXELS) this.isSet = true;
+      else if (isReader) this.isSet = false;
+      [this.top, this.height] = [scrollTop, scrollHeight];
     };
     this.scroller.addEventListener("scroll", this.look, { passive: true });
     this.growth = new ResizeObserver(() => this.isSet && this.follow());

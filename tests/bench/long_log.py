@@ -35,8 +35,9 @@ while True:
 
 def start(lines: int) -> tuple[str, Path]:
     """The job, once it has written all lines: its id and its log."""
-    from lib import jobs  # after BERTH_HOME was set
+    from lib import access, jobs  # after BERTH_HOME was set
 
+    access.own_process()
     job = jobs.start([sys.executable, "-c", WRITER, str(lines)], title="Long log", kind="deploy")
     log = job.folder / "log"
     while not log.exists() or b"and one more" not in log.read_bytes()[-2_000:]:

@@ -293,10 +293,11 @@ def test_files_that_come_while_the_list_is_asked_for_are_not_lost(
 def test_names_are_text_and_nothing_else(page: Page, place: Locator) -> None:
     name = "<img src=x onerror=alert(1)><b>bold.txt"
     page.on("dialog", lambda _dialog: pytest.fail("a script in a name was run"))
-    drag(page, "drop", [[name, "x", ""], ["\u202etxt.exe", "x", ""]])
+    drag(page, "drop", [[name, "x", ""], ["\u202etxt.exe", "x", ""], ["\u202eexe.bin", "\0", ""]])
     expect(chips(place).first).to_contain_text("bold.txtabout")
     expect(place.locator("img, b")).to_have_count(0)
     expect(chips(place).nth(1)).to_contain_text("txt.exeabout")
+    expect(chips(place).nth(2)).to_contain_text("no text and no image")
     assert "\u202e" not in place.inner_text()
 
 
@@ -357,7 +358,7 @@ def ask(page: Page, text: str, answers: int = 1) -> None:
 
 def test_a_model_gets_the_files_with_the_question(chat: Page, fake: Running) -> None:
     shown = attach(chat, ("facts.txt", b"The sky is green."))
-    expect(shown).to_contain_text(["facts.txtabout"])
+    expect(shown).to_contain_text(["facts.txt4 tokens"])
     ask(chat, "What colour?")
     expect(shown).to_have_count(0)
     expect(chat.get_by_test_id("stChatMessage").first).to_contain_text("facts.txt")

@@ -1,15 +1,16 @@
 """A conversation's settings in Chromium: what is set reaches the engine, and comes back."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
-from tests.support.berth import lay_fake, running_berth
+from tests.support.berth import lay_fake, lay_starter, running_berth
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server
 
@@ -70,26 +71,140 @@ def sent(fake: Running) -> dict[str, Any]:
     return body
 
 
+def line(page: Page) -> str:
+    """What the page says is set."""
+    return page.get_by_role("button", name="Settings").first.inner_text()
+
+
+def test_what_is_set_reaches_the_engine_and_is_still_set_after_a_reload(
+    chat: Page, fake: Running
+) -> None:
+    opened(chat)
+    fill(chat, "System prompt", "Answer like a sailor.")
+    fill(chat, "Temperature", "0.2")
+    fill(chat, "Top-p", "0.9")
+    fill(chat, "Max tokens", "50")
+    fill(chat, "Seed", "0")
+    fill(chat, "Stop sequences", "END\n\\n\\n")
+    done(chat)
+    expect(chat.get_by_text("System prompt · temperature 0.2")).to_be_visible()
+    ask(chat, "Ahoy?")
+    body = sent(fake)
+    assert body["messages"][0] == {"role": "system", "content": "Answer like a sailor."}
+    assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.2, 0.9, 50)
+    assert (body["seed"], body["stop"]) == (0, ["END", "\n\n"])
+    chat.reload()
+    expect(chat.get_by_text("System prompt · temperature 0.2")).to_be_visible()
+    dialog = opened(chat)
+    expect(dialog.get_by_label("System prompt", exact=True)).to_have_value("Answer like a sailor.")
+    expect(dialog.get_by_label("Seed", exact=True)).to_have_value("0")
+    done(chat)
+    ask(chat, "Still?")
+    assert sent(fake)["temperature"] == 0.2
+
+
+def test_a_setting_changed_after_a_message_is_kept_by_the_browser(chat: Page) -> None:
+    ask(chat, "First")
+    opened(chat)
+    fill(chat, "Temperature", "1.5")
+    done(chat)
+    chat.reload()
+    expect(chat.get_by_text("Settings: Temperature 1.5")).to_be_visible()
+
+
+def test_each_conversation_has_its_own_settings(chat: Page, fake: Running) -> None:
+    opened(chat)
+    fill(chat, "Temperature", "0.7")
+    done(chat)
+    ask(chat, "The first one")
+    chat.get_by_role("button", name="New chat").click()
+    expect(chat.get_by_text("Ask anything")).to_be_visible()
+    assert "emperature" not in line(chat)
+    ask(chat, "The second one")
+    assert "temperature" not in sent(fake)
+    chat.get_by_role("button", name="The first one", exact=True).click()
+    expect(chat.get_by_text("Settings: Temperature 0.7")).to_be_visible()
+    ask(chat, "Again")
+    assert sent(fake)["temperature"] == 0.7
+
+
+def test_a_reply_is_held_against_its_schema(chat: Page, fake: Running) -> None:
+    opened(chat)
+    fill(chat, "JSON schema", json.dumps(SCHEMA))
+    done(chat)
+    fake.behave(text='{"city": "Genoa"}')
+    ask(chat, "Where?")
+    assert sent(fake)["response_format"]["json_schema"]["schema"] == SCHEMA
+    expect(chat.get_by_text("Matches the schema")).to_be_visible()
+    fake.behave(text='{"town": "Genoa"}')
+    ask(chat, "And now?")
+    expect(chat.get_by_role("alert")).to_contain_text("“city” is missing.")
+    chat.reload()
+    expect(chat.get_by_role("alert")).to_contain_text("“city” is missing.")
+    expect(chat.get_by_text("Matches the schema")).to_be_visible()
+
+
+def test_a_text_is_taken_also_when_the_dialog_is_closed_at_once(chat: Page, fake: Running) -> None:
+    dialog = opened(chat)
+    dialog.get_by_label("System prompt", exact=True).fill("Never lost.")
+    dialog.get_by_role("button", name="Close").click()
+    expect(chat.get_by_text("Settings: System prompt")).to_be_visible()
+    ask(chat, "Well?")
+    assert sent(fake)["messages"][0]["content"] == "Never lost."
+
+
+def test_a_running_model_is_loaded_again_with_another_context(
+    page: Page, home: Path, starter_file: Path
+) -> None:
+    with running_berth(home) as server:
+        lay_starter(home, starter_file)
+        page.goto(f"{server.url}/Chat")
+        choose_context(page, "2,048 tokens")
+        done(page)
+        ask(page, "Say yes.")
+        choose_context(page, "1,024 tokens")
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_text("Loaded now with 2,048 tokens.")).to_be_visible()
+        expect(dialog.get_by_text("Needs about")).to_be_visible()
+        dialog.get_by_role("button", name="Load with 1,024 tokens").click()
+        expect(page.get_by_text("is being loaded")).to_have_count(0)
+        expect(page.get_by_text("Ready", exact=True)).to_be_visible()
+        expect(opened(page).get_by_text("Loaded now with 1,024 tokens.")).to_be_visible()
+
+
+def choose_context(page: Page, label: str) -> None:
+    field = opened(page).get_by_role("combobox", name="Context length")
+    field.click()
+    page.get_by_role("option", name=label).click()
+    expect(field).to_have_value(label)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_pictures(chat: Page, size: tuple[int, int], scheme: Any) -> None:
+def test_the_dialog_fits_and_keeps_what_cannot_be_used(
+    chat: Page, size: tuple[int, int], scheme: Literal["light", "dark"]
+) -> None:
     chat.emulate_media(color_scheme=scheme)
     chat.set_viewport_size({"width": size[0], "height": size[1]})
-    chat.reload()
-    expect(chat.get_by_test_id("stChatInput")).to_be_visible()
     dialog = opened(chat)
-    chat.wait_for_timeout(500)
-    PICTURES.mkdir(exist_ok=True)
-    chat.screenshot(path=PICTURES / f"settings-{size[0]}-{scheme}.png")
-    fill(chat, "System prompt", "Be brief.")
     fill(chat, "Temperature", "0.2")
     fill(chat, "JSON schema", "{")
     fill(chat, "Seed", "-4")
-    chat.wait_for_timeout(1000)
-    chat.screenshot(path=PICTURES / f"settings-{size[0]}-{scheme}-2.png")
+    expect(dialog.get_by_text("A seed is a whole number")).to_be_visible()
+    expect(dialog.get_by_text("This is not JSON")).to_be_visible()
+    expect(dialog.get_by_label("JSON schema", exact=True)).to_have_value("{")
+    box = dialog.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= size[0]
+    picture(chat, f"settings-{size[0]}-{scheme}")
     dialog.get_by_role("button", name="Done").scroll_into_view_if_needed()
-    chat.wait_for_timeout(300)
-    chat.screenshot(path=PICTURES / f"settings-{size[0]}-{scheme}-3.png")
+    picture(chat, f"settings-{size[0]}-{scheme}-end")
     done(chat)
-    chat.wait_for_timeout(500)
-    chat.screenshot(path=PICTURES / f"settings-{size[0]}-{scheme}-4.png")
+    expect(chat.get_by_text("Settings: Temperature 0.2")).to_be_visible()
+    picture(chat, f"settings-{size[0]}-{scheme}-closed")
+
+
+def picture(page: Page, name: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png")

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from lib import presets
 from lib.access import Role
 from lib.chat_settings import ChatSettings
+from lib.preferences import change
 from lib.settings import settings
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
@@ -168,6 +169,7 @@ def test_new_conversations_begin_with_what_the_owner_chose() -> None:
 
 def test_a_guest_sets_and_uses_but_keeps_nothing_for_others() -> None:
     presets.save("Cook", "You cook.")
+    change(guests={"may_load": True})
     page = opened(Role.GUEST)
     checked(page.selectbox(key=key(page, "preset")).set_value("Cook").run())
     assert in_force(page) == {"system": "You cook."}

@@ -1,7 +1,7 @@
 """Several models answer one question: together, or in turn where memory has no room for all."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 GB = 10**9
 SECONDS = 20
-SMALL, LARGE = "llama3.2:1b", "llama3.2:3b"
+SMALL, LARGE, TINY = "llama3.2:1b", "llama3.2:3b", "thinker:latest"
 ROOM_FOR_ALL, ROOM_FOR_ONE, ROOM_FOR_NONE = 100 * GB, 3 * GB, 1 * GB
 
 
@@ -32,8 +32,8 @@ def nothing_loaded_before() -> Iterator[None]:
 
 @pytest.fixture
 def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningOllama]:
-    """Two models that do not run; each fits alone into ROOM_FOR_ONE."""
-    with faking(monkeypatch, "--models", f"{SMALL},{LARGE}", "--gap-ms", "20") as fake:
+    """Models that do not run; each fits alone into ROOM_FOR_ONE."""
+    with faking(monkeypatch, "--models", f"{SMALL},{LARGE},{TINY}", "--gap-ms", "20") as fake:
         yield fake
 
 
@@ -45,7 +45,7 @@ def engine() -> Iterator[Running]:
         yield fake
 
 
-def compared(*names: str, free_bytes: int) -> list[Reply]:
+def compared(*names: str, free_bytes: int | Callable[[], int]) -> list[Reply]:
     """Ask all of them; those with a colon are Ollama's."""
     round_id, question = new_id(), (Message(role="user", content="Hello"),)
     requests = [
@@ -60,7 +60,7 @@ def compared(*names: str, free_bytes: int) -> list[Reply]:
         )
         for lane, name in enumerate(names, start=1)
     ]
-    return compare.start(requests, lambda: free_bytes)
+    return compare.start(requests, free_bytes if callable(free_bytes) else lambda: free_bytes)
 
 
 def finished(found: list[Reply]) -> list[ReplyState]:
@@ -91,7 +91,7 @@ def test_with_room_for_all_none_waits_and_all_stay_loaded(ollama: RunningOllama)
     assert finished(found) == [ReplyState.DONE] * 2
     assert not any('"waiting"' in line for reply in found for line in reply.lines)
     assert "unload" not in dict(asked(ollama))
-    assert states() == {SMALL: State.READY, LARGE: State.READY}
+    assert states() == {SMALL: State.READY, LARGE: State.READY, TINY: State.STOPPED}
 
 
 def test_with_room_for_one_the_second_waits_and_takes_the_place_of_the_first(
@@ -119,6 +119,18 @@ def test_the_next_round_begins_with_what_the_last_one_has_loaded(ollama: Running
     assert finished(compared(SMALL, LARGE, free_bytes=ROOM_FOR_ONE)) == [ReplyState.DONE] * 2
 
 
+@pytest.mark.usefixtures("ollama")
+def test_what_another_round_has_left_loaded_makes_way_before_anybody_waits() -> None:
+    def free_bytes() -> int:
+        return 1 * GB if states()[LARGE] == State.READY else 3 * GB
+
+    finished(compared(LARGE, free_bytes=ROOM_FOR_ALL))
+    found = compared(SMALL, TINY, free_bytes=free_bytes)
+    assert finished(found) == [ReplyState.DONE] * 2
+    assert not any('"waiting"' in line for reply in found for line in reply.lines)
+    assert states()[LARGE] == State.STOPPED
+
+
 def test_a_model_that_ran_before_answers_at_once_and_is_never_stopped(
     ollama: RunningOllama, engine: Running
 ) -> None:
@@ -138,7 +150,7 @@ def test_a_model_of_ollama_that_ran_before_is_not_stopped_to_make_room(
     OLLAMA.start(SMALL, StartOptions())
     assert finished(compared(SMALL, LARGE, free_bytes=GB)) == [ReplyState.DONE, ReplyState.FAILED]
     assert "unload" not in dict(asked(ollama))
-    assert states() == {SMALL: State.READY, LARGE: State.STOPPED}
+    assert (states()[SMALL], states()[LARGE]) == (State.READY, State.STOPPED)
 
 
 def test_what_does_not_fit_is_not_loaded_and_says_by_how_much(ollama: RunningOllama) -> None:
@@ -162,7 +174,7 @@ def test_one_that_is_not_there_fails_alone() -> None:
 
 
 def test_an_engine_that_dies_lets_the_next_one_go_on(ollama: RunningOllama) -> None:
-    ollama.behave(die_after=3)
+    ollama.behave(die_after=3, load_ms=1_500)  # time to change it before the second one speaks
     first, second = found = compared(SMALL, LARGE, free_bytes=ROOM_FOR_ONE)
     until(lambda: first.is_over)
     ollama.behave(die_after=-1)
@@ -174,7 +186,12 @@ def test_stop_ends_all_and_none_that_waited_is_loaded_after_it(ollama: RunningOl
     ollama.behave(gap_ms=1_000)
     found = compared(SMALL, LARGE, free_bytes=ROOM_FOR_ONE)
     until(lambda: found[0].text and found[1].state == ReplyState.WAITING)
-    replies.stop_all(found)
+    first, waiting = found
+    was_over: list[bool] = []
+    with first.listening(lambda: was_over.append(waiting.is_over)):
+        replies.stop_all(found)
+    assert was_over
+    assert all(was_over), "the one that waits could still take its turn"
     assert finished(found) == [ReplyState.STOPPED] * 2
     time.sleep(0.3)  # time enough for what must not happen
     assert ("load", LARGE) not in asked(ollama)

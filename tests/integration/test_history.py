@@ -1,6 +1,7 @@
 """What the chat page makes of its browser's answers, without a browser."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.conversations import Document, Turn, said
 from lib.settings import settings
+from lib.ui.history import OFFER_SECONDS
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
 
@@ -184,12 +186,13 @@ def test_nothing_can_be_said_into_a_conversation_that_has_not_come_yet() -> None
 
 
 @pytest.mark.usefixtures("models")
-def test_an_operation_is_offered_in_two_runs_and_then_dropped() -> None:
+def test_an_operation_is_offered_for_a_moment_and_then_dropped() -> None:
     page = AppTest.from_file(ROOT / "pages/3_Chat.py", default_timeout=SECONDS)
     page.query_params["c"] = OPEN
     page.run()
     page.run()
     assert len(operations(page, "get")) == 1
+    time.sleep(OFFER_SECONDS)
     page.run()
     assert operations(page, "get") == []
 

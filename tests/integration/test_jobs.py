@@ -27,7 +27,8 @@ WAIT_SECONDS = 30.0
 QUICK_LADDER = ((signal.SIGTERM, 0.5), (signal.SIGTERM, 0.2), (signal.SIGKILL, 5.0))
 STARTER_OF_JOBS = """
 import sys, time
-from lib import jobs
+from lib import access, jobs
+access.own_process()
 for command in sys.argv[2:]:
     job = jobs.start(["bash", "-c", command], title="t", kind="test", resource=sys.argv[1])
     print(job.id, flush=True)

@@ -214,3 +214,21 @@ def test_a_cut_reply_is_gone_on_from() -> None:
     assert len(reply.text) > len(part)
     forget_all()
     assert replies.find(reply.id, "me").text == reply.text
+
+
+def test_whoever_sees_that_it_is_over_finds_its_last_line() -> None:
+    """A reader in between would send all but the end, and the page would wait for ever."""
+
+    class Lines(list[str]):
+        def append(self, line: str) -> None:
+            seen.append((json.loads(line)[0], reply.is_over))
+            super().append(line)
+
+    seen: list[tuple[str, bool]] = []
+    message = Message(role="user", content="Hi")
+    request = ReplyRequest(conversation="c1", owner="me", model="x", messages=(message,))
+    reply = Reply("a" * 32, request)
+    reply.lines = Lines()
+    reply.stop()
+    assert seen == [("e", False)]
+    assert reply.is_over

@@ -71,7 +71,9 @@ def test_terminal_colours_and_line_ends_of_other_systems_are_tidied() -> None:
     assert text_of(b"\x1b[31mred\x1b[0m\r\nnext\rlast") == "red\nnext\nlast"
 
 
-@pytest.mark.parametrize("data", [b"\0", b"text\0text", bytes(range(1, 256)), b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "data", [b"\0", b"a\0b", b"abc\1\2", bytes(range(1, 256)), b"\xff\xfe\x00"]
+)
 def test_a_binary_file_is_refused(data: bytes) -> None:
     assert "no text and no image" in refusal(data)
 
