@@ -1,0 +1,155 @@
+"""The live copy of a reply gives way to Streamlit's own: both look the same, and nothing moves."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
+from tests.support.berth import lay_fake
+from tests.support.fake_engine import Running, running_fake
+from tests.support.server import Server, running_server
+
+MOST_PIXELS = 4
+RICH = """# A rich reply
+
+A paragraph with **bold**, *emphasis*, `inline code`, a [link](https://example.org) and $5.
+
+## Lists
+
+- one
+- two with a long line that goes on and on so that it wraps on a phone at least once
+  - nested
+- three
+
+1. first
+2. second
+
+### Code
+
+```python
+def double(n: int) -> int:
+    return n * 2  # a rather long line that has to scroll sideways on a screen of a phone at least
+```
+
+```
+no language
+```
+
+> A quote of some words
+> in two lines.
+
+| Model | Context | Notes that are rather long and go on for a while |
+|---|---|---|
+| qwen | 32,768 | `code` and **bold** in a cell |
+
+---
+
+#### Tasks
+
+- [x] done
+- [ ] open
+
+The last paragraph has an end
+"""
+PARTS = "h1, h2, h3, h4, li, pre, table, blockquote, hr"
+PLACES = """(all) => all.map((part) => {
+    const box = part.getBoundingClientRect();
+    return [part.tagName, box.top, box.height, box.left];
+})"""
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[Running]:
+    with running_fake("--context", "1000000") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("shared") / "berth"
+    with running_server(home) as started:
+        lay_fake(home, fake)
+        yield started
+
+
+def ask(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/Chat")
+    box = page.get_by_test_id("stChatInput").locator("textarea")
+    box.fill("Go on")
+    box.press("Enter")
+
+
+def hold_before_the_end(fake: Running) -> None:
+    """Make the last words of the reply come seconds later."""
+    deadline = time.monotonic() + 60
+    while not (calls := fake.record()) or calls[-1]["tokens_sent"] < len(RICH.split()) - 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    fake.behave(gap_ms=3000)
+
+
+def places(page: Page, inside: str) -> list[list[Any]]:
+    """Where the parts of the reply are, the whole of it."""
+    parts = ", ".join(f"{inside} {part.strip()}" for part in PARTS.split(","))
+    found: list[list[Any]] = page.locator(parts).evaluate_all(PLACES)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", DESKTOP[0]), ("dark", PHONE[0])], ids=["desktop", "phone"]
+)
+def test_nothing_moves_when_a_reply_is_over(
+    browser: Browser, server: Server, fake: Running, scheme: Literal["light", "dark"], width: int
+) -> None:
+    fake.behave(reply=RICH, gap_ms=50)
+    context = browser.new_context(
+        viewport={"width": width, "height": 2400}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    ask(page, server)
+    hold_before_the_end(fake)
+    expect(page.locator(".berth-block").get_by_text("The last paragraph")).to_be_visible()
+    live = places(page, ".berth-block")
+    page.screenshot(path=PICTURES / f"handover-live-{scheme}.png")
+    expect(page.get_by_text(re.compile("first token"))).to_be_visible()
+    expect(page.locator(".berth-block")).to_have_count(0)
+    expect(page.locator("pre .token").first).to_be_attached()
+    page.screenshot(path=PICTURES / f"handover-over-{scheme}.png")
+    over = places(page, '[class*="st-key-block-"]')
+    context.close()
+    assert [part[0] for part in over] == [part[0] for part in live]
+    for before, after in zip(live, over, strict=True):
+        moved = [abs(a - b) for a, b in zip(before[1:], after[1:], strict=True)]
+        assert max(moved) <= MOST_PIXELS, (before, after)
+
+
+def test_code_says_its_language_live_and_later(page: Page, server: Server, fake: Running) -> None:
+    fake.behave(reply="```python\nx = 1\n```\n\nand then the end", gap_ms=1000)
+    ask(page, server)
+    label = "it => getComputedStyle(it, '::before').content"
+    live = page.locator(".berth-block code")
+    assert live.evaluate(label) == '"language-python"'
+    expect(page.get_by_text(re.compile("first token"))).to_be_visible()
+    shown = page.locator('[class*="st-key-block-"] pre code')
+    assert shown.evaluate(label) == '"language-python"'
+    expect(page.locator('[class*="st-key-block-"] [aria-label="Copy to clipboard"]')).to_have_count(
+        1
+    )
+
+
+def test_thinking_is_timed_and_folded(page: Page, server: Server, fake: Running) -> None:
+    fake.behave(reply="one two three four five six", reasoning=4, gap_ms=600)
+    ask(page, server)
+    thought = page.locator(".berth-thought summary")
+    expect(thought).to_have_text(re.compile(r"Thinking… [12] s"))
+    expect(thought).to_have_text(re.compile(r"Thought for \d\.\d s"))
+    expect(page.get_by_text(re.compile("first token"))).to_be_visible()
+    expect(page.locator(".berth-thought")).to_have_count(0)
+    folded = page.get_by_test_id("stExpander").filter(has_text=re.compile(r"Thought for \d\.\d s"))
+    expect(folded).to_have_count(1)
+    expect(folded.get_by_text("one two three four")).not_to_be_visible()
+    fake.behave(reasoning=0, gap_ms=0)
