@@ -423,5 +423,7 @@ def _wait_until_closed(url: str) -> None:
             httpx.get(url)
         except httpx.ConnectError:
             return
+        except httpx.ReadError:  # it closed just now
+            continue
         time.sleep(0.1)
     raise AssertionError(f"{url} still answers")

@@ -369,6 +369,21 @@ def test_a_model_gets_the_files_with_the_question(chat: Page, fake: Running) -> 
     expect(chat.get_by_text("facts.txt")).to_have_count(1)
 
 
+def test_a_model_that_sees_gets_the_picture(page: Page, home: Path, fake: Running) -> None:
+    fake.behave(can_see=True)
+    with running_berth(home) as berth:
+        lay_fake(home, fake, can_see=True)
+        page.goto(f"{berth.url}/Chat")
+        shown = attach(page, ("sea.png", files.picture((2_000, 1_000))))
+        expect(shown).not_to_contain_text("cannot see")
+        ask(page, "What is this?")
+        expect(page.get_by_test_id("stImage").get_by_role("img")).to_be_visible()
+    (asked,) = fake.last_call("done")["body"]["messages"]
+    text, image = asked["content"]
+    assert text == {"type": "text", "text": "What is this?"}
+    assert image["image_url"]["url"].startswith("data:image/jpeg;base64,")
+
+
 def test_files_for_a_first_message_outlive_a_reload(chat: Page) -> None:
     shown = attach(chat, ("facts.txt", b"The sky is green."))
     chat.wait_for_url("**/Chat?c=*")

@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[
 
 @pytest.fixture
 def chat(page: Page, server: Server, fake: Running) -> Page:
-    fake.behave(tokens=3, gap_ms=0, prefill_ms=0, text="")
+    fake.behave(tokens=3, gap_ms=0, prefill_ms=0, text="", reply="", finish_reason="")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{server.url}/Chat")
     return page
@@ -157,6 +157,21 @@ def test_an_answer_of_another_model(
         expect(message(chat, "From the other one")).to_contain_text("other")
     (server.home / "models" / "other.gguf").unlink()
     (server.home / "engines" / "other.json").unlink(missing_ok=True)
+
+
+def test_a_reply_that_was_cut_is_continued_in_its_place(chat: Page, fake: Running) -> None:
+    fake.behave(reply="One, two", finish_reason="length")
+    ask(chat, "Count to four")
+    expect(message(chat, "One, two")).to_contain_text("cut at the token limit")
+    fake.behave(reply=", three, four", finish_reason="")
+    press(chat, "One, two", "Continue")
+    expect_said(chat, "Count to four", "One, two, three, four")
+    sent = fake.last_call("done")["body"]["messages"]
+    assert [one["content"] for one in sent] == ["Count to four", "One, two"]
+    expect(chat.get_by_role("button", name="Continue")).to_have_count(0)
+    chat.reload()
+    expect(message(chat, "One, two, three, four").get_by_text(FIGURES)).to_be_visible()
+    expect_said(chat, "Count to four", "One, two, three, four")
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
