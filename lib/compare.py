@@ -18,7 +18,7 @@ from lib.engines.llamacpp_launch import DEFAULT_CONTEXT
 from lib.errors import BerthError, DoesNotFit
 from lib.fit import FULL, Load, need
 from lib.gguf import read_model
-from lib.replies import Reply, ReplyRequest
+from lib.reply import Reply, ReplyRequest
 from lib.words import memory
 
 # Of a model whose file cannot be looked into: its cache and working memory, beside its weights.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lib.conversations import Turn
-from lib.replies import Figures
+from lib.reply import Figures
 
 CLOSE = 0.8  # of the context; a warning from here on
 LEAST_ROOM = 128  # tokens for a short question and the beginning of its answer

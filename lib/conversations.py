@@ -17,7 +17,7 @@ from typing_extensions import TypedDict  # pydantic cannot read typing's own bef
 
 from lib import chat_settings, schema_check
 from lib.errors import BadInput
-from lib.replies import FINAL, Figures, Problem, Reply, ReplyState
+from lib.reply import FINAL, Figures, Problem, Reply, ReplyState
 
 FORMAT = "berth-conversations"
 TITLE_CHARACTERS = 60

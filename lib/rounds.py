@@ -9,7 +9,7 @@ from typing import Any
 
 from lib import words
 from lib.conversations import Turn
-from lib.replies import Figures, ReplyState
+from lib.reply import Figures, ReplyState
 
 FORMAT = "berth-comparison"
 FIGURES = (

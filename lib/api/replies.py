@@ -21,7 +21,7 @@ from lib import lifecycle, replies
 from lib.access import Action, require
 from lib.errors import NotFound
 from lib.gate import browser_of
-from lib.replies import Place, Reply
+from lib.reply import Place, Reply
 
 GAP_SECONDS = 0.016  # one frame: what comes within it goes out together
 _CONVERSATION = re.compile(r"[0-9a-f]{32}")

@@ -8,7 +8,7 @@ import streamlit as st
 from lib import schema_check, words
 from lib.blocks import groups, split
 from lib.conversations import Turn
-from lib.replies import Figures, ReplyState
+from lib.reply import Figures, ReplyState
 from lib.ui import markdown
 
 HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser

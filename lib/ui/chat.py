@@ -7,7 +7,7 @@ import streamlit as st
 from lib import names
 from lib.conversations import Document, Entry, bundle, read_document
 from lib.engines.base import Model, State
-from lib.ui import chat_settings_view, compare, conversation, markdown, models, session
+from lib.ui import chat_settings_view, compare, control, conversation, markdown, models, session
 from lib.ui.attach import attach, taken
 from lib.ui.context_meter import context_meter, context_warning, room
 from lib.ui.conversation import is_running
@@ -113,7 +113,7 @@ def composer(talk: Conversation, model: Model) -> None:
                 "Stop",
                 icon=":material/stop_circle:",
                 key="chat_stop",
-                on_click=conversation.stop,
+                on_click=control.stop,
                 shortcut="Escape",
             )
         attach(
@@ -134,7 +134,7 @@ def _say() -> None:
     text = str(st.session_state["chat_input"] or "").strip()
     talk = session.conversation()
     if text and talk:
-        conversation.say(text, taken(talk["id"]))
+        control.say(text, taken(talk["id"]))
 
 
 def _welcome(model: Model) -> None:

@@ -12,8 +12,8 @@ from lib.branches import Tree
 from lib.conversations import Turn
 from lib.engines import find_model
 from lib.errors import BerthError, NotFound
-from lib.replies import ReplyRequest, ReplyState
-from lib.ui import answer, history, markdown, models
+from lib.reply import ReplyRequest, ReplyState
+from lib.ui import answer, control, history, markdown, models
 from lib.ui import conversation as chat
 from lib.ui.live_reply import live_lane
 from lib.ui.message_bar import message_bar
@@ -130,9 +130,9 @@ def _foot(turn: Turn, is_over: bool, is_last: bool) -> None:
     answer.problem(turn)
     with st.container(horizontal=True):
         if is_last and turn["state"] != ReplyState.DONE:
-            _button("Retry", ":material/refresh:", chat.retry_beside, turn)
+            _button("Retry", ":material/refresh:", control.retry_beside, turn)
         if is_over and turn["content"] and not turn["vote"]:
-            _button("Prefer this", ":material/thumb_up:", chat.prefer, turn)
+            _button("Prefer this", ":material/thumb_up:", control.prefer, turn)
 
 
 def _button(label: str, icon: str, act: Callable[[str], None], turn: Turn) -> None:

@@ -6,7 +6,7 @@ from lib import context
 from lib.context import ContextUse
 from lib.engines.base import Model
 from lib.errors import TooLong
-from lib.ui import conversation, session
+from lib.ui import control, conversation, session
 from lib.ui.session import Conversation
 
 HEIGHT_PIXELS = 28  # kept free also where nothing is known, so that nothing jumps
@@ -61,7 +61,7 @@ def ways_out(problem: dict[str, str]) -> None:
             st.button(
                 "Delete the first question",
                 icon=":material/delete:",
-                on_click=conversation.delete,
+                on_click=control.delete,
                 args=(first["id"],),
             )
         st.page_link("pages/2_Models.py", label="Load it larger", icon=":material/memory:")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from lib.branches import Tree
 from lib.conversations import Turn
-from lib.ui import conversation
+from lib.ui import control
 from lib.ui.element import element
 from lib.ui.session import chosen_model
 
@@ -36,17 +36,17 @@ def _act(key: str) -> None:
     """Before the page's next run: do what was clicked."""
     match st.session_state[key].get("act"):
         case {"do": "edit", "id": str(turn_id), "text": str(text)}:
-            conversation.edit(turn_id, text)
+            control.edit(turn_id, text)
         case {"do": "again", "id": str(turn_id)}:
-            conversation.regenerate(turn_id)
+            control.regenerate(turn_id)
         case {"do": "with", "id": str(turn_id)}:
             st.session_state["chat_again"] = turn_id
         case {"do": "go on", "id": str(turn_id)}:
-            conversation.go_on(turn_id)
+            control.go_on(turn_id)
         case {"do": "show", "id": str(turn_id)}:
-            conversation.show(turn_id)
+            control.show(turn_id)
         case {"do": "delete", "id": str(turn_id)}:
-            conversation.delete(turn_id)
+            control.delete(turn_id)
 
 
 def ask_again_with(labels: dict[str, str]) -> None:
@@ -73,4 +73,4 @@ def _choice(turn_id: str, labels: dict[str, str]) -> None:
 
 def _again_with(turn_id: str) -> None:
     choice: Any = st.session_state.get("chat_again_model")
-    conversation.regenerate(turn_id, str(choice or ""))
+    control.regenerate(turn_id, str(choice or ""))

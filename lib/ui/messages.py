@@ -7,8 +7,8 @@ import streamlit as st
 from lib import words
 from lib.branches import Tree
 from lib.conversations import File, Turn
-from lib.replies import Figures, ReplyState
-from lib.ui import answer, columns, conversation, markdown
+from lib.reply import Figures, ReplyState
+from lib.ui import answer, columns, control, conversation, markdown
 from lib.ui.context_meter import ways_out
 from lib.ui.element import styled
 from lib.ui.live_reply import MODEL_AVATAR, live_reply
@@ -83,7 +83,7 @@ def _undo_button(talk: Conversation) -> None:
     if talk["deleted"]:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Question and answer deleted.")
-            st.button("Undo", key="chat_undo", on_click=conversation.undelete)
+            st.button("Undo", key="chat_undo", on_click=control.undelete)
 
 
 def _message(turn: Turn, tree: Tree, is_new: bool, is_last: bool) -> None:
@@ -117,4 +117,4 @@ def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     if is_last and turn["problem"]:
         ways_out(turn["problem"])
     if is_last and turn["state"] != ReplyState.DONE:
-        st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=conversation.retry)
+        st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=control.retry)

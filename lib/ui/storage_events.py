@@ -9,7 +9,7 @@ from lib import conversations, names, replies, words
 from lib.branches import Tree, merged
 from lib.conversations import Document, Turn, as_markdown, read_bundle, read_document
 from lib.errors import BadInput, BerthError, NotFound
-from lib.replies import Reply
+from lib.reply import Reply
 from lib.ui import attach, history
 from lib.ui import conversation as chat
 from lib.ui.history import Event

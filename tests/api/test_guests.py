@@ -16,7 +16,7 @@ from websockets.typing import Origin
 from lib import guests, replies
 from lib.engines.base import Message
 from lib.guests import TRIES
-from lib.replies import ReplyRequest
+from lib.reply import ReplyRequest
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake
 from tests.support.guests import CODE, guests_url, lay_sharing, login, shared_server, signed_in

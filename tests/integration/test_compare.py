@@ -9,7 +9,7 @@ from lib import compare, replies
 from lib.conversations import new_id
 from lib.engines.base import Message, StartOptions, State
 from lib.engines.ollama import ENGINE as OLLAMA
-from lib.replies import Reply, ReplyRequest, ReplyState
+from lib.reply import Reply, ReplyRequest, ReplyState
 from lib.settings import settings
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake

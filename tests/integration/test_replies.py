@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lib import replies
 from lib.engines.base import ChatOptions, Message
 from lib.errors import BadInput, NotFound
-from lib.replies import Reply, ReplyRequest, ReplyState
+from lib.reply import Reply, ReplyRequest, ReplyState
 from lib.settings import settings
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake

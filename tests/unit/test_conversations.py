@@ -12,7 +12,7 @@ from lib import conversations
 from lib.conversations import Document, Entry, Turn, as_markdown, bundle, said
 from lib.engines.base import Message
 from lib.errors import BadInput
-from lib.replies import Reply, ReplyRequest, ReplyState
+from lib.reply import Reply, ReplyRequest, ReplyState
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 LEGIBLE = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)

@@ -13,7 +13,7 @@ from lib import linear_pattern
 from lib.conversations import answer
 from lib.engines.base import ChatOptions, Message
 from lib.errors import BadInput
-from lib.replies import Figures, Reply, ReplyRequest, ReplyState
+from lib.reply import Figures, Reply, ReplyRequest, ReplyState
 from lib.schema_check import LONGEST_ANSWER, LONGEST_SCHEMA, OK, check, parsed
 
 PERSON: dict[str, Any] = {
