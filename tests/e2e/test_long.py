@@ -1,9 +1,8 @@
-"""Long conversations and long replies: only the newest is drawn, nothing is lost, it stays usable."""
+"""Long conversations and replies: only the newest is drawn, nothing is lost, all stays usable."""
 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
