@@ -1,4 +1,4 @@
-"""Chromium, and pictures of what it saw."""
+"""Chromium, pictures of what it saw, and a Berth with a fake model for the tests of one file."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.support.berth import lay_fake
 from tests.support.browser import launched
+from tests.support.fake_engine import Running, running_fake
+from tests.support.server import Server, running_server
 
 PICTURES = Path(os.environ.get("BERTH_TEST_PICTURES", "test-results"))
 DESKTOP = (1280, 800)
@@ -34,3 +37,19 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     opened.screenshot(path=PICTURES / f"{request.node.name}.png")
     context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[Running]:
+    """An engine that says what the test wants."""
+    with running_fake("--context", "1000000") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
+    """A Berth in which that engine runs."""
+    home = tmp_path_factory.mktemp("shared") / "berth"
+    with running_server(home) as started:
+        lay_fake(home, fake)
+        yield started

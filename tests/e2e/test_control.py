@@ -1,7 +1,6 @@
 """What can be done with messages: copy, edit, answer again, go from branch to branch, delete."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake
-from tests.support.server import Server, running_server
+from tests.support.server import Server
 
 FIGURES = re.compile("first token")
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Running]:
-    with running_fake() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("shared") / "berth"
-    with running_server(home) as started:
-        lay_fake(home, fake)
-        yield started
 
 
 @pytest.fixture

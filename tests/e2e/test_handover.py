@@ -2,16 +2,14 @@
 
 import re
 import time
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
-from tests.support.berth import lay_fake
-from tests.support.fake_engine import Running, running_fake
-from tests.support.server import Server, running_server
+from tests.support.fake_engine import Running
+from tests.support.server import Server
 
 MOST_PIXELS = 4
 RICH = """# A rich reply
@@ -60,20 +58,6 @@ PLACES = """(all) => all.map((part) => {
     const box = part.getBoundingClientRect();
     return [part.tagName, box.top, box.height, box.left];
 })"""
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Running]:
-    with running_fake("--context", "1000000") as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("shared") / "berth"
-    with running_server(home) as started:
-        lay_fake(home, fake)
-        yield started
 
 
 def ask(page: Page, server: Server) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,26 +11,12 @@ from playwright.sync_api import Download, Locator, Page, WebSocket, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.berth import lay_fake
-from tests.support.fake_engine import Running, running_fake
+from tests.support.fake_engine import Running
 from tests.support.server import Server, running_server
 
 DAY_MILLISECONDS = 86_400_000
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 FIGURES = re.compile("first token")
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Running]:
-    with running_fake() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("shared") / "berth"
-    with running_server(home) as started:
-        lay_fake(home, fake)
-        yield started
 
 
 @pytest.fixture

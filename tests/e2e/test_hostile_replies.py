@@ -8,25 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.berth import lay_fake
-from tests.support.fake_engine import Running, running_fake
-from tests.support.server import Server, running_server
+from tests.support.fake_engine import Running
+from tests.support.server import Server
 
 OUTSIDE = "http://tracker.invalid"
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Running]:
-    with running_fake("--context", "1000000") as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("shared") / "berth"
-    with running_server(home) as started:
-        lay_fake(home, fake)
-        yield started
 
 
 @pytest.fixture

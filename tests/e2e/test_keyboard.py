@@ -1,28 +1,11 @@
 """The chat without a mouse: its keys, on a desk and on a phone."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import PHONE
-from tests.support.berth import lay_fake
-from tests.support.fake_engine import Running, running_fake
-from tests.support.server import Server, running_server
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Running]:
-    with running_fake() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("shared") / "berth"
-    with running_server(home) as started:
-        lay_fake(home, fake)
-        yield started
+from tests.support.fake_engine import Running
+from tests.support.server import Server
 
 
 @pytest.fixture

@@ -2,33 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from lib.conversations import Document, Turn, said
-from tests.support.berth import lay_fake
-from tests.support.fake_engine import Running, running_fake
-from tests.support.server import Server, running_server
+from tests.support.fake_engine import Running
+from tests.support.server import Server
 
 TALK = "c" * 32
 MESSAGES = 500
 FIGURES = re.compile("first token")
-
-
-@pytest.fixture(scope="module")
-def fake() -> Iterator[Running]:
-    with running_fake() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("shared") / "berth"
-    with running_server(home) as started:
-        lay_fake(home, fake)
-        yield started
 
 
 def long_talk() -> str:
