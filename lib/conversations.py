@@ -106,20 +106,18 @@ def _state(text: str) -> str:
     return text if text in FINAL else str(ReplyState.DONE)
 
 
+def _empty() -> dict[str, Any]:
+    """What a turn has beside who spoke and what, where nothing is known of it."""
+    answer = {"model": "", "engine": "", "reasoning": "", "state": str(ReplyState.DONE)}
+    outcome: dict[str, Any] = {"figures": {}, "problem": None, "check": ""}
+    return {**answer, **outcome, "files": [], "gone": False, "round": "", "lane": 0, "vote": False}
+
+
 def _filled(turn: Any) -> Any:
     """A turn that says no more than who spoke and what, as other programs write it."""
     if not isinstance(turn, dict):
         return turn
-    empty = {
-        "model": "",
-        "engine": "",
-        "reasoning": "",
-        "state": str(ReplyState.DONE),
-        "figures": {},
-    }
-    rest: dict[str, Any] = {"problem": None, "files": [], "check": "", "gone": False}
-    compared = {"round": "", "lane": 0, "vote": False}
-    return {"id": turn.get("reply", ""), **empty, **rest, **compared, **turn}
+    return {"id": turn.get("reply", ""), **_empty(), **turn}
 
 
 def _chained(turns: Any) -> Any:
@@ -205,8 +203,13 @@ class Document(BaseModel):
     settings: Annotated[dict[str, Any], BeforeValidator(_settings)] = {}
 
     def text(self) -> str:
-        """As it is stored."""
-        return self.model_dump_json()
+        """As it is stored: what is empty in a turn is left out, for browsers keep little."""
+        empty, whole = _empty(), self.model_dump()
+        whole["turns"] = [
+            {name: value for name, value in turn.items() if empty.get(name, ...) != value}
+            for turn in whole["turns"]
+        ]
+        return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
 
 class Entry(BaseModel):

@@ -17,7 +17,7 @@ from lib.ui.session import Conversation
 
 SHOWN_MESSAGES = 30
 SHOWN_CHARACTERS = 60_000
-LEAST_SHOWN = 2
+LEAST_SHOWN = 4
 UNFOLDED_AT_ONCE = 40
 AWAITED_PIXELS = 240
 USER_AVATAR = ":material/person:"
@@ -58,11 +58,10 @@ def messages(talk: Conversation) -> None:
 def _folded(turns: list[Turn], unfolded: int) -> int:
     """How many of the first messages are not drawn: a page of all would be slow."""
     room = SHOWN_CHARACTERS
-    for number, turn in enumerate(reversed(turns), start=1):
+    for shown, turn in enumerate(reversed(turns)):
         room -= len(turn["content"]) + len(turn["reasoning"])
-        is_enough = number > SHOWN_MESSAGES or room < 0
-        if is_enough and number > LEAST_SHOWN + unfolded:
-            return len(turns) - number + 1
+        if shown >= LEAST_SHOWN and (shown >= SHOWN_MESSAGES or room < 0):
+            return max(0, len(turns) - shown - unfolded)
     return 0
 
 
