@@ -106,6 +106,8 @@ _CAUSES = [
     for pattern, message, fix in rows
 ]
 _PORT_TAKEN = re.compile(r"couldn't bind|Address already in use", re.IGNORECASE)
+# What the wheel raises then; the line above it, which says so, is lost at times.
+_NO_SERVER = re.compile(r"Failed to init server")
 # Not the errors of single requests, which end nothing.
 _FIRST_ERROR = re.compile(
     r"^[\d.]+ E (?!srv +send_error)(.+)|^(\w*Error: .+|.*GGML_ASSERT.*)", re.MULTILINE
@@ -130,16 +132,19 @@ def explain(log: str, code: int | None) -> EngineError:
     A ProgramFault where another program may do with the same model, also where nothing is known.
     """
     number = -code if code is not None and code < 0 else 0
+    taken = PortTaken("Another program took the engine's port.", "Start it again.")
     if number in _FROM_OUTSIDE:
         why, fix = _FROM_OUTSIDE[number]
         error = ProgramFault if number == signal.SIGILL else EngineError
         return error(f"The engine ended (signal {number}): {why}.", fix)
     if _PORT_TAKEN.search(log):
-        return PortTaken("Another program took the engine's port.", "Start it again.")
+        return taken
     for cause in _CAUSES:
         if match := cause.pattern.search(log):
             found = [shown(text, 200) for text in match.groups()]
             return cause.error(cause.message.format(*found), cause.fix)
+    if _NO_SERVER.search(log):
+        return taken
     how = "" if code is None else f" (signal {number})" if number else f" (exit code {code})"
     if match := _FIRST_ERROR.search(log):
         said = shown(match[1] or match[2], 300).rstrip(".")

@@ -443,6 +443,15 @@ def test_a_port_that_somebody_took_is_told_apart() -> None:
     assert isinstance(explain(log, 1), PortTaken)
 
 
+def test_a_server_that_could_not_begin_is_put_down_to_its_port_where_nothing_else_is_known() -> (
+    None
+):
+    log = "RuntimeError: Failed to init server, please check the input params"
+    assert isinstance(explain(log, 1), PortTaken)
+    known = f"error: unknown projector type: 'x'\n{log}"
+    assert not isinstance(explain(known, 1), PortTaken)
+
+
 @given(st.text(), st.none() | st.integers(-64, 255))
 def test_every_end_has_a_cause(log: str, code: int | None) -> None:
     assert explain(log, code).message.endswith(".")
