@@ -106,7 +106,7 @@ _CAUSES = [
     for pattern, message, fix in rows
 ]
 _PORT_TAKEN = re.compile(r"couldn't bind|Address already in use", re.IGNORECASE)
-# What the wheel raises then; the line above it, which says so, is lost at times.
+# What the wheel raises then and in other cases; the line above, which says why, is lost at times.
 _NO_SERVER = re.compile(r"Failed to init server")
 # Not the errors of single requests, which end nothing.
 _FIRST_ERROR = re.compile(
@@ -143,10 +143,10 @@ def explain(log: str, code: int | None) -> EngineError:
         if match := cause.pattern.search(log):
             found = [shown(text, 200) for text in match.groups()]
             return cause.error(cause.message.format(*found), cause.fix)
-    if _NO_SERVER.search(log):
-        return taken
     how = "" if code is None else f" (signal {number})" if number else f" (exit code {code})"
     if match := _FIRST_ERROR.search(log):
+        if _NO_SERVER.search(match[2] or ""):
+            return taken
         said = shown(match[1] or match[2], 300).rstrip(".")
         return ProgramFault(f"The engine ended{how}: {said}.", _AGAIN)
     return ProgramFault(f"The engine ended{how}.", _AGAIN)
