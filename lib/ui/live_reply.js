@@ -16,6 +16,7 @@ const WORDS = {
 };
 const NEAR_PIXELS = 80;
 const REMIND_MILLISECONDS = 1500;
+const MOST_REMINDERS = 4;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
 
 function element(parent, tag, className) {
@@ -232,7 +233,11 @@ class Live {
     this.box.dataset.phase = "over";
     this.tell(state);
     // Two messages at once, and Streamlit keeps one of them: it may have been the other.
-    this.reminder = setInterval(() => this.awaited === this.id && this.tell(state), REMIND_MILLISECONDS);
+    let more = MOST_REMINDERS; // nor may the page have said that it waits for this reply
+    this.reminder = setInterval(() => {
+      const isShownHere = this.box.dataset.phase === "over" && more-- > 0;
+      if (this.awaited === this.id || isShownHere) this.tell(state);
+    }, REMIND_MILLISECONDS);
     this.drop();
   }
 
