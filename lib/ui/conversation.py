@@ -128,6 +128,7 @@ def take_finished(talk: Conversation) -> None:
     """Move live replies into the messages once they are over, and save them."""
     over = [turn for reply_id in running(talk) if (turn := _over(talk, reply_id))]
     if not over:
+        _save_what_is_left(talk)
         return
     leaf, waiting = talk["leaf"], (over[0]["parent"], talk["replaced"])
     add(talk, over)
@@ -137,6 +138,12 @@ def take_finished(talk: Conversation) -> None:
         mark_deleted(talk, talk["replaced"])
     talk["replaced"] = ""
     save(talk)
+
+
+def _save_what_is_left(talk: Conversation) -> None:
+    """Streamlit ends a run wherever it stands when the next one is due: perhaps before a save."""
+    if talk["changed"]:
+        save(talk)
 
 
 def _over(talk: Conversation, reply_id: str) -> Turn | None:

@@ -14,6 +14,7 @@ const MOST_WAITING = 5;
 const NARROW = 768; // pixels; below, Streamlit lays the sidebar over the page
 const SEARCH_PAUSE = 150; // milliseconds
 const SYNC_PAUSE = 150;
+const DOUBT_MILLISECONDS = 3000;
 
 // Outlives the element itself, which another page takes away.
 const exchange = { session: "", seen: 0, sent: 0, outbox: [] };
@@ -70,6 +71,7 @@ class History {
     this.foot = make("div", "berth-foot", "", this.root);
     help(this.root);
     this.root.addEventListener("keydown", (event) => walk(event, this.search, this.list));
+    this.doubting = setInterval(() => this.doubt(), DOUBT_MILLISECONDS);
     this.unlisten = listen({ begin: () => this.begin(), search: this.search });
     this.file = make("input", "", "", this.root);
     this.file.type = "file";
@@ -84,6 +86,7 @@ class History {
   }
 
   close() {
+    clearInterval(this.doubting);
     this.unlisten();
     removeEventListener("storage", this.onStorage);
     this.root.remove();
@@ -120,6 +123,15 @@ class History {
     return left.slice(0, MOST_WAITING).map(({ id, title, rev }) => {
       return { kind: "waiting", id, title, rev, raw: storedDocument(id) ?? "" };
     });
+  }
+
+  // Once in a hundred instant replies Streamlit keeps an element's new data to itself, a save among
+  // them: then what is stored waits for a reply that nobody is writing.
+  doubt() {
+    const one = this.opened && meta(this.opened);
+    const isLeft = one?.waits && !document.querySelector('.berth-live[data-phase="live"]');
+    if (isLeft && this.doubtful === one.rev) this.tell(...this.waiting("").filter(({ id }) => id === one.id));
+    this.doubtful = isLeft ? one.rev : "";
   }
 
   purge() {

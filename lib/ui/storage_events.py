@@ -126,13 +126,16 @@ def _missing(event: Event) -> None:
 
 
 def _waiting(event: Event) -> None:
-    """Replies that ended while their page was away."""
+    """Replies that ended while their page was away, or whose save did not arrive."""
     document, talk = read_document(event.raw), conversation()
-    found = [reply for one in document.replies if (reply := _reply(one)) and reply.is_over]
-    if not found or (talk and talk["id"] == event.id):
+    if talk and talk["id"] == event.id:
+        if not chat.is_running(talk) and event.rev != talk["revision"]:
+            _settle(event)
         return
-    left = chat.blank(event.id)
-    _fill(left, event, document)
+    found = [reply for one in document.replies if (reply := _reply(one)) and reply.is_over]
+    if found:
+        left = chat.blank(event.id)
+        _fill(left, event, document)
 
 
 def _refused(event: Event) -> None:

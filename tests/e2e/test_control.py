@@ -63,7 +63,7 @@ def test_an_answer_is_copied_as_it_was_written(chat: Page, fake: Running) -> Non
     expect(chat.get_by_role("button", name="Copied")).to_be_visible()
     assert clipboard(chat).strip() == "Some **bold** words and `code`."
     press(chat, "Hello", "Copy")
-    chat.wait_for_function("navigator.clipboard.readText().then(text => text === 'Hello')")
+    chat.wait_for_function("() => navigator.clipboard.readText().then(text => text === 'Hello')")
 
 
 def test_an_answer_can_be_given_again_and_the_first_one_stays(chat: Page, fake: Running) -> None:

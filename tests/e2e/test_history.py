@@ -342,6 +342,29 @@ def test_two_tabs_that_watch_the_same_reply_stay_one_conversation(
     other.close()
 
 
+def test_a_save_that_got_lost_is_made_good(chat: Page, fake: Running) -> None:
+    ask(chat, "First")
+    [before] = stored(chat)
+    fake.behave(text="Kept after all")
+    ask(chat, "Second")
+    chat.wait_for_function(
+        "() => Object.values(localStorage).some(text => text.includes('after all'))"
+    )
+    earlier = {**before, "waits": True}
+    document = earlier.pop("document")
+    chat.evaluate(
+        """([id, meta, document]) => {
+            localStorage.setItem(`berth:c:${id}`, document);
+            localStorage.setItem(`berth:m:${id}`, JSON.stringify(meta));
+        }""",
+        [before["id"], earlier, document],
+    )
+    chat.wait_for_function(
+        "() => Object.values(localStorage).some(text => text.includes('after all'))"
+    )
+    assert [one["waits"] for one in stored(chat)] == [False]
+
+
 def test_a_reply_that_ends_without_its_page_is_saved_by_the_next_visit(
     chat: Page, server: Server, fake: Running
 ) -> None:

@@ -209,3 +209,27 @@ def test_what_is_not_saved_is_shown_with_a_way_out() -> None:
     page.button(key=f"save-{OTHER}").click().run()
     [saved] = operations(page, "put")
     assert (saved["id"], saved["known"], saved["answer"]) == (OTHER, "r1", True)
+
+
+@pytest.mark.usefixtures("models")
+def test_what_a_run_that_was_cut_off_did_not_save_is_saved_by_the_next() -> None:
+    page = AppTest.from_file(ROOT / "pages/3_Chat.py", default_timeout=SECONDS)
+    page.session_state["chat_conversation"] = talk(A, B, changed=[B["id"]])
+    page.run()
+    assert not page.exception
+    [saved] = operations(page, "put")
+    assert (contents(saved), saved["turns"]) == (["b"], 2)
+    page.run()
+    assert len(operations(page, "put")) == 1
+
+
+def test_a_save_that_did_not_arrive_is_made_again() -> None:
+    waiting = {"id": OPEN, "rev": "r1", "raw": document(A, reply=REPLY)}
+    page = heard(talk(A, B, revision="r2"), "waiting", **waiting)
+    [saved] = operations(page, "put")
+    assert (saved["known"], contents(saved), saved["waits"]) == ("r1", ["b"], False)
+
+
+def test_a_save_that_did_arrive_is_not_made_again() -> None:
+    waiting = {"id": OPEN, "rev": "r2", "raw": document(A, reply=REPLY)}
+    assert operations(heard(talk(A, B, revision="r2"), "waiting", **waiting), "put") == []
