@@ -1,5 +1,11 @@
 // A guest's page: once its login has ended, it loads again, and is told why.
 const AGAIN_MS = 2000;
+const LOOK_MS = 5000;
+
+async function look() {
+  const answer = await fetch("/api/health").catch(() => null);
+  if (answer?.status === 401) location.reload();
+}
 
 export default function () {
   let socket, timer, hasLeft = false;
@@ -9,13 +15,14 @@ export default function () {
   };
   const ended = async () => {
     if (hasLeft) return;
-    const answer = await fetch("/api/health").catch(() => null);
-    if (answer?.status === 401) location.reload();
-    else timer = setTimeout(watch, AGAIN_MS);
+    await look();
+    timer = setTimeout(watch, AGAIN_MS);
   };
   watch();
+  const looking = setInterval(look, LOOK_MS); // a socket that was just opening is not sent off
   return () => {
     hasLeft = true;
+    clearInterval(looking);
     clearTimeout(timer);
     socket.close();
   };

@@ -378,7 +378,7 @@ def test_a_model_that_sees_gets_the_picture(page: Page, home: Path, fake: Runnin
         expect(shown).not_to_contain_text("cannot see")
         ask(page, "What is this?")
         expect(page.get_by_test_id("stImage").get_by_role("img")).to_be_visible()
-    (asked,) = fake.last_call("done")["body"]["messages"]
+        (asked,) = fake.last_call("done")["body"]["messages"]
     text, image = asked["content"]
     assert text == {"type": "text", "text": "What is this?"}
     assert image["image_url"]["url"].startswith("data:image/jpeg;base64,")
