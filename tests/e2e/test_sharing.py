@@ -101,7 +101,8 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
 def test_a_new_code_sends_guests_back_to_the_login(page: Page, guest: Page, berth: Server) -> None:
     url, code = share(page, berth)
     guest.goto(url)
-    sign_in(guest, code)
+    with guest.expect_websocket(lambda socket: "guests/watch" in socket.url):
+        sign_in(guest, code)
     expect(guest.get_by_text("You are a guest here.")).to_be_attached()
     page.get_by_role("button", name="New code").click()
     expect(guest.get_by_label("Access code")).to_be_visible()
