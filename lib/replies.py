@@ -124,8 +124,8 @@ def _from_disk(reply_id: str) -> Reply | None:
 
 
 def _prune() -> None:
-    """Forget all but the newest replies that are over."""
-    over = [reply for reply in _running.values() if reply.is_over]
-    for reply in sorted(over, key=lambda r: r.created)[:-KEPT]:
+    """Forget what is too much of the replies that are over."""
+    over = [(reply.request.owner, reply) for reply in tuple(_running.values()) if reply.is_over]
+    for reply in spools.surplus(sorted(over, key=lambda one: one[1].created), KEPT):
         _running.pop(reply.id, None)
     spools.prune(KEPT, _running)

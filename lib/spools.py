@@ -7,12 +7,15 @@ first is short, so that a conversation's newest reply is found without reading w
 import contextlib
 import itertools
 import json
-from collections.abc import Collection, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, TypeVar
 
 from lib.files import make_private
 from lib.settings import settings
+
+Kept = TypeVar("Kept")
 
 
 class Header(NamedTuple):
@@ -68,11 +71,26 @@ def newest(conversation: str, owner: str) -> list[str]:
 
 
 def prune(kept: int, but: Collection[str]) -> None:
-    """Delete all files but the newest `kept`, and none of those that are being written."""
+    """Delete what is too much for `kept` files, and none of those that are being written."""
     files = sorted(settings().replies.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
-    for path in files[:-kept]:
+    if len(files) <= kept:
+        return
+    owned = [(header.owner if (header := _header(path)) else "", path) for path in files]
+    for path in surplus(owned, kept):
         if path.stem not in but:
             path.unlink(missing_ok=True)
+
+
+def surplus(owned: Iterable[tuple[str, Kept]], kept: int) -> list[Kept]:
+    """What has to go so that `kept` stay, of things with their owners, the oldest first.
+
+    Whoever has most loses the oldest: nobody's many push out what others have.
+    """
+    by_owner: dict[str, deque[Kept]] = {}
+    for owner, one in owned:
+        by_owner.setdefault(owner, deque()).append(one)
+    too_many = sum(map(len, by_owner.values())) - kept
+    return [max(by_owner.values(), key=len).popleft() for _ in range(too_many)]
 
 
 def _path(reply_id: str) -> Path:
