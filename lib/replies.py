@@ -3,7 +3,6 @@
 import contextlib
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import ValidationError
@@ -14,7 +13,6 @@ from lib.errors import BadInput, NotFound
 from lib.reply import Place, Reply, ReplyRequest, ReplyState, Turn
 
 KEPT = 200
-FRESH_SECONDS = 15.0
 
 _running: dict[str, Reply] = {}
 _watchers: dict[Place, set[Callable[[Reply], None]]] = {}
@@ -60,17 +58,11 @@ def watching(place: Place, watcher: Callable[[Reply], None]) -> Iterator[None]:
 
 
 def current(place: Place) -> Reply | None:
-    """The newest reply of this place that is being written, or began a moment ago.
-
-    An instant one may be over before its page has opened a socket to be told of it.
-    """
-    fresh = [
-        reply
-        for reply in tuple(_running.values())
-        if reply.request.place == place
-        and not (reply.is_over and time.time() - reply.created > FRESH_SECONDS)
-    ]
-    return max(fresh, key=lambda reply: reply.created, default=None)
+    """The reply that is being written in this place."""
+    for reply in tuple(_running.values()):
+        if reply.request.place == place and not reply.is_over:
+            return reply
+    return None
 
 
 def is_answering(engine: str, model: str) -> bool:

@@ -5,7 +5,8 @@
 // after a reload, after a message and for another model. Names come from strangers and are only
 // ever text.
 
-const ATTACHED = new WeakMap();
+import { make, mounted } from "./dom.js";
+
 const LARGEST_FILE = 20_000_000;
 const DRAG_MILLISECONDS = 600; // browsers tell of a drag more often than that
 const BLIND = "This model cannot see images. Choose one that does, or remove it.";
@@ -18,14 +19,6 @@ const ICONS = {
   image: "M3.5 4.5h17v15h-17zM3.5 16l5-5 4.5 4.5 2.5-2.5 5 4.5M15.5 9h.01",
   problem: "M12 3 2.5 20h19zM12 10v4.5M12 17.3h.01",
 };
-
-function element(parent, tag, className, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  parent.appendChild(made);
-  return made;
-}
 
 function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -52,7 +45,7 @@ function base64(file) {
 }
 
 // The server's answer, or an Error in its words.
-function send(url, body, onProgress) {
+function post(url, body, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch does not tell how far an upload is
     request.open("POST", url);
@@ -72,14 +65,14 @@ function send(url, body, onProgress) {
 // One file: waiting or on its way, ready (it has an id then), or failed (it has a problem then).
 class Chip {
   constructor(list, name, onRemove) {
-    this.node = element(list, "li", "berth-chip");
-    this.mark = element(this.node, "span", "berth-chip-mark");
-    const body = element(this.node, "span", "berth-chip-body");
-    this.title = element(body, "span", "berth-chip-name");
+    this.node = make(list, "li", "berth-chip");
+    this.mark = make(this.node, "span", "berth-chip-mark");
+    const body = make(this.node, "span", "berth-chip-body");
+    this.title = make(body, "span", "berth-chip-name");
     this.title.dir = "auto";
-    this.detail = element(body, "span", "berth-chip-detail");
-    this.bar = element(body, "progress", "berth-chip-bar");
-    this.button = element(this.node, "button", "berth-chip-remove", "×");
+    this.detail = make(body, "span", "berth-chip-detail");
+    this.bar = make(body, "progress", "berth-chip-bar");
+    this.button = make(this.node, "button", "berth-chip-remove", "×");
     this.button.type = "button";
     this.button.onclick = onRemove;
     this.isPending = true;
@@ -127,24 +120,24 @@ class Attach {
     this.chips = [];
     this.changes = 0;
     this.uploads = Promise.resolve();
-    this.box = element(root, "div", "berth-attach");
-    this.input = element(this.box, "input", "");
+    this.box = make(root, "div", "berth-attach");
+    this.input = make(this.box, "input", "");
     Object.assign(this.input, { type: "file", multiple: true, hidden: true });
     this.input.onchange = () => {
       this.add([...this.input.files]);
       this.input.value = ""; // the same file may be chosen again
     };
-    this.clip = element(this.box, "button", "berth-clip");
+    this.clip = make(this.box, "button", "berth-clip");
     this.clip.type = "button";
     this.clip.title = "Attach files: choose, drop or paste them";
     this.clip.setAttribute("aria-label", "Attach files");
     this.clip.appendChild(icon("clip"));
     this.clip.onclick = () => this.input.click();
-    this.list = element(this.box, "ul", "berth-chips");
+    this.list = make(this.box, "ul", "berth-chips");
     this.list.setAttribute("aria-label", "Attached files");
-    this.sum = element(this.box, "p", "berth-attach-sum");
+    this.sum = make(this.box, "p", "berth-attach-sum");
     this.sum.setAttribute("role", "status");
-    this.overlay = element(this.box, "div", "berth-drop", "Drop files to attach them");
+    this.overlay = make(this.box, "div", "berth-drop", "Drop files to attach them");
     this.overlay.hidden = true;
     this.overlay.popover = "manual"; // the top layer, above the sidebar and everything
     this.listen();
@@ -233,7 +226,7 @@ class Attach {
         throw new Error(`This file has ${Math.ceil(file.size / 1e6)} MB; 20 MB is the most. Attach the part that matters.`);
       }
       const body = { name: file.name, type: file.type, data: await base64(file) };
-      chip.ready(await send(url, body, (share) => chip.progress(share)));
+      chip.ready(await post(url, body, (share) => chip.progress(share)));
       if (chip.isRemoved) await this.forget(chip);
     } catch (error) {
       chip.fail(error.message);
@@ -256,7 +249,7 @@ class Attach {
   remember() {
     const hasFiles = this.chips.some((chip) => chip.id);
     const isNamed = new URLSearchParams(location.search).get("c") === this.data.conversation;
-    if (!this.data.sent && hasFiles !== isNamed) this.tell(hasFiles ? this.data.conversation : "none");
+    if (!this.data.sent && hasFiles !== isNamed) this.send("kept", hasFiles ? this.data.conversation : "none");
   }
 
   // An upload that is on its way cannot be taken back: it is removed when it has arrived.
@@ -342,16 +335,4 @@ class Attach {
   }
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  let attach = ATTACHED.get(parentElement);
-  if (!attach) {
-    attach = new Attach(parentElement);
-    ATTACHED.set(parentElement, attach);
-  }
-  attach.tell = (kept) => setTriggerValue("kept", kept);
-  attach.take(data);
-  return () => {
-    attach.close();
-    ATTACHED.delete(parentElement);
-  };
-}
+export default mounted((parent) => new Attach(parent));

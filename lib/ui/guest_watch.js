@@ -1,4 +1,7 @@
 // A guest's page: once its login has ended, it loads again, and is told why.
+
+import { mounted } from "./dom.js";
+
 const AGAIN_MS = 2000;
 const LOOK_MS = 5000;
 
@@ -7,23 +10,28 @@ async function look() {
   if (answer?.status === 401) location.reload();
 }
 
-export default function () {
-  let socket, timer, hasLeft = false;
-  const watch = () => {
-    socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/guests/watch`);
-    socket.addEventListener("close", ended);
-  };
-  const ended = async () => {
-    if (hasLeft) return;
-    await look();
-    timer = setTimeout(watch, AGAIN_MS);
-  };
-  watch();
-  const looking = setInterval(look, LOOK_MS); // a socket that was just opening is not sent off
-  return () => {
-    hasLeft = true;
-    clearInterval(looking);
-    clearTimeout(timer);
-    socket.close();
-  };
+class Watch {
+  constructor() {
+    this.looking = setInterval(look, LOOK_MS); // a socket that was just opening is not sent off
+    this.connect();
+  }
+
+  take() {}
+
+  connect() {
+    this.socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/guests/watch`);
+    this.socket.onclose = async () => {
+      await look();
+      if (!this.isClosed) this.again = setTimeout(() => this.connect(), AGAIN_MS);
+    };
+  }
+
+  close() {
+    clearInterval(this.looking);
+    clearTimeout(this.again);
+    this.isClosed = true;
+    this.socket.close();
+  }
 }
+
+export default mounted(() => new Watch());

@@ -2,6 +2,7 @@
 //
 // Everything in it is drawn as text: titles and what was said may come from anybody.
 
+import { make, mounted } from "./dom.js";
 import { LONGEST_TITLE, bundle, download, erase, match, meta, metas, run, setMeta, storedDocument } from "./history_storage.js";
 import { focusInput, help, listen, walk } from "./shortcuts.js";
 
@@ -27,16 +28,8 @@ function group(one, now) {
   return one.ts >= midnight - 6 * DAY ? "Previous 7 days" : "Earlier";
 }
 
-function make(tag, className, text = "", parent = null) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  parent?.append(made);
-  return made;
-}
-
 function button(parent, text, className, onClick) {
-  const made = make("button", className, text, parent);
+  const made = make(parent, "button", className, text);
   made.type = "button";
   made.onclick = onClick;
   return made;
@@ -57,23 +50,23 @@ class History {
     this.renamed = "";
     this.lastDeleted = null;
     this.isSure = false;
-    this.root = make("div", "berth-history", "", parent);
+    this.root = make(parent, "div", "berth-history");
     button(this.root, "New chat", "berth-new", () => this.begin());
-    this.search = make("input", "berth-search", "", this.root);
+    this.search = make(this.root, "input", "berth-search");
     this.search.type = "search";
     this.search.placeholder = "Search conversations";
     this.search.setAttribute("aria-label", "Search conversations");
     this.search.oninput = () => this.later("searching", SEARCH_PAUSE, () => this.find());
     this.search.onkeydown = (event) => this.searchKey(event);
-    this.says = make("div", "berth-says", "", this.root);
+    this.says = make(this.root, "div", "berth-says");
     this.says.setAttribute("role", "status");
-    this.list = make("div", "berth-list", "", this.root);
-    this.foot = make("div", "berth-foot", "", this.root);
+    this.list = make(this.root, "div", "berth-list");
+    this.foot = make(this.root, "div", "berth-foot");
     help(this.root);
     this.root.addEventListener("keydown", (event) => walk(event, this.search, this.list));
     this.doubting = setInterval(() => this.doubt(), DOUBT_MILLISECONDS);
     this.unlisten = listen({ begin: () => this.begin(), search: this.search });
-    this.file = make("input", "", "", this.root);
+    this.file = make(this.root, "input");
     this.file.type = "file";
     this.file.accept = ".json,application/json";
     this.file.hidden = true;
@@ -100,7 +93,7 @@ class History {
   // All that is not confirmed goes up again: a second trigger may replace the first.
   tell(...events) {
     for (const event of events) exchange.outbox.push({ n: ++exchange.sent, ...event });
-    if (exchange.outbox.length) this.trigger([...exchange.outbox]);
+    if (exchange.outbox.length) this.send("event", [...exchange.outbox]);
   }
 
   take(data) {
@@ -125,8 +118,7 @@ class History {
     });
   }
 
-  // Once in a hundred instant replies Streamlit keeps an element's new data to itself, a save among
-  // them: then what is stored waits for a reply that nobody is writing.
+  // Should a save get lost on its way, what is stored waits for a reply that nobody is writing.
   doubt() {
     const one = this.opened && meta(this.opened);
     const isLeft = one?.waits && !document.querySelector('.berth-live[data-phase="live"]');
@@ -166,18 +158,18 @@ class History {
 
   drawGroups(found) {
     if (!found.length) {
-      make("p", "berth-empty", this.wanted ? "Nothing found." : "Conversations are kept here, in this browser.", this.list);
+      make(this.list, "p", "berth-empty", this.wanted ? "Nothing found." : "Conversations are kept here, in this browser.");
     }
     const now = Date.now();
     let day = "";
     for (const one of found.slice(0, this.shown)) {
-      if (group(one, now) !== day) make("h4", "berth-day", (day = group(one, now)), this.list);
+      if (group(one, now) !== day) make(this.list, "h4", "berth-day", (day = group(one, now)));
       this.drawRow(one);
     }
   }
 
   drawRow(one) {
-    const row = make("div", "berth-row", "", this.list);
+    const row = make(this.list, "div", "berth-row");
     row.dataset.id = one.id;
     if (one.id === this.renamed) {
       this.drawRename(row, one);
@@ -194,12 +186,12 @@ class History {
     more.dataset.focus = one.id;
     more.setAttribute("aria-label", `Actions for ${one.title}`);
     more.setAttribute("aria-expanded", String(this.expanded === one.id));
-    if (one.snippet) make("div", "berth-snippet", one.snippet, row).dir = "auto";
+    if (one.snippet) make(row, "div", "berth-snippet", one.snippet).dir = "auto";
     if (this.expanded === one.id) this.drawActions(row, one);
   }
 
   drawActions(row, one) {
-    const actions = make("div", "berth-actions", "", row);
+    const actions = make(row, "div", "berth-actions");
     const add = (text, action) => button(actions, text, "berth-action", action);
     add("Rename", () => {
       this.renamed = one.id;
@@ -215,7 +207,7 @@ class History {
   }
 
   drawRename(row, one) {
-    const input = make("input", "berth-rename", "", row);
+    const input = make(row, "input", "berth-rename");
     input.value = one.title;
     input.maxLength = LONGEST_TITLE;
     input.setAttribute("aria-label", "Title");
@@ -235,20 +227,20 @@ class History {
 
   drawUndo() {
     if (!this.lastDeleted) return;
-    const box = make("div", "berth-undo", "", this.list);
-    make("span", "", `Deleted “${this.lastDeleted.title}”`, box).dir = "auto";
+    const box = make(this.list, "div", "berth-undo");
+    make(box, "span", "", `Deleted “${this.lastDeleted.title}”`).dir = "auto";
     button(box, "Undo", "berth-link", () => this.restore(this.lastDeleted.id));
   }
 
   drawTrash(deleted) {
     if (!deleted.length || this.wanted) return;
-    const box = make("details", "berth-trash", "", this.list);
+    const box = make(this.list, "details", "berth-trash");
     box.open = this.isTrashOpen;
     box.ontoggle = () => (this.isTrashOpen = box.open);
-    make("summary", "", `Recently deleted (${deleted.length})`, box);
+    make(box, "summary", "", `Recently deleted (${deleted.length})`);
     for (const one of deleted) {
-      const row = make("div", "berth-undo", "", box);
-      make("span", "", one.title, row).dir = "auto";
+      const row = make(box, "div", "berth-undo");
+      make(row, "span", "", one.title).dir = "auto";
       button(row, "Restore", "berth-link", () => this.restore(one.id));
     }
     button(box, "Delete these for good", "berth-link berth-danger", () => {
@@ -267,9 +259,9 @@ class History {
   }
 
   drawLimit(used, kept) {
-    const box = make("div", "berth-limit", "", this.foot);
+    const box = make(this.foot, "div", "berth-limit");
     const millions = (used / 1e6).toFixed(1);
-    make("p", "", `Storage is almost full: ${millions} of about 5 million characters. Export your conversations, then delete old ones.`, box);
+    make(box, "p", "", `Storage is almost full: ${millions} of about 5 million characters. Export your conversations, then delete old ones.`);
     const oldest = this.oldest(used, kept);
     if (!oldest.length) return;
     const label = `Delete the ${oldest.length} oldest for good`;
@@ -363,15 +355,4 @@ function fileName(title) {
   return title.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+|[.-]+$/g, "") || "conversation";
 }
 
-const HISTORIES = new WeakMap();
-
-export default function ({ parentElement, data, setTriggerValue }) {
-  const history = HISTORIES.get(parentElement) ?? new History(parentElement);
-  HISTORIES.set(parentElement, history);
-  history.trigger = (events) => setTriggerValue("event", events);
-  history.take(data);
-  return () => {
-    history.close();
-    HISTORIES.delete(parentElement);
-  };
-}
+export default mounted((parent) => new History(parent));

@@ -6,25 +6,18 @@
 // Streamlit draws the same blocks itself, group by group; each group's container carries a class
 // by which it is seen here, and this copy is dropped in the same frame.
 
+import { make, mounted } from "./dom.js";
 import { LiveBlock } from "./live_markdown.js";
 
-const LIVES = new WeakMap();
 const WORDS = {
   waiting: (model) => `Waits for ${model}: memory has room for one model at a time`,
   loading: () => "Loading the model",
   thinking: () => "Reading the question",
 };
 const NEAR_PIXELS = 80;
+const PATIENCE_MILLISECONDS = 500;
 const REMIND_MILLISECONDS = 1500;
-const MOST_REMINDERS = 4;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
-
-function element(parent, tag, className) {
-  const made = document.createElement(tag);
-  made.className = className;
-  parent.appendChild(made);
-  return made;
-}
 
 // As the page itself will say it: `0.21 s`, `3.2 s`, `44 s`, `1 min 42 s`.
 function duration(seconds) {
@@ -72,40 +65,48 @@ class Pin {
 }
 
 class Live {
-  constructor(root, { conversation, lane, running }) {
-    this.conversation = conversation;
-    this.lane = lane; // 0, or the column of a reply that others are compared with
-    this.running = running; // to be asked for by its id: it may be over when the socket opens
-    this.isClosed = false;
+  constructor(root) {
     this.failures = 0;
-    this.box = element(root, "div", "berth-live");
-    this.status = element(this.box, "div", "berth-status");
+    this.box = make(root, "div", "berth-live");
+    this.status = make(this.box, "div", "berth-status");
     this.status.setAttribute("role", "status");
-    this.body = element(this.box, "div", "berth-blocks");
+    this.body = make(this.box, "div", "berth-blocks");
     this.watch = new MutationObserver(() => this.drop());
     this.watch.observe(document.body, { childList: true, subtree: true });
     this.pin = new Pin(root);
     this.forget();
-    this.connect();
+  }
+
+  // `lane` is 0, or the column of a reply that others are compared with; `reply` is the one that the
+  // page knows of, `running` the one it waits for: that may be over when the socket opens.
+  take({ conversation, lane, reply, running }) {
+    this.running = running;
+    if (this.conversation !== conversation || this.lane !== lane) {
+      Object.assign(this, { conversation, lane });
+      this.forget();
+      this.leave();
+      this.connect();
+    } else if (this.isOver && this.id && this.id !== reply) {
+      this.forget(); // asked for in another tab: this page does not draw it
+    }
+    // What began and ended before there was a socket was not heard, and has to be asked for.
+    clearTimeout(this.patience);
+    if (running) this.patience = setTimeout(() => this.id !== running && this.socket.close(), PATIENCE_MILLISECONDS);
   }
 
   close() {
-    this.isClosed = true;
-    this.socket.close();
+    this.leave();
+    this.forget();
     this.watch.disconnect();
     this.pin.close();
-    clearInterval(this.clock);
-    clearInterval(this.reminder);
-    clearTimeout(this.patience);
     this.box.remove();
   }
 
-  // The page waits for this reply. One that ended before the socket was open has to be asked for.
-  expect(id) {
+  leave() {
     clearTimeout(this.patience);
-    this.awaited = this.running = id;
-    if (!id || id === this.id) return;
-    this.patience = setTimeout(() => id !== this.id && this.socket.close(), REMIND_MILLISECONDS);
+    const left = this.socket;
+    this.socket = null;
+    left?.close();
   }
 
   // Ready for the next reply.
@@ -157,17 +158,21 @@ class Live {
       query.set("reply", this.running);
     }
     const origin = location.origin.replace(/^http/, "ws");
-    this.socket = new WebSocket(`${origin}/api/replies/live?${query}`);
-    this.socket.onopen = () => (this.failures = 0);
-    this.socket.onmessage = ({ data }) => {
-      for (const line of data.split("\n")) if (line) this.take(...JSON.parse(line));
+    const socket = new WebSocket(`${origin}/api/replies/live?${query}`);
+    this.socket = socket;
+    socket.onopen = () => (this.failures = 0);
+    socket.onmessage = ({ data }) => {
+      for (const line of data.split("\n")) if (line) this.hear(...JSON.parse(line));
     };
-    this.socket.onclose = () => {
-      if (this.isClosed) return;
-      if (!this.isOver) this.say("Connecting again");
-      const last = RETRY_MILLISECONDS.length - 1;
-      setTimeout(() => this.isClosed || this.connect(), RETRY_MILLISECONDS[Math.min(this.failures++, last)]);
-    };
+    socket.onclose = () => this.socket === socket && this.connectAgain();
+  }
+
+  connectAgain() {
+    if (!this.isOver) this.say("Connecting again");
+    const last = RETRY_MILLISECONDS.length - 1;
+    const socket = this.socket;
+    const pause = RETRY_MILLISECONDS[Math.min(this.failures++, last)];
+    setTimeout(() => this.socket === socket && this.connect(), pause);
   }
 
   // After a cut the reply comes again from the start of the block that was open.
@@ -177,7 +182,7 @@ class Live {
     if (block === 0) this.thought?.text.replaceChildren();
   }
 
-  take(kind, value, more) {
+  hear(kind, value, more) {
     if (kind === "n") this.begin(value);
     else if (kind === "b") this.open(value);
     else if (kind === "t") this.blocks.get(this.current).write(value);
@@ -191,7 +196,7 @@ class Live {
     this.flush();
     this.current = number;
     const found = this.body.querySelector(`[data-block="${number}"]`);
-    const box = found || element(this.body, "div", "berth-block");
+    const box = found || make(this.body, "div", "berth-block");
     box.dataset.block = number;
     this.blocks.set(number, new LiveBlock(box));
     this.say("");
@@ -202,8 +207,8 @@ class Live {
       const box = document.createElement("details");
       box.className = "berth-thought";
       this.box.insertBefore(box, this.body);
-      const summary = element(box, "summary", "");
-      const text = element(box, "div", "berth-thought-text");
+      const summary = make(box, "summary", "");
+      const text = make(box, "div", "berth-thought-text");
       this.thought = { box, summary, text, since: performance.now(), isOver: false };
       this.tick();
     }
@@ -225,19 +230,14 @@ class Live {
 
   end(state) {
     this.isOver = true;
-    this.running = "";
     this.endThought();
     this.flush();
     this.say("");
     clearInterval(this.clock);
     this.box.dataset.phase = "over";
-    this.tell(state);
-    // Two messages at once, and Streamlit keeps one of them: it may have been the other.
-    let more = MOST_REMINDERS; // nor may the page have said that it waits for this reply
-    this.reminder = setInterval(() => {
-      const isShownHere = this.box.dataset.phase === "over" && more-- > 0;
-      if (this.awaited === this.id || isShownHere) this.tell(state);
-    }, REMIND_MILLISECONDS);
+    this.send("over", state);
+    // Of two messages at once Streamlit keeps the newer: it may have been another one.
+    this.reminder = setInterval(() => this.running === this.id && this.send("over", state), REMIND_MILLISECONDS);
     this.drop();
   }
 
@@ -263,19 +263,4 @@ class Live {
   }
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  let live = LIVES.get(parentElement);
-  if (!live || live.conversation !== data.conversation || live.lane !== data.lane) {
-    live?.close();
-    live = new Live(parentElement, data);
-    LIVES.set(parentElement, live);
-  }
-  // A reply that another tab asked for, and this page therefore does not draw.
-  if (live.isOver && live.id && live.id !== data.reply) live.forget();
-  live.tell = (state) => setTriggerValue("over", state);
-  live.expect(data.running);
-  return () => {
-    live.close();
-    LIVES.delete(parentElement);
-  };
-}
+export default mounted((parent) => new Live(parent));

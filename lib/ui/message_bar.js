@@ -3,18 +3,10 @@
 // A message is copied and edited as it was written, not as it is drawn: the text is taken from the
 // stored conversation, so that it need not be sent once more for every bar.
 
+import { make, mounted } from "./dom.js";
 import { storedDocument } from "./history_storage.js";
 
 const COPIED_MILLISECONDS = 1500;
-const BARS = new WeakMap();
-
-function make(parent, tag, className, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
 
 function iconButton(parent, icon, name, onClick) {
   const button = make(parent, "button", "berth-icon");
@@ -53,7 +45,7 @@ class Bar {
     this.root = make(parent, "div", "berth-bar");
   }
 
-  show(data) {
+  take(data) {
     this.data = data;
     if (this.isEdited) return;
     const focused = this.root.contains(document.activeElement) && document.activeElement.title;
@@ -85,7 +77,7 @@ class Bar {
   }
 
   tell(what, more = {}) {
-    this.trigger({ do: what, id: this.data.id, ...more });
+    this.send("act", { do: what, id: this.data.id, ...more });
   }
 
   drawnText() {
@@ -135,20 +127,15 @@ class Bar {
     area.setSelectionRange(area.value.length, area.value.length);
   }
 
+  close() {
+    this.root.remove();
+  }
+
   endEdit() {
     this.isEdited = false;
-    this.show(this.data);
+    this.take(this.data);
     this.root.querySelector("[data-berth-edit]")?.focus();
   }
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const bar = BARS.get(parentElement) ?? new Bar(parentElement);
-  BARS.set(parentElement, bar);
-  bar.trigger = (act) => setTriggerValue("act", act);
-  bar.show(data);
-  return () => {
-    bar.root.remove();
-    BARS.delete(parentElement);
-  };
-}
+export default mounted((parent) => new Bar(parent));

@@ -2,6 +2,8 @@
 //
 // Enter, Shift+Enter and Escape are Streamlit's own; they are here only to be listed.
 
+import { make } from "./dom.js";
+
 const IS_MAC = /^(Mac|iP)/.test(navigator.platform);
 const MOD = IS_MAC ? "⌘" : "Ctrl";
 const SHIFT = IS_MAC ? "⇧" : "Shift";
@@ -77,21 +79,13 @@ export function walk(event, search, list) {
   event.preventDefault();
 }
 
-function make(parent, tag, text = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
 export function help(parent) {
-  const box = make(parent, "details");
-  box.className = "berth-keys";
-  make(box, "summary", "Keyboard");
+  const box = make(parent, "details", "berth-keys");
+  make(box, "summary", "", "Keyboard");
   const list = make(box, "dl");
   for (const [keys, does] of KEYS) {
     const name = make(list, "dt");
-    for (const key of keys) make(name, "kbd", key);
-    make(list, "dd", does);
+    for (const key of keys) make(name, "kbd", "", key);
+    make(list, "dd", "", does);
   }
 }

@@ -232,11 +232,3 @@ def test_whoever_sees_that_it_is_over_finds_its_last_line() -> None:
     reply.stop()
     assert seen == [("e", False)]
     assert reply.is_over
-
-
-@pytest.mark.usefixtures("fake")
-def test_an_instant_reply_is_still_the_current_one_for_a_moment() -> None:
-    reply = finished(asked())
-    assert replies.current(reply.request.place) is reply
-    reply.created -= replies.FRESH_SECONDS + 1
-    assert replies.current(reply.request.place) is None
