@@ -8,6 +8,7 @@ from lib.errors import BerthError
 from lib.gpus import nvidia_gpus
 from lib.ui import deploy_button, fit_view, lookup, markdown
 from lib.ui.session import DeployChoices, deploy_choices
+from lib.ui.waiting import interruptible
 
 ENGINES = {"auto": "Choose for me", "ollama": "Ollama", "llamacpp": "Built-in engine"}
 MOST_SLOTS = 8
@@ -33,7 +34,7 @@ def _choices(model: str, quantization: str = "") -> None:
     """The plan for what is chosen so far, and the choices, which make the next plan."""
     chosen = deploy_choices(model)
     request = _request(model, quantization, chosen)
-    plan = deploy.plan(request)
+    plan = interruptible(deploy.plan, request)
     on_cpu, on_gpu = st.tabs(["CPU", "GPU"])
     with on_cpu:
         _source(plan)

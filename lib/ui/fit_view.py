@@ -8,6 +8,7 @@ from lib.fit import Verdict
 from lib.quantizations import LADDER
 from lib.ui import markdown, memory_bar
 from lib.ui.session import DeployChoices
+from lib.ui.waiting import interruptible
 
 CONTEXT_HELP = (
     "How many tokens of conversation the model keeps in view: a token is about three quarters of "
@@ -48,7 +49,8 @@ def _estimates(speed: str, request: DeployRequest) -> None:
 
 @st.cache_data(max_entries=256, ttl=3_600, show_spinner=False)
 def _engine_bytes(request: str) -> int | None:
-    plan = deploy.plan(DeployRequest.model_validate_json(request), ask_engine=True).engine_plan
+    asked = DeployRequest.model_validate_json(request)
+    plan = interruptible(deploy.plan, asked, ask_engine=True).engine_plan
     return plan.total if plan else None
 
 

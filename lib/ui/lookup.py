@@ -13,6 +13,7 @@ from lib.hub.errors import NoAccess, RepositoryNotFound
 from lib.quantizations import LADDER, estimated_bytes
 from lib.ui import markdown, token_form
 from lib.ui.session import choose_to_deploy
+from lib.ui.waiting import interruptible
 
 TYPING_PAUSE = "400ms"
 SHOWN, MOST_SHOWN = 8, 40
@@ -55,7 +56,7 @@ def found(text: str) -> tuple[Reference, Card] | None:
         return None
     try:
         with st.spinner("Looking it up …", show_time=True):
-            return reference, hub.look_up(reference.repo, reference.revision)
+            return reference, interruptible(hub.look_up, reference.repo, reference.revision)
     except RepositoryNotFound as error:
         _not_found(error, reference)
     return None
@@ -88,7 +89,8 @@ def results(wanted: str, heading: str = "") -> None:
     top = st.container()
     chosen, licence, size = _filters()
     try:
-        rows = hub.search(
+        rows = interruptible(
+            hub.search,
             wanted,
             has_gguf=HAS_GGUF in chosen,
             is_open=IS_OPEN in chosen,
@@ -201,7 +203,7 @@ def sources(base: str, used: str) -> None:
     """The repositories that have the model as GGUF files, where its own has none."""
     said = f"It has no GGUF files of its own; those of **{markdown.plain(used)}** are used"
     with st.expander(said, icon=":material/account_tree:", key="deploy_sources"):
-        for row in hub.gguf_repositories(base):
+        for row in interruptible(hub.gguf_repositories, base):
             mark = "● **{}** (used)" if row.id == used else "○ {}"
             st.markdown(mark.format(markdown.plain(row.id)))
             st.caption(_facts(row))

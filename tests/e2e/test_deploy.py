@@ -66,6 +66,14 @@ def test_words_lead_to_a_model_a_deployment_and_an_answer(
     expect(answer).to_contain_text("Paris", timeout=60_000)
 
 
+def test_a_slow_look_up_holds_nobody_up(page: Page, berth: Server, hub: HubApi) -> None:
+    type_model(page, berth, "acme/slow")
+    expect(page.get_by_text("Looking it up")).to_be_visible(timeout=LOOK_UP_MILLISECONDS)
+    page.get_by_label("Model", exact=True).fill("qwen coder")
+    expect(page.get_by_role("button", name="Choose")).to_be_visible(timeout=5_000)
+    assert not hub.asked_for("/api/models/acme/slow?")[1:]
+
+
 def test_a_reload_and_a_second_browser_see_the_same_download(
     page: Page, berth: Server, hub: HubApi, starter_file: Path
 ) -> None:
