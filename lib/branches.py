@@ -2,7 +2,7 @@
 
 An edited question and a repeated answer stand beside the older ones. What was deleted stays as an
 empty, transparent place, so that what followed it still has somewhere to hang, and so that a copy
-in another tab learns of it. Nothing here changes a turn but `delete`.
+in another tab learns of it. Nothing here changes a turn but `delete` and `empty`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -84,9 +84,14 @@ def delete(turns: Sequence[Turn], turn_id: str) -> list[str]:
     answers = tree.followers(question["id"]) if question else [turn]
     pair = [one for one in (question, *answers) if one and (one is question or _answers(one))]
     for one in pair:
-        one["content"] = one["reasoning"] = ""
-        one["files"], one["figures"], one["problem"], one["gone"] = [], {}, None, True
+        empty(one)
     return [one["id"] for one in pair]
+
+
+def empty(turn: Turn) -> None:
+    """Leave only the turn's place: nothing of what was said in it is kept."""
+    turn["content"] = turn["reasoning"] = ""
+    turn["files"], turn["figures"], turn["problem"], turn["gone"] = [], {}, None, True
 
 
 def _answers(turn: Turn) -> bool:

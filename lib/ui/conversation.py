@@ -9,24 +9,13 @@ from typing import cast
 
 import streamlit as st
 
-from lib import (
-    conversations,
-    presets,
-    replies,
-    rounds,
-)
+from lib import branches, conversations, presets, replies, rounds
 from lib.branches import Tree
 from lib.conversations import Document, Turn, said, title_of
 from lib.errors import BerthError, NotFound
 from lib.reply import Reply, ReplyState
 from lib.ui import history
-from lib.ui.session import (
-    Conversation,
-    conversation,
-    notices,
-    owner,
-    set_conversation,
-)
+from lib.ui.session import Conversation, conversation, notices, owner, set_conversation
 
 
 def opened() -> Conversation:
@@ -220,7 +209,7 @@ def mark_deleted(talk: Conversation, turn_id: str) -> None:
     """Leave an empty place where a turn was."""
     for turn in talk["turns"]:
         if turn["id"] == turn_id:
-            turn["gone"] = True
+            branches.empty(turn)
             talk["changed"].append(turn_id)
 
 

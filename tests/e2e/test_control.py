@@ -154,6 +154,9 @@ def test_a_reply_that_was_cut_is_continued_in_its_place(chat: Page, fake: Runnin
     sent = fake.last_call("done")["body"]["messages"]
     assert [one["content"] for one in sent] == ["Count to four", "One, two"]
     expect(chat.get_by_role("button", name="Continue")).to_have_count(0)
+    chat.wait_for_function(
+        "() => Object.values(localStorage).join().split('One, two').length === 2"
+    )
     chat.reload()
     expect(message(chat, "One, two, three, four").get_by_text(FIGURES)).to_be_visible()
     expect_said(chat, "Count to four", "One, two, three, four")
