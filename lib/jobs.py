@@ -28,7 +28,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,32 +38,18 @@ from lib.access import Action, require
 from lib.errors import BadInput, Conflict, NoSpace, NotFound
 from lib.events import Progress as Progress
 from lib.files import make_private, read_json, write_json
+from lib.job_folder import ACTIVE, awaited_group, exit_code, modified, outcome
+from lib.job_folder import JobState as JobState
 from lib.names import shown
-from lib.process_group import Ladder, ProcessGroup
+from lib.process_group import Ladder
 from lib.redact import known_secrets
 from lib.settings import ROOT, settings
 
 KEPT_JOBS = 200
 CANCEL_LADDER = ((signal.SIGTERM, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 3.0))  # seconds
-CANCELLED_CODES = (130, 143)  # by Ctrl-C, by SIGTERM
 KILLED_CODE = 137
-RUNNER_START_SECONDS = 5.0
 _RUNNER = Path(__file__).with_name("job_runner.py")
 _ID = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{4}")
-
-
-class JobState(StrEnum):
-    """How a job stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    LOST = "lost"  # its processes are gone and left no exit code: the machine went down
-
-
-ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
 class Record(BaseModel):
@@ -125,7 +110,7 @@ class Job(Record):
         if not find(self.id).is_active:
             return
         (self.folder / "cancelled").touch()
-        group = _awaited_group(self.folder)
+        group = awaited_group(self.folder)
         left = group.end(ladder) if group else []
         if left:
             names = ", ".join(f"{process.pid}" for process in left)
@@ -133,7 +118,7 @@ class Job(Record):
                 f"“{self.title}” could not be ended: process {names} does not react.",
                 "It waits for the disk or the kernel. Try again later, or restart the machine.",
             )
-        if _exit_code(self.folder) is None:
+        if exit_code(self.folder) is None:
             (self.folder / "exit_code").write_text(f"{KILLED_CODE}\n", encoding="utf-8")
 
     @property
@@ -327,77 +312,14 @@ def _load(folder: Path) -> Job | None:
     """The job of this folder; None where the record is missing, broken or of a newer format."""
     try:
         record = Record.model_validate(read_json(folder / "job.json"))
-        state, code = _outcome(folder)
+        state, code = outcome(folder)
         return Job(
             **record.model_dump(),
             folder=folder,
             state=state,
             exit_code=code,
-            started=_modified(folder / "started"),
-            ended=None if state in ACTIVE else _modified(folder / "exit_code"),
+            started=modified(folder / "started"),
+            ended=None if state in ACTIVE else modified(folder / "exit_code"),
         )
     except ValidationError:
-        return None
-
-
-def _outcome(folder: Path) -> tuple[JobState, int | None]:
-    code = _code_in(folder / "exit_code")
-    if code is None and _is_alive(folder):
-        is_started = (folder / "started").exists()
-        return (JobState.RUNNING if is_started else JobState.QUEUED), None
-    if code is None:  # it may have ended between the two looks
-        code = _exit_code(folder)
-    if code == 0:
-        return JobState.SUCCEEDED, code
-    if code in CANCELLED_CODES or (folder / "cancelled").exists():
-        return JobState.CANCELLED, code
-    return (JobState.LOST if code is None else JobState.FAILED), code
-
-
-def _is_alive(folder: Path) -> bool:
-    """Does its runner live, or, where that was killed, what it had started?"""
-    is_held = locks.is_held(folder / "alive")
-    group = _group(folder)
-    if group is None or (is_held and group.has_leader):
-        return is_held
-    if (folder / "exit_code.self").exists():
-        return False
-    return is_held or bool(group.members())
-
-
-def _group(folder: Path) -> ProcessGroup | None:
-    """The processes of the job; None where its runner has not begun."""
-    try:
-        return ProcessGroup.model_validate(read_json(folder / "runner"))
-    except ValidationError:
-        return None
-
-
-def _awaited_group(folder: Path) -> ProcessGroup | None:
-    """The same, after giving a runner that was started just now the time to say who it is."""
-    deadline = time.monotonic() + RUNNER_START_SECONDS
-    while (group := _group(folder)) is None and time.monotonic() < deadline:
-        if not locks.is_held(folder / "alive"):
-            return None
-        time.sleep(0.02)
-    return group
-
-
-def _exit_code(folder: Path) -> int | None:
-    """The code the runner recorded, else the one the command left itself."""
-    code = _code_in(folder / "exit_code")
-    return _code_in(folder / "exit_code.self") if code is None else code
-
-
-def _code_in(path: Path) -> int | None:
-    try:
-        return int(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _modified(path: Path) -> float | None:
-    try:
-        return path.stat().st_mtime
-    except OSError:
         return None
