@@ -24,7 +24,7 @@ class Action(StrEnum):
     RETRY = "retry"
     RETRY_WITH_CONTEXT = "retry_with_context"  # argument: tokens
     OTHER_QUANTIZATION = "other_quantization"  # argument: its name, or "" for any other
-    PASTE_TOKEN = "paste_token"  # noqa: S105 - the name of an action
+    SIGN_IN = "sign_in"  # with a Hub token
     FREE_SPACE = "free_space"
     OTHER_PORT = "other_port"
     INSTALL_ENGINE = "install_engine"
@@ -67,25 +67,25 @@ _KNOWN = (
         r"is gated: its files|\(40[13]\): the repository is private",
         "The model is gated: its files are for those who have accepted its terms.",
         "Accept them on its page on the Hub, then save a token of the same account.",
-        Action.PASTE_TOKEN,
+        Action.SIGN_IN,
     ),
     _Known(
         r"The Hub refuses the token",
         "The Hub does not know the token.",
         "Save a new one, or remove it: public models need none.",
-        Action.PASTE_TOKEN,
+        Action.SIGN_IN,
     ),
     _Known(
         r"token may not (?:read|see)|private or gated: Ollama was not let in",
         "The model is private, and the token may not read it.",
         "Save a token of an account that may.",
-        Action.PASTE_TOKEN,
+        Action.SIGN_IN,
     ),
     _Known(
         r"(\S+/\S+) was not found: it does not exist",
         "The Hub shows no {0}: it does not exist, or it is private.",
         "Check the name; for a private model save a token that may read it.",
-        Action.PASTE_TOKEN,
+        Action.SIGN_IN,
     ),
     _Known(
         r"has no (?:\S+ )?GGUF files",

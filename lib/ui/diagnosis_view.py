@@ -92,7 +92,7 @@ _REMEDIES: dict[Action, Callable[[Job, Diagnosis], None]] = {
     Action.RETRY: _again,
     Action.RETRY_WITH_CONTEXT: _with_context,
     Action.OTHER_QUANTIZATION: _other_quantization,
-    Action.PASTE_TOKEN: _with_token,
+    Action.SIGN_IN: _with_token,
     Action.FREE_SPACE: _free_space,
     Action.OTHER_PORT: _other_port,
     Action.INSTALL_ENGINE: _other_engine,

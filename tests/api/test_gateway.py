@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from openai.types.chat import ChatCompletionUserMessageParam
 
 from tests.support.engines import KEY, register, register_process
 from tests.support.fake_engine import Running, running_fake
@@ -142,9 +143,9 @@ def test_no_key_is_sent_back(server: Server, fake: Running) -> None:
 
 
 def test_what_the_engine_refuses_is_passed_on(client: openai.OpenAI, fake: Running) -> None:
-    long = {"role": "user", "content": "word " * 5000}
+    long: ChatCompletionUserMessageParam = {"role": "user", "content": "word " * 5000}
     with pytest.raises(openai.BadRequestError, match="exceeds the available context"):
-        client.chat.completions.create(model="fake", messages=[long])  # type: ignore[list-item]
+        client.chat.completions.create(model="fake", messages=[long])
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])

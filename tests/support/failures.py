@@ -196,11 +196,11 @@ def _system(stage: Stage) -> str:
 
 
 FAILURES: list[tuple[Callable[[Stage], Done], int, Action]] = [
-    (gated, 4, Action.PASTE_TOKEN),
+    (gated, 4, Action.SIGN_IN),
     (not_let_in, 4, Action.RETRY),
-    (private, 4, Action.PASTE_TOKEN),
-    (token_is_wrong, 4, Action.PASTE_TOKEN),
-    (not_there, 4, Action.PASTE_TOKEN),
+    (private, 4, Action.SIGN_IN),
+    (token_is_wrong, 4, Action.SIGN_IN),
+    (not_there, 4, Action.SIGN_IN),
     (no_gguf, 4, Action.NONE),
     (quantization_is_missing, 2, Action.OTHER_QUANTIZATION),
     (quantization_is_unknown, 2, Action.OTHER_QUANTIZATION),

@@ -12,7 +12,7 @@ FAILURES = [
     # the line that tells, the action, its argument, a word of the cause
     (
         "acme/X is gated: its files are for those who have accepted its terms. Accept them at …",
-        Action.PASTE_TOKEN,
+        Action.SIGN_IN,
         "",
         "gated",
     ),
@@ -24,13 +24,13 @@ FAILURES = [
     ),
     (
         "The Hub refuses the token: it is mistyped, expired or revoked. Save a new one",
-        Action.PASTE_TOKEN,
+        Action.SIGN_IN,
         "",
         "token",
     ),
     (
         "acme/X was not found: it does not exist, is private or is gated. Check the name.",
-        Action.PASTE_TOKEN,
+        Action.SIGN_IN,
         "",
         "acme/X",
     ),
