@@ -12,11 +12,11 @@ SECONDS = 30.0
 Sight = TypeVar("Sight")
 
 
-def until(look: Callable[[], Sight]) -> Sight:
-    """What `look` sees, as soon as it sees anything."""
+def until(look: Callable[[], Sight], what: str = "what was expected") -> Sight:
+    """What `look` sees, as soon as it sees anything; `what` is said where it sees nothing."""
     deadline = time.monotonic() + SECONDS
     while not (sight := look()):
-        assert time.monotonic() < deadline, "It did not happen in time"
+        assert time.monotonic() < deadline, f"{what} did not happen in time"
         time.sleep(0.02)
     return sight
 
