@@ -53,3 +53,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[
     with running_server(home) as started:
         lay_fake(home, fake)
         yield started
+
+
+@pytest.fixture
+def chat(page: Page, server: Server, fake: Running) -> Page:
+    """A chat page that remembers nothing yet."""
+    fake.behave(tokens=20, gap_ms=0, prefill_ms=0, text="")
+    page.goto(f"{server.url}/Chat")
+    expect(page.get_by_role("button", name="New chat")).to_be_visible()
+    return page
