@@ -11,6 +11,9 @@ from pydantic import ValidationError
 from lib import jobs
 from lib.process_group import ProcessGroup
 from lib.settings import settings
+from tests.support.deploy_page import MEGABYTE, SMALL
+from tests.support.hub_api import HubApi
+from tests.support.shapes import add_model
 
 
 @pytest.fixture
@@ -23,3 +26,26 @@ def nothing_outlives_its_test(home: Path) -> Iterator[None]:
         with contextlib.suppress(ValidationError):
             left = ProcessGroup.model_validate_json(runner.read_bytes())
             assert left.end(((signal.SIGKILL, 10.0),)) == []
+
+
+@pytest.fixture
+def ended_jobs() -> Iterator[None]:
+    """Jobs end with their test, in order."""
+    yield
+    for job in jobs.running():
+        job.cancel()
+
+
+@pytest.fixture
+def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its program nor its server."""
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+
+@pytest.fixture
+def small(hub: HubApi) -> str:
+    """A model of a few quantizations that any machine can hold."""
+    sizes = {"Q8_0": 80, "Q4_K_M": 50, "Q2_K": 30}
+    add_model(hub, SMALL, {name: size * MEGABYTE for name, size in sizes.items()})
+    return SMALL
