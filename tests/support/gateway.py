@@ -1,0 +1,34 @@
+"""What is asked of `/v1`, and how its answers are read."""
+
+import json
+from typing import Any
+
+import httpx
+
+from tests.support.server import Server
+
+HELLO: dict[str, Any] = {"model": "fake", "messages": [{"role": "user", "content": "Hello"}]}
+WELL = {
+    "tokens": 20,
+    "gap_ms": 0,
+    "prefill_ms": 0,
+    "status": 200,
+    "error_after": -1,
+    "cut_after": -1,
+    "die_after": -1,
+    "split_utf8": False,
+    "text": "",
+}
+
+
+def post(server: Server, body: Any, path: str = "/v1/chat/completions") -> httpx.Response:
+    """Send a body: bytes as they are, anything else as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    return httpx.post(server.url + path, content=content, headers=headers, timeout=30)
+
+
+def events(answer: httpx.Response) -> list[Any]:
+    """The JSON of every event; [DONE] as itself."""
+    data = [line[6:] for line in answer.text.splitlines() if line.startswith("data: ")]
+    return [item if item == "[DONE]" else json.loads(item) for item in data]
