@@ -1,17 +1,12 @@
 """The listener for guests, by HTTP and by WebSocket: who gets in, as whom, and what they may."""
 
 import contextlib
-import json
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
 
 from lib import guests, replies
 from lib.engines.base import Message
@@ -19,8 +14,8 @@ from lib.guests import TRIES
 from lib.reply import ReplyRequest
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake
-from tests.support.guests import CODE, guests_url, lay_sharing, login, shared_server, signed_in
-from tests.support.server import Server, running_server
+from tests.support.guests import CODE, login, shared_server, signed_in, websocket
+from tests.support.server import Server
 from tests.support.session import opened
 
 JSON = {"Content-Type": "application/json"}
@@ -333,7 +328,7 @@ def test_a_guest_can_neither_read_nor_stop_anothers_reply(home: Path, fake: Runn
 def _heard(url: str, cookie: str, reply: str) -> str:
     """What the WebSocket of a conversation tells at once of this reply."""
     path = f"/api/replies/live?c={'c' * 32}&reply={reply}"
-    with _socket(url, path, cookie) as listening, contextlib.suppress(TimeoutError):
+    with websocket(url, path, cookie) as listening, contextlib.suppress(TimeoutError):
         return str(listening.recv(timeout=1))
     return ""
 
@@ -348,83 +343,3 @@ def test_wrong_codes_are_limited(home: Path) -> None:
             answer = login(url, code)
             assert answer.status_code == 429
             assert answer.json()["error"]["fix"]
-
-
-def test_a_new_code_ends_what_guests_have_open(home: Path) -> None:
-    with shared_server(home) as (server, url):
-        cookie = signed_in(url)
-        with opened(server) as owner, _watching(url, cookie) as guest:
-            owner.run("System")
-            owner.press("New code")
-            assert _closed(guest) == 1008
-        assert httpx.get(f"{url}/api/health", headers={"Cookie": cookie}).status_code == 401
-        assert login(url).status_code == 403
-        code = json.loads((home / "guests.json").read_text())["code"]
-        assert login(url, code).status_code == 200
-
-
-def test_stopping_ends_every_login_and_the_listener(home: Path) -> None:
-    with shared_server(home) as (server, url):
-        cookie = signed_in(url)
-        with opened(server) as owner, _watching(url, cookie) as guest:
-            owner.run("System")
-            owner.press("Stop sharing")
-            assert _closed(guest) == 1008
-            assert "The owner has stopped sharing" in httpx.get(url).text
-            assert login(url).status_code == 401
-            _wait_until_closed(url)
-            assert "Share" in owner.buttons
-            owner.press("Share")
-            assert guests_url(server) == url
-        assert httpx.get(f"{url}/api/health", headers={"Cookie": cookie}).status_code == 401
-        assert login(url).status_code == 200
-
-
-def test_sharing_does_not_begin_by_itself_unless_chosen(home: Path) -> None:
-    lay_sharing(home)
-    chosen = home / "settings.toml"
-    chosen.write_text(chosen.read_text().replace("true", "false"))
-    with running_server(home) as server, opened(server) as owner:
-        owner.run("System")
-        assert "Share" in owner.buttons
-        assert "Stop sharing" not in owner.buttons
-
-
-def test_the_server_ends_with_guests_connected(home: Path) -> None:
-    with shared_server(home) as (server, url):
-        cookie = signed_in(url)
-        with _watching(url, cookie), opened(server, cookie, url=url) as tab:
-            tab.run()
-            assert server.stop() == -15
-            assert "Traceback" not in server.output
-            assert "ERROR" not in server.output
-
-
-def _socket(url: str, path: str, cookie: str) -> ClientConnection:
-    """A WebSocket as a guest's page opens it."""
-    address = url.replace("http", "ws", 1) + path
-    return connect(address, origin=Origin(url), additional_headers={"Cookie": cookie})
-
-
-def _watching(url: str, cookie: str) -> ClientConnection:
-    return _socket(url, "/api/guests/watch", cookie)
-
-
-def _closed(watching: ClientConnection) -> int:
-    """The code with which the server closes it."""
-    with pytest.raises(ConnectionClosed) as ended:
-        watching.recv(timeout=10)
-    return ended.value.rcvd.code if ended.value.rcvd else 0
-
-
-def _wait_until_closed(url: str) -> None:
-    give_up_at = time.monotonic() + 15
-    while time.monotonic() < give_up_at:
-        try:
-            httpx.get(url)
-        except httpx.ConnectError:
-            return
-        except httpx.ReadError:  # it closed just now
-            continue
-        time.sleep(0.1)
-    raise AssertionError(f"{url} still answers")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from lib import sharing
 from tests.support.server import Server, running_server
@@ -65,3 +67,9 @@ def signed_in(url: str, code: str = CODE) -> str:
     answer = login(url, code)
     assert answer.status_code == 200, answer.text
     return f"berth_guest={answer.cookies['berth_guest']}"
+
+
+def websocket(url: str, path: str, cookie: str) -> ClientConnection:
+    """A WebSocket as a guest's page opens it."""
+    address = url.replace("http", "ws", 1) + path
+    return connect(address, origin=Origin(url), additional_headers={"Cookie": cookie})
