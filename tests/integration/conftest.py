@@ -9,11 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from lib import jobs
+from lib.engines import llamacpp_records as records
+from lib.engines.llamacpp import ENGINE
 from lib.process_group import ProcessGroup
 from lib.settings import settings
 from tests.support.deploy_page import MEGABYTE, SMALL
 from tests.support.hub_api import HubApi
 from tests.support.shapes import add_model
+from tests.support.tiny_gguf import write_tiny
 
 
 @pytest.fixture
@@ -49,3 +52,27 @@ def small(hub: HubApi) -> str:
     sizes = {"Q8_0": 80, "Q4_K_M": 50, "Q2_K": 30}
     add_model(hub, SMALL, {name: size * MEGABYTE for name, size in sizes.items()})
     return SMALL
+
+
+@pytest.fixture
+def models(home: Path) -> Iterator[Path]:
+    """The folder of the models; every child that a test leaves is ended."""
+    folder = home / "models"
+    folder.mkdir(parents=True)
+    yield folder
+    for record in records.read_all():
+        ENGINE.stop(record.model)
+
+
+@pytest.fixture
+def starter(models: Path, starter_file: Path) -> str:
+    """The real starter model, as a link, so that nothing can harm the shared file."""
+    (models / "starter.gguf").symlink_to(starter_file)
+    return "starter"
+
+
+@pytest.fixture
+def tiny(models: Path) -> str:
+    """A model that is loaded in no time."""
+    write_tiny(models / "tiny.gguf")
+    return "tiny"

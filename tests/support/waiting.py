@@ -21,6 +21,14 @@ def until(look: Callable[[], Sight], what: str = "what was expected") -> Sight:
     return sight
 
 
+def eventually(is_so: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether it is so before this time has passed."""
+    give_up_at = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < give_up_at:
+        time.sleep(0.02)
+    return is_so()
+
+
 def members(group: int) -> list[int]:
     """The living processes of a process group."""
     found = []
