@@ -76,3 +76,9 @@ def tiny(models: Path) -> str:
     """A model that is loaded in no time."""
     write_tiny(models / "tiny.gguf")
     return "tiny"
+
+
+@pytest.fixture
+def target(home: Path) -> Path:
+    """Where a file that is downloaded belongs."""
+    return home / "models" / "org" / "name" / "main" / "model.gguf"
