@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.blueprints import dense
+from tests.support.blueprints_dense import dense
 from tests.support.headers import write
 from tests.support.hub_api import HubApi
 

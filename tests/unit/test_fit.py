@@ -27,7 +27,7 @@ from lib.fit import (
 )
 from lib.gguf import Header, NeedMore, parse, read_file
 from lib.quantizations import variants
-from tests.support.blueprints import dense
+from tests.support.blueprints_dense import dense
 from tests.support.headers import Blueprint, write
 from tests.support.plans import blueprint_file
 from tests.support.tiny_gguf import write_tiny
