@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,17 +12,11 @@ import pytest
 from lib.engines import process
 from lib.engines.process import Child
 from lib.errors import EngineError
+from tests.support.waiting import eventually
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 Start = Callable[..., Child]
-
-
-def eventually(is_so: Callable[[], bool], seconds: float = 20) -> bool:
-    give_up_at = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < give_up_at:
-        time.sleep(0.02)
-    return is_so()
 
 
 @pytest.fixture

@@ -1,29 +1,19 @@
 """Models that see, with the real engine: a tiny model, a tiny projector beside it, and a PNG."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lib.engines import llamacpp_records as records
-from lib.engines.base import ChatOptions, Message, Model, StartOptions, Usage
+from lib.engines.base import ChatOptions, Message, Usage
 from lib.engines.llamacpp import ENGINE
 from lib.errors import BadInput, EngineError
+from tests.support.llamacpp import SMALL, shown
 from tests.support.tiny_gguf import write_tiny
 from tests.support.tiny_projector import IMAGE_TOKENS, data_uri, png, write_projector
 
 SHORT = ChatOptions(temperature=0, max_tokens=12)
-SMALL = StartOptions(context=512, threads=1)
 QUESTION = "What is this?"
 RED, BLUE = data_uri(png(colour=(220, 20, 20))), data_uri(png(colour=(10, 40, 240)))
-
-
-@pytest.fixture
-def models(home: Path) -> Iterator[Path]:
-    folder = home / "models"
-    yield folder
-    for record in records.read_all():
-        ENGINE.stop(record.model)
 
 
 @pytest.fixture
@@ -32,10 +22,6 @@ def seeing(models: Path) -> str:
     write_projector(models / "mmproj-tiny.gguf")
     ENGINE.start("tiny", SMALL)
     return "tiny"
-
-
-def shown(name: str) -> Model:
-    return next(model for model in ENGINE.models() if model.name == name)
 
 
 def answered(model: str, *images: str) -> tuple[str, Usage]:
