@@ -56,6 +56,13 @@ def server(tmp_path_factory: pytest.TempPathFactory, fake: Running) -> Iterator[
 
 
 @pytest.fixture
+def berth(server: Server, fake: Running) -> Server:
+    """The same, its engine as it began."""
+    fake.afresh()
+    return server
+
+
+@pytest.fixture
 def chat(page: Page, server: Server, fake: Running) -> Page:
     """A chat page that remembers nothing yet."""
     fake.behave(tokens=20, gap_ms=0, prefill_ms=0, text="")

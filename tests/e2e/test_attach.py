@@ -13,7 +13,7 @@ from tests.e2e.conftest import PHONE
 from tests.support import files
 from tests.support.berth import lay_fake, running_berth
 from tests.support.fake_engine import Running, running_fake
-from tests.support.server import Server, running_server
+from tests.support.server import Server
 
 CSS = (ROOT / "lib" / "ui" / "attach.css").read_text(encoding="utf-8")
 MOUNT = """async (css) => {
@@ -38,12 +38,6 @@ TRANSFER = """given => {
     for (const [name, text, type] of given) transfer.items.add(new File([text], name, { type }));
     return transfer;
 }"""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("berth")) as running:
-        yield running
 
 
 @pytest.fixture
@@ -325,20 +319,18 @@ def test_it_is_reached_by_keyboard_and_leaves_no_ears_behind(page: Page, place: 
     assert paste(page, [["a.txt", "x", ""]])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fake() -> Iterator[Running]:
     with running_fake("--tokens", "3") as engine:
         yield engine
 
 
 @pytest.fixture
-def chat(page: Page, home: Path, fake: Running) -> Iterator[Page]:
+def chat(page: Page, berth: Server) -> Page:
     """The chat page of a new conversation, with a model that answers."""
-    with running_berth(home) as berth:
-        lay_fake(home, fake)
-        page.goto(f"{berth.url}/Chat")
-        expect(page.get_by_role("button", name="Attach files")).to_be_visible()
-        yield page
+    page.goto(f"{berth.url}/Chat")
+    expect(page.get_by_role("button", name="Attach files")).to_be_visible()
+    return page
 
 
 def attach(page: Page, *chosen: tuple[str, bytes]) -> Locator:
@@ -369,9 +361,8 @@ def test_a_model_gets_the_files_with_the_question(chat: Page, fake: Running) -> 
     expect(chat.get_by_text("facts.txt")).to_have_count(1)
 
 
-def test_a_model_that_sees_gets_the_picture(page: Page, home: Path, fake: Running) -> None:
-    fake.behave(can_see=True)
-    with running_berth(home) as berth:
+def test_a_model_that_sees_gets_the_picture(page: Page, home: Path) -> None:
+    with running_fake("--tokens", "3", "--can-see") as fake, running_berth(home) as berth:
         lay_fake(home, fake, can_see=True)
         page.goto(f"{berth.url}/Chat")
         shown = attach(page, ("sea.png", files.picture((2_000, 1_000))))

@@ -5,24 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.support.berth import lay_fake, running_berth
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server, running_server
 
+SLOWLY = ("--gap-ms", "30", "--tokens", "60")
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def fake() -> Iterator[Running]:
-    with running_fake("--gap-ms", "30", "--tokens", "60") as engine:
+    with running_fake(*SLOWLY) as engine:
         yield engine
-
-
-@pytest.fixture
-def berth(home: Path, fake: Running) -> Iterator[Server]:
-    with running_berth(home) as server:
-        lay_fake(home, fake)
-        yield server
 
 
 def ask(page: Page, text: str = "Say something") -> None:
@@ -118,16 +113,35 @@ def test_another_page_and_back_loses_nothing(page: Page, berth: Server, fake: Ru
     assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(120)]
 
 
-def test_a_killed_engine_leaves_its_words_the_cause_and_retry(
-    page: Page, berth: Server, fake: Running
-) -> None:
-    fake.behave(die_after=25)
+def test_a_page_that_was_left_listens_no_more(page: Page, berth: Server) -> None:
+    listening: list[str] = []
+
+    def heard(socket: WebSocket) -> None:
+        if "/api/replies/live" in socket.url:
+            listening.append(socket.url)
+            socket.on("close", lambda _: listening.remove(socket.url))
+
+    page.on("websocket", heard)
     page.goto(f"{berth.url}/Chat")
     ask(page)
-    expect(page.get_by_role("alert")).to_be_visible()
-    assert "t24" in answer(page)
-    assert page.get_by_role("alert").inner_text().count(" ") > 4
-    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    expect(page.get_by_text(re.compile("60 tokens"))).to_be_visible()
+    assert len(listening) == 1
+    page.get_by_role("link", name="System").click()
+    expect(page.get_by_role("heading", name="System")).to_be_visible()
+    for _ in range(200):
+        page.wait_for_timeout(50 if listening else 0)
+    assert listening == []
+
+
+def test_a_killed_engine_leaves_its_words_the_cause_and_retry(page: Page, home: Path) -> None:
+    with running_fake(*SLOWLY, "--die-after", "25") as mortal, running_berth(home) as berth:
+        lay_fake(home, mortal)
+        page.goto(f"{berth.url}/Chat")
+        ask(page)
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert "t24" in answer(page)
+        assert page.get_by_role("alert").inner_text().count(" ") > 4
+        expect(page.get_by_role("button", name="Retry")).to_be_visible()
 
 
 def test_retry_asks_again_in_place_of_the_failure(page: Page, berth: Server, fake: Running) -> None:
@@ -145,7 +159,7 @@ def test_retry_asks_again_in_place_of_the_failure(page: Page, berth: Server, fak
 def test_a_server_killed_in_mid_reply_keeps_what_came(
     page: Page, home: Path, fake: Running
 ) -> None:
-    fake.behave(tokens=2_000)
+    fake.afresh().behave(tokens=2_000)
     with running_server(home) as server:
         lay_fake(home, fake)
         page.goto(f"{server.url}/Chat")

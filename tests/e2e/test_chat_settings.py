@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
-from tests.support.berth import lay_fake, lay_starter, running_berth
+from tests.support.berth import lay_starter, running_berth
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server
 
@@ -18,21 +18,15 @@ FIGURES = re.compile("first token")
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fake() -> Iterator[Running]:
     with running_fake() as engine:
         yield engine
 
 
 @pytest.fixture
-def berth(home: Path, fake: Running) -> Iterator[Server]:
-    with running_berth(home) as server:
-        lay_fake(home, fake)
-        yield server
-
-
-@pytest.fixture
 def chat(page: Page, berth: Server) -> Page:
+    (berth.home / "chat.toml").unlink(missing_ok=True)  # what another test kept
     page.goto(f"{berth.url}/Chat")
     expect(page.get_by_test_id("stChatInput")).to_be_visible()
     return page

@@ -18,20 +18,37 @@ from tests.support.server import Server, running_server
 Fakes = dict[str, Running]
 
 
-@pytest.fixture
-def fakes(home: Path) -> Iterator[Fakes]:
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Fakes]:
     slow = ("--gap-ms", "30", "--tokens", "60")
     with running_fake(*slow) as mistral, running_fake(*slow) as qwen:
-        found = {"mistral": mistral, "qwen": qwen}
-        for name, fake in found.items():
-            lay_fake(home, fake, name)
-        yield found
+        yield {"mistral": mistral, "qwen": qwen}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, pair: Fakes) -> Iterator[Server]:
+    """A Berth in which both run."""
+    home = tmp_path_factory.mktemp("shared") / "berth"
+    lay_both(home, pair)
+    with running_server(home) as started:
+        yield started
 
 
 @pytest.fixture
-def berth(home: Path, fakes: Fakes) -> Iterator[Server]:
-    with running_berth(home) as server:
-        yield server
+def fakes(pair: Fakes) -> Fakes:
+    """Both as they began."""
+    return {name: fake.afresh() for name, fake in pair.items()}
+
+
+@pytest.fixture
+def berth(server: Server, fakes: Fakes) -> Server:
+    assert fakes
+    return server
+
+
+def lay_both(home: Path, fakes: Fakes) -> None:
+    for name, fake in fakes.items():
+        lay_fake(home, fake, name)
 
 
 def comparing(page: Page, server: Server) -> None:
@@ -233,6 +250,7 @@ def test_one_that_fails_leaves_the_other_alone_and_can_be_asked_again(
 def test_a_server_killed_in_the_middle_keeps_what_came_in_every_column(
     page: Page, home: Path, fakes: Fakes
 ) -> None:
+    lay_both(home, fakes)
     for fake in fakes.values():
         fake.behave(tokens=2_000)
     with running_server(home) as server:
@@ -299,9 +317,9 @@ def test_a_comparison_is_exported_with_prompt_answers_and_figures(
     assert exported(page, "CSV").suggested_filename.endswith("-comparison.csv")
 
 
-def test_three_models_fit_beside_each_other(page: Page, berth: Server, home: Path) -> None:
-    with running_fake("--gap-ms", "5", "--tokens", "40") as phi:
-        lay_fake(home, phi, "phi-3.5-mini-instruct-with-a-long-name-Q4_K_M")
+def test_three_models_fit_beside_each_other(page: Page, home: Path, fakes: Fakes) -> None:
+    with running_fake("--gap-ms", "5", "--tokens", "40") as phi, running_server(home) as berth:
+        lay_both(home, {**fakes, "phi-3.5-mini-instruct-with-a-long-name-Q4_K_M": phi})
         comparing(page, berth)
         page.get_by_test_id("stMultiSelect").locator("input").fill("qwen")
         page.get_by_role("option", name="qwen").click()

@@ -61,7 +61,7 @@ def test_a_cancelled_download_says_so_and_goes_on_where_it_was(
             STARTER.revision,
             STARTER.filename,
             starter_file.read_bytes(),
-            Manner(bytes_per_second=20_000_000, times=2),  # the check and the first attempt
+            Manner(bytes_per_second=20_000_000, times=1),
         )
         with running_berth(home, {"HF_ENDPOINT": hub.url}) as berth:
             page.goto(berth.url)

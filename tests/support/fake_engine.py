@@ -4,8 +4,8 @@
 
 It prints its base URL as the first line. Like the real one it holds its headers until the first
 token. `GET /fake/record` tells what was asked, word for word, and how each answer ended;
-`POST /fake/behaviour` changes any option below while it runs (JSON, names with underscores). In a
-test:
+`POST /fake/behaviour` changes any option below while it runs (JSON, names with underscores);
+`POST /fake/afresh` makes it as it began. In a test:
 
     with running_fake("--die-after", "3") as fake:
         fake.behave(reply="| a | b |\n", can_see=True)
@@ -83,6 +83,9 @@ class Fake:
     behaviour: Behaviour
     calls: list[Call] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.first = asdict(self.behaviour)
+
     def application(self) -> web.Application:
         app = web.Application(client_max_size=64 << 20)
         app.add_routes(
@@ -96,6 +99,7 @@ class Fake:
                 web.post("/v1/completions", self.answer),
                 web.get("/fake/record", self.record),
                 web.post("/fake/behaviour", self.change),
+                web.post("/fake/afresh", self.begin_afresh),
             ]
         )
         return app
@@ -134,6 +138,10 @@ class Fake:
 
     async def change(self, request: web.Request) -> web.Response:
         return await change(request, self.behaviour)
+
+    async def begin_afresh(self, _: web.Request) -> web.Response:
+        self.behaviour, self.calls = Behaviour(**self.first), []
+        return web.json_response(self.first)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self._check_key(request)

@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,7 @@ JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 class Manner:
     """How a file is served; the faults apply to the first `times` requests, then no more."""
 
-    bytes_per_second: int = 0  # 0: at once
+    bytes_per_second: int = 0  # 0: at once; a piece with an end, as of a header, always is
     stall_after: int | None = None  # bytes of an answer, then silence
     die_after: int | None = None  # bytes of an answer, then the connection is closed
     is_wrong: bool = False  # right size, wrong bytes
@@ -57,7 +58,7 @@ class Served:
     manner: Manner
     asked: int = 0
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 
@@ -214,7 +215,8 @@ def _file(handler: Handler, match: re.Match[str]) -> None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
     handler.head(206 if is_part else 200, headers)
     if handler.command != "HEAD":
-        _send(handler, data[start:end], manner)
+        is_piece = handler.headers.get("Range", "-")[-1].isdigit()
+        _send(handler, data[start:end], manner, 0 if is_piece else manner.bytes_per_second)
     return None
 
 
@@ -226,11 +228,10 @@ def _wanted(handler: Handler, manner: Manner, size: int) -> tuple[int, int]:
     return int(match[1]), min(int(match[2]) + 1 if match[2] else size, size)
 
 
-def _send(handler: Handler, data: bytes, manner: Manner) -> None:
+def _send(handler: Handler, data: bytes, manner: Manner, speed: int) -> None:
     """The body, until the manner says otherwise; a client that leaves is no error."""
     limits = [limit for limit in (manner.stall_after, manner.die_after) if limit is not None]
     end = min([*limits, len(data)])
-    speed = manner.bytes_per_second
     step = max(1, min(CHUNK_BYTES, speed // 20)) if speed else CHUNK_BYTES
     with contextlib.suppress(OSError):
         for begin in range(0, end, step):

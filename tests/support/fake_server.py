@@ -48,6 +48,11 @@ class Running:
         """Change its behaviour while it runs."""
         httpx.post(f"{self.url}/fake/behaviour", json=changes).raise_for_status()
 
+    def afresh(self) -> "Running":
+        """The same fake, as it was started, nothing asked of it yet."""
+        httpx.post(f"{self.url}/fake/afresh").raise_for_status()
+        return self
+
     def last_call(self, ended: str, within_seconds: float = 5.0) -> dict[str, Any]:
         """The latest request, as soon as its answer ended like this."""
         give_up_at = time.monotonic() + within_seconds
