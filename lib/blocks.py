@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 GROUP_CHARACTERS = 1_200
 MOST_GROUPS = 64  # elements of one text; a very long one has larger groups
+JSON_FENCE = "```json\n"
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
 _HEADING = re.compile(r" {0,3}#{1,6}(\s|$)")
@@ -98,6 +99,11 @@ class Splitter:
             is_closed = bare.endswith(self._fence)
         if is_closed:
             self._fence, self._at_start = "", not self._is_list
+
+
+def as_json(text: str) -> str:
+    """A JSON text, or the beginning of one, as code to its end, unless it begins a fence itself."""
+    return text if not text or text.lstrip().startswith("`") else JSON_FENCE + text
 
 
 def _joined(pieces: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:

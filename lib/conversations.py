@@ -315,10 +315,12 @@ def answer(reply: Reply) -> Turn:
 
 
 def _check(reply: Reply) -> str:
-    """What a reply that was to follow a schema came to; empty where none was, or it has no end."""
+    """What a reply that was to follow a schema came to; empty where none was, or nothing came."""
     schema = reply.request.options.json_schema
-    if schema is None or reply.state != ReplyState.DONE:
+    if schema is None or not (reply.text or reply.state == ReplyState.DONE):
         return ""
+    if reply.state != ReplyState.DONE:
+        return "It was not finished."
     if reply.figures.finish_reason == "length":
         return "It was cut at the token limit, so it is not whole."
     return schema_check.check(reply.text, schema)

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from lib import actions, limits
-from lib.blocks import Splitter
+from lib.blocks import Splitter, as_json
 from lib.engines import engine_of, find_model
 from lib.engines.base import (
     ChatOptions,
@@ -247,8 +247,14 @@ class Reply:
             self._keep(["r", delta.reasoning])
         if delta.text:
             self.text += delta.text
-            self._draw(self._splitter.feed(delta.text))
+            self._show(delta.text)
             self._keep(["t", delta.text])
+
+    def _show(self, text: str) -> None:
+        """What follows a schema is shown as code: in Markdown its lines would run together."""
+        if not self.block_starts and self.request.options.json_schema is not None:
+            text = as_json(text)
+        self._draw(self._splitter.feed(text))
 
     def _draw(self, pieces: Sequence[tuple[int, str]]) -> None:
         for number, text in pieces:
@@ -318,7 +324,7 @@ class Reply:
             match entry:
                 case ["t", str(text)]:
                     self.text += text
-                    self._draw(self._splitter.feed(text))
+                    self._show(text)
                 case ["r", str(text)]:
                     self.reasoning += text
                     self._emit("r", text)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import streamlit as st
 
 from lib import schema_check, words
-from lib.blocks import groups, split
+from lib.blocks import as_json, groups, split
 from lib.conversations import Turn
 from lib.reply import Figures, ReplyState
 from lib.ui import markdown
@@ -24,7 +24,8 @@ def text(turn: Turn, is_new: bool) -> None:
     if turn["reasoning"]:
         with st.container(key=f"thought-{turn['id']}"), st.expander(_thought(turn)):
             st.markdown(markdown.safe(turn["reasoning"]))
-    for last, group in _drawn(turn["content"]):
+    content = as_json(turn["content"]) if turn["check"] else turn["content"]
+    for last, group in _drawn(content):
         with st.container(key=f"block-{turn['id']}-{last}"):
             st.markdown(group)
         time.sleep(HANDOVER_SECONDS if is_new else 0)

@@ -126,11 +126,18 @@ def test_a_reply_is_held_against_its_schema(chat: Page, fake: Running) -> None:
     opened(chat)
     fill(chat, "JSON schema", json.dumps(SCHEMA))
     done(chat)
-    fake.behave(text='{"city": "Genoa"}')
-    ask(chat, "Where?")
+    answer = '{\n  "city": "Genoa"\n}'
+    fake.behave(reply=answer, gap_ms=300)
+    box = chat.get_by_test_id("stChatInput").locator("textarea")
+    box.fill("Where?")
+    box.press("Enter")
+    expect(chat.locator(".berth-block code.language-json")).to_contain_text('"city"')
+    expect(chat.get_by_text(FIGURES)).to_have_count(1)
+    said = chat.get_by_test_id("stChatMessage").filter(visible=True).last
+    assert said.locator("pre code").inner_text().strip() == answer
     assert sent(fake)["response_format"]["json_schema"]["schema"] == SCHEMA
     expect(chat.get_by_text("Matches the schema")).to_be_visible()
-    fake.behave(text='{"town": "Genoa"}')
+    fake.behave(reply="", text='{"town": "Genoa"}', gap_ms=0)
     ask(chat, "And now?")
     expect(chat.get_by_role("alert")).to_contain_text("“city” is missing.")
     chat.reload()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from lib import replies
+from lib import conversations, replies
 from lib.engines.base import ChatOptions, Message
 from lib.errors import BadInput, NotFound
 from lib.reply import Reply, ReplyRequest, ReplyState
@@ -214,6 +214,40 @@ def test_a_cut_reply_is_gone_on_from() -> None:
     assert len(reply.text) > len(part)
     forget_all()
     assert replies.find(reply.id, "me").text == reply.text
+
+
+def in_json(text: str, fake: Running) -> Reply:
+    fake.behave(reply=text, gap_ms=20)
+    options = ChatOptions(json_schema={"type": "object"})
+    message = Message(role="user", content="Where?")
+    return replies.start(
+        ReplyRequest(
+            conversation="c1", owner="me", model="fake", messages=(message,), options=options
+        )
+    )
+
+
+def shown(reply: Reply) -> str:
+    lines = [json.loads(line) for line in reply.lines]
+    return "".join(line[1] for line in lines if line[0] == "t")
+
+
+def test_what_follows_a_schema_is_shown_as_code_and_kept_as_it_came(fake: Running) -> None:
+    text = '{\n  "city": "Genoa",\n\n  "note": "_old_"\n}'
+    reply = finished(in_json(text, fake))
+    assert reply.text == text
+    assert shown(reply) == f"```json\n{text}"
+    assert conversations.answer(reply)["check"] == "ok"
+    forget_all()
+    assert shown(replies.find(reply.id, "me")) == f"```json\n{text}"
+
+
+def test_json_that_was_stopped_is_told_as_unfinished(fake: Running) -> None:
+    reply = in_json('{"words": "' + "on and " * 500, fake)
+    while len(reply.text) < 40:
+        time.sleep(0.01)
+    reply.stop()
+    assert conversations.answer(reply)["check"] == "It was not finished."
 
 
 def test_whoever_sees_that_it_is_over_finds_its_last_line() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.blocks import Splitter, groups, split
+from lib.blocks import Splitter, as_json, groups, split
 
 DOCUMENT = """# Title
 A paragraph
@@ -110,3 +110,12 @@ def test_a_group_names_its_last_block() -> None:
 
 def test_a_fence_that_never_closes_stays_one_block() -> None:
     assert len(split("```\n" + "line\n\n" * 500)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "```json\n{}\n```", " \n```\n1\n```"])
+def test_what_is_code_already_or_nothing_gets_no_fence(text: str) -> None:
+    assert as_json(text) == text
+
+
+def test_json_is_one_block_of_code_whatever_lines_it_has() -> None:
+    assert split(as_json('{\n\n"# a": "_b_"\n}')) == ['```json\n{\n\n"# a": "_b_"\n}']
