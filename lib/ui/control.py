@@ -19,7 +19,7 @@ from lib.ui.session import (
     owner,
 )
 
-HEAD_START_SECONDS = 0.01  # the first token comes 15 ms or more sooner for it
+HEAD_START_SECONDS = 0.03  # the first token comes 15 ms or more sooner for it
 
 
 def say(text: str, files: Sequence[File] = ()) -> None:
