@@ -1,10 +1,10 @@
 """Waiting for something slow while a page is drawn, without keeping the person waiting."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, wait
-from contextvars import copy_context
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -13,24 +13,37 @@ LOOK_SECONDS = 0.05
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
+_under_way: dict[Hashable, Future[Any]] = {}
+_lock = threading.Lock()
+
 
 def interruptible(
     work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
 ) -> Result:
     """What `work` returns or raises; what the person does meanwhile ends the wait, not the work.
 
-    Streamlit ends a run for it only where the page touches Streamlit: so that happens here.
+    Streamlit ends a run for it only where the page touches Streamlit: so that happens here. Work
+    that is under way already is waited for, not begun again. It does not know who visits.
     """
-    done: Future[Result] = Future()
-    context = copy_context()
+    key = (work, args, tuple(kwargs.items()))
+    with _lock:
+        done = _under_way.get(key) or _begun(key, partial(work, *args, **kwargs))
+    while not wait([done], LOOK_SECONDS).done:
+        _ = "anything" in st.session_state
+    result: Result = done.result()
+    return result
+
+
+def _begun(key: Hashable, work: Callable[[], Any]) -> Future[Any]:
+    done = _under_way[key] = Future()
 
     def run() -> None:
         try:
-            done.set_result(context.run(work, *args, **kwargs))
-        except Exception as error:  # raised again where it is waited for
+            done.set_result(work())
+        except BaseException as error:  # raised again where it is waited for
             done.set_exception(error)
+        finally:
+            del _under_way[key]
 
     threading.Thread(target=run, name="page-work", daemon=True).start()
-    while not wait([done], LOOK_SECONDS).done:
-        _ = "anything" in st.session_state
-    return done.result()
+    return done
