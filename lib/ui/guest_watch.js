@@ -21,6 +21,7 @@ class Watch {
   connect() {
     this.socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/guests/watch`);
     this.socket.onclose = async () => {
+      if (this.isClosed) return;
       await look();
       if (!this.isClosed) this.again = setTimeout(() => this.connect(), AGAIN_MS);
     };

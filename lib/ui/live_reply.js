@@ -125,7 +125,7 @@ class Live {
   }
 
   begin(id) {
-    if (id !== this.id) this.forget();
+    if (id !== this.id || this.isOver) this.forget();
     else this.restart(Math.max(this.current, 0));
     this.id = id;
     this.isOver = false;
@@ -151,11 +151,11 @@ class Live {
 
   connect() {
     const query = new URLSearchParams({ c: this.conversation, lane: this.lane });
-    if (!this.isOver) {
+    if (this.running && this.running !== this.id) {
+      query.set("reply", this.running);
+    } else if (!this.isOver) {
       query.set("reply", this.id);
       query.set("from", Math.max(this.current, 0));
-    } else if (this.running) {
-      query.set("reply", this.running);
     }
     const origin = location.origin.replace(/^http/, "ws");
     const socket = new WebSocket(`${origin}/api/replies/live?${query}`);

@@ -1,11 +1,12 @@
 """The chat page against a fake engine: slow, rude, broken and cut off in the middle."""
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import Locator, Page, WebSocket, WebSocketRoute, expect
 
 from tests.support.berth import lay_fake, running_berth
 from tests.support.fake_engine import Running, running_fake
@@ -111,6 +112,35 @@ def test_another_page_and_back_loses_nothing(page: Page, berth: Server, fake: Ru
     page.get_by_role("link", name="Chat").click()
     expect(page.get_by_text(re.compile("120 tokens"))).to_be_visible()
     assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(120)]
+
+
+def test_a_cut_after_the_end_doubles_nothing(page: Page, berth: Server, fake: Running) -> None:
+    """The page does not hear of the end, as where the network has just gone."""
+    fake.behave(reply="one\n\ntwo\n\nthree", gap_ms=200)
+    live: list[WebSocketRoute] = []
+    is_cut = threading.Event()
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda message: None if is_cut.is_set() else server.send(message))
+
+    def listen(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        live.append(socket)
+
+    page.route_web_socket(re.compile("_stcore/stream"), pass_on)
+    page.route_web_socket(re.compile("replies/live"), listen)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.locator(".berth-block").first).to_be_visible()
+    is_cut.set()
+    expect(page.locator(".berth-live[data-phase=over]")).to_be_visible()
+    live[-1].close()
+    for _ in range(100):
+        page.wait_for_timeout(0 if len(live) > 1 else 50)
+    page.wait_for_timeout(500)
+    assert len(live) == 2
+    assert page.locator(".berth-blocks").inner_text().split() == ["one", "two", "three"]
 
 
 def test_a_page_that_was_left_listens_no_more(page: Page, berth: Server) -> None:
