@@ -90,7 +90,7 @@ def delete(turns: Sequence[Turn], turn_id: str) -> list[str]:
 
 def empty(turn: Turn) -> None:
     """Leave only the turn's place: nothing of what was said in it is kept."""
-    turn["content"] = turn["reasoning"] = ""
+    turn["content"] = turn["reasoning"] = turn["check"] = ""
     turn["files"], turn["figures"], turn["problem"], turn["gone"] = [], {}, None, True
 
 

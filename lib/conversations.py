@@ -320,7 +320,7 @@ def _check(reply: Reply) -> str:
     if schema is None or not (reply.text or reply.state == ReplyState.DONE):
         return ""
     if reply.state != ReplyState.DONE:
-        return "It was not finished."
+        return schema_check.UNFINISHED
     if reply.figures.finish_reason == "length":
         return "It was cut at the token limit, so it is not whole."
     return schema_check.check(reply.text, schema)

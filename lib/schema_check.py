@@ -23,6 +23,7 @@ from lib.errors import BadInput
 from lib.names import shown
 
 OK = "ok"
+UNFINISHED = "It was not finished."
 LONGEST_SCHEMA = 20_000  # characters
 LONGEST_ANSWER = 200_000
 MOST_UNIQUE = 500  # items are compared each with each

@@ -53,6 +53,8 @@ def problem(turn: Turn) -> None:
     """What is wrong with it: not what the schema asks for, or why it failed."""
     if turn["check"] == schema_check.OK:
         st.caption(":material/check: Matches the schema")
+    elif turn["check"] == schema_check.UNFINISHED:
+        st.caption("Not held against the schema: it was not finished")
     elif turn["check"]:
         st.warning(f"**Does not match the schema.** {markdown.plain(turn['check'])}")
     if turn["problem"]:

@@ -8,7 +8,7 @@ from lib import branches, chat_settings, compare, conversations, prompt, replies
 from lib.branches import Tree
 from lib.conversations import File, Turn, said
 from lib.reply import Reply, ReplyRequest
-from lib.ui.conversation import add, is_running, mark_deleted, path, running, save, take_finished
+from lib.ui.conversation import add, collect, is_running, mark_deleted, path, running, save
 from lib.ui.session import (
     Conversation,
     chosen_model,
@@ -24,32 +24,40 @@ HEAD_START_SECONDS = 0.03  # the first token comes 15 ms or more sooner for it
 
 def say(text: str, files: Sequence[File] = ()) -> None:
     """A new message; one that is still being answered is stopped, and what came is kept."""
-    talk = _ready()
+    choices, talk = _asked_models(), _ready()
     if not talk:
         return
     turns = path(talk)
     question = said("user", text, parent=turns[-1]["id"] if turns else "")
     question["files"] = list(files)
     add(talk, [question])
-    _ask(talk, _asked_models())
+    _ask(talk, choices)
 
 
 def _ready() -> Conversation | None:
-    """The conversation, once nothing more is written in it; None while it has not come yet."""
+    """The conversation, once nothing more is written in it; None while it has not come yet.
+
+    Streamlit ends a callback where it touches the session while a new run is due, and a reply that
+    is stopped here makes one due: whoever goes on touches it only once the rest is done, to save.
+    """
     talk = conversation()
     if not talk or talk["is_awaited"]:
         return None
     notices().clear()
     if is_running(talk):
-        stop()
-        take_finished(talk)
+        _stop(talk)
+        collect(talk)
     return talk
 
 
 def stop() -> None:
     """End the replies that are being written."""
-    talk = conversation()
-    replies.stop_all([replies.find(one, owner()) for one in running(talk)] if talk else [])
+    if talk := conversation():
+        _stop(talk)
+
+
+def _stop(talk: Conversation) -> None:
+    replies.stop_all([replies.find(one, owner()) for one in running(talk)])
 
 
 def retry() -> None:
@@ -64,22 +72,22 @@ def retry() -> None:
 
 def regenerate(turn_id: str, model: str = "") -> None:
     """Answer the same question again, on a branch of its own; `model` is `engine/name`."""
-    talk = _ready()
+    choice, talk = model or chosen_model(), _ready()
     turn = _known(talk, turn_id)
     if talk and turn and turn["role"] == "assistant":
         talk["leaf"] = turn["parent"]
-        _ask(talk, [model or chosen_model()])
+        _ask(talk, [choice])
 
 
 def edit(turn_id: str, text: str) -> None:
     """Ask something else in place of a question, on a branch of its own."""
-    talk = _ready()
+    choices, talk = _asked_models(), _ready()
     turn = _known(talk, turn_id)
     if talk and turn and turn["role"] == "user" and text.strip():
         changed = said("user", text.strip(), parent=turn["parent"])
         changed["files"] = turn["files"]
         add(talk, [changed])
-        _ask(talk, _asked_models())
+        _ask(talk, choices)
 
 
 def go_on(turn_id: str) -> None:
@@ -170,10 +178,10 @@ def _ask(talk: Conversation, choices: Sequence[str]) -> None:
 
 def _begun(talk: Conversation, started: Sequence[Reply]) -> None:
     """Draw the replies live. They get a head start: drawing the question takes both cores."""
-    time.sleep(HEAD_START_SECONDS)
     talk["lanes"] = [reply.id for reply in started]
     talk["deleted"] = []
     talk["is_handed_over"] = False
+    time.sleep(HEAD_START_SECONDS)
     save(talk)
 
 

@@ -114,11 +114,19 @@ def is_running(talk: Conversation) -> bool:
 
 
 def take_finished(talk: Conversation) -> None:
-    """Move live replies into the messages once they are over, and save them."""
+    """Move live replies into the messages once they are over, and save them.
+
+    Saved is also what a run has left that was ended before its own save.
+    """
+    if collect(talk) or talk["changed"]:
+        save(talk)
+
+
+def collect(talk: Conversation) -> bool:
+    """Move live replies that are over into the messages; were there any?"""
     over = [turn for reply_id in running(talk) if (turn := _over(talk, reply_id))]
     if not over:
-        _save_what_is_left(talk)
-        return
+        return False
     leaf, waiting = talk["leaf"], (over[0]["parent"], talk["replaced"])
     add(talk, over)
     if leaf and leaf not in waiting and not over[0]["round"]:
@@ -126,13 +134,7 @@ def take_finished(talk: Conversation) -> None:
     if talk["replaced"] and over[0]["state"] != ReplyState.FAILED:
         mark_deleted(talk, talk["replaced"])
     talk["replaced"] = ""
-    save(talk)
-
-
-def _save_what_is_left(talk: Conversation) -> None:
-    """Streamlit ends a run wherever it stands when the next one is due: perhaps before a save."""
-    if talk["changed"]:
-        save(talk)
+    return True
 
 
 def _over(talk: Conversation, reply_id: str) -> Turn | None:
