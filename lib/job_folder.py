@@ -49,7 +49,7 @@ def _is_alive(folder: Path) -> bool:
     group = _group(folder)
     if group is None or (is_held and group.has_leader):
         return is_held
-    if (folder / "exit_code.self").exists():
+    if _code_in(folder / "exit_code.self") is not None:  # an empty one is being written just now
         return False
     return is_held or bool(group.members())
 

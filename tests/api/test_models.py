@@ -78,7 +78,7 @@ def test_a_model_starts_answers_and_stops(server: Server, api: httpx.Client) -> 
     assert started.json()["state"] == "Ready"
     assert started.json()["context"] == 512
     assert started.json()["url"].startswith("http://127.0.0.1:")
-    asked = {"model": "tiny", "prompt": "a", "max_tokens": 3}
+    asked = {"model": "tiny", "prompt": "a", "max_tokens": 3, "ignore_eos": True}
     answer = httpx.post(f"{server.url}/v1/completions", json=asked, timeout=60)
     assert answer.status_code == 200
     assert answer.json()["usage"]["completion_tokens"] == 3

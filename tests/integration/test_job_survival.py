@@ -158,6 +158,18 @@ def test_a_service_does_not_keep_a_job_alive_whose_runner_was_killed(home: Path)
     assert len(group(job).members()) > 0
 
 
+def test_a_code_that_is_being_written_does_not_end_a_job(home: Path) -> None:
+    code = "${BERTH_EVENTS%/*}/exit_code.self"
+    waiting = f"until [ -e {home}/go ]; do sleep .05; done"
+    job = bash(f": > {code}; echo begun; {waiting}; echo 4 > {code}")
+    begun(job)
+    kill_runner(job)
+    assert jobs.find(job.id).state == JobState.RUNNING
+    (home / "go").touch()
+    over = ended(job)
+    assert (over.state, over.exit_code) == (JobState.FAILED, 4)
+
+
 def cut_off(script: str) -> Job:
     """A job as a machine leaves it that went down in the middle."""
     job = ended(bash(script))

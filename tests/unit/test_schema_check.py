@@ -265,7 +265,7 @@ def replied(text: str, state: ReplyState, finish: str, schema: dict[str, Any] | 
         (replied('{"name": "Ada"}', ReplyState.DONE, "stop", PERSON), OK),
         (replied("{}", ReplyState.DONE, "stop", PERSON), "“name” is missing."),
         (replied('{"na', ReplyState.DONE, "length", PERSON), "It was cut at the token limit"),
-        (replied('{"na', ReplyState.STOPPED, "", PERSON), ""),
+        (replied('{"na', ReplyState.STOPPED, "", PERSON), "It was not finished."),
         (replied("", ReplyState.FAILED, "", PERSON), ""),
         (replied("Hello", ReplyState.DONE, "stop", None), ""),
     ],
