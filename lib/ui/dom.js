@@ -8,6 +8,22 @@ export function make(parent, tag, className = "", text = "") {
   return made;
 }
 
+const QUIET_MILLISECONDS = 200;
+const KEYS = ["Enter", "Escape"];
+let touched = -QUIET_MILLISECONDS;
+for (const kind of ["click", "change", "keydown"]) {
+  const touch = ({ key }) => (!key || KEYS.includes(key)) && (touched = performance.now());
+  addEventListener(kind, touch, { capture: true, passive: true });
+}
+
+// Calls `action` once what the person did last has been taken up: Streamlit drops a message that it
+// has just taken where another follows within milliseconds, and a click would do nothing.
+export function whenQuiet(action) {
+  const left = touched + QUIET_MILLISECONDS - performance.now();
+  if (left <= 0) action();
+  else setTimeout(() => whenQuiet(action), left);
+}
+
 // The function that Streamlit wants of a script: `create(parent)` makes what takes data from then
 // on, with `take(data)`, until `close()`. Its `send(name, value)` makes the page run again.
 //

@@ -6,7 +6,7 @@
 // Streamlit draws the same blocks itself, group by group; each group's container carries a class
 // by which it is seen here, and this copy is dropped in the same frame.
 
-import { make, mounted } from "./dom.js";
+import { make, mounted, whenQuiet } from "./dom.js";
 import { LiveBlock } from "./live_markdown.js";
 
 const WORDS = {
@@ -235,8 +235,9 @@ class Live {
     this.say("");
     clearInterval(this.clock);
     this.box.dataset.phase = "over";
-    this.send("over", state);
-    // Of two messages at once Streamlit keeps the newer: it may have been another one.
+    const ended = this.id;
+    whenQuiet(() => this.isOver && this.id === ended && this.send("over", state));
+    // It may get lost all the same, between two messages of other elements.
     this.reminder = setInterval(() => this.running === this.id && this.send("over", state), REMIND_MILLISECONDS);
     this.drop();
   }

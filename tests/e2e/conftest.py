@@ -65,7 +65,7 @@ def berth(server: Server, fake: Running) -> Server:
 @pytest.fixture
 def chat(page: Page, server: Server, fake: Running) -> Page:
     """A chat page that remembers nothing yet."""
-    fake.behave(tokens=20, gap_ms=0, prefill_ms=0, text="")
+    fake.afresh().behave(tokens=20, gap_ms=0, prefill_ms=0)
     page.goto(f"{server.url}/Chat")
     expect(page.get_by_role("button", name="New chat")).to_be_visible()
     return page

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.berth import lay_starter, running_berth
+from tests.support.browser import reload
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server
 
@@ -87,7 +88,7 @@ def test_what_is_set_reaches_the_engine_and_is_still_set_after_a_reload(
     assert body["messages"][0] == {"role": "system", "content": "Answer like a sailor."}
     assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.2, 0.9, 50)
     assert (body["seed"], body["stop"]) == (0, ["END", "\n\n"])
-    chat.reload()
+    reload(chat)
     expect(chat.get_by_text("System prompt · temperature 0.2")).to_be_visible()
     dialog = opened(chat)
     expect(dialog.get_by_label("System prompt", exact=True)).to_have_value("Answer like a sailor.")
@@ -102,7 +103,7 @@ def test_a_setting_changed_after_a_message_is_kept_by_the_browser(chat: Page) ->
     opened(chat)
     fill(chat, "Temperature", "1.5")
     done(chat)
-    chat.reload()
+    reload(chat)
     expect(chat.get_by_text("Settings: Temperature 1.5")).to_be_visible()
 
 
@@ -140,7 +141,7 @@ def test_a_reply_is_held_against_its_schema(chat: Page, fake: Running) -> None:
     fake.behave(reply="", text='{"town": "Genoa"}', gap_ms=0)
     ask(chat, "And now?")
     expect(chat.get_by_role("alert")).to_contain_text("“city” is missing.")
-    chat.reload()
+    reload(chat)
     expect(chat.get_by_role("alert")).to_contain_text("“city” is missing.")
     expect(chat.get_by_text("Matches the schema")).to_be_visible()
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Download, Locator, Page, expect
 from lib.system import memory_available_bytes
 from tests.e2e.conftest import PHONE, PICTURES
 from tests.support.berth import lay_fake, running_berth
+from tests.support.browser import reload
 from tests.support.fake_engine import Running, running_fake
 from tests.support.fake_ollama import RunningOllama, running_ollama
 from tests.support.server import Server, running_server
@@ -182,7 +183,7 @@ def test_a_reload_keeps_the_columns_and_the_vote(page: Page, berth: Server) -> N
     are_over(page, 2)
     column(page, "qwen").get_by_role("button", name="Prefer this").click()
     expect(page.get_by_text("Preferred so far: qwen 1")).to_be_visible()
-    page.reload()
+    reload(page)
     expect(columns(page)).to_have_count(2)
     expect(page.get_by_text("Preferred so far: qwen 1")).to_be_visible()
     for model in ("mistral", "qwen"):
@@ -203,7 +204,7 @@ def test_a_reload_in_the_middle_goes_on_in_every_column(
     comparing(page, berth)
     ask(page)
     expect(column(page, "qwen").get_by_text("t10 ", exact=False)).to_be_visible()
-    page.reload()
+    reload(page)
     are_over(page, 2)
     for model, fake in fakes.items():
         assert tokens(column(page, model)) == [f"t{n}" for n in range(150)]

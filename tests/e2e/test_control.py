@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.berth import lay_fake
+from tests.support.browser import reload
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server
 
@@ -78,7 +79,7 @@ def test_an_answer_can_be_given_again_and_the_first_one_stays(chat: Page, fake: 
     fake.behave(text="Third answer")
     ask(chat, "And on")
     expect_said(chat, "Hello", "First answer", "And on", "Third answer")
-    chat.reload()
+    reload(chat)
     expect(message(chat, "First answer").get_by_text("1/2")).to_be_visible()
     press(chat, "First answer", "Next version")
     expect(message(chat, "Second answer")).to_be_visible()
@@ -119,7 +120,7 @@ def test_a_pair_is_deleted_and_brought_back(chat: Page, fake: Running) -> None:
     expect_said(chat, "One", "First", "Two", "Second", "Three", "Third")
     press(chat, "Second", "Delete question and answer")
     expect(chat.get_by_text("Question and answer deleted.")).to_be_visible()
-    chat.reload()
+    reload(chat)
     expect(message(chat, "Third").get_by_text(FIGURES)).to_be_visible()
     expect_said(chat, "One", "First", "Three", "Third")
     raw = chat.evaluate("Object.values(localStorage).join()")
@@ -132,7 +133,7 @@ def test_an_answer_of_another_model(
     with running_fake() as other:
         lay_fake(server.home, other, name="other")
         other.behave(text="From the other one")
-        chat.reload()
+        reload(chat)
         talk(chat, fake, ("Hello", "From the first one"))
         press(chat, "From the first one", "Answer again with another model")
         dialog = chat.get_by_role("dialog")
@@ -157,7 +158,7 @@ def test_a_reply_that_was_cut_is_continued_in_its_place(chat: Page, fake: Runnin
     chat.wait_for_function(
         "() => Object.values(localStorage).join().split('One, two').length === 2"
     )
-    chat.reload()
+    reload(chat)
     expect(message(chat, "One, two, three, four").get_by_text(FIGURES)).to_be_visible()
     expect_said(chat, "Count to four", "One, two, three, four")
 

@@ -11,6 +11,8 @@ from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.fake_engine import Running
 from tests.support.server import Server
 
+pytestmark = pytest.mark.usefixtures("berth")
+
 MOST_PIXELS = 4
 RICH = """# A rich reply
 
@@ -137,3 +139,31 @@ def test_thinking_is_timed_and_folded(page: Page, server: Server, fake: Running)
     expect(folded).to_have_count(1)
     expect(folded.get_by_text("one two three four")).not_to_be_visible()
     fake.behave(reasoning=0, gap_ms=0)
+
+
+MOMENTS = """() => {
+    window.moments = { asked: 0, over: 0 };
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (data) {
+        if (new TextDecoder().decode(data).includes("over")) moments.over ||= performance.now();
+        return send.call(this, data);
+    };
+    const asked = ({ key }) => key === "Enter" && (moments.asked = performance.now());
+    addEventListener("keydown", asked, { capture: true });
+}"""
+
+
+def test_the_end_of_a_reply_is_not_told_in_the_middle_of_another_message(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    """Of two messages within milliseconds Streamlit may forget the first: here, the question."""
+    fake.behave(text="Yes", gap_ms=0, prefill_ms=0)
+    page.goto(f"{berth.url}/Chat")
+    expect(page.get_by_test_id("stChatInput")).to_be_visible()
+    page.evaluate(MOMENTS)
+    box = page.get_by_test_id("stChatInput").locator("textarea")
+    box.fill("Really?")
+    box.press("Enter")
+    expect(page.get_by_text(re.compile("first token"))).to_be_visible()
+    moments = page.evaluate("() => moments")
+    assert moments["over"] - moments["asked"] >= 200

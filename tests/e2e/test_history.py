@@ -8,6 +8,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.berth import lay_fake
+from tests.support.browser import reload
 from tests.support.fake_engine import Running
 from tests.support.history import DAY_MILLISECONDS, FIGURES, act, ask, lay, said, stored, titles
 from tests.support.server import running_server
@@ -24,7 +25,7 @@ def test_a_conversation_survives_a_reload_and_a_restart_of_the_server(
         page.goto(f"{server.url}/Chat")
         ask(page, "What is kept?")
         ask(page, "And this?")
-        page.reload()
+        reload(page)
         expect(page.get_by_text(FIGURES)).to_have_count(2)
         before = said(page)
     for spool in (home / "replies").iterdir():
@@ -35,7 +36,7 @@ def test_a_conversation_survives_a_reload_and_a_restart_of_the_server(
         expect(page.get_by_text(FIGURES)).to_have_count(2)
         assert said(page) == before
         assert "?c=" in page.url
-        page.reload()
+        reload(page)
         expect(page.get_by_text(FIGURES)).to_have_count(2)
         assert said(page) == before
         ask(page, "Goes on?")
@@ -48,7 +49,7 @@ def test_saving_costs_no_run_of_its_own(chat: Page) -> None:
     chat.wait_for_timeout(500)
     sockets: list[WebSocket] = []
     chat.on("websocket", lambda socket: sockets.append(socket))
-    chat.reload()
+    reload(chat)
     expect(chat.get_by_text(FIGURES)).to_be_visible()
     chat.wait_for_timeout(500)
     socket = next(s for s in sockets if "_stcore" in s.url)
@@ -65,7 +66,7 @@ def test_the_list_is_grouped_by_day_and_marks_the_open_one(chat: Page) -> None:
     ):
         lay(chat, number, title, "text", days)
     lay(chat, 9, "Important", "text", 90, pinned=True)
-    chat.reload()
+    reload(chat)
     expect(chat.locator(".berth-day")).to_have_text(
         ["Pinned", "Today", "Yesterday", "Previous 7 days", "Earlier"]
     )
@@ -79,7 +80,7 @@ def test_search_finds_what_was_said_and_shows_where(chat: Page) -> None:
     lay(chat, 1, "Cooking", "Take a Bay Leaf and wait, said the “cook”")
     lay(chat, 2, "Sailing", "The wind is in the north")
     lay(chat, 3, "North Pole", "Cold")
-    chat.reload()
+    reload(chat)
     expect(chat.locator(".berth-title")).to_have_count(3)
     search = chat.get_by_role("searchbox")
     search.fill("bay leaf")
@@ -102,7 +103,7 @@ def test_rename_and_pin_last(chat: Page) -> None:
     act(chat, "Another", "Pin")
     expect(chat.locator(".berth-day")).to_have_text(["Pinned", "Today"])
     ask(chat, "More")
-    chat.reload()
+    reload(chat)
     expect(chat.locator(".berth-title")).to_have_text(["Another", "Boats <b>and</b> harbours"])
     expect(chat.get_by_text(FIGURES)).to_have_count(2)
 
@@ -116,7 +117,7 @@ def test_what_is_deleted_can_be_brought_back_for_a_day(chat: Page) -> None:
     expect(chat.locator(".berth-title")).to_have_text(["To be lost"])
     act(chat, "To be lost", "Delete")
     lay(chat, 1, "Long gone", "text", deleted=time.time() * 1e3 - 2 * DAY_MILLISECONDS)
-    chat.reload()
+    reload(chat)
     chat.get_by_text("Recently deleted (1)").click()
     chat.get_by_role("button", name="Restore").click()
     chat.get_by_role("button", name="To be lost", exact=True).click()
@@ -127,7 +128,7 @@ def test_what_is_deleted_can_be_brought_back_for_a_day(chat: Page) -> None:
 def test_two_hundred_conversations_are_listed_in_pages(chat: Page) -> None:
     for number in range(200):
         lay(chat, number, f"Chat {number}", "text", days_ago=number / 10)
-    chat.reload()
+    reload(chat)
     expect(chat.locator(".berth-title")).to_have_count(30)
     chat.get_by_role("button", name="Show more").click()
     expect(chat.locator(".berth-title")).to_have_count(60)
@@ -140,7 +141,7 @@ def test_the_list_can_be_used_on_a_phone_and_in_the_dark(chat: Page) -> None:
         chat.set_viewport_size({"width": width, "height": height})
         for scheme in SCHEMES:
             chat.emulate_media(color_scheme=scheme)
-            chat.reload()
+            reload(chat)
             expect(chat.get_by_test_id("stChatInput")).to_be_visible()
             if name == "phone" and scheme == "light":
                 chat.get_by_test_id("stExpandSidebarButton").click()

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
 from tests.support.berth import lay_fake, running_berth
+from tests.support.browser import reload
 from tests.support.fake_engine import Running, running_fake
 from tests.support.guests import CODE, lan_address, shared_server
 from tests.support.server import Server
@@ -84,7 +85,7 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
     answer = guest.get_by_test_id("stChatMessage").filter(visible=True).last
     expect(answer).to_contain_text(SAID)
     assert fake.last_call("done")["body"]["max_tokens"] == 2_048
-    guest.reload()
+    reload(guest)
     expect(guest.get_by_test_id("stChatMessage").filter(visible=True).last).to_contain_text(SAID)
     guest.goto(f"{url}/Models")
     expect(guest.get_by_role("button", name="Chat")).to_be_visible()
@@ -116,7 +117,7 @@ def test_limits_are_saved_and_shown_again(page: Page, berth: Server) -> None:
     page.get_by_label("Tokens per reply").fill("300")
     page.get_by_role("button", name="Save the limits").click()
     expect(page.get_by_text("The limits hold from the next question on.")).to_be_visible()
-    page.reload()
+    reload(page)
     page.get_by_text("Limits for guests").click()
     expect(page.get_by_label("Tokens per reply")).to_have_value("300")
     assert "tokens_per_reply = 300" in (berth.home / "settings.toml").read_text()

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -16,6 +16,17 @@ FLAGS = [
     "--disable-sync",
 ]
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+AT_REST = """() =>
+    document.querySelector('[data-testid="stApp"]').dataset.testScriptState === "notRunning" """
+IDLE = "() => new Promise((done) => requestIdleCallback(done, { timeout: 1000 }))"
+
+
+def reload(page: Page) -> None:
+    """Load the page again, once it has kept what it shows: nobody is quicker than that."""
+    page.wait_for_function(AT_REST)
+    page.evaluate(IDLE)
+    page.reload()
 
 
 @contextlib.contextmanager
