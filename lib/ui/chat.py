@@ -28,6 +28,7 @@ UNSAVED = {
 def header(talk: Conversation, found: list[Model]) -> Model:
     """The model to ask, its state, the conversation's settings, and how full its context is."""
     st.html(ROOM_FOR_NAMES)
+    compare.settle(found)
     with st.container(horizontal=True, vertical_alignment="center"):
         if is_comparing():
             model = compare.picker(found, labels(found))

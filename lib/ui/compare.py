@@ -7,7 +7,8 @@ import streamlit as st
 from lib import rounds
 from lib.access import Action, may
 from lib.conversations import MOST_LANES
-from lib.engines.base import Model
+from lib.engines.base import Model, State
+from lib.preferences import preferences
 from lib.ui import conversation
 from lib.ui.session import (
     Conversation,
@@ -26,9 +27,20 @@ def layout(talk: Conversation) -> Literal["centered", "wide"]:
     return "wide" if is_comparing() or has_columns else "centered"
 
 
+def most() -> int:
+    """How many models may be asked at once: of a guest, so many replies as the owner allows."""
+    return MOST_LANES if may(Action.RUN) else min(MOST_LANES, preferences().guests.replies_each)
+
+
+def comparable(found: list[Model]) -> list[Model]:
+    """Those that may be compared: a guest cannot make room for one that does not run."""
+    can_load = may(Action.RUN)
+    return [model for model in found if can_load or model.state == State.READY]
+
+
 def take_up(talk: Conversation) -> None:
     """Where a conversation is opened that ends with a comparison, compare on; once for each."""
-    if not may(Action.RUN):
+    if most() < LEAST:
         return
     is_known = st.session_state.get("chat_compare_talk") == talk["id"]
     if is_known or talk["is_awaited"] or not talk["turns"]:
@@ -42,9 +54,22 @@ def take_up(talk: Conversation) -> None:
 
 
 def toggle(found: list[Model]) -> None:
-    """The switch, where there is something to compare, for those who may load and stop models."""
-    if may(Action.RUN) and (len(found) >= LEAST or is_comparing()):
+    """The switch, where there is something to compare."""
+    if is_comparing() or _is_possible(found):
         st.toggle("Compare", key="chat_compare", persist_state="session")
+
+
+def _is_possible(found: list[Model]) -> bool:
+    return len(comparable(found)) >= LEAST <= most()
+
+
+def settle(found: list[Model]) -> None:
+    """Leave the mode where the owner's limits, or a model's end, leave a guest nothing to compare.
+
+    To be called before the switch is drawn. The owner may have one model for a moment.
+    """
+    if is_comparing() and not may(Action.RUN) and not _is_possible(found):
+        st.session_state["chat_compare"] = False
 
 
 def picker(found: list[Model], labels: dict[str, str]) -> Model:
@@ -52,25 +77,30 @@ def picker(found: list[Model], labels: dict[str, str]) -> Model:
 
     What it `can_see` is what all of them can.
     """
-    by_key = {f"{model.engine}/{model.name}": model for model in found}
+    by_key = {f"{model.engine}/{model.name}": model for model in comparable(found)}
     known = [key for key in compared_models() if key in by_key]
     if st.session_state.get("chat_compared") is None:
         first = chosen_model() if chosen_model() in by_key else next(iter(by_key))
         known = [first, *(key for key in by_key if key != first)][:LEAST]
+    known = known[: most()]
     compare_models(known)
     st.multiselect(
         "Models to compare",
         list(by_key),
         key="chat_compared",
         format_func=labels.__getitem__,
-        max_selections=MOST_LANES,
-        placeholder=f"Choose {LEAST} to {MOST_LANES} models",
+        max_selections=most(),
+        placeholder=f"Choose {_how_many()} models",
         label_visibility="collapsed",
         wrap=True,
         persist_state="session",
     )
     chosen = [by_key[key] for key in known] or found[:1]
     return chosen[0].model_copy(update={"can_see": all(model.can_see for model in chosen)})
+
+
+def _how_many() -> str:
+    return f"{LEAST} to {most()}" if most() > LEAST else f"{LEAST}"
 
 
 def lacks() -> str:
@@ -82,7 +112,10 @@ def lacks() -> str:
 def welcome() -> None:
     """What an empty conversation says."""
     st.markdown("##### Ask several models the same.")
-    st.caption(
-        "Their answers appear side by side, each with its figures. Models that do not run are"
-        " loaded; where memory has no room for all of them, they answer one after the other."
-    )
+    told = "Their answers appear side by side, each with its figures."
+    if may(Action.RUN):
+        told += (
+            " Models that do not run are loaded; where memory has no room for all of them, they"
+            " answer one after the other."
+        )
+    st.caption(told)

@@ -18,6 +18,7 @@ NUMBERS = {  # label, least and most
     "replies_each": ("Replies at a time, each guest", 1, 64),
     "replies_of_all": ("Replies at a time, all guests", 1, 256),
 }
+HELP = {"replies_each": "With two or more a guest may compare as many models that run."}
 
 
 def section() -> None:
@@ -127,7 +128,13 @@ def _limits(now: GuestLimits) -> None:
         with st.container(horizontal=True):
             for name, (label, least, most) in NUMBERS.items():
                 st.number_input(
-                    label, least, most, getattr(now, name), width=300, key=f"{LIMIT}{name}"
+                    label,
+                    least,
+                    most,
+                    getattr(now, name),
+                    width=300,
+                    key=f"{LIMIT}{name}",
+                    help=HELP.get(name),
                 )
         known = [limits.key(model) for model in all_models()]
         st.multiselect(

@@ -99,6 +99,25 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
     expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
 
 
+def test_a_guest_compares_what_the_owner_allows(page: Page, guest: Page, berth: Server) -> None:
+    with running_fake("--text", "It is Paris.") as other:
+        lay_fake(berth.home, other, name="other")
+        url, code = share(page, berth)
+        page.get_by_text("Limits for guests").click()
+        page.get_by_label("Replies at a time, each guest", exact=True).fill("2")
+        page.get_by_role("button", name="Save the limits").click()
+        expect(page.get_by_text("The limits hold from the next question on.")).to_be_visible()
+        guest.goto(f"{url}/Chat")
+        sign_in(guest, code)
+        guest.get_by_test_id("stCheckbox").filter(has_text="Compare").click()
+        expect(guest.get_by_text("Ask several models the same.")).to_be_visible()
+        ask(guest, "What is the capital of France?")
+        expect(guest.get_by_text(SAID)).to_be_visible()
+        expect(guest.get_by_text("It is Paris.")).to_be_visible()
+        expect(guest.get_by_text(re.compile("first token"))).to_have_count(2)
+        guest.screenshot(path=PICTURES / "guest-compares.png")
+
+
 def test_a_new_code_sends_guests_back_to_the_login(page: Page, guest: Page, berth: Server) -> None:
     url, code = share(page, berth)
     guest.goto(url)

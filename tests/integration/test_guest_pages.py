@@ -134,3 +134,51 @@ def test_the_owner_changes_the_limits_and_when_sharing_begins() -> None:
     assert "replies_each = 3" in text
     assert "may_load = true" in text
     assert "tokens_per_reply" not in text
+
+
+def allow(replies_each: int) -> None:
+    with access.acting(access.Role.OWNER):
+        change(guests={"replies_each": replies_each})
+
+
+def switches(page: AppTest) -> list[str]:
+    return [toggle.label for toggle in page.toggle]
+
+
+@pytest.fixture
+def three_models(home: Path, models: None) -> Iterator[None]:
+    """Two that run and one that does not."""
+    with access.acting(access.Role.OWNER), running_fake() as other:
+        lay_fake(home, other, name="other")
+        yield
+
+
+@pytest.mark.usefixtures("three_models")
+def test_a_guest_compares_as_many_running_models_as_the_owner_allows() -> None:
+    assert switches(opened(CHAT, GUEST)) == []
+    assert switches(opened(CHAT, OWNER)) == ["Compare"]
+    allow(replies_each=2)
+    page = opened(CHAT, GUEST)
+    page.toggle(key="chat_compare").set_value(True).run()
+    assert page.multiselect(key="chat_compared").value == ["llamacpp/fake", "llamacpp/other"]
+    assert page.multiselect(key="chat_compared").options == ["fake", "other"]
+    assert page.multiselect(key="chat_compared").max_selections == 2
+    assert "loaded" not in shown(page)
+
+
+@pytest.mark.usefixtures("three_models")
+def test_a_guest_is_back_with_one_model_when_the_owner_allows_no_more() -> None:
+    allow(replies_each=4)
+    page = opened(CHAT, GUEST)
+    page.toggle(key="chat_compare").set_value(True).run()
+    allow(replies_each=1)
+    page.run()
+    assert not page.exception
+    assert switches(page) == []
+    assert page.selectbox(key="chat_model").value == "llamacpp/fake"
+
+
+@pytest.mark.usefixtures("models")
+def test_a_guest_compares_nothing_where_one_model_runs() -> None:
+    allow(replies_each=4)
+    assert switches(opened(CHAT, GUEST)) == []
