@@ -1,11 +1,14 @@
 """A conversation's settings on the chat page: a line that says what is set, and the dialog."""
 
+import contextlib
+
 import streamlit as st
 
 from lib import access, actions, context_fit, presets
 from lib.access import Action
+from lib.engines import find_model
 from lib.engines.base import Model, StartOptions, State
-from lib.errors import BerthError
+from lib.errors import BerthError, NotFound
 from lib.ui import chat_presets, markdown
 from lib.ui import chat_settings_fields as fields
 from lib.ui import conversation as chat
@@ -77,11 +80,18 @@ def _dialog(talk: Conversation, model: Model) -> None:
     """
     chat_presets.prompt(talk)
     _sampling(talk)
-    _context(talk, model)
+    _context(talk, _now(model))
     fields.text(talk, "json_schema", "JSON schema", SCHEMA_HELP, SCHEMA_HINT, height=120)
     _buttons(talk)
     if not _is_open():
         st.rerun()
+
+
+def _now(model: Model) -> Model:
+    """The model as it stands: it may have been loaded or stopped while the dialog is open."""
+    with contextlib.suppress(NotFound):
+        return find_model(model.name, model.engine)
+    return model
 
 
 def _sampling(talk: Conversation) -> None:

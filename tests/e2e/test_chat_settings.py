@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -172,6 +173,21 @@ def test_a_running_model_is_loaded_again_with_another_context(
         expect(page.get_by_text("is being loaded")).to_have_count(0)
         expect(page.get_by_text("Ready", exact=True)).to_be_visible()
         expect(opened(page).get_by_text("Loaded now with 1,024 tokens.")).to_be_visible()
+
+
+def test_the_open_dialog_knows_what_became_of_the_model(
+    page: Page, home: Path, starter_file: Path
+) -> None:
+    with running_berth(home) as server:
+        lay_starter(home, starter_file)
+        page.goto(f"{server.url}/Chat")
+        dialog = opened(page)
+        expect(dialog.get_by_text("It does not run")).to_be_visible()
+        [model] = httpx.get(f"{server.url}/api/models").json()["models"]
+        address = f"{server.url}/api/models/{model['name']}/start"
+        httpx.post(address, json={"context": 512}, timeout=60).raise_for_status()
+        fill(page, "Temperature", "0.5")
+        expect(dialog.get_by_text("Loaded now with 512 tokens.")).to_be_visible()
 
 
 def choose_context(page: Page, label: str) -> None:
