@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from lib import actions, replies, system
+from lib import actions, limits, replies, system
 from lib.architecture import geometry
 from lib.engines import find_model, llamacpp, llamacpp_files
 from lib.engines.base import Model, StartOptions, State
@@ -102,15 +102,15 @@ class _Round:
         """The time in which this reply may load its model."""
         before = self._before(reply)
         if before is None:
-            _note(reply.request)
-            yield
+            with _noting(reply.request):
+                yield
             return
         _wait(reply, before)
         with _loading:
             if not reply.is_over:
                 _make_room(reply.request, self._free_bytes)
-                _note(reply.request)
-            yield
+            with _noting(reply.request):
+                yield
 
     def _before(self, reply: Reply) -> list[Reply] | None:
         """What it has to wait for; None where it need not care."""
@@ -145,9 +145,12 @@ def _key(request: ReplyRequest) -> tuple[str, str]:
     return request.engine, request.model
 
 
-def _note(request: ReplyRequest) -> None:
-    """Remember it where it is loaded for us, and not where it runs anyway."""
-    if find_model(request.model, request.engine).state in (State.STOPPED, State.FAILED):
+@contextlib.contextmanager
+def _noting(request: ReplyRequest) -> Iterator[None]:
+    """Remember it where it is loaded in here, and not where it runs anyway or cannot be loaded."""
+    is_ours = find_model(request.model, request.engine).state in (State.STOPPED, State.FAILED)
+    yield
+    if is_ours:
         _loaded.add(_key(request))
 
 
@@ -174,6 +177,7 @@ def _make_room(request: ReplyRequest, free_bytes: FreeBytes) -> None:
     needed = need_bytes(model, request.load)
     if not needed:
         return
+    limits.require_loading(model)
     _unload(but=[_key(request)])
     free = free_bytes()
     if needed > FULL * free:

@@ -1,6 +1,7 @@
 """The chat page's parts beside the messages: choice of model, what has to be said, the input."""
 
 from collections import Counter
+from functools import partial
 
 import streamlit as st
 
@@ -135,7 +136,7 @@ def _say() -> None:
     text = str(st.session_state["chat_input"] or "").strip()
     talk = session.conversation()
     if text and talk:
-        control.say(text, taken(talk["id"]))
+        control.say(text, partial(taken, talk["id"]))
 
 
 def _welcome(model: Model) -> None:

@@ -4,11 +4,11 @@ import contextlib
 
 import streamlit as st
 
-from lib import access, actions, context_fit, presets
+from lib import access, actions, context_fit, limits, presets
 from lib.access import Action
 from lib.engines import find_model
 from lib.engines.base import Model, StartOptions, State
-from lib.errors import BerthError, NotFound
+from lib.errors import BerthError
 from lib.ui import chat_presets, markdown
 from lib.ui import chat_settings_fields as fields
 from lib.ui import conversation as chat
@@ -89,7 +89,7 @@ def _dialog(talk: Conversation, model: Model) -> None:
 
 def _now(model: Model) -> Model:
     """The model as it stands: it may have been loaded or stopped while the dialog is open."""
-    with contextlib.suppress(NotFound):
+    with contextlib.suppress(BerthError):
         return find_model(model.name, model.engine)
     return model
 
@@ -131,11 +131,19 @@ def _context(talk: Conversation, model: Model) -> None:
 
 
 def _loaded(model: Model) -> str:
-    now = "It does not run: it is loaded with this when you send a message."
+    now = _not_loaded(model)
     if model.context:
         now = f"Loaded now with {model.context:,} tokens."
     longest = f" Trained for at most {model.context_trained:,}." if model.context_trained else ""
     return f"{markdown.plain(model.name)}: {now}{longest}"
+
+
+def _not_loaded(model: Model) -> str:
+    if access.may(Action.RUN):
+        return "It does not run: it is loaded with this when you send a message."
+    if limits.may_use(access.role(), model):
+        return "It does not run: it is loaded when you send a message."
+    return "It does not run, and guests cannot start it."
 
 
 def _other_context(model: Model, tokens: int) -> None:

@@ -129,7 +129,7 @@ def _foot(turn: Turn, is_over: bool, is_last: bool) -> None:
     message_bar(turn, None, answer.outcome(turn) or "Nothing was measured", is_cut=False)
     answer.problem(turn)
     with st.container(horizontal=True):
-        if is_last and turn["state"] != ReplyState.DONE:
+        if is_over and is_last and turn["state"] != ReplyState.DONE:  # a retry stops the others
             _button("Retry", ":material/refresh:", control.retry_beside, turn)
         if is_over and turn["content"] and not turn["vote"]:
             _button("Prefer this", ":material/thumb_up:", control.prefer, turn)

@@ -28,8 +28,11 @@ def layout(talk: Conversation) -> Literal["centered", "wide"]:
 
 
 def most() -> int:
-    """How many models may be asked at once: of a guest, so many replies as the owner allows."""
-    return MOST_LANES if may(Action.RUN) else min(MOST_LANES, preferences().guests.replies_each)
+    """How many models may be asked at once: by a guest, as many as the owner's limits allow."""
+    if may(Action.RUN):
+        return MOST_LANES
+    now = preferences().guests
+    return min(MOST_LANES, now.replies_each, now.replies_of_all, now.questions_per_minute)
 
 
 def comparable(found: list[Model]) -> list[Model]:
@@ -82,25 +85,22 @@ def picker(found: list[Model], labels: dict[str, str]) -> Model:
     if st.session_state.get("chat_compared") is None:
         first = chosen_model() if chosen_model() in by_key else next(iter(by_key))
         known = [first, *(key for key in by_key if key != first)][:LEAST]
-    known = known[: most()]
+    most_now = most()
+    known = known[:most_now]
     compare_models(known)
     st.multiselect(
         "Models to compare",
         list(by_key),
         key="chat_compared",
         format_func=labels.__getitem__,
-        max_selections=most(),
-        placeholder=f"Choose {_how_many()} models",
+        max_selections=most_now,
+        placeholder=f"Choose {f'{LEAST} to ' if most_now > LEAST else ''}{most_now} models",
         label_visibility="collapsed",
         wrap=True,
         persist_state="session",
     )
     chosen = [by_key[key] for key in known] or found[:1]
     return chosen[0].model_copy(update={"can_see": all(model.can_see for model in chosen)})
-
-
-def _how_many() -> str:
-    return f"{LEAST} to {most()}" if most() > LEAST else f"{LEAST}"
 
 
 def lacks() -> str:

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lib import branches, chat_settings, compare, conversations, prompt, replies, rounds
 from lib.branches import Tree
@@ -22,14 +22,17 @@ from lib.ui.session import (
 HEAD_START_SECONDS = 0.03  # the first token comes 15 ms or more sooner for it
 
 
-def say(text: str, files: Sequence[File] = ()) -> None:
-    """A new message; one that is still being answered is stopped, and what came is kept."""
+def say(text: str, take_files: Callable[[], list[File]] = list) -> None:
+    """A new message; one that is still being answered is stopped, and what came is kept.
+
+    Its files are taken only once nothing can come between them and the message.
+    """
     choices, talk = _asked_models(), _ready()
     if not talk:
         return
     turns = path(talk)
     question = said("user", text, parent=turns[-1]["id"] if turns else "")
-    question["files"] = list(files)
+    question["files"] = take_files()
     add(talk, [question])
     _ask(talk, choices)
 
@@ -62,12 +65,14 @@ def _stop(talk: Conversation) -> None:
 
 def retry() -> None:
     """Ask again in place of the last reply, which failed; one without a word leaves no trace."""
-    talk = _ready()
+    choice, talk = chosen_model(), _ready()
     last = path(talk)[-1] if talk else None
     if talk and last and last["role"] == "assistant":
+        talk["leaf"] = last["parent"]
+        started = replies.start(_request(talk, choice))
         if not last["content"] and not last["reasoning"]:
             mark_deleted(talk, last["id"])
-        regenerate(last["id"])
+        _begun(talk, [started])
 
 
 def regenerate(turn_id: str, model: str = "") -> None:
@@ -75,8 +80,7 @@ def regenerate(turn_id: str, model: str = "") -> None:
     choice, talk = model or chosen_model(), _ready()
     turn = _known(talk, turn_id)
     if talk and turn and turn["role"] == "assistant":
-        talk["leaf"] = turn["parent"]
-        _ask(talk, [choice])
+        _ask_at(talk, turn["parent"], choice)
 
 
 def edit(turn_id: str, text: str) -> None:
@@ -92,22 +96,22 @@ def edit(turn_id: str, text: str) -> None:
 
 def go_on(turn_id: str) -> None:
     """Have a reply that was cut continued by the model that wrote it."""
-    talk = _ready()
+    other, talk = chosen_model(), _ready()
     turn = _known(talk, turn_id)
     if talk and turn and turn["role"] == "assistant" and turn["content"]:
-        talk["leaf"] = talk["replaced"] = turn_id
-        _ask(talk, [_choice_of(turn)])
+        _ask_at(talk, turn_id, _choice_of(turn, other), replaced=turn_id)
 
 
 def retry_beside(turn_id: str) -> None:
     """Have a model answer again in its own column, in place of an answer that failed there."""
-    talk = _ready()
+    other, talk = chosen_model(), _ready()
     turn = _known(talk, turn_id)
     if talk and turn and turn["lane"]:
-        mark_deleted(talk, turn_id)
         talk["leaf"] = turn["parent"]
-        request = _request(talk, _choice_of(turn), turn["lane"], turn["round"])
-        _begun(talk, compare.start([request]))
+        request = _request(talk, _choice_of(turn, other), turn["lane"], turn["round"])
+        started = compare.start([request])
+        mark_deleted(talk, turn_id)
+        _begun(talk, started)
 
 
 def prefer(turn_id: str) -> None:
@@ -115,15 +119,19 @@ def prefer(turn_id: str) -> None:
     talk = _ready()
     if talk and _known(talk, turn_id):
         talk["changed"] += rounds.prefer(talk["turns"], turn_id)
-        show(turn_id)
+        _show(talk, turn_id)
 
 
 def show(turn_id: str) -> None:
     """Go over to the branch of this turn, down to its newest end."""
     talk = _ready()
     if talk and _known(talk, turn_id):
-        talk["leaf"] = Tree(talk["turns"]).end(turn_id)
-        save(talk)
+        _show(talk, turn_id)
+
+
+def _show(talk: Conversation, turn_id: str) -> None:
+    talk["leaf"] = Tree(talk["turns"]).end(turn_id)
+    _save(talk)
 
 
 def delete(turn_id: str) -> None:
@@ -160,9 +168,15 @@ def _asked_models() -> list[str]:
     return (compared_models() if is_comparing() else []) or [chosen_model()]
 
 
-def _choice_of(turn: Turn) -> str:
-    """The model that gave this answer, as it is chosen; of an imported one perhaps the chosen."""
-    return f"{turn['engine']}/{turn['model']}" if turn["engine"] else chosen_model()
+def _choice_of(turn: Turn, other: str) -> str:
+    """The model that gave this answer, as it is chosen; `other` where that was not kept."""
+    return f"{turn['engine']}/{turn['model']}" if turn["engine"] else other
+
+
+def _ask_at(talk: Conversation, leaf: str, choice: str, replaced: str = "") -> None:
+    """Let a model answer what has been said up to this turn, or go on from it."""
+    talk["leaf"] = leaf
+    _begun(talk, [replies.start(_request(talk, choice))], replaced)
 
 
 def _ask(talk: Conversation, choices: Sequence[str]) -> None:
@@ -176,12 +190,19 @@ def _ask(talk: Conversation, choices: Sequence[str]) -> None:
     _begun(talk, compare.start(requests))
 
 
-def _begun(talk: Conversation, started: Sequence[Reply]) -> None:
+def _begun(talk: Conversation, started: Sequence[Reply], replaced: str = "") -> None:
     """Draw the replies live. They get a head start: drawing the question takes both cores."""
     talk["lanes"] = [reply.id for reply in started]
+    talk["replaced"] = replaced
     talk["deleted"] = []
     talk["is_handed_over"] = False
     time.sleep(HEAD_START_SECONDS)
+    _save(talk)
+
+
+def _save(talk: Conversation) -> None:
+    """Save which branch is shown too: should this be cut off, the next run sees that it changed."""
+    talk["changed"].append(talk["leaf"])
     save(talk)
 
 

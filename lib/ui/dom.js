@@ -16,8 +16,8 @@ for (const kind of ["click", "change", "keydown"]) {
   addEventListener(kind, touch, { capture: true, passive: true });
 }
 
-// Calls `action` once what the person did last has been taken up: Streamlit drops a message that it
-// has just taken where another follows within milliseconds, and a click would do nothing.
+// Calls `action` a moment after what the person did last: Streamlit drops a message that it has just
+// taken where another follows within milliseconds, and a click would do nothing.
 export function whenQuiet(action) {
   const left = touched + QUIET_MILLISECONDS - performance.now();
   if (left <= 0) action();

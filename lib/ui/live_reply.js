@@ -80,7 +80,7 @@ class Live {
   // `lane` is 0, or the column of a reply that others are compared with; `reply` is the one that the
   // page knows of, `running` the one it waits for: that may be over when the socket opens.
   take({ conversation, lane, reply, running }) {
-    this.running = running;
+    Object.assign(this, { reply, running });
     if (this.conversation !== conversation || this.lane !== lane) {
       Object.assign(this, { conversation, lane });
       this.forget();
@@ -236,9 +236,13 @@ class Live {
     clearInterval(this.clock);
     this.box.dataset.phase = "over";
     const ended = this.id;
-    whenQuiet(() => this.isOver && this.id === ended && this.send("over", state));
+    const tell = () => {
+      const isKnown = this.reply === ended && this.running !== ended; // the page drew it already
+      if (this.isOver && this.id === ended && !isKnown) this.send("over", state);
+    };
+    whenQuiet(tell);
     // It may get lost all the same, between two messages of other elements.
-    this.reminder = setInterval(() => this.running === this.id && this.send("over", state), REMIND_MILLISECONDS);
+    this.reminder = setInterval(() => this.running === ended && whenQuiet(tell), REMIND_MILLISECONDS);
     this.drop();
   }
 

@@ -6,8 +6,14 @@ maths that models use beside dollar signs.
 """
 
 import re
+from collections.abc import Iterator
 
-_CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`)", re.DOTALL)
+_CODE = re.compile(
+    r"^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"  # a fence may stand in a quote or a list
+    r"(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z)"
+    r"|(?<![`\\])(?P<run>`+)(?!`)[^\n]*?(?<!`)(?P=run)(?!`)",
+    re.DOTALL | re.MULTILINE,
+)
 _IMAGE = re.compile(r"((?:\\\\)*)\\?!(?=\[)")  # an escaped mark may lose its escape
 _DIRECTIVE = re.compile(r":(?=[A-Za-z][\w-]*(\[|:)|material/)")
 _ICON = re.compile(r":(?=material/|streamlit:)")  # drawn even where its colon is escaped
@@ -27,10 +33,20 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
 def safe(text: str) -> str:
     """A model's Markdown with nothing in it that fetches, colours or mis-sets; code stays as is."""
-    parts = _CODE.split(text)
-    if any(_DEEP.search(part) for part in parts[::2]):
+    parts = list(_parts(text))
+    if any(_DEEP.search(part) for part, is_code in parts if not is_code):
         return _as_code(text)
-    return "".join(part if at % 2 else _tamed(part) for at, part in enumerate(parts))
+    return "".join(part if is_code else _tamed(part) for part, is_code in parts)
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, and of each whether it is code."""
+    end = 0
+    for found in _CODE.finditer(text):
+        yield text[end : found.start()], False
+        yield found[0], True
+        end = found.end()
+    yield text[end:], False
 
 
 def _tamed(text: str) -> str:

@@ -18,7 +18,10 @@ NUMBERS = {  # label, least and most
     "replies_each": ("Replies at a time, each guest", 1, 64),
     "replies_of_all": ("Replies at a time, all guests", 1, 256),
 }
-HELP = {"replies_each": "With two or more a guest may compare as many models that run."}
+HELP = {
+    "replies_each": "With two or more a guest may compare models that run, at most four; each "
+    "answer counts as a question.",
+}
 
 
 def section() -> None:

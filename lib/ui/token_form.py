@@ -5,6 +5,7 @@ import streamlit as st
 from lib import hub
 from lib.errors import BadInput
 from lib.hub import TokenOrigin
+from lib.ui import waiting
 
 FIELD = "hub_token"
 
@@ -40,5 +41,6 @@ def _save() -> None:
     token = str(st.session_state.pop(FIELD, ""))
     try:
         hub.save_token(token)
+        waiting.forget()
     except BadInput as error:
         st.session_state["hub_token_refused"] = str(error)

@@ -34,8 +34,15 @@ def interruptible(
     return result
 
 
+def forget() -> None:
+    """What is under way is no answer to what is asked from now on: what it knew has changed."""
+    with _lock:
+        _under_way.clear()
+
+
 def _begun(key: Hashable, work: Callable[[], Any]) -> Future[Any]:
-    done = _under_way[key] = Future()
+    """The work in a thread of its own. Called with the lock held: it ends only once it is known."""
+    done: Future[Any] = Future()
 
     def run() -> None:
         try:
@@ -43,7 +50,10 @@ def _begun(key: Hashable, work: Callable[[], Any]) -> Future[Any]:
         except BaseException as error:  # raised again where it is waited for
             done.set_exception(error)
         finally:
-            del _under_way[key]
+            with _lock:
+                if _under_way.get(key) is done:
+                    del _under_way[key]
 
     threading.Thread(target=run, name="page-work", daemon=True).start()
+    _under_way[key] = done
     return done

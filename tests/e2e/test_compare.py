@@ -232,14 +232,17 @@ def test_one_that_fails_leaves_the_other_alone_and_can_be_asked_again(
     page: Page, berth: Server, fakes: Fakes
 ) -> None:
     fakes["qwen"].behave(error_after=5)
+    fakes["mistral"].behave(gap_ms=100)
     comparing(page, berth)
     ask(page)
     expect(column(page, "qwen").get_by_role("alert")).to_be_visible()
+    retry = column(page, "qwen").get_by_role("button", name="Retry")
+    assert retry.count() == 0  # it would stop the other
     expect(column(page, "mistral")).to_contain_text("60 tokens")
     expect(column(page, "mistral").get_by_role("alert")).to_have_count(0)
     pictures(page, "failed")
     fakes["qwen"].behave(error_after=-1)
-    column(page, "qwen").get_by_role("button", name="Retry").click()
+    retry.click()
     expect(column(page, "qwen")).to_contain_text("60 tokens")
     are_over(page, 2)
     expect(page.get_by_role("alert")).to_have_count(0)

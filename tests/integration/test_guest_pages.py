@@ -7,8 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib import access, jobs
+from lib.engines import find_model
 from lib.preferences import change
 from lib.settings import settings
+from lib.ui import chat_settings_view
 from tests.support import tiny_gguf
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
@@ -136,9 +138,9 @@ def test_the_owner_changes_the_limits_and_when_sharing_begins() -> None:
     assert "tokens_per_reply" not in text
 
 
-def allow(replies_each: int) -> None:
+def allow(**limits: int) -> None:
     with access.acting(access.Role.OWNER):
-        change(guests={"replies_each": replies_each})
+        change(guests=limits)
 
 
 def switches(page: AppTest) -> list[str]:
@@ -182,3 +184,27 @@ def test_a_guest_is_back_with_one_model_when_the_owner_allows_no_more() -> None:
 def test_a_guest_compares_nothing_where_one_model_runs() -> None:
     allow(replies_each=4)
     assert switches(opened(CHAT, GUEST)) == []
+
+
+@pytest.mark.usefixtures("three_models")
+@pytest.mark.parametrize("limit", ["replies_of_all", "questions_per_minute"])
+def test_a_guest_compares_no_more_than_any_limit_allows(limit: str) -> None:
+    allow(replies_each=4, **{limit: 2})
+    page = opened(CHAT, GUEST)
+    page.toggle(key="chat_compare").set_value(True).run()
+    assert page.multiselect(key="chat_compared").max_selections == 2
+    allow(replies_each=4, **{limit: 1})
+    assert switches(opened(CHAT, GUEST)) == []
+
+
+@pytest.mark.usefixtures("models")
+def test_the_settings_tell_a_guest_what_becomes_of_a_model_that_does_not_run() -> None:
+    with access.acting(access.Role.OWNER):
+        asleep = find_model("asleep")
+        assert "loaded with this" in chat_settings_view._loaded(asleep)
+    with access.acting(access.Role.GUEST, "guest-1"):
+        assert "guests cannot start it" in chat_settings_view._loaded(asleep)
+    with access.acting(access.Role.OWNER):
+        change(guests={"may_load": True})
+    with access.acting(access.Role.GUEST, "guest-1"):
+        assert "It does not run: it is loaded when you send" in chat_settings_view._loaded(asleep)

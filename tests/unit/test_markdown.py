@@ -62,7 +62,7 @@ def test_a_name_is_shown_letter_for_letter(text: str) -> None:
         "".join(f"{'  ' * n}- level {n}\n" for n in range(300)),
         "[" * 2_000 + "](x)" * 2_000,
         "*a **b _c __d " * 3 + "*a" * 300,
-        "`" * 50 + "\n> " + "> " * 50,
+        "no fence: " + "`" * 50 + "\n> " + "> " * 50,
     ],
     ids=lambda text: text[:12],
 )
@@ -89,3 +89,28 @@ def test_what_nests_without_end_is_shown_as_it_was_written(text: str) -> None:
 )
 def test_what_people_write_is_no_tangle(text: str) -> None:
     assert not safe(text).startswith("```\n" + text)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '```json\n{"code": "```sh\\necho $1 done", "a": "if (![1,2] …"}',
+        "~~~\n```\n![a](b)\n~~~",
+        "````\n```\n![a](b)\n```\n![c](d)\n````",
+        "- ```\n  #![allow(dead_code)]\n  ```",
+        "> ```\n> ![a](b)\n> ```",
+        "1. step\n\n   ```rust\n   #![allow(dead_code)]\n   ```",
+        "``a ` ![b](c)``",
+    ],
+)
+def test_code_is_left_as_it_is(code: str) -> None:
+    assert safe(code) == code
+    assert safe(f"before\n\n{code}") == f"before\n\n{code}"
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["```json\nx ```\n```\n", "x ```\n\n", "~~~\n```\n~~~\n", "\\`", "```a``` "],
+)
+def test_what_only_looks_like_code_hides_no_image(before: str) -> None:
+    assert "![" not in safe(f"{before}![i](http://elsewhere/x.png)` and on")

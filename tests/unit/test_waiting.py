@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib.errors import NotFound
-from lib.ui.waiting import interruptible
+from lib.ui.waiting import forget, interruptible
 
 
 def test_what_is_under_way_is_not_begun_again() -> None:
@@ -38,3 +38,25 @@ def test_what_goes_wrong_is_raised_where_it_is_waited_for() -> None:
         interruptible(work)
     with pytest.raises(NotFound):
         interruptible(work)
+
+
+def test_what_was_forgotten_is_begun_again() -> None:
+    begun: list[int] = []
+    may_end = threading.Event()
+
+    def work() -> int:
+        begun.append(1)
+        number = len(begun)
+        may_end.wait(10)
+        return number
+
+    with ThreadPoolExecutor(2) as pages:
+        first = pages.submit(interruptible, work)
+        while len(begun) < 1:
+            may_end.wait(0.01)
+        forget()
+        second = pages.submit(interruptible, work)
+        while len(begun) < 2:
+            may_end.wait(0.01)
+        may_end.set()
+        assert [first.result(), second.result()] == [1, 2]
