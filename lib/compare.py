@@ -148,10 +148,14 @@ def _key(request: ReplyRequest) -> tuple[str, str]:
 @contextlib.contextmanager
 def _noting(request: ReplyRequest) -> Iterator[None]:
     """Remember it where it is loaded in here, and not where it runs anyway or cannot be loaded."""
-    is_ours = find_model(request.model, request.engine).state in (State.STOPPED, State.FAILED)
+    was_idle = _is_idle(request)
     yield
-    if is_ours:
+    if was_idle and not _is_idle(request):
         _loaded.add(_key(request))
+
+
+def _is_idle(request: ReplyRequest) -> bool:
+    return find_model(request.model, request.engine).state in (State.STOPPED, State.FAILED)
 
 
 def _wait(reply: Reply, before: Sequence[Reply]) -> None:

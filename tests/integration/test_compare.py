@@ -197,6 +197,7 @@ def test_stop_ends_all_and_none_that_waited_is_loaded_after_it(ollama: RunningOl
     time.sleep(0.3)  # time enough for what must not happen
     assert ("load", LARGE) not in asked(ollama)
     ollama.last_call("left")
+    assert ("ollama", LARGE) not in compare._loaded
 
 
 def test_one_that_somebody_still_talks_to_is_not_taken_away(ollama: RunningOllama) -> None:
