@@ -44,7 +44,8 @@ def test_a_conversation_survives_a_reload_and_a_restart_of_the_server(
         assert len(stored(page)) == 1
 
 
-def test_saving_costs_no_run_of_its_own(chat: Page) -> None:
+def test_saving_costs_no_run_of_its_own(chat: Page, fake: Running) -> None:
+    fake.behave(gap_ms=50)  # a reply that is over at once is drawn by the run that asked for it
     ask(chat, "First")
     chat.wait_for_timeout(500)
     sockets: list[WebSocket] = []
