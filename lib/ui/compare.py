@@ -63,7 +63,7 @@ def toggle(found: list[Model]) -> None:
 
 
 def _is_possible(found: list[Model]) -> bool:
-    return len(comparable(found)) >= LEAST <= most()
+    return len(comparable(found)) >= LEAST and most() >= LEAST
 
 
 def settle(found: list[Model]) -> None:
@@ -86,6 +86,7 @@ def picker(found: list[Model], labels: dict[str, str]) -> Model:
         first = chosen_model() if chosen_model() in by_key else next(iter(by_key))
         known = [first, *(key for key in by_key if key != first)][:LEAST]
     most_now = most()
+    how_many = f"{LEAST} to {most_now}" if most_now > LEAST else f"{LEAST}"
     known = known[:most_now]
     compare_models(known)
     st.multiselect(
@@ -94,7 +95,7 @@ def picker(found: list[Model], labels: dict[str, str]) -> Model:
         key="chat_compared",
         format_func=labels.__getitem__,
         max_selections=most_now,
-        placeholder=f"Choose {f'{LEAST} to ' if most_now > LEAST else ''}{most_now} models",
+        placeholder=f"Choose {how_many} models",
         label_visibility="collapsed",
         wrap=True,
         persist_state="session",

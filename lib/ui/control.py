@@ -182,7 +182,7 @@ def _ask_at(talk: Conversation, leaf: str, choice: str, replaced: str = "") -> N
 def _ask(talk: Conversation, choices: Sequence[str]) -> None:
     """Let a model answer what has been said, or several side by side, and save the question."""
     if len(choices) == 1:
-        _begun(talk, [replies.start(_request(talk, choices[0]))])
+        _ask_at(talk, talk["leaf"], choices[0])
         return
     round_id = conversations.new_id()
     lanes = enumerate(choices, start=1)

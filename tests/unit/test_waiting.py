@@ -7,6 +7,7 @@ import pytest
 
 from lib.errors import NotFound
 from lib.ui.waiting import forget, interruptible
+from tests.support.waiting import until
 
 
 def test_what_is_under_way_is_not_begun_again() -> None:
@@ -20,8 +21,7 @@ def test_what_is_under_way_is_not_begun_again() -> None:
 
     with ThreadPoolExecutor(3) as pages:
         waiting = [pages.submit(interruptible, work, number) for number in (1, 1, 2)]
-        while sorted(set(begun)) != [1, 2]:
-            may_end.wait(0.01)
+        until(lambda: sorted(set(begun)) == [1, 2])
         may_end.wait(0.5)  # for the other page to come to the same work
         may_end.set()
         assert [page.result() for page in waiting] == [2, 2, 4]
@@ -52,11 +52,9 @@ def test_what_was_forgotten_is_begun_again() -> None:
 
     with ThreadPoolExecutor(2) as pages:
         first = pages.submit(interruptible, work)
-        while len(begun) < 1:
-            may_end.wait(0.01)
+        until(lambda: len(begun) == 1)
         forget()
         second = pages.submit(interruptible, work)
-        while len(begun) < 2:
-            may_end.wait(0.01)
+        until(lambda: len(begun) == 2)
         may_end.set()
         assert [first.result(), second.result()] == [1, 2]
