@@ -3,7 +3,8 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import home, starter
+from lib.ui import home
+from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
 page("Home")

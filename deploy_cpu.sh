@@ -255,7 +255,7 @@ fetch() {
     return
   fi
   while IFS= read -r file; do files+=("$file"); done < <(value file)
-  run "$PYTHON" -m lib.fetch "$(value repository)" "$(value revision)" "${files[@]}"
+  run "$PYTHON" -m lib.download.hub_files "$(value repository)" "$(value revision)" "${files[@]}"
 }
 
 start() {
@@ -275,7 +275,7 @@ adopt() {
 }
 
 try() {
-  run "$PYTHON" -m lib.smoke "$NAME" --engine "$ENGINE"
+  run "$PYTHON" -m lib.deploy.smoke "$NAME" --engine "$ENGINE"
 }
 
 in_background() {

@@ -318,7 +318,7 @@ arrive() { # ADDRESS
 
 run_starter() { # ADDRESS
   local code=0
-  "$BERTH_PYTHON" -m lib.starter || code=$?
+  "$BERTH_PYTHON" -m lib.deploy.starter || code=$?
   if [[ $code == 0 ]]; then
     say "Talk to it: $1"
   else

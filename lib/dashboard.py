@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
-from lib.engines import process
-from lib.errors import BadInput, Conflict
-from lib.files import read_json, write_json
-from lib.settings import settings
+from lib.core.errors import BadInput, Conflict
+from lib.core.files import read_json, write_json
+from lib.core.settings import settings
+from lib.processes import background as process
 
 HOST = "127.0.0.1"
 LAST_PORT = 65_535

@@ -11,8 +11,9 @@ import time
 
 import psutil
 
-from lib import dashboard, http
-from lib.errors import BerthError, Conflict, EngineError
+from lib import dashboard
+from lib.core import http
+from lib.core.errors import BerthError, Conflict, EngineError
 
 PATIENCE_SECONDS = 120.0  # a cold disk and a virus scanner make the first start slow
 ASK_EVERY_SECONDS = 0.1

@@ -21,13 +21,16 @@ import uvicorn
 from starlette.middleware import Middleware
 from streamlit import config, file_util
 
-from lib import dashboard, http, lifecycle, sharing, system
+from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
+from lib.core import http, lifecycle
+from lib.core.errors import BerthError
+from lib.core.settings import ROOT
 from lib.dashboard import listening
-from lib.errors import BerthError
-from lib.gate import Gate
-from lib.settings import ROOT
+from lib.machine import sampler
+from lib.sharing import listener
+from lib.sharing.gate import Gate
 
 HEAVY = (
     "pandas",
@@ -47,17 +50,17 @@ _FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
 async def lifespan(running: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Engines are not part of it: they go on without."""
     lifecycle.begin(running)
-    system.SAMPLER.start()
+    sampler.SAMPLER.start()
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    sharing.begin(config.get_option("server.port"), _expect_host)
+    listener.begin(config.get_option("server.port"), _expect_host)
     try:
         async with gateway.connections():
             yield
     finally:
         warming.cancel()
-        await sharing.end()
-        system.SAMPLER.stop()
+        await listener.end()
+        sampler.SAMPLER.stop()
         dashboard.withdraw()
 
 

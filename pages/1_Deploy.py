@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from lib.access import Action, may
+from lib.core.access import Action, may
 from lib.engines import all_models
-from lib.ui import deploy, deployments, lookup, models, starter
+from lib.ui import models
+from lib.ui.deploy import deployments, lookup, starter
+from lib.ui.deploy import offer as deploy
 from lib.ui.shell import page, shown_errors
 
 page("Deploy")

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import models, starter
+from lib.ui import models
+from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
 page("Models")

@@ -1,12 +1,15 @@
 """Chat with any model of any engine."""
 
-from lib import limits
 from lib.engines import all_models
-from lib.ui import chat, compare, conversation, history, starter
-from lib.ui.message_bar import ask_again_with
-from lib.ui.messages import messages
+from lib.sharing import limits
+from lib.ui.chat import compare, conversation
+from lib.ui.chat import page as chat
+from lib.ui.chat.messages import messages
+from lib.ui.chat.storage_events import hear
+from lib.ui.deploy import starter
+from lib.ui.elements import history
+from lib.ui.elements.message_bar import ask_again_with
 from lib.ui.shell import page, shown_errors
-from lib.ui.storage_events import hear
 
 talk = conversation.opened()
 compare.take_up(talk)

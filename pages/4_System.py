@@ -3,7 +3,8 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import sharing, starter, system
+from lib.ui import sharing, system
+from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
 page("System")

@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from lib import access
+from lib.core import access
 from tests.support.hub_api import HubApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,7 +68,7 @@ def starter_file() -> Path:
     kept = cache / "starter.gguf"
     if not kept.exists():
         world = {**os.environ, "BERTH_HOME": str(cache / "berth")}
-        command = [sys.executable, "-m", "lib.starter", "--download-only"]
+        command = [sys.executable, "-m", "lib.deploy.starter", "--download-only"]
         subprocess.run(command, cwd=ROOT, env=world, check=True)
         found = next((cache / "berth" / "models").rglob("*.gguf"))
         shutil.move(found, kept)

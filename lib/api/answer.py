@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import Send
 
-from lib.errors import BerthError
+from lib.core.errors import BerthError
 
 
 def openai_error(error: BerthError) -> dict[str, Any]:

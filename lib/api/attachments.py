@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lib import attachments
-from lib.access import Action, require
 from lib.api.errors import read_model
-from lib.attachments import Attachment, Count
-from lib.documents import LARGEST_FILE
+from lib.chat import attachments
+from lib.chat.attachments import Attachment, Count
+from lib.chat.documents import LARGEST_FILE
+from lib.core.access import Action, require
+from lib.core.errors import BadInput, NotFound
 from lib.engines import engine_of, find_model
-from lib.errors import BadInput, NotFound
-from lib.gate import browser_of
+from lib.sharing.gate import browser_of
 
 LARGEST_BODY = LARGEST_FILE * 4 // 3 + 65_536  # bytes; the file as base64, and its name
 

@@ -14,13 +14,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from lib import deploy, diagnosis, hub, jobs, lifecycle
-from lib.access import Action, require
+from lib import deploy, hub
 from lib.api.errors import read_model
-from lib.deploy import DeployRequest
-from lib.errors import BadInput, BerthError, NotFound
-from lib.jobs import Job
-from lib.names import shown
+from lib.core import lifecycle
+from lib.core.access import Action, require
+from lib.core.errors import BadInput, BerthError, NotFound
+from lib.core.names import shown
+from lib.deploy import DeployRequest, diagnosis
+from lib.jobs import jobs
+from lib.jobs.jobs import Job
 
 LOOK_SECONDS = 0.5
 LOG_LINES = 200

@@ -12,8 +12,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from lib import VERSION
-from lib.access import Action, require
 from lib.api import attachments, deploy, models
+from lib.core.access import Action, require
 from lib.deploy import DeployRequest
 from lib.engines.base import StartOptions
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from lib.errors import BadInput, BerthError, NotFound
+from lib.core.errors import BadInput, BerthError, NotFound
 
 LARGEST_BODY = 8 * 2**20  # bytes; a long conversation is well below
 

@@ -15,14 +15,19 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib import lifecycle
-from lib.access import Action, require
 from lib.api import upstreams
 from lib.api.answer import Answer
 from lib.api.errors import NotJson, WrongMethod, parsed, read_body
+from lib.core import lifecycle
+from lib.core.access import Action, require
+from lib.core.errors import (
+    BadInput,
+    BerthError,
+    EngineError,
+    NotFound,
+)
 from lib.engines import all_models
 from lib.engines.base import State, Upstream
-from lib.errors import BadInput, BerthError, EngineError, NotFound
 
 MODELS = "/v1/models"
 COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")

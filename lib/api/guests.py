@@ -13,11 +13,11 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from lib import guests, sharing
-from lib.access import Action, NotSignedIn, require
 from lib.api.errors import parsed, read_body
-from lib.errors import BadInput, BerthError
-from lib.gate import LOGIN, refuse
+from lib.core.access import Action, NotSignedIn, require
+from lib.core.errors import BadInput, BerthError
+from lib.sharing import guests, listener
+from lib.sharing.gate import LOGIN, refuse
 
 PAGE = Path(__file__).with_name("guests.html").read_bytes()
 OVER = Path(__file__).with_name("guests_over.html").read_bytes()
@@ -59,7 +59,7 @@ class Lobby:
             raise _unknown()
         if path not in self.pages:
             return RedirectResponse("/", 303)
-        return HTMLResponse(PAGE if sharing.current() else OVER, 401, NO_STORE)
+        return HTMLResponse(PAGE if listener.current() else OVER, 401, NO_STORE)
 
 
 def _unknown() -> NotSignedIn:
@@ -70,7 +70,7 @@ def _unknown() -> NotSignedIn:
 
 async def _sign_in(request: Request) -> Response:
     """The right code, and a cookie that proves it was typed."""
-    if not sharing.current():
+    if not listener.current():
         raise NotSignedIn("The owner has stopped sharing.", "Ask the owner of the machine.")
     body = await read_body(request, LARGEST_LOGIN)
     try:

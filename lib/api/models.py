@@ -10,11 +10,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lib import actions
-from lib.access import Action, Role, require, role
 from lib.api.errors import read_model
+from lib.core.access import (
+    Action,
+    Role,
+    require,
+    role,
+)
 from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions
+from lib.fleet import actions
 
 PRIVATE = {"url", "log", "source"}  # addresses and paths of this machine
 

@@ -17,11 +17,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from lib import lifecycle, replies
-from lib.access import Action, require
-from lib.errors import NotFound
-from lib.gate import browser_of
-from lib.reply import Place, Reply
+from lib.chat import replies
+from lib.chat.reply import Place, Reply
+from lib.core import lifecycle
+from lib.core.access import Action, require
+from lib.core.errors import NotFound
+from lib.sharing.gate import browser_of
 
 GAP_SECONDS = 0.016  # one frame: what comes within it goes out together
 _CONVERSATION = re.compile(r"[0-9a-f]{32}")

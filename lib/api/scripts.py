@@ -10,9 +10,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from lib.api.static import FOREVER
-from lib.settings import ROOT
+from lib.core.settings import ROOT
 
-FOLDER = ROOT / "lib" / "ui"
+FOLDER = ROOT / "lib" / "ui" / "elements"
 
 
 async def script(request: Request) -> Response:

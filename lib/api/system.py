@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from lib import VERSION, lifecycle, system
-from lib.access import Action, require
+from lib import VERSION
+from lib.core import lifecycle
+from lib.core.access import Action, require
 from lib.engines import all_engines, all_models
 from lib.engines.base import Engine, Health
+from lib.machine import sampler
 
 PATIENCE_SECONDS = 2.0
 
@@ -51,8 +53,8 @@ def _machine() -> dict[str, Any]:
     for model in all_models():
         held[model.engine] += model.memory_bytes or 0
     return {
-        "machine": system.machine().model_dump(),
-        "now": system.SAMPLER.latest().model_dump(),
+        "machine": sampler.machine().model_dump(),
+        "now": sampler.SAMPLER.latest().model_dump(),
         "engines": {name: {"memory_bytes": held[name]} for name in all_engines()},
     }
 

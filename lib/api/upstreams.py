@@ -6,10 +6,10 @@ import time
 from functools import partial
 from typing import NamedTuple
 
+from lib.core.errors import BadInput, EngineDown, NotFound
+from lib.core.names import model_name, shown
 from lib.engines import all_engines, all_models
 from lib.engines.base import State, Upstream
-from lib.errors import BadInput, EngineDown, NotFound
-from lib.names import model_name, shown
 
 FRESH_SECONDS = 1.0
 # A model that has moved meanwhile refuses the connection, or the key, and is looked up again.

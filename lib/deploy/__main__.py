@@ -1,29 +1,37 @@
-"""Deployments in a terminal and for scripts: what one would do, or begin one as a job."""
+"""Deployments in a terminal and for scripts: what one would do, what fits, or begin one."""
 
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from lib import dashboard, phase
-from lib.access import own_process
+from lib import dashboard
+from lib.core.access import own_process
+from lib.deploy import fit_command
 from lib.deploy.job import require_disk, require_room, start
 from lib.deploy.plan import plan
 from lib.deploy.request import DeployRequest, wished
 from lib.deploy.shapes import Plan
 from lib.deploy.table import table
-from lib.fetch import folder_of
-from lib.fit import Room
-from lib.report import Report
+from lib.download.hub_files import folder_of
+from lib.fit.memory import Room
+from lib.jobs import phase
+from lib.jobs.report import Report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked for and return the exit code; 3 where the model does not fit."""
     own_process()
     given = _parser().parse_args(arguments)
-    return phase.run(partial(given.run, given))
+    code: int = given.run(given)
+    return code
+
+
+def _as_phase(work: Callable[[argparse.Namespace, Report], None]) -> Callable[..., int]:
+    """The work with its errors and its end told as those of a script's step."""
+    return lambda given: phase.run(partial(work, given))
 
 
 def _plan(given: argparse.Namespace, report: Report) -> None:
@@ -92,14 +100,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("start", help="deploy a model in the background")
     _add_request(one)
-    one.set_defaults(run=_start)
+    one.set_defaults(run=_as_phase(_start))
     one = commands.add_parser("plan", help="what deploying a model would do")
     _add_request(one)
     one.add_argument("--free-bytes", type=int, default=0, help="memory, if not this machine's")
     one.add_argument("--total-bytes", type=int, default=0)
     one.add_argument("--json", action="store_true", help="the whole plan as JSON")
     one.add_argument("--save", type=Path, help="write what scripts need into this file")
-    one.set_defaults(run=_plan)
+    one.set_defaults(run=_as_phase(_plan))
+    one = commands.add_parser("fit", help="whether a model fits this machine")
+    fit_command.add_options(one)
+    one.set_defaults(run=fit_command.run)
     return parser
 
 

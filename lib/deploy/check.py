@@ -1,17 +1,17 @@
-"""The built-in engine's own figures for a planned model, beside those of lib/fit.py."""
+"""The built-in engine's own figures for a planned model, beside those of lib/fit/memory.py."""
 
 import contextlib
 from pathlib import Path
 
 from lib import hub
+from lib.core.errors import BerthError
 from lib.deploy.sources import Source
-from lib.engines import oracle
-from lib.engines.oracle import Breakdown
-from lib.errors import BerthError
-from lib.fetch import folder_of
-from lib.fit import Load
-from lib.gguf import Header
-from lib.quantizations import Variant
+from lib.download.hub_files import folder_of
+from lib.engines.llamacpp import oracle
+from lib.engines.llamacpp.oracle import Breakdown
+from lib.fit.gguf import Header
+from lib.fit.memory import Load
+from lib.fit.quantizations import Variant
 
 LONGEST_BEGINNING = 24 * 2**20  # a larger header is not worth a second download
 

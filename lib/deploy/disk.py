@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lib.core.files import free_bytes
 from lib.deploy.shapes import Disk, EngineName, PlannedFile, Removable
+from lib.download.hub_files import there_bytes
+from lib.download.partial import RESERVE_BYTES
 from lib.engines import all_models
 from lib.engines.base import State
-from lib.fetch import there_bytes
-from lib.files import free_bytes
-from lib.partial import RESERVE_BYTES
 
 
 def ollama_folder() -> Path:

@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
+from lib.core.errors import EngineError
 from lib.deploy.request import EngineWish
 from lib.deploy.shapes import EngineChoice
 from lib.engines import all_engines
-from lib.errors import EngineError
 
 MAC_APP = Path("/Applications/Ollama.app")
 

@@ -2,14 +2,20 @@
 
 import shutil
 
-from lib import jobs, words
-from lib.access import Action, require
+from lib.core import words
+from lib.core.access import Action, require
+from lib.core.errors import (
+    BadInput,
+    DoesNotFit,
+    EngineError,
+    NoSpace,
+)
+from lib.core.settings import settings
 from lib.deploy.plan import plan
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, Row
-from lib.errors import BadInput, DoesNotFit, EngineError, NoSpace
-from lib.jobs import Job
-from lib.settings import settings
+from lib.jobs import jobs
+from lib.jobs.jobs import Job
 
 KIND = "deploy"
 MOST_OFFERED = 3

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from lib import gguf
-from lib.errors import NetworkError
-from lib.gguf import Header
-from lib.http import outside_answer
+from lib.core.errors import NetworkError
+from lib.core.http import outside_answer
+from lib.fit import gguf
+from lib.fit.gguf import Header
 
 REGISTRY = "https://registry.ollama.ai"
 ANSWER_SECONDS = 5.0

@@ -3,17 +3,16 @@
 from functools import cache
 from pathlib import Path
 
-from lib import words
-from lib.architecture import Geometry, geometry
-from lib.bandwidth import read_bandwidth
+from lib.core import words
 from lib.deploy import disk, engines, running, sources, way
 from lib.deploy.check import engine_plan
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, PlannedFile, Row
 from lib.deploy.sources import Source
 from lib.engines.base import StartOptions
-from lib.engines.llamacpp_launch import DEFAULT_CONTEXT, UNKNOWN_CONTEXT
-from lib.fit import (
+from lib.engines.llamacpp.launch import DEFAULT_CONTEXT, UNKNOWN_CONTEXT
+from lib.fit.architecture import Geometry, geometry
+from lib.fit.memory import (
     COMFORTABLE,
     FULL,
     Choice,
@@ -28,7 +27,8 @@ from lib.fit import (
     tokens_per_second,
     verdict,
 )
-from lib.quantizations import Variant, note
+from lib.fit.quantizations import Variant, note
+from lib.machine.bandwidth import read_bandwidth
 
 
 def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool = False) -> Plan:

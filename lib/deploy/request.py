@@ -4,12 +4,13 @@ import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
-from lib.errors import BadInput
-from lib.names import repo_name, shown
-from lib.quantizations import BITS_PER_WEIGHT
-from lib.settings import ROOT
+from lib.core.errors import BadInput
+from lib.core.names import repo_name, shown
+from lib.core.settings import ROOT
+from lib.core.values import Frozen
+from lib.fit.quantizations import BITS_PER_WEIGHT
 
 SCRIPT = ROOT / "deploy_cpu.sh"
 LONGEST_PATH = 1_000
@@ -42,10 +43,8 @@ def quantization_name(text: str) -> str:
     return name
 
 
-class DeployRequest(BaseModel):
+class DeployRequest(Frozen):
     """A model and how to run it; what is not given is chosen for this machine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: Annotated[str, AfterValidator(model_reference)]
     quantization: Annotated[str, AfterValidator(quantization_name)] = ""

@@ -5,7 +5,7 @@ from pathlib import Path
 from lib.deploy.sources import Source
 from lib.engines import all_models
 from lib.engines.base import State
-from lib.quantizations import Variant
+from lib.fit.quantizations import Variant
 
 ALIKE = 0.01  # of the size: what Ollama stores beside the file
 

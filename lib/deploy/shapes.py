@@ -3,18 +3,11 @@
 from enum import IntEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from lib.engines.oracle import Breakdown
-from lib.fit import Need, Room, Verdict
+from lib.core.values import Frozen
+from lib.engines.llamacpp.oracle import Breakdown
+from lib.fit.memory import Need, Room, Verdict
 
 EngineName = Literal["ollama", "llamacpp"]
-
-
-class Frozen(BaseModel):
-    """A value: checked when made, never changed."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class Tier(IntEnum):

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lib import gguf, hub
+from lib import hub
+from lib.core.errors import BadInput, BerthError, NotFound
 from lib.deploy import library
 from lib.deploy.library import Stored
 from lib.deploy.shapes import PlannedFile, Tier
-from lib.engines.projector import usable_projector
-from lib.errors import BadInput, BerthError, NotFound
-from lib.gguf import Header
+from lib.engines.llamacpp.projector import usable_projector
+from lib.fit import gguf
+from lib.fit.gguf import Header
+from lib.fit.quantizations import Variant, quantization_of
 from lib.hub import Card
-from lib.quantizations import Variant, quantization_of
 
 MOST_CANDIDATES = 5
 READ_FIRST = "Q4_K_M"  # whose header is read where any would do

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lib import words
+from lib.core import words
 from lib.deploy.shapes import Plan, Row, Tier
 
 TIERS = {

@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from lib.core.names import slug
+from lib.core.settings import HUB, settings
 from lib.deploy import disk, engines
 from lib.deploy.request import EngineWish
 from lib.deploy.shapes import Disk, EngineChoice, PlannedFile
 from lib.deploy.sources import Source
-from lib.fetch import folder_of
-from lib.names import slug
-from lib.quantizations import Variant
-from lib.settings import HUB, settings
+from lib.download.hub_files import folder_of
+from lib.fit.quantizations import Variant
 
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 

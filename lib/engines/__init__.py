@@ -4,9 +4,9 @@ import importlib
 import pkgutil
 from functools import cache
 
+from lib.core.errors import NotFound
+from lib.core.names import model_name, shown
 from lib.engines.base import Engine, Model, State
-from lib.errors import NotFound
-from lib.names import model_name, shown
 
 
 @cache

@@ -6,11 +6,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lib import phase, words
-from lib.engines import all_models, engine_of, find_model, llamacpp_adopt, steps
+from lib.core import words
+from lib.core.errors import BerthError
+from lib.core.settings import ROOT
+from lib.engines import (
+    all_models,
+    engine_of,
+    find_model,
+    steps,
+)
 from lib.engines.base import Model, StartOptions, State
-from lib.errors import BerthError
-from lib.settings import ROOT
+from lib.engines.llamacpp import adopt as llamacpp_adopt
+from lib.jobs import phase
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,20 +4,15 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints
 
-from lib.names import ModelName
+from lib.core.names import ModelName
+from lib.core.values import Frozen
 
 # No address: an engine would fetch what stands there, files and other servers included.
 Image = Annotated[
     str, StringConstraints(pattern=r"^data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/]+={0,2}$")
 ]
-
-
-class Frozen(BaseModel):
-    """A value: checked when made, never changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class State(StrEnum):

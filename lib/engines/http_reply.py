@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from lib.core.errors import BerthError
+from lib.core.http import Lines
 from lib.engines.base import Delta
-from lib.errors import BerthError
-from lib.http import Lines
 
 
 class HttpReply(Iterator[Delta]):

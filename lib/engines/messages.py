@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from lib.core.errors import BadInput
+from lib.core.names import shown
 from lib.engines.base import Delta, Message
-from lib.errors import BadInput
-from lib.names import shown
 
 
 def require_sight(model: str, can_see: bool, messages: Iterable[Message]) -> None:

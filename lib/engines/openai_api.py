@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from lib.core.errors import BerthError, EngineError, TooLong
+from lib.core.http import Lines, Refused
+from lib.core.names import shown
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
 from lib.engines.messages import continued, sent, without_echo
-from lib.errors import BerthError, EngineError, TooLong
-from lib.http import Lines, Refused
-from lib.names import shown
 
 _TOO_LONG = re.compile(r"maximum context length is (\d+) tokens.*?(\d+)", re.DOTALL)
 _UNREADABLE_IMAGE = re.compile(r"[Ff]ailed to (?:load|decode) image")

@@ -5,26 +5,27 @@ import shutil
 import time
 from pathlib import Path
 
-from lib import gguf, words
-from lib.architecture import geometry
+from lib.core import words
+from lib.core.errors import DoesNotFit, EngineError
+from lib.core.files import tail
+from lib.core.names import shown
+from lib.core.settings import settings
 from lib.engines import (
     engine_of,
     find_model,
     llamacpp,
-    llamacpp_adopt,
-    llamacpp_files,
     ollama,
-    process,
 )
 from lib.engines.base import Health, Model, StartOptions, State
-from lib.engines.llamacpp_launch import DEFAULT_CONTEXT
-from lib.engines.ollama_store import Listener, Progress
-from lib.errors import DoesNotFit, EngineError
-from lib.files import tail
-from lib.fit import Load, room_now, verdict
-from lib.names import shown
-from lib.report import Report
-from lib.settings import settings
+from lib.engines.llamacpp import adopt as llamacpp_adopt
+from lib.engines.llamacpp import files as llamacpp_files
+from lib.engines.llamacpp.launch import DEFAULT_CONTEXT
+from lib.engines.ollama.store import Listener, Progress
+from lib.fit import gguf
+from lib.fit.architecture import geometry
+from lib.fit.memory import Load, room_now, verdict
+from lib.jobs.report import Report
+from lib.processes import background as process
 
 SERVE_SECONDS = 30.0
 LOOK_SECONDS = 0.2

@@ -1,7 +1,7 @@
 """Look-ups on the Hugging Face Hub: what a repository holds, which ones there are, what files say.
 
 The Hub's own client waits a rate limit out in the caller's thread and lists without a time-out,
-which a page cannot do; so these are plain requests through lib/http.py, and tests hold the fake
+which a page cannot do; so these are plain requests through core/http.py, and tests hold the fake
 they run against to the official client.
 """
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from lib.http import TimedOut, outside_answer
+from lib.core.http import TimedOut, outside_answer
+from lib.core.settings import settings
 from lib.hub.errors import Answer, Asked, Offline, failure, hub_host
 from lib.hub.token import authorization
-from lib.settings import settings
 
 ANSWER_SECONDS = 15.0
 LONGEST_ANSWER = 32 * 2**20  # a repository of 10,000 files is 3 MB

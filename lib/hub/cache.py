@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.files import write_text
-from lib.settings import settings
+from lib.core.files import write_text
+from lib.core.settings import settings
 
 LARGEST_BYTES = 64 * 2**20
 

@@ -21,11 +21,11 @@ from pydantic import (
     model_validator,
 )
 
-from lib.errors import BadInput
+from lib.core.errors import BadInput
+from lib.core.names import file_path, repo_name, shown
+from lib.core.settings import settings
+from lib.fit.quantizations import Variant, best_projector, variants
 from lib.hub.errors import DISABLED, Answer, Asked, FileMissing, failure, unreadable
-from lib.names import file_path, repo_name, shown
-from lib.quantizations import Variant, best_projector, variants
-from lib.settings import settings
 
 Gated = Literal["auto", "manual", False]
 

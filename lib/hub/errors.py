@@ -26,10 +26,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from lib import words
-from lib.errors import BerthError, NetworkError, NotFound
-from lib.names import shown
-from lib.settings import settings
+from lib.core import words
+from lib.core.errors import BerthError, NetworkError, NotFound
+from lib.core.names import shown
+from lib.core.settings import settings
 
 DISABLED = "Access to this resource is disabled."
 _REFUSED = re.compile(r"invalid credentials|invalid user token|token .*expired", re.IGNORECASE)

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import ValidationError
 
-from lib import gguf
-from lib.errors import BrokenFile
+from lib.core.errors import BrokenFile
+from lib.core.names import shown
+from lib.fit import gguf
+from lib.fit.quantizations import Variant
 from lib.hub import cache
 from lib.hub.api import ask, file_address
 from lib.hub.cards import Card, RepoFile
 from lib.hub.errors import Asked, unreadable
-from lib.names import shown
-from lib.quantizations import Variant
 
 PIECE_SECONDS = 120.0
 FIRST_OF_LATER_PARTS = 2**20  # bytes: a later part has tensor infos alone, and no vocabulary

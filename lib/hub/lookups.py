@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from lib.errors import BadInput, NetworkError
+from lib.core.errors import BadInput, NetworkError
+from lib.core.names import repo_name, revision_name, shown
 from lib.hub import cache
 from lib.hub.api import ANSWER_SECONDS, ask
 from lib.hub.cards import Card, Found, read_card, read_list
 from lib.hub.errors import Asked, HubUnreadable
-from lib.names import repo_name, revision_name, shown
 
 FRESH_SECONDS = 300.0  # how long a branch is taken to point at the same commit
 SEARCH_SECONDS = 5.0

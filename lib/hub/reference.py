@@ -5,12 +5,16 @@ import unicodedata
 from collections.abc import Sequence
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict
-
-from lib.errors import BadInput
-from lib.names import file_path, repo_name, revision_name, shown
-from lib.quantizations import quantization_of
-from lib.settings import settings
+from lib.core.errors import BadInput
+from lib.core.names import (
+    file_path,
+    repo_name,
+    revision_name,
+    shown,
+)
+from lib.core.settings import settings
+from lib.core.values import Frozen
+from lib.fit.quantizations import quantization_of
 
 LONGEST = 1_000
 LONGEST_WORDS = 200
@@ -26,10 +30,8 @@ _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
 
 
-class Reference(BaseModel):
+class Reference(Frozen):
     """Either a repository, with what else was said about it, or words to search for."""
-
-    model_config = ConfigDict(frozen=True)
 
     repo: str = ""
     revision: str = "main"

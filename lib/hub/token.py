@@ -4,11 +4,11 @@ import os
 import re
 from enum import StrEnum
 
-from lib.access import Action, require
-from lib.errors import BadInput
-from lib.files import write_text
+from lib.core.access import Action, require
+from lib.core.errors import BadInput
+from lib.core.files import write_text
+from lib.core.settings import settings
 from lib.hub.errors import token_refused
-from lib.settings import settings
 
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,200}")
 _SENDABLE = re.compile(r"[!-~]{1,4096}")  # a mirror's token may look otherwise

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from lib import jobs, words
-from lib.access import Action, may
+from lib.core import words
+from lib.core.access import Action, may
 from lib.engines import all_models
 from lib.engines.base import State
-from lib.system import SAMPLER, machine
-from lib.ui import job_view, models
+from lib.jobs import jobs
+from lib.machine.sampler import SAMPLER, machine
+from lib.ui import models
+from lib.ui.deploy import job_view
 
 REFRESH_SECONDS = 2.0
 CARD_WIDTH = 168

@@ -7,12 +7,14 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from lib import actions, limits, words
-from lib.access import Action, may, role
+from lib.core import words
+from lib.core.access import Action, may, role
+from lib.core.errors import NotFound
+from lib.core.files import tail
 from lib.engines import all_models, engine_of, find_model
 from lib.engines.base import Model, State
-from lib.errors import NotFound
-from lib.files import tail
+from lib.fleet import actions
+from lib.sharing import limits
 from lib.ui import markdown
 from lib.ui.session import choose_model, open_details, opened_details
 from lib.ui.shell import shown_errors

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import streamlit as st
 
-from lib.conversations import Turn
+from lib.chat.conversations import Turn
 
 
 class Conversation(TypedDict):

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from lib import guests, limits, sharing
-from lib.access import Action, may
+from lib.core.access import Action, may
+from lib.core.preferences import GuestLimits, change, preferences
 from lib.engines import all_models
-from lib.preferences import GuestLimits, change, preferences
-from lib.sharing import Share
+from lib.sharing import guests, limits, listener
+from lib.sharing.listener import Share
 from lib.ui import markdown
 from lib.ui.shell import shown_errors
 
@@ -30,7 +30,7 @@ def section() -> None:
         return
     st.subheader("Sharing")
     with st.container(border=True, key="sharing"):
-        share = sharing.current()
+        share = listener.current()
         if share:
             _shared(share)
         else:
@@ -45,9 +45,9 @@ def _not_shared() -> None:
         "Others in your network can chat with the models here, after they have typed an access "
         "code. They cannot deploy, start, stop or remove anything."
     )
-    if said := sharing.problem():
+    if said := listener.problem():
         st.warning(f"Sharing did not begin with Berth. {markdown.plain(said)}")
-    found = sharing.addresses()
+    found = listener.addresses()
     if not found:
         st.info("This machine is in no network now.", icon=":material/wifi_off:")
         return
@@ -165,17 +165,17 @@ def _save_limits() -> None:
 
 def _start(address: str) -> None:
     with shown_errors():
-        sharing.start(address)
+        listener.start(address)
 
 
 def _stop() -> None:
     with shown_errors():
-        sharing.stop()
+        listener.stop()
 
 
 def _change_code() -> None:
     with shown_errors():
-        sharing.change_code()
+        listener.change_code()
 
 
 def _choose_start() -> None:

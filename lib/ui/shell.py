@@ -8,13 +8,13 @@ import streamlit as st
 from pydantic import ValidationError
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from lib import access, words
-from lib.access import Actor, NotSignedIn, Role
+from lib.core import access, words
+from lib.core.access import Actor, NotSignedIn, Role
+from lib.core.errors import BerthError
+from lib.core.settings import ROOT
 from lib.engines import all_engines
-from lib.errors import BerthError
-from lib.settings import ROOT
-from lib.system import SAMPLER, machine
-from lib.ui.element import element
+from lib.machine.sampler import SAMPLER, machine
+from lib.ui.elements.element import element
 
 LOGO = ROOT / "docs" / "logo.svg"
 MARK = ROOT / "docs" / "mark.svg"

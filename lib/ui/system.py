@@ -4,12 +4,12 @@ import time
 
 import streamlit as st
 
-from lib import charts, words
+from lib.core import words
 from lib.engines import all_engines
 from lib.engines.base import Engine
-from lib.gpus import nvidia_gpus
-from lib.system import SAMPLER, Sample, machine
-from lib.ui import markdown
+from lib.machine.cards import nvidia_gpus
+from lib.machine.sampler import SAMPLER, Sample, machine
+from lib.ui import charts, markdown
 
 REFRESH_SECONDS = 2.0
 RANGES = {"5 min": 300, "15 min": 900, "1 hour": 3_600}  # seconds

@@ -26,7 +26,12 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
-from lib.conversations import Document, Turn, new_id, said
+from lib.chat.conversations import (
+    Document,
+    Turn,
+    new_id,
+    said,
+)
 from tests.support.berth import lay_fake, running_berth
 from tests.support.browser import launched
 from tests.support.fake_engine import Running, running_fake

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from lib.diagnosis import explained
+from lib.deploy.diagnosis import explained
 from tests.support.deployment import Script
 from tests.support.failures import FAILURES, Stage
 from tests.support.hub_api import HubApi

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from lib.quantizations import estimated_bytes
+from lib.fit.quantizations import estimated_bytes
 from tests.support.blueprints import MODELS
 from tests.support.plans import MIB, Comparison, asked, blueprint_file, record
 

@@ -35,7 +35,8 @@ while True:
 
 def start(lines: int) -> tuple[str, Path]:
     """The job, once it has written all lines: its id and its log."""
-    from lib import access, jobs  # after BERTH_HOME was set
+    from lib.core import access
+    from lib.jobs import jobs  # after BERTH_HOME was set
 
     access.own_process()
     job = jobs.start([sys.executable, "-c", WRITER, str(lines)], title="Long log", kind="deploy")
@@ -79,7 +80,7 @@ def measured(lines: int) -> None:
     """Print one row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BERTH_HOME"] = folder
-        from lib import jobs
+        from lib.jobs import jobs
 
         job_id, log = start(lines)
         try:

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from lib import jobs
-from lib.engines import llamacpp_records as records
-from lib.engines.llamacpp import ENGINE
-from lib.process_group import ProcessGroup
-from lib.settings import settings
+from lib.core.settings import settings
+from lib.engines.llamacpp import ENGINE, records
+from lib.jobs import jobs
+from lib.processes.group import ProcessGroup
 from tests.support.deploy_page import MEGABYTE, SMALL
 from tests.support.hub_api import HubApi
 from tests.support.shapes import add_model

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psutil
 
+from lib.core.files import write_json, write_text
+from lib.deploy.starter import STARTER
 from lib.engines.base import StartOptions, State
 from lib.engines.llamacpp import ENGINE
-from lib.engines.llamacpp_records import Record
-from lib.files import write_json, write_text
-from lib.starter import STARTER
+from lib.engines.llamacpp.records import Record
 from tests.support.fake_engine import Running
 from tests.support.server import Server, running_server
 from tests.support.tiny_gguf import write_tiny

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lib import events
-from lib.events import Event
+from lib.jobs import events
+from lib.jobs.events import Event
 from tests.conftest import FOREIGN, ROOT
 from tests.support.clone import Run, bash, executable
 from tests.support.fake_hub import Manner

@@ -5,7 +5,7 @@ import json
 import random
 from pathlib import Path
 
-from lib.download import Patience, Source
+from lib.download.one_file import Patience, Source
 from tests.support.fake_hub import FakeHub, Manner
 
 DATA = random.Random(1).randbytes(3_000_000)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import psutil
 
+from lib.core.files import write_json, write_text
 from lib.engines.base import StartOptions
-from lib.engines.llamacpp_records import Record
-from lib.files import write_json, write_text
+from lib.engines.llamacpp.records import Record
 from tests.support.fake_engine import Running
 
 KEY = "key-of-the-engine"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lib.errors import BerthError
+from lib.core.errors import BerthError
 
 
 def expect_failure(code: str, act: Callable[[], object]) -> BerthError:

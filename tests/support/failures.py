@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from lib.diagnosis import Action
+from lib.deploy.diagnosis import Action
 from tests.support.deployment import REPOSITORY, Script, add_tiny
 from tests.support.fake_hub import Manner
 from tests.support.fake_ollama import running_ollama

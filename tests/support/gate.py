@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from lib import access
-from lib.access import Actor
-from lib.gate import Gate
+from lib.core import access
+from lib.core.access import Actor
+from lib.sharing.gate import Gate
 
 HOST = ("Host", "localhost:8501")
 JSON = ("Content-Type", "application/json")

@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from lib import sharing
+from lib.sharing import listener as sharing
 from tests.support.server import Server, running_server
 
 CODE = "abcd-efgh"

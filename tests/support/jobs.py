@@ -3,9 +3,9 @@
 import os
 import signal
 
-from lib import jobs
-from lib.jobs import Job
-from lib.process_group import ProcessGroup
+from lib.jobs import jobs
+from lib.jobs.jobs import Job
+from lib.processes.group import ProcessGroup
 from tests.support.waiting import until
 
 

@@ -5,12 +5,11 @@ import sys
 
 import psutil
 
-from lib.engines import keeper
-from lib.engines import llamacpp_records as records
+from lib.core.settings import ROOT, settings
 from lib.engines.base import ChatOptions, Message, Model, StartOptions
-from lib.engines.llamacpp import ENGINE
-from lib.engines.llamacpp_records import Record
-from lib.settings import ROOT, settings
+from lib.engines.llamacpp import ENGINE, records
+from lib.engines.llamacpp.records import Record
+from lib.processes import keeper
 
 COUNT = [Message(role="user", content="Count from one to five hundred, one number a line.")]
 EXACT = ChatOptions(temperature=0)

@@ -7,7 +7,7 @@ import pytest
 
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Model
 from lib.engines.ollama import ENGINE
-from lib.engines.ollama_store import Progress
+from lib.engines.ollama.store import Progress
 from tests.support.fake_ollama import RunningOllama, running_ollama
 
 ASK = (Message(role="user", content="What is the capital of France?"),)

@@ -90,7 +90,7 @@ def _serve(given: argparse.Namespace, do: Behaviour) -> int:
             print(line, file=sys.stderr)
             return 1
     sys.path.insert(0, str(ROOT))
-    from lib.engines import llamacpp_child
+    from lib.engines.llamacpp import child as llamacpp_child
 
     llamacpp_child.main(
         {

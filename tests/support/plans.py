@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.architecture import geometry
-from lib.engines.oracle import Breakdown, ask
-from lib.fit import Load, need
-from lib.gguf import Header, read_file
-from lib.quantizations import REPACKED
+from lib.engines.llamacpp.oracle import Breakdown, ask
+from lib.fit.architecture import geometry
+from lib.fit.gguf import Header, read_file
+from lib.fit.memory import Load, need
+from lib.fit.quantizations import REPACKED
 from tests.support.blueprints import MODELS
 from tests.support.headers import write
 

@@ -1,6 +1,6 @@
 """A stand-in for the starter model: the same ways to fetch it, a few hundred kilobytes.
 
-`python -m tests.support.small_starter FACTS.json …` is `python -m lib.starter …` for it.
+`python -m tests.support.small_starter FACTS.json …` is `python -m lib.deploy.starter …` for it.
 """
 
 import dataclasses
@@ -12,9 +12,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from lib.download import Patience
-from lib.pypi import Wheel
-from lib.starter import StarterFacts, main
+from lib.deploy.starter import StarterFacts, main
+from lib.download.one_file import Patience
+from lib.download.pypi import Wheel
 from tests.support.fake_hub import FakeHub, Manner
 
 PART_BYTES = 400_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib import dashboard, launch
-from lib.errors import BadInput, Conflict
+from lib.core.errors import BadInput, Conflict
 
 
 @pytest.fixture

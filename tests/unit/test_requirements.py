@@ -1,13 +1,13 @@
 """The pins: complete, exact, and what this environment really has."""
 
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.conftest import ROOT
+
 LISTS = pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 
 

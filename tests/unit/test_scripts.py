@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.conftest import ROOT
 
 # macOS has bash 3.2 and BSD tools. Each pattern stands with a line that it has to find.
 FORBIDDEN = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lib import gguf
-from lib.errors import BrokenFile
+from lib.core.errors import BrokenFile
+from lib.fit import gguf
 from tests.support.fake_ollama.go import stamp
 
 DEFAULT_CONTEXT = 4096

@@ -1,0 +1,1 @@
+"""Conversations and their replies: what is asked, written, kept, checked and compared."""

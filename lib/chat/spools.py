@@ -1,0 +1,114 @@
+"""The files in which replies are kept while they are written: one JSON array a line.
+
+The first line says whose reply it is, the second what it answers, and then comes every piece. The
+first is short, so that a conversation's newest reply is found without reading what was asked.
+"""
+
+import contextlib
+import itertools
+import json
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO, TypeVar
+
+from lib.core.files import make_private
+from lib.core.settings import settings
+
+Kept = TypeVar("Kept")
+
+
+class Header(NamedTuple):
+    """Whose reply a file holds; `created` in epoch seconds."""
+
+    created: float
+    conversation: str
+    owner: str
+
+
+class Spool:
+    """One reply's file, while it is written."""
+
+    def __init__(self, reply_id: str, header: Header, request: Any) -> None:
+        path = _path(reply_id)
+        make_private(path.parent)
+        self._file: TextIO = path.open("w", encoding="utf-8")
+        path.chmod(0o600)
+        self.keep(list(header))
+        self.keep(request)
+
+    def keep(self, entry: Any) -> None:
+        """Write one line, at once; nothing once closed."""
+        if not self._file.closed:
+            self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Harmless when already closed."""
+        self._file.close()
+
+
+def read(reply_id: str) -> tuple[Header, Any, Iterator[Any]] | None:
+    """Header, request and pieces of a reply; None where there is no such file."""
+    if len(reply_id) != 32 or not reply_id.isalnum():
+        return None
+    path = _path(reply_id)
+    header = _header(path)
+    if header is None:
+        return None
+    lines = itertools.islice(_entries(path), 1, None)
+    return header, next(lines, None), lines
+
+
+def newest(conversation: str, owner: str) -> list[str]:
+    """The ids of a conversation's replies, the newest first."""
+    mine: list[tuple[float, str]] = []
+    for path in settings().replies.glob("*.jsonl"):
+        header = _header(path)
+        if header and header[1:] == (conversation, owner):
+            mine.append((header.created, path.stem))
+    return [reply_id for _, reply_id in sorted(mine, reverse=True)]
+
+
+def prune(kept: int, but: Collection[str]) -> None:
+    """Delete what is too much for `kept` files, and none of those that are being written."""
+    files = sorted(settings().replies.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    if len(files) <= kept:
+        return
+    owned = [(header.owner if (header := _header(path)) else "", path) for path in files]
+    for path in surplus(owned, kept):
+        if path.stem not in but:
+            path.unlink(missing_ok=True)
+
+
+def surplus(owned: Iterable[tuple[str, Kept]], kept: int) -> list[Kept]:
+    """What has to go so that `kept` stay, of things with their owners, the oldest first.
+
+    Whoever has most loses the oldest: nobody's many push out what others have.
+    """
+    by_owner: dict[str, deque[Kept]] = {}
+    for owner, one in owned:
+        by_owner.setdefault(owner, deque()).append(one)
+    too_many = sum(map(len, by_owner.values())) - kept
+    return [max(by_owner.values(), key=len).popleft() for _ in range(too_many)]
+
+
+def _path(reply_id: str) -> Path:
+    return settings().replies / f"{reply_id}.jsonl"
+
+
+def _header(path: Path) -> Header | None:
+    """None where the file is no spool."""
+    try:
+        created, conversation, owner = next(_entries(path))
+        return Header(float(created), str(conversation), str(owner))
+    except (OSError, StopIteration, ValueError, TypeError):
+        return None
+
+
+def _entries(path: Path) -> Iterator[Any]:
+    """The file's whole lines; the last one may be cut."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)

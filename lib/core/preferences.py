@@ -1,0 +1,93 @@
+"""What the user changed in the browser: `settings.toml` in BERTH_HOME.
+
+A file that cannot be used never stops Berth: `problem` tells what is wrong with it, and what cannot
+be read has its default.
+"""
+
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lib.core import toml_file
+from lib.core.access import Action, require
+from lib.core.errors import BadInput
+from lib.core.settings import settings
+
+LONGEST_PATH = 4_096
+
+
+class GuestLimits(BaseModel):
+    """What guests may ask of the models; lib/sharing/limits.py holds them to it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    tokens_per_reply: int = Field(default=2_048, ge=16, le=1_000_000)
+    replies_each: int = Field(default=1, ge=1, le=64)  # of one guest at the same time
+    replies_of_all: int = Field(default=4, ge=1, le=256)
+    questions_per_minute: int = Field(default=20, ge=1, le=1_000)  # of one guest
+    models: list[str] = Field(default=[], max_length=1_000)  # `engine/name`; none: all that run
+    may_load: bool = False  # a model that does not run
+
+
+class Preferences(BaseModel):
+    """The user's choices. Keys that this version does not know are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    # Path of a llama-server of the user's own; "" looks on PATH, "off" never uses one.
+    llama_server: str = Field(default="", max_length=LONGEST_PATH)
+    share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
+    share_at_start: bool = False
+    guests: GuestLimits = GuestLimits()
+
+
+def preferences() -> Preferences:
+    """The choices of this moment."""
+    return _read()[0]
+
+
+def problem() -> str:
+    """What is wrong with the file, in a sentence; "" where nothing is."""
+    return _read()[1]
+
+
+def change(**choices: Any) -> Preferences:
+    """Write these fields of Preferences over the old ones; BadInput where one cannot be used.
+
+    The file has what differs from the default, so that a better default reaches everybody else.
+
+    A file that was broken is kept as settings.broken.toml.
+    """
+    require(Action.CONFIGURE)
+    path = settings().preferences
+    with toml_file.writing(path):
+        now, wrong = _read()
+        new = _checked({**now.model_dump(), **choices})
+        text = tomli_w.dumps(new.model_dump(exclude_defaults=True))
+        toml_file.replace(path, text, is_broken=bool(wrong))
+    return new
+
+
+def _checked(values: dict[str, Any]) -> Preferences:
+    try:
+        return Preferences.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise BadInput(f"{key} cannot be set: {first['msg']}.", "Choose another value.") from error
+
+
+def _read() -> tuple[Preferences, str]:
+    """The choices, and what is wrong with the file."""
+    path = settings().preferences
+    values, wrong_file = toml_file.read(path)
+    if wrong_file:
+        return Preferences(), wrong_file
+    try:
+        return Preferences.model_validate(values), ""
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors()}
+        kept = {key: value for key, value in values.items() if key not in wrong}
+        names = ", ".join(sorted(wrong))
+        return Preferences.model_validate(kept), f"{path} has no usable value for {names}."

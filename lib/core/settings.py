@@ -1,0 +1,81 @@
+"""Where things are: read from the environment each time, so that tests and users can move them."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+ROOT = Path(__file__).resolve().parents[2]
+HUB = "https://huggingface.co"
+
+
+class Settings(BaseModel):
+    """Paths and addresses; the folders need not exist yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path
+    hf_endpoint: str
+    hf_token: SecretStr | None
+    is_offline: bool
+
+    @property
+    def jobs(self) -> Path:
+        """One folder per job."""
+        return self.home / "jobs"
+
+    @property
+    def models(self) -> Path:
+        """GGUF files, by repository and revision, with partial downloads beside them."""
+        return self.home / "models"
+
+    @property
+    def engines(self) -> Path:
+        """One record per running child of the built-in engine."""
+        return self.home / "engines"
+
+    @property
+    def hub_cache(self) -> Path:
+        """What the Hub has answered."""
+        return self.home / "cache" / "hub"
+
+    @property
+    def token_file(self) -> Path:
+        """The Hub token that was saved from the browser."""
+        return self.home / "hf_token"
+
+    @property
+    def preferences(self) -> Path:
+        """What the user changed in the browser, see lib/core/preferences.py."""
+        return self.home / "settings.toml"
+
+    @property
+    def chat(self) -> Path:
+        """Prompts of the owner's own and what new conversations begin with, see chat/presets.py."""
+        return self.home / "chat.toml"
+
+    @property
+    def replies(self) -> Path:
+        """One spool file per reply that its browser has not fetched yet."""
+        return self.home / "replies"
+
+
+def settings() -> Settings:
+    """The settings of this moment: `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`."""
+    home = Path(os.environ.get("BERTH_HOME") or "~/.berth").expanduser().resolve()
+    return Settings(
+        home=home,
+        hf_endpoint=(os.environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
+        hf_token=_token(home),
+        is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
+    )
+
+
+def _token(home: Path) -> SecretStr | None:
+    """The Hub token from the environment, else from the file it was saved in from the browser."""
+    given = os.environ.get("HF_TOKEN", "").strip()
+    if not given:
+        with contextlib.suppress(OSError, ValueError):  # absent, or not what was saved
+            given = (home / "hf_token").read_text(encoding="utf-8").strip()
+    return SecretStr(given) if given else None

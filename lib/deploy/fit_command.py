@@ -1,0 +1,49 @@
+"""`python -m lib.deploy fit REPO|FILE`: whether a model fits this machine, and how best."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from lib.core.errors import BerthError, DoesNotFit
+from lib.deploy.plan import plan
+from lib.deploy.request import wished
+from lib.deploy.table import fit
+from lib.fit.architecture import geometry
+from lib.fit.gguf import read_model
+from lib.fit.memory import Load, Verdict, room_now, verdict
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "model", help="organisation/name, or a .gguf file (any part of a divided one)"
+    )
+    parser.add_argument("--context", type=int, default=None, metavar="N")
+    parser.add_argument("--slots", type=int, default=1, metavar="N")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the verdict and return the exit code; 3 where the model does not fit."""
+    is_file = given.model.lower().endswith(".gguf") or Path(given.model).is_file()
+    try:
+        said = _said_of_file(given) if is_file else _said_of_repository(given)
+    except BerthError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0 if said.largest_context else DoesNotFit.exit_code
+
+
+def _said_of_file(given: argparse.Namespace) -> Verdict:
+    load = Load(context=given.context or Load().context, slots=given.slots)
+    said = verdict(geometry(read_model(Path(given.model))), load, room_now())
+    print(said.model_dump_json() if given.json else f"{said.word}. {said.sentence}")
+    return said
+
+
+def _said_of_repository(given: argparse.Namespace) -> Verdict:
+    fields = {"model": given.model, "context": given.context, "slots": given.slots}
+    found = plan(wished(**fields, engine="llamacpp"))
+    wanted = {"repository", "revision", "quantization", "context", "verdict", "room", "rows"}
+    print(found.model_dump_json(include=wanted) if given.json else fit(found))
+    return found.verdict

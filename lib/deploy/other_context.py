@@ -1,0 +1,36 @@
+"""Whether a model that is here already fits with another context."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from lib.core.errors import BerthError
+from lib.engines import llamacpp
+from lib.engines.base import Model, StartOptions
+from lib.engines.llamacpp import files as llamacpp_files
+from lib.fit import gguf, memory
+from lib.fit.architecture import Geometry, geometry
+from lib.fit.memory import Load, Verdict
+
+
+def verdict(model: Model, context: int) -> Verdict | None:
+    """For `context` tokens, with the memory it holds now given back; None where nobody can tell.
+
+    That is so for models of other engines, whose files are not Berth's to read.
+    """
+    if model.engine != llamacpp.NAME:
+        return None
+    try:
+        file = llamacpp_files.find(model.name)
+        shape = _geometry(file.full_path, file.changed)
+    except BerthError:
+        return None
+    now = memory.room_now()
+    room = now.model_copy(update={"free_bytes": now.free_bytes + (model.memory_bytes or 0)})
+    cache = StartOptions().prompt_cache_mib * 2**20
+    return memory.verdict(shape, Load(context=context, prompt_cache_bytes=cache), room)
+
+
+@lru_cache(maxsize=16)
+def _geometry(path: Path, changed: str) -> Geometry:
+    """The shape as the header tells it; `changed` is another one when the file is."""
+    return geometry(gguf.read_model(path))

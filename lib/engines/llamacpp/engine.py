@@ -1,0 +1,325 @@
+"""The built-in engine: llama.cpp, one child process per model, found again after every restart.
+
+A child runs a `llama-server` of the user's own where there is one that works, else the wheel's.
+"""
+
+import contextlib
+import importlib.metadata
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydantic import ValidationError
+
+from lib.core.errors import (
+    BerthError,
+    BrokenFile,
+    Conflict,
+    EngineDown,
+    EngineError,
+)
+from lib.core.files import write_json, write_text
+from lib.core.names import shown
+from lib.engines.base import (
+    ChatOptions,
+    DeltaStream,
+    Health,
+    Message,
+    Model,
+    StartOptions,
+    State,
+    Upstream,
+)
+from lib.engines.llamacpp import files, program, records
+from lib.engines.llamacpp import launch as llamacpp_launch
+from lib.engines.llamacpp import props as llamacpp_props
+from lib.engines.llamacpp.causes import PortTaken
+from lib.engines.llamacpp.files import ModelFile
+from lib.engines.llamacpp.launch import Program
+from lib.engines.llamacpp.records import Record, file_of
+from lib.engines.messages import require_sight
+from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
+from lib.processes import background as process
+from lib.processes.background import ProgramFault
+
+NAME = "llamacpp"
+LOAD_SECONDS = 1_800.0
+LOOK_SECONDS = 0.05
+PORT_TRIES = 3
+NOT_INSTALLED = Health(
+    up=False, problem="The built-in engine is not installed.", fix="Run ./setup.sh again."
+)
+
+
+class LlamaCpp:
+    """Starts, finds, asks and ends children; every method may be called from any thread."""
+
+    name = NAME
+    title = "Built-in engine"
+
+    def health(self) -> Health:
+        """Up where the wheel is installed, or a program of the user's own has proved itself."""
+        own, wheel = program.known(), _wheel_version()
+        if own and own.is_usable:
+            return Health(up=True, version=own.title)
+        note = program.objection(own)
+        if not wheel:
+            return NOT_INSTALLED.model_copy(update={"note": note})
+        return Health(up=True, version=f"xllamacpp {wheel}", note=note)
+
+    def models(self) -> list[Model]:
+        """Every file, and every child whose file has gone while it runs."""
+        logs = records.logs()
+        models = {file.name: _idle(file, logs.get(file.name, "")) for file in files.all_files()}
+        for record in records.read_all():
+            idle = models.get(record.model) or _without_file(record, logs.get(record.model, ""))
+            models[record.model] = _with_child(idle, record)
+        return sorted(models.values(), key=lambda model: model.name)
+
+    def start(self, model: str, options: StartOptions) -> None:
+        """Load the model; nothing happens where it runs with these options, others restart it."""
+        file = files.find(model)
+        if file.problem:
+            raise BrokenFile(file.problem, file.fix)
+        with records.lock(model):
+            _ensure_started(file, options)
+
+    def stop(self, model: str) -> None:
+        """Ends one that is still loading too; whoever waits for it gets Conflict."""
+        record = records.read(model)
+        if record is None:
+            return
+        records.update(record, is_stopping=True)
+        process.stop(record, file_of(model, "exit"))
+        records.forget(record)
+
+    def remove(self, model: str) -> None:
+        """Its file or files, and all that is kept about it; never a file outside our models."""
+        self.stop(model)
+        files.remove(files.find(model))
+        for ending in records.ENDINGS:
+            file_of(model, ending).unlink(missing_ok=True)
+
+    def chat(self, model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
+        """Refused where there is no chat template: the engine would make one up."""
+        record, to = records.read(model), self.upstream(model)
+        if record is None or to is None:
+            return _not_running(model)
+        try:
+            _require_template(record)
+            require_sight(model, record.can_see, messages)
+        except BerthError as error:
+            return failed_stream(error)
+        return chat_stream(to.base_url, to.model, messages, options, to.key)
+
+    def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
+        """Works for every model."""
+        if to := self.upstream(model):
+            return complete_stream(to.base_url, to.model, prompt, options, to.key)
+        return _not_running(model)
+
+    def count(self, model: str, text: str) -> int | None:
+        """By the child itself, which does so beside its replies."""
+        record = records.read(model)
+        if record is None or not record.is_alive:
+            return None
+        return llamacpp_props.count(record.url, records.key(model), text)
+
+    def upstream(self, model: str) -> Upstream | None:
+        """Two small files and one look at the process table."""
+        record = records.read(model)
+        if record is None or _state(record) != State.READY:
+            return None
+        return Upstream(base_url=f"{record.url}/v1", model=model, key=records.key(model))
+
+
+def _ensure_started(file: ModelFile, options: StartOptions) -> None:
+    """With the lock held: keep the child that runs, or replace it."""
+    record = records.read(file.name)
+    wanted = (file.path, file.projector, options)
+    is_same = record and (record.path, record.projector, record.options) == wanted
+    if record and is_same and record.is_alive and not record.is_stopping:
+        _wait_until_ready(record)
+    else:
+        _start(file, options)
+
+
+def _start(file: ModelFile, options: StartOptions) -> None:
+    """With the user's own program where it can, else with the wheel's engine."""
+    own = program.checked()
+    if own is None or not own.is_usable:
+        _start_with(None, file, options, _ports())
+        return
+    try:
+        _start_with(own, file, options, _ports())
+    except ProgramFault as fault:
+        if not _wheel_version():
+            raise
+        note = f"{own.title}, could not run it: {fault.message} See {records.keep_log(file.name)}."
+        records.update(_start_with(None, file, options, _ports()), note=note)
+
+
+def _ports() -> Iterator[int]:
+    return (process.free_port() for _ in range(PORT_TRIES))
+
+
+def _start_with(
+    own: Program | None, file: ModelFile, options: StartOptions, ports: Iterable[int]
+) -> Record:
+    """On the first of these ports that nobody takes between its choice and its use."""
+    taken = None
+    for port in ports:
+        ENGINE.stop(file.name)  # or forget how the last one ended
+        try:
+            record = _launched(own, file, options, port)
+            _wait_until_ready(record)
+            return record
+        except PortTaken as error:
+            taken = error
+    raise taken or Conflict("There is no port for the engine.")
+
+
+def _launched(own: Program | None, file: ModelFile, options: StartOptions, port: int) -> Record:
+    """A new child that has begun to load; its key, options and record are on disk."""
+    key_file, options_file = file_of(file.name, "key"), file_of(file.name, "options")
+    launch = llamacpp_launch.planned(file, options, port, key_file)
+    write_text(key_file, secrets.token_urlsafe(32) + "\n")
+    write_json(options_file, launch.model_dump())
+    child = process.start(
+        llamacpp_launch.command(launch, options_file, own),
+        llamacpp_launch.environment(),
+        log=file_of(file.name, "log"),
+        exit_file=file_of(file.name, "exit"),
+    )
+    record = Record(
+        **child.model_dump(),
+        model=file.name,
+        path=file.path,
+        size_bytes=file.size_bytes,
+        can_chat=file.can_chat,
+        can_see=bool(file.projector),
+        projector=file.projector,
+        options=options,
+        port=port,
+        started_at=time.time(),
+        version=own.version if own else _wheel_version(),
+        program=own.path if own else "",
+    )
+    records.save(record)
+    return record
+
+
+def _wait_until_ready(record: Record) -> None:
+    """Return when the model answers; EngineError with the cause where its child ends before."""
+    give_up_at = time.monotonic() + LOAD_SECONDS
+    while _loaded_context(record) is None:
+        now = records.read(record.model)
+        if now is None or now.pid != record.pid or now.is_stopping:
+            process.stop(record, file_of(record.model, "exit"))  # nobody would find it again
+            raise Conflict(f"“{record.model}” was stopped while it was loading.")
+        if not record.is_alive:
+            raise records.cause(record)
+        if time.monotonic() > give_up_at:
+            ENGINE.stop(record.model)
+            raise EngineError(
+                f"“{record.model}” was still loading after {LOAD_SECONDS / 60:.0f} minutes.",
+                "The disk is slow or memory is short: choose a smaller quantization.",
+            )
+        time.sleep(LOOK_SECONDS)
+
+
+def _loaded_context(record: Record) -> int | None:
+    """Tokens per slot of a child that is ready; None while it loads.
+
+    Our key and the name it serves under prove that it is our child that answers on that port.
+    """
+    if record.context is not None:
+        return record.context
+    with contextlib.suppress(EngineError, ValidationError):
+        props = llamacpp_props.ask(record.url, records.key(record.model))
+        if props.model_alias == record.model and record.is_alive:
+            told = props.modalities
+            can_see = told.vision if told else record.can_see
+            records.update(record, context=props.context, can_see=can_see)
+            return props.context
+    return None
+
+
+def _state(record: Record) -> State:
+    if not record.is_alive:
+        return State.FAILED
+    if record.is_stopping:
+        return State.STOPPING
+    return State.STARTING if _loaded_context(record) is None else State.READY
+
+
+def _idle(file: ModelFile, log: str) -> Model:
+    """A file that nothing runs."""
+    return Model(
+        name=file.name,
+        engine=NAME,
+        state=State.FAILED if file.problem else State.STOPPED,
+        size_bytes=file.size_bytes,
+        quantization=file.quantization,
+        context_trained=file.context_trained,
+        can_chat=file.can_chat,
+        can_see=bool(file.projector),
+        problem=f"{file.problem} {file.fix}".strip(),
+        source=file.source,
+        log=log,
+    )
+
+
+def _without_file(record: Record, log: str) -> Model:
+    """A child whose file has gone meanwhile."""
+    return Model(
+        name=record.model,
+        engine=NAME,
+        state=State.STOPPED,
+        size_bytes=record.size_bytes,
+        can_chat=record.can_chat,
+        log=log,
+    )
+
+
+def _with_child(model: Model, record: Record) -> Model:
+    """The model as its child makes it."""
+    state = _state(record)
+    if state == State.FAILED:
+        return model.model_copy(update={"state": state, "problem": str(records.cause(record))})
+    running = {
+        "state": state,
+        "context": _loaded_context(record),
+        "can_see": record.can_see,
+        "url": f"{record.url}/v1" if state == State.READY else "",
+        "memory_bytes": process.memory_bytes(record),
+        "started_at": record.started_at,
+        "problem": "",
+        "note": record.note,
+    }
+    return model.model_copy(update=running)
+
+
+def _wheel_version() -> str:
+    """Empty where it is not installed."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("xllamacpp")
+    return ""
+
+
+def _require_template(record: Record) -> None:
+    """EngineError where it has none."""
+    if not record.can_chat:
+        raise EngineError(
+            f"“{record.model}” has no chat template, so it can only continue a text.",
+            "Choose one that was made to chat: its name often ends in Instruct or it.",
+        )
+
+
+def _not_running(model: str) -> DeltaStream:
+    return failed_stream(
+        EngineDown(f"“{shown(model)}” does not run.", "Start it on the Models page.")
+    )
+
+
+ENGINE = LlamaCpp()

@@ -1,0 +1,218 @@
+"""The model files of the built-in engine: GGUF files under settings().models, by name.
+
+What their headers say is kept in one cache file, so that a look at 200 models reads none of them.
+A name stays with its path for as long as the file is there.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+
+from lib.core.errors import (
+    BadInput,
+    BrokenFile,
+    Conflict,
+    NotFound,
+)
+from lib.core.files import make_private, write_text
+from lib.core.names import ModelName, shown, slug
+from lib.core.settings import settings
+from lib.core.values import Frozen
+from lib.engines.llamacpp.projector import can_see, projector_of
+from lib.fit import gguf
+from lib.processes.locks import locked
+
+_PART = re.compile(r"-\d{5}-of-(\d{5})$")
+_BY_PRODUCT = re.compile(r"mmproj|imatrix", re.IGNORECASE)
+LONGEST_BASE = 150  # of a name that needs a suffix
+LONGEST_SUFFIX = 40
+
+
+class ModelFile(Frozen):
+    """One model on disk; `problem` and `fix` say why it cannot be used, where it cannot."""
+
+    name: ModelName
+    path: str  # under settings().models; of a divided model, its first part
+    size_bytes: int  # with its projector, which other quantizations of it may share
+    changed: str  # another text when any of its files has changed
+    projector: str = ""  # the whole path of the file that lets it see images
+    quantization: str = ""
+    context_trained: int | None = None
+    can_chat: bool = True
+    problem: str = ""
+    fix: str = ""
+
+    @property
+    def full_path(self) -> Path:
+        """Where it is."""
+        return settings().models / self.path
+
+    @property
+    def source(self) -> str:
+        """The repository it came from, where the folders tell it, else its path."""
+        parts = Path(self.path).parts
+        return "/".join(parts[:2]) if len(parts) > 2 else self.path
+
+
+class _Seen(NamedTuple):
+    """What a look at the folder tells about a model."""
+
+    size_bytes: int
+    changed: str
+    projector: str
+
+
+_CACHE = TypeAdapter(dict[str, ModelFile])
+
+
+def all_files() -> list[ModelFile]:
+    """Every model under settings().models, broken ones too, by name; never raises."""
+    seen, known = _seen(), _read_cache()
+    is_true = seen.keys() == known.keys() and all(
+        known[path].changed == now.changed for path, now in seen.items()
+    )
+    files = known if is_true else _refreshed(seen)
+    return sorted(files.values(), key=lambda file: file.name)
+
+
+def find(name: str) -> ModelFile:
+    """The model of this name, or NotFound."""
+    for file in all_files():
+        if file.name == name:
+            return file
+    raise NotFound(f"There is no model “{shown(name)}”.", "Open Models to see which there are.")
+
+
+def remove(file: ModelFile) -> None:
+    """Delete the model's files, and the folders left empty; nothing outside settings().models.
+
+    Of a link the link itself goes, never what it points to. The projector goes with the last model
+    that uses it.
+    """
+    root = settings().models.resolve()
+    first = file.full_path
+    if not first.parent.resolve().is_relative_to(root):
+        raise BadInput(f"“{shown(file.path)}” lies outside Berth's models.", "Delete it there.")
+    try:
+        for part in [p for p in first.parent.iterdir() if _first_part(p) == first]:
+            part.unlink(missing_ok=True)
+        _remove_projector(file, root)
+    except OSError as error:
+        raise Conflict(
+            f"“{shown(first.name)}” cannot be deleted: {error.strerror}.",
+            f"Look at the permissions of {first.parent}.",
+        ) from error
+    _remove_empty(first.parent, root)
+
+
+def _remove_projector(file: ModelFile, root: Path) -> None:
+    """Where it is ours, and no other model's too."""
+    used = {other.projector for other in all_files()}
+    projector = Path(file.projector)
+    if file.projector and file.projector not in used and projector.is_relative_to(root):
+        projector.unlink(missing_ok=True)
+        _remove_empty(projector.parent, root)
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """This folder and those around it, as far as they are empty and inside the root."""
+    with contextlib.suppress(OSError):
+        while folder.resolve() != root:
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _seen() -> dict[str, _Seen]:
+    """The models that are there, by path."""
+    root = settings().models
+    parts: dict[str, list[os.stat_result]] = {}
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder, name) for name in names if _is_model(name)):
+            with contextlib.suppress(OSError, UnicodeEncodeError):
+                first = str(_first_part(path).relative_to(root))
+                first.encode()  # what is no text cannot be shown or asked for
+                parts[first] = [*parts.get(first, []), path.stat()]
+    return {path: _summed(root / path, stats) for path, stats in parts.items()}
+
+
+def _summed(path: Path, stats: list[os.stat_result]) -> _Seen:
+    projector = projector_of(path, settings().models)
+    if projector:
+        stats = [*stats, projector.stat()]
+    size = sum(stat.st_size for stat in stats)
+    newest = max(stat.st_mtime_ns for stat in stats)
+    return _Seen(size, f"{newest:020} {size} {len(stats)}", str(projector or ""))
+
+
+def _is_model(name: str) -> bool:
+    """Whole, by its name: partial downloads end differently or begin with a dot."""
+    is_gguf = name.lower().endswith(".gguf") and not name.startswith(".")
+    return is_gguf and not _BY_PRODUCT.search(name)
+
+
+def _first_part(path: Path) -> Path:
+    """The file itself, or the first part of the divided model that it belongs to."""
+    return path.with_name(_PART.sub(r"-00001-of-\1", path.stem) + path.suffix)
+
+
+def _cache_file() -> Path:
+    return settings().engines / "headers.cache"
+
+
+def _read_cache() -> dict[str, ModelFile]:
+    with contextlib.suppress(OSError, ValueError):
+        return _CACHE.validate_json(_cache_file().read_bytes())
+    return {}
+
+
+def _refreshed(seen: Mapping[str, _Seen]) -> dict[str, ModelFile]:
+    """The cache made true and written; one process at a time, so that none reads in vain."""
+    with contextlib.suppress(OSError):
+        make_private(settings().engines)
+        with locked(_cache_file().with_suffix(".lock")):
+            files = _described(seen, _read_cache())
+            write_text(_cache_file(), _CACHE.dump_json(files).decode())
+            return files
+    return _described(seen, _read_cache())  # a disk that is full or read-only
+
+
+def _described(seen: Mapping[str, _Seen], known: Mapping[str, ModelFile]) -> dict[str, ModelFile]:
+    """All models, reading the headers of those that are new or have changed, the oldest first."""
+    files = {path: file for path, file in known.items() if path in seen}
+    for path, now in sorted(seen.items(), key=lambda item: (item[1].changed, item[0])):
+        if path not in files or files[path].changed != now.changed:
+            others = {file.name.casefold() for other, file in files.items() if other != path}
+            name = files[path].name if path in files else _new_name(path, others)
+            files[path] = _read(name, path, now)
+    return files
+
+
+def _read(name: str, path: str, now: _Seen) -> ModelFile:
+    common = {"name": name, "path": path, "size_bytes": now.size_bytes, "changed": now.changed}
+    try:
+        header = gguf.read_model(settings().models / path)
+    except BrokenFile as error:
+        return ModelFile(**common, problem=error.message, fix=error.fix)
+    return ModelFile(
+        **common,
+        projector=now.projector if now.projector and can_see(Path(now.projector)) else "",
+        quantization=header.quantization,
+        context_trained=header.context_length,
+        can_chat=header.chat_template is not None,
+    )
+
+
+def _new_name(path: str, taken: set[str]) -> str:
+    """The file's name; where another model has it, with its owner, revision or a digest."""
+    base = slug(_PART.sub("", Path(path).stem))
+    folders = Path(path).parent.parts
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
+    marks = [*folders[:1], *(folder[:8] for folder in folders[-1:]), digest]
+    wanted = [base, *(f"{base[:LONGEST_BASE]}@{slug(mark)[:LONGEST_SUFFIX]}" for mark in marks)]
+    return next(name for name in wanted if name.casefold() not in taken)

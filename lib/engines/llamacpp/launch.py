@@ -1,0 +1,161 @@
+"""How the built-in engine is started: its options, its environment and its command line.
+
+The same launch runs the engine of the wheel or a `llama-server` of the user's own.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+import psutil
+
+from lib.core.names import shown
+from lib.core.values import Frozen
+from lib.engines.base import StartOptions
+from lib.engines.llamacpp import child
+from lib.engines.llamacpp.files import ModelFile
+
+DEFAULT_CONTEXT = 8_192
+UNKNOWN_CONTEXT = 4_096  # for a model that does not say what it was trained for
+# Copies of a sliding window or recurrent state, up to 150 MiB each; the engine's own default, 32
+# a slot, is the only memory that would grow without being part of any budget.
+CHECKPOINTS = 4
+ALL_LAYERS = -1
+LONGEST_SHOWN = 200
+# Of a llama-server: what a build may lack, because it is older or newer, and still do the work.
+DISPENSABLE = (
+    "--cache-ram",
+    "--ctx-checkpoints",
+    "--no-webui",
+    "--metrics",
+    "--slots",
+    "--props",
+    "--no-context-shift",
+)
+
+
+class Program(Frozen):
+    """A `llama-server` of the user's own."""
+
+    path: str
+    version: str = ""  # as it tells it; "" before it was tried
+    without: tuple[str, ...] = ()  # the dispensable flags that it does not know
+    problem: str = ""  # why it is not used
+
+    @property
+    def is_usable(self) -> bool:
+        """Was it tried, with success?"""
+        return bool(self.version) and not self.problem
+
+    @property
+    def title(self) -> str:
+        """For people: `llama.cpp b10488 of your own, /usr/local/bin/llama-server`."""
+        return f"llama.cpp {self.version} of your own, {shown(self.path, LONGEST_SHOWN)}"
+
+
+class Launch(Frozen):
+    """All that the engine has to know; the key is in a file, never in here."""
+
+    path: str
+    alias: str
+    port: int
+    key_file: str
+    context: int  # tokens of all slots together
+    slots: int
+    threads: int
+    prompt_cache_mib: int
+    kv_type: str
+    gpu_layers: int
+    checkpoints: int = CHECKPOINTS
+    projector: str = ""  # the file that lets it see images
+
+    @property
+    def url(self) -> str:
+        """Where it will answer, without /v1."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -> Launch:
+    """What was chosen, and for the rest the defaults.
+
+    Never more context than the model was trained for: the engine would take the memory for it,
+    and then not use it.
+    """
+    trained = file.context_trained or (options.context or UNKNOWN_CONTEXT)
+    context = min(options.context or DEFAULT_CONTEXT, trained)
+    return Launch(
+        path=str(file.full_path),
+        alias=file.name,
+        port=port,
+        key_file=str(key_file),
+        context=context * options.slots,
+        slots=options.slots,
+        threads=options.threads or default_threads(),
+        prompt_cache_mib=options.prompt_cache_mib,
+        kv_type=options.kv_type,
+        gpu_layers=default_gpu_layers(),
+        projector=file.projector,
+    )
+
+
+def default_threads() -> int:
+    """One less than the physical cores: with all of them a busy machine stalls."""
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return max(1, cores - 1)
+
+
+def default_gpu_layers() -> int:
+    """All where the wheel has a GPU to use: Apple Silicon. None elsewhere."""
+    is_apple_silicon = sys.platform == "darwin" and platform.machine() == "arm64"
+    return ALL_LAYERS if is_apple_silicon else 0
+
+
+def command(launch: Launch, options_file: Path, own: Program | None = None) -> list[str]:
+    """The argument list for the wheel's engine, or for a `llama-server` of the user's own."""
+    if own:
+        return [own.path, *_flags(launch, own.without)]
+    return [sys.executable, "-I", child.__file__, str(options_file)]
+
+
+def environment() -> dict[str, str]:
+    """Ours, without settings that would override the launch or secrets the engine has no use for.
+
+    GOMP_SPINCOUNT: threads that wait for each other spin for microseconds, then sleep. The default
+    spins for milliseconds and stalls on a busy machine (58 tokens/s idle, 4 to 26 busy), sleeping
+    at once is slow on an idle one (33 and 16); this gave 56 and 24 on two cores.
+    """
+    foreign = ("LLAMA_", "HF_")
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {"GOMP_SPINCOUNT": "1000", **ours, "GGML_NO_BACKTRACE": "1"}
+
+
+def _flags(launch: Launch, without: Collection[str]) -> list[str]:
+    """Without the number of GPU layers: a build for a GPU knows best by itself.
+
+    No context shift: a reply that outgrows the context ends there, instead of going on without the
+    beginning of the conversation.
+    """
+    options: dict[str, str | int | None] = {
+        "-m": launch.path,
+        **({"--mmproj": launch.projector} if launch.projector else {}),
+        "-c": launch.context,
+        "-np": launch.slots,
+        "-t": launch.threads,
+        "-ctk": launch.kv_type,
+        "-ctv": launch.kv_type,
+        "--host": "127.0.0.1",
+        "--port": launch.port,
+        "--api-key-file": launch.key_file,
+        "--alias": launch.alias,
+        "--cache-ram": launch.prompt_cache_mib,
+        "--ctx-checkpoints": launch.checkpoints,
+        "--no-webui": None,
+        "--metrics": None,
+        "--slots": None,
+        "--props": None,
+        "--no-context-shift": None,
+    }
+    known = [(flag, value) for flag, value in options.items() if flag not in without]
+    return [str(part) for pair in known for part in pair if part is not None]

@@ -1,0 +1,52 @@
+"""What llama.cpp's server tells about itself once it is ready, to those who have its key."""
+
+import contextlib
+
+from pydantic import BaseModel, SecretStr
+
+from lib.core.errors import BerthError
+from lib.core.http import get_json, request_json
+from lib.engines.openai_api import authorization
+
+COUNT_SECONDS = 2.0
+
+
+class _Generation(BaseModel):
+    n_ctx: int
+
+
+class _Modalities(BaseModel):
+    vision: bool = False
+
+
+class _Tokens(BaseModel):
+    tokens: list[int]
+
+
+class Props(BaseModel):
+    """Of all that it tells, what Berth uses."""
+
+    model_alias: str
+    default_generation_settings: _Generation
+    modalities: _Modalities | None = None  # of versions that tell it
+
+    @property
+    def context(self) -> int:
+        """Tokens per slot, as they were loaded."""
+        return self.default_generation_settings.n_ctx
+
+
+def ask(url: str, key: SecretStr | None) -> Props:
+    """EngineError while it loads; ValidationError where it is older than November 2025."""
+    return Props.model_validate(get_json(f"{url}/props", authorization(key)))
+
+
+def count(url: str, key: SecretStr | None, text: str) -> int | None:
+    """Tokens of a text, without those that a template adds; None where it does not tell."""
+    body = {"content": text}
+    with contextlib.suppress(BerthError, ValueError):  # ValueError: no UTF-8, or no tokens
+        said = request_json(
+            "POST", f"{url}/tokenize", body, authorization(key), seconds=COUNT_SECONDS
+        )
+        return len(_Tokens.model_validate(said).tokens)
+    return None

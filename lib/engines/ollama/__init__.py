@@ -1,0 +1,5 @@
+"""Ollama, where it is installed."""
+
+from lib.engines.ollama.engine import ENGINE, Ollama
+
+__all__ = ["ENGINE", "Ollama"]

@@ -1,0 +1,241 @@
+"""How much memory a model needs, whether it fits, and in which quantization it fits best.
+
+Need = weights once + cache for the context + working memory + what the process takes anyway, and
+for a model that sees its projector with a rough allowance for working on an image.
+The cache is exact; working memory is a fitted rule (lib/fit/architecture.py); both are held against
+the engine's own figures by tests/bench/fit_accuracy.py.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from lib.core.values import Frozen
+from lib.core.words import memory
+from lib.fit.architecture import Geometry
+from lib.fit.quantizations import (
+    LADDER,
+    LOWEST_BY_ITSELF,
+    Variant,
+    quality,
+)
+from lib.machine import sampler
+
+CACHE_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per element
+BATCH_TOKENS = 512  # the engine's n_ubatch
+CELL_STEP = 256  # cache sizes are multiples of it
+COMFORTABLE, FULL = 0.80, 0.95  # shares of the free memory: between them it fits, but tightly
+CONTEXT_STEP = 1_024
+PROCESS_BYTES = 48 * 2**20  # Python, the engine's code, threads
+PROJECTOR_WORK_BYTES = 256 * 2**20  # for one image; it varies with its size, and is not exact
+TOKEN_BYTES = 130  # the vocabulary's tables, per token
+
+
+class Load(Frozen):
+    """How a model is to be loaded."""
+
+    context: int = Field(default=8_192, ge=1)  # tokens per slot
+    slots: int = Field(default=1, ge=1)  # conversations at the same time
+    kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
+    prompt_cache_bytes: int = Field(default=0, ge=0)
+    projector_bytes: int = Field(default=0, ge=0)  # of the file that lets it see
+
+
+class Room(Frozen):
+    """The machine's memory."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class Need(Frozen):
+    """Bytes of memory that a loaded model takes, by what they are for."""
+
+    weights: int
+    kv_cache: int  # with the state of recurrent layers
+    compute: int
+    prompt_cache: int  # earlier prompts, kept so that the same beginning need not be read again
+    fixed: int
+    projector: int = 0  # what seeing takes: its file, and working memory for an image
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        model = self.weights + self.kv_cache + self.compute
+        return model + self.prompt_cache + self.fixed + self.projector
+
+
+class Verdict(Frozen):
+    """Whether a load fits the memory that is free now."""
+
+    word: str  # Fits · Fits with context N · Does not fit
+    sentence: str
+    need: Need
+    share: float  # of the free memory
+    fits: bool  # as asked for, context included
+    is_tight: bool  # it fits, and leaves little to other programs
+    largest_context: int  # that fits, within what the model was trained for; 0 for none
+
+
+class Choice(Frozen):
+    """One variant of a model with its verdict."""
+
+    variant: Variant
+    verdict: Verdict
+
+    @property
+    def is_poor(self) -> bool:
+        """Stored so coarsely that answers suffer: say so before it is chosen."""
+        return quality(self.variant.quantization) < quality(LOWEST_BY_ITSELF)
+
+
+def room_now() -> Room:
+    """What this machine has at this moment."""
+    return Room(
+        free_bytes=sampler.memory_available_bytes(), total_bytes=sampler.machine().memory_bytes
+    )
+
+
+def need(model: Geometry, load: Load) -> Need:
+    """The memory that a model takes when loaded so."""
+    return Need(
+        weights=model.weights_bytes,
+        kv_cache=_cache_bytes(model, load),
+        compute=_compute_bytes(model, load),
+        prompt_cache=load.prompt_cache_bytes,
+        fixed=PROCESS_BYTES + TOKEN_BYTES * model.vocabulary,
+        projector=load.projector_bytes + PROJECTOR_WORK_BYTES if load.projector_bytes else 0,
+    )
+
+
+def _cache_bytes(model: Geometry, load: Load) -> int:
+    """Keys and values of every layer, and the state of recurrent ones as 32-bit floats."""
+    elements = sum(layer.cached * _cells(layer.window, load) for layer in model.layers)
+    state = sum(layer.state for layer in model.layers)
+    return load.slots * round(elements * CACHE_BYTES[load.kv_type] + 4 * state)
+
+
+def _compute_bytes(model: Geometry, load: Load) -> int:
+    """What the graph works with for one batch, its attention masks, and the logits."""
+    batch = _batch_tokens(load)
+    layers = max(
+        batch * layer.working + load.slots * (2 * layer.state - layer.convolved)
+        for layer in model.layers
+    )
+    masks = {layer.window: _cells(layer.window, load) for layer in model.layers if layer.cached}
+    floats = layers + batch * model.working + load.slots * model.vocabulary
+    return 4 * floats + 2 * batch * sum(masks.values())
+
+
+def _cells(window: int, load: Load) -> int:
+    """Tokens that the cache of one slot holds in a layer."""
+    whole = _rounded_up(load.context, CELL_STEP)
+    return _rounded_up(min(whole, window + _batch_tokens(load)), CELL_STEP) if window else whole
+
+
+def _batch_tokens(load: Load) -> int:
+    return min(BATCH_TOKENS, load.context * load.slots)
+
+
+def _rounded_up(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
+def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
+    """The longest context per slot that fits: the trained one or a multiple of CONTEXT_STEP, or 0.
+
+    Where the file names no trained length, the context asked for is the limit.
+    """
+
+    def fits(context: int) -> bool:
+        shortened = load.model_copy(update={"context": context})
+        return need(model, shortened).total <= FULL * free_bytes
+
+    longest = model.context_length or load.context
+    if fits(longest):
+        return longest
+    low, high = 0, longest // CONTEXT_STEP
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle * CONTEXT_STEP) else (low, middle - 1)
+    return low * CONTEXT_STEP
+
+
+def verdict(model: Geometry, load: Load, room: Room) -> Verdict:
+    """Whether the model fits when loaded so, and if not, what would."""
+    asked = need(model, load)
+    share = asked.total / max(room.free_bytes, 1)
+    largest = largest_context(model, load, room.free_bytes)
+    if share <= FULL:
+        word = "Fits"
+    elif largest:
+        word = f"Fits with context {largest:,}"
+    else:
+        word = "Does not fit"
+    return Verdict(
+        word=word,
+        sentence=_sentence(asked, load, room, largest),
+        need=asked,
+        share=share,
+        fits=share <= FULL,
+        is_tight=COMFORTABLE < share <= FULL,
+        largest_context=largest,
+    )
+
+
+def _sentence(asked: Need, load: Load, room: Room, largest: int) -> str:
+    needs, free = memory(asked.total), memory(room.free_bytes)
+    if asked.total <= COMFORTABLE * room.free_bytes:
+        return f"Needs about {needs} of the {free} free."
+    if asked.total <= FULL * room.free_bytes:
+        return f"Needs about {needs} of the {free} free, which leaves little to other programs."
+    if largest:
+        return f"Context {load.context:,} needs about {needs}, {free} are free."
+    if asked.total <= FULL * room.total_bytes:
+        return f"Needs about {needs}, {free} are free. Closing other programs would make room."
+    return f"Needs about {needs}, and this machine has {memory(room.total_bytes)} in all."
+
+
+def choices(variants: Sequence[Variant], model: Geometry, load: Load, room: Room) -> list[Choice]:
+    """Every variant with its verdict; `model` is the geometry of any one of them."""
+    return [
+        Choice(variant=variant, verdict=verdict(model.stored_in(variant.bytes), load, room))
+        for variant in variants
+    ]
+
+
+def recommend(offered: Sequence[Choice]) -> Choice | None:
+    """The best that fits comfortably; else tightly; else with less context. Never below Q3."""
+    fair = [choice for choice in offered if not choice.is_poor]
+    tests: tuple[Callable[[Verdict], bool], ...] = (
+        lambda said: said.fits and not said.is_tight,
+        lambda said: said.fits,
+        lambda said: said.largest_context > 0,
+    )
+    for test in tests:
+        able = [choice for choice in fair if test(choice.verdict)]
+        if able:
+            return max(able, key=lambda choice: _rank(choice.variant.quantization))
+    return None
+
+
+def _rank(quantization: str) -> tuple[int, bool, float]:
+    """Place on the ladder: others stand on the rung below them, unquantized ones under all."""
+    bits = quality(quantization)
+    rungs = sum(bits >= quality(rung) for rung in LADDER) if bits <= quality(LADDER[0]) else 0
+    return rungs, quantization in LADDER, bits
+
+
+def nearest(offered: Sequence[Choice], limit: int = 3) -> list[Choice]:
+    """The best few that fit, as asked for or with less context: what to offer instead."""
+    return [choice for choice in offered if choice.verdict.largest_context][:limit]
+
+
+def tokens_per_second(model: Geometry, load: Load, bytes_per_second: float) -> float:
+    """The most that memory bandwidth allows while one reply is written at full context.
+
+    Every token reads the active weights and its slot's cache once. Small models stay below this.
+    """
+    cache = _cache_bytes(model, load.model_copy(update={"slots": 1}))
+    return bytes_per_second / (model.active_bytes + cache)

@@ -1,0 +1,1 @@
+"""The models of all engines as one fleet: start, stop, remove, with rights checked."""

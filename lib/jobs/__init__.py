@@ -1,0 +1,1 @@
+"""Commands that outlive the page, the browser and the dashboard."""

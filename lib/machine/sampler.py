@@ -1,0 +1,194 @@
+"""What this machine is and how busy it has been; one sampler per server, pages only read."""
+
+import ctypes
+import ctypes.util
+import platform
+import re
+import sys
+import threading
+import time
+from collections import deque
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from lib.core.files import free_bytes
+from lib.core.settings import settings
+from lib.core.values import Frozen
+
+INTERVAL_SECONDS = 2.0
+KEPT_SECONDS = 3_600.0
+
+_DROPPABLE = re.compile(r"^inactive_file ([0-9]+)$", re.MULTILINE)
+
+
+class Machine(Frozen):
+    """What does not change while the server runs."""
+
+    os: str
+    cpu: str
+    cores: int  # physical
+    threads: int  # what the system can run at once
+    memory_bytes: int
+
+
+class Sample(Frozen):
+    """One look at the machine."""
+
+    at: float  # epoch seconds
+    cpu_percent: float  # of all cores, since the sample before
+    memory_used_bytes: int
+    memory_available_bytes: int  # what a new process could get without swapping
+    disk_free_bytes: int  # where models are kept
+    received_bytes_per_second: float
+    sent_bytes_per_second: float
+
+
+@cache
+def machine() -> Machine:
+    """The facts, looked up once."""
+    threads = psutil.cpu_count() or 1
+    return Machine(
+        os=_os_name(),
+        cpu=_cpu_name(),
+        cores=psutil.cpu_count(logical=False) or threads,
+        threads=threads,
+        memory_bytes=min(psutil.virtual_memory().total, limit_bytes(_cgroup()) or sys.maxsize),
+    )
+
+
+def memory_available_bytes() -> int:
+    """Memory that a new process could get now without swapping, a container's limit included."""
+    available, room = psutil.virtual_memory().available, room_bytes(_cgroup())
+    return available if room is None else min(available, room)
+
+
+def limit_bytes(cgroup: Path) -> int | None:
+    """The memory limit of the container or service this runs in (cgroup v2), if it has one."""
+    return _number(_text(cgroup / "memory.max"))
+
+
+def room_bytes(cgroup: Path) -> int | None:
+    """What is left below that limit; file pages that can simply be dropped are not in the way."""
+    limit = limit_bytes(cgroup)
+    if limit is None:
+        return None
+    held = _number(_text(cgroup / "memory.current")) or 0
+    droppable = _DROPPABLE.search(_text(cgroup / "memory.stat"))
+    return max(0, limit - held + (int(droppable[1]) if droppable else 0))
+
+
+class Sampler:
+    """Looks at the machine every few seconds and remembers the last hour."""
+
+    def __init__(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
+        self.interval_seconds = interval_seconds
+        self._samples: deque[Sample] = deque(maxlen=int(KEPT_SECONDS / interval_seconds))
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._traffic = (time.monotonic(), 0, 0)
+
+    def start(self) -> None:
+        """Begin to look; harmless when it already does."""
+        if self._thread is None:
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End it and wait for its thread."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def samples(self) -> list[Sample]:
+        """The last hour, oldest first; empty where no server runs."""
+        return list(self._samples)
+
+    def latest(self) -> Sample:
+        """The newest sample, or one taken now where there is none."""
+        return self._samples[-1] if self._samples else self._look()
+
+    def _run(self) -> None:
+        self._look()  # the first CPU figure and the first rates have nothing to compare with
+        while not self._stop.wait(self.interval_seconds):
+            self._samples.append(self._look())
+
+    def _look(self) -> Sample:
+        received, sent = self._rates()
+        available = memory_available_bytes()
+        return Sample(
+            at=time.time(),
+            cpu_percent=psutil.cpu_percent(),
+            memory_used_bytes=max(0, machine().memory_bytes - available),
+            memory_available_bytes=available,
+            disk_free_bytes=free_bytes(settings().models),
+            received_bytes_per_second=received,
+            sent_bytes_per_second=sent,
+        )
+
+    def _rates(self) -> tuple[float, float]:
+        """Network traffic since the look before, in bytes per second; counters may start over."""
+        counters, now = psutil.net_io_counters(), time.monotonic()
+        if counters is None:
+            return 0.0, 0.0
+        before, received, sent = self._traffic
+        self._traffic = (now, counters.bytes_recv, counters.bytes_sent)
+        if not received:
+            return 0.0, 0.0
+        seconds = max(now - before, 1e-3)
+        return (
+            max(0, counters.bytes_recv - received) / seconds,
+            max(0, counters.bytes_sent - sent) / seconds,
+        )
+
+
+SAMPLER = Sampler()
+
+
+def _os_name() -> str:
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"
+
+
+def _cpu_name() -> str:
+    """The processor as its maker calls it, where the system tells; else its architecture."""
+    name = _sysctl("machdep.cpu.brand_string") if sys.platform == "darwin" else _from_cpuinfo()
+    return " ".join(name.split()) or platform.processor() or platform.machine()
+
+
+def _from_cpuinfo() -> str:
+    lines = _text(Path("/proc/cpuinfo")).splitlines()
+    return next((line.partition(":")[2] for line in lines if line.startswith("model name")), "")
+
+
+def _sysctl(name: str) -> str:
+    """A string that macOS knows about itself; empty where it does not."""
+    libc = ctypes.CDLL(ctypes.util.find_library("c"))
+    size = ctypes.c_size_t(256)
+    text = ctypes.create_string_buffer(size.value)
+    failed = libc.sysctlbyname(name.encode(), text, ctypes.byref(size), None, 0)
+    return "" if failed else text.value.decode("utf-8", "replace")
+
+
+def _cgroup() -> Path:
+    own = _text(Path("/proc/self/cgroup")).strip().rpartition("::")[2]
+    return Path("/sys/fs/cgroup") / own.lstrip("/")
+
+
+def _number(text: str) -> int | None:
+    digits = text.strip()
+    return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

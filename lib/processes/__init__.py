@@ -1,0 +1,1 @@
+"""Processes in the background: started, found again, asked and made to end."""

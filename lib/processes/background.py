@@ -1,0 +1,151 @@
+"""Programs in the background: started, found again by pid and create time, asked and made to end.
+
+The log of such a program is kept short, and its exit code recorded, by keeper.py.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from lib.core.errors import EngineError
+from lib.core.files import make_private, tail
+from lib.core.values import Frozen
+from lib.processes import keeper
+
+# Asked, asked again (llama-server takes that as "at once"), made to. Signal, seconds to wait.
+Ladder = Sequence[tuple[signal.Signals, float]]
+LADDER: Ladder = ((signal.SIGTERM, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0))
+POLL_SECONDS = 0.02
+RECORDING_SECONDS = 0.5  # an exit code is on disk so long after the end, or never will be
+SAME_SECONDS = 2.0  # the system derives create times from a clock that may be corrected
+
+
+class ProgramFault(EngineError):
+    """It ended for a reason that lies in the program: another one may do with the same model."""
+
+
+class Child(Frozen):
+    """A process: its pid may be used again, but not together with its create time."""
+
+    pid: int
+    created_at: float  # epoch seconds, as the system tells it
+
+
+def start(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, exit_file: Path
+) -> Child:
+    """Run the program in a session of its own, its output in a new log that is the owner's alone.
+
+    It outlives this process. ProgramFault where it cannot be run at all.
+    """
+    make_private(log.parent)
+    for old in (log, exit_file):
+        old.unlink(missing_ok=True)
+    script = [sys.executable, "-I", "-S", keeper.__file__, str(exit_file), str(log), *command]
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "wb") as output:
+        done = subprocess.run(
+            script,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            env=dict(environment),
+            cwd="/",
+            start_new_session=True,
+            check=False,
+        )
+    if not done.stdout.strip():
+        why = tail(log).strip().rpartition("\n")[2]
+        raise ProgramFault(why or f"{command[0]} cannot be run.", f"See {log}.")
+    pid = int(done.stdout)
+    return Child(pid=pid, created_at=_created_at(pid))
+
+
+def is_alive(child: Child) -> bool:
+    """Does this very process still run?"""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(child.pid)
+        is_same = abs(process.create_time() - child.created_at) < SAME_SECONDS
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def exit_code(child: Child, exit_file: Path) -> int | None:
+    """How an ended child ended, −N for signal N; None where nobody saw it, as in a power cut."""
+    codes: list[int] = []
+
+    def is_recorded() -> bool:
+        with contextlib.suppress(OSError, ValueError):
+            pid, code = map(int, exit_file.read_text().split())
+            codes.extend([code] if pid == child.pid else [])
+        return bool(codes)
+
+    wait_until(is_recorded, RECORDING_SECONDS)
+    return codes[0] if codes else None
+
+
+def stop(child: Child, exit_file: Path, ladder: Ladder = LADDER) -> None:
+    """End it, and return when it is gone and its end recorded; EngineError where nothing helps."""
+    group = _group(child)
+    if group is None:
+        return
+    for number, seconds in ladder:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left
+            os.killpg(group, number)
+        if wait_until(lambda: not is_alive(child), seconds):
+            break
+    else:
+        raise EngineError(
+            f"The engine (process {child.pid}) could not be ended.",
+            "It may wait for a disk. Try again later, or restart the machine.",
+        )
+    exit_code(child, exit_file)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(-group, 0)  # in a container this may be process 1, which inherits the keeper
+
+
+def memory_bytes(child: Child) -> int | None:
+    """Resident memory; None where it has ended."""
+    with contextlib.suppress(psutil.Error):
+        resident: int = psutil.Process(child.pid).memory_info().rss
+        return resident
+    return None
+
+
+def free_port() -> int:
+    """A port on loopback that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
+    """Look again and again; True as soon as it is so, False when the time is over."""
+    give_up_at = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > give_up_at:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _created_at(pid: int) -> float:
+    """0 where it has ended already."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).create_time()
+    return 0.0
+
+
+def _group(child: Child) -> int | None:
+    """Its process group; None where it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(child.pid) if is_alive(child) else None
+    return None

@@ -1,0 +1,1 @@
+"""Who else may use this Berth, and how much."""

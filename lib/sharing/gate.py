@@ -1,0 +1,226 @@
+"""The gate that every request and WebSocket passes first.
+
+The owner is whoever sits at this machine: no login, but the request must come from this machine,
+by a local name (a foreign page can point a name of its own at 127.0.0.1), from Berth's own pages
+or a program (a foreign page can send forms here), and not through a proxy (which would make
+everybody local). Whoever comes over the listener for the network is a guest at most, from this
+machine too, and has to sign in.
+"""
+
+import re
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lib.core.access import (
+    Actor,
+    NotSignedIn,
+    Role,
+    acting,
+)
+from lib.core.errors import BerthError, Forbidden
+from lib.sharing import guests
+
+LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
+LOGIN = "/api/login"
+COOKIE = "berth_browser"
+COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep
+
+_EARLY_CHECK = "/_stcore/health"
+_OWN_SITES = ("same-origin", "none")
+_LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
+_LOCAL_PEERS = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+_FORWARDED = (
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "via",
+)
+_BROWSER_ID = re.compile(rf"(?:^|;) *{COOKIE}=([0-9a-f]{{32}}) *(?:;|$)")
+_LOGIN_COOKIE = re.compile(rf"(?:^|;) *{guests.COOKIE}=([\w.-]{{1,512}}) *(?:;|$)", re.ASCII)
+
+
+class WrongHost(Forbidden):
+    """The request names a host that is not this machine."""
+
+    code = "wrong_host"
+    status = 421
+
+
+class ForeignOrigin(Forbidden):
+    """The request was sent by a page that is not Berth's."""
+
+    code = "foreign_origin"
+
+
+def browser_of(scope: Scope) -> str:
+    """The visitor's id that the gate vouches for: what it began, only it may read."""
+    return str(scope["berth.browser"])
+
+
+class Gate:
+    """Pure ASGI, outermost: refuses, or passes the request on with the actor it comes from.
+
+    A visitor from the network who has not signed in is passed to the `lobby` instead.
+    """
+
+    def __init__(self, app: ASGIApp, lobby: ASGIApp) -> None:
+        self.app = app
+        self.lobby = lobby
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, mark and pass on; the lifespan has nobody to check."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            actor = admit(scope, headers)
+        except BerthError as error:
+            await refuse(error, scope, receive, send)
+            return
+        if actor is None:
+            await self.lobby(scope, receive, send)
+            return
+        if actor.role == Role.OWNER and _may_introduce(scope, headers):
+            send = _introducing(send, actor.who, scope["path"])
+        with acting(*actor):
+            await self.app(_marked(scope, actor), receive, send)
+
+
+def admit(scope: Scope, headers: Headers) -> Actor | None:
+    """Who sends this; None for somebody from the network who has not signed in.
+
+    Forbidden with the reason, for what nobody may send.
+    """
+    _check(scope, headers)
+    if LISTENER in scope:
+        return None if scope["path"] == LOGIN else _guest(headers)
+    if not scope["client"] or scope["client"][0] not in _LOCAL_PEERS:
+        raise NotSignedIn("This is not the machine Berth runs on.", "Open it there.")
+    return Actor(Role.OWNER, _browser(headers) or secrets.token_hex(16))
+
+
+def _check(scope: Scope, headers: Headers) -> None:
+    """What holds for owner and guest alike."""
+    host = _checked_host(headers, scope.get(LISTENER))
+    _check_origin(headers, host)
+    if LISTENER in scope and scope["type"] == "websocket" and "origin" not in headers:
+        raise ForeignOrigin("A WebSocket from the network must name its page.", "Use a browser.")
+    _check_sender(scope, headers)
+    if any(name in headers for name in _FORWARDED):
+        raise NotSignedIn(
+            "Berth does not answer through a proxy.", "Open it at the address that it printed."
+        )
+    if LISTENER in scope and f"{scope['path']}/".startswith("/v1/"):
+        raise NotSignedIn(
+            "Programs on other machines need an API key, which this version cannot make yet.",
+            "Run the program on the machine that Berth runs on, or chat in the browser.",
+        )
+
+
+def _browser(headers: Headers) -> str:
+    """The id that we gave the browser; "" before that."""
+    known = _BROWSER_ID.search(headers.get("cookie", ""))
+    return known[1] if known else ""
+
+
+def _guest(headers: Headers) -> Actor | None:
+    """Whoever signed in, by the cookie they got then."""
+    cookie = _LOGIN_COOKIE.search(headers.get("cookie", ""))
+    login = guests.login_of(cookie[1]) if cookie else ""
+    return Actor(Role.GUEST, login) if login else None
+
+
+def _checked_host(headers: Headers, listener: str | None) -> str:
+    """The one Host, if it is the listener's, or a local name.
+
+    A local name has any port: an SSH tunnel may end on another one.
+    """
+    hosts = [host.lower() for host in headers.getlist("host")]
+    is_ours = hosts == [listener] if listener else _is_local(hosts)
+    if not is_ours:
+        raise WrongHost(
+            "This address is not one of Berth's.", f"Open it as {listener or 'localhost'}."
+        )
+    return hosts[0]
+
+
+def _is_local(hosts: list[str]) -> bool:
+    return len(hosts) == 1 and _LOCAL_HOST.fullmatch(hosts[0]) is not None
+
+
+def _check_origin(headers: Headers, host: str) -> None:
+    """What a browser says about the page that sent this must name this very host and port."""
+    own = {f"http://{host}", f"https://{host}"}
+    if any(origin.lower() not in own for origin in headers.getlist("origin")):
+        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
+
+
+def _check_sender(scope: Scope, headers: Headers) -> None:
+    """Other sites may link here, and nothing else.
+
+    A browser asks before it sends PUT, PATCH, DELETE or JSON to another origin, and is refused.
+    A form or a text it would just send: so what changes something by POST has to be JSON.
+    """
+    site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
+    is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+    if site not in _OWN_SITES and not is_link:
+        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if method == "POST" and media_type != "application/json":
+        raise ForeignOrigin(
+            "A request that changes something must be JSON.",
+            "Send it with the header Content-Type: application/json.",
+        )
+
+
+def _may_introduce(scope: Scope, headers: Headers) -> bool:
+    """May this answer give the browser an id?
+
+    A strict cookie is not sent along a link from another site, so an answer to one would replace
+    the id that the browser may have; the health check that every page makes next gives it then.
+    """
+    is_own = headers.get("sec-fetch-site", "none") in _OWN_SITES
+    return scope["type"] == "http" and is_own and not _browser(headers)
+
+
+def _introducing(send: Send, browser: str, path: str) -> Send:
+    """Sends the cookie with a page, or with the check that a page makes before its WebSocket."""
+    cookie = f"{COOKIE}={browser}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Strict"
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            is_page = headers.get("content-type", "").startswith("text/html")
+            if is_page or path == _EARLY_CHECK:
+                headers.append("set-cookie", cookie)
+        await send(message)
+
+    return sending
+
+
+def _marked(scope: Scope, actor: Actor) -> Scope:
+    """The scope with our marks, and without what a client may have sent under their names.
+
+    Streamlit takes the first of several headers of one name, so adding is not enough.
+    """
+    headers = [
+        (name, value)
+        for name, value in scope["headers"]
+        if not name.lower().replace(b"_", b"-").startswith(b"x-berth-")
+    ]
+    headers += [(b"x-berth-role", actor.role.encode()), (b"x-berth-who", actor.who.encode())]
+    return {**scope, "headers": headers, "berth.role": actor.role, "berth.browser": actor.who}
+
+
+async def refuse(error: BerthError, scope: Scope, receive: Receive, send: Send) -> None:
+    """The answer to a request or WebSocket that is not let in."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": error.message})
+        return
+    await JSONResponse(error.as_json(), status_code=error.status)(scope, receive, send)

@@ -1,0 +1,127 @@
+"""Guests: the access code that lets them in, and the cookie by which they are known again.
+
+Code and signing key stand in one private file. A new key ends every login at once.
+"""
+
+import secrets
+from pathlib import Path
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lib.core.access import Action, require
+from lib.core.errors import Conflict, Forbidden
+from lib.core.files import read_json, write_json
+from lib.core.rate import Rate
+from lib.core.settings import settings
+
+COOKIE = "berth_guest"
+LOGIN_SECONDS = 7 * 86_400
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
+LETTERS_IN_CODE = 8  # 40 bits, which at the tries below would take centuries
+LONGEST_TYPED = 64
+TRIES, TRIES_OF_ALL, TRIES_SECONDS = 5, 60, 60.0  # wrong codes: of one address, of all
+
+
+class WrongCode(Forbidden):
+    """The access code is not the one that the owner sees."""
+
+    code = "wrong_code"
+
+
+class TooManyTries(Forbidden):
+    """Somebody may be guessing."""
+
+    code = "too_many_tries"
+    status = 429
+
+
+class _Secrets(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    code: str = Field(pattern=rf"^[{LETTERS}]{{{LETTERS_IN_CODE}}}$")
+
+
+_tries = Rate(TRIES_SECONDS)
+_tries_of_all = Rate(TRIES_SECONDS)
+
+
+def access_code() -> str:
+    """The code as it is shown, like `k7mw-x3pd`; made when it is first asked for."""
+    require(Action.CONFIGURE)
+    code = _secrets().code
+    return f"{code[:4]}-{code[4:]}"
+
+
+def change_code() -> None:
+    """Another code; whoever signed in with the old one has to sign in again."""
+    require(Action.CONFIGURE)
+    _keep(_new())
+
+
+def end_logins() -> None:
+    """Whoever signed in has to sign in again, with the same code."""
+    require(Action.CONFIGURE)
+    _keep(_new().model_copy(update={"code": _secrets().code}))
+
+
+def sign_in(typed: str, address: str) -> str:
+    """The cookie's value for a visitor from this address who typed the code.
+
+    WrongCode, or TooManyTries after some of those. Case, spaces and hyphens do not matter.
+    """
+    if _tries.lately(address) >= TRIES or _tries_of_all.lately() >= TRIES_OF_ALL:
+        raise TooManyTries("Too many wrong codes were typed.", "Wait a minute, then try again.")
+    known, code = _secrets(), _plain(typed)
+    if not secrets.compare_digest(code.encode("utf-8", "replace"), known.code.encode()):
+        _tries.count(address)
+        _tries_of_all.count()
+        raise WrongCode(
+            "This is not the access code.", "The owner of this machine sees it on the System page."
+        )
+    return _signer(known).dumps(secrets.token_hex(16))  # like the id of an owner's browser
+
+
+def login_of(cookie: str) -> str:
+    """The id of the login that this cookie's value proves; "" where it proves none."""
+    try:
+        return str(_signer(_secrets()).loads(cookie, max_age=LOGIN_SECONDS))
+    except BadData:
+        return ""
+
+
+def _plain(typed: str) -> str:
+    return "".join(typed[:LONGEST_TYPED].lower().replace("-", " ").split())
+
+
+def _signer(known: _Secrets) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(known.key, salt=COOKIE)
+
+
+def _secrets() -> _Secrets:
+    """What the file says; a file that is absent or broken is replaced, which ends every login."""
+    try:
+        return _Secrets.model_validate(read_json(_path()))
+    except ValidationError:
+        return _keep(_new())
+
+
+def _new() -> _Secrets:
+    code = "".join(secrets.choice(LETTERS) for _ in range(LETTERS_IN_CODE))
+    return _Secrets(key=secrets.token_hex(32), code=code)
+
+
+def _keep(new: _Secrets) -> _Secrets:
+    try:
+        write_json(_path(), new.model_dump())
+    except OSError as error:
+        raise Conflict(
+            f"{_path()} cannot be written: {error.strerror}.",
+            "Free some space, or look at the folder's permissions.",
+        ) from error
+    return new
+
+
+def _path() -> Path:
+    return settings().home / "guests.json"

@@ -1,0 +1,76 @@
+"""Samples of the machine as charts; pure: what comes out depends on what goes in alone."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import altair as alt
+
+from lib.machine.sampler import Sample
+
+# Altair asks whether it is loaded, and fails where another thread has loaded half of it.
+importlib.import_module("pandas")
+
+MOST_POINTS = 120  # more cost the browser time, and show nothing more
+HEIGHT_PIXELS = 150
+
+
+class Colours(NamedTuple):
+    """Of one theme."""
+
+    line: str
+    text: str
+    grid: str
+
+
+LIGHT = Colours(line="#0f766e", text="#667069", grid="#e1e4e0")
+DARK = Colours(line="#2dd4bf", text="#93a09b", grid="#2b3533")
+
+
+def over_time(
+    samples: Sequence[Sample],
+    value: Callable[[Sample], float],
+    *,
+    title: str,
+    top: float,
+    is_dark: bool,
+) -> alt.Chart:
+    """A figure of the samples as a line over an area, from 0 to `top`, with the time below."""
+    points = [{"at": s.at * 1e3, "value": round(value(s), 2)} for s in thinned(samples)]
+    colours = DARK if is_dark else LIGHT
+    line = alt.OverlayMarkDef(color=colours.line, strokeWidth=1.5)
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=points), height=HEIGHT_PIXELS)
+        .mark_area(interpolate="monotone", color=colours.line, fillOpacity=0.14, line=line)
+        .encode(
+            x=alt.X("at:T", title=None, axis=_axis(colours, 4, "%H:%M:%S")),
+            y=alt.Y(
+                "value:Q",
+                title=title,
+                scale=alt.Scale(domain=[0, top]),
+                axis=_axis(colours, 4, "d"),
+            ),
+            tooltip=[
+                alt.Tooltip("at:T", title="Time", format="%H:%M:%S"),
+                alt.Tooltip("value:Q", title=title, format=".1f"),
+            ],
+        )
+        .configure_view(strokeWidth=0)
+    )
+    return chart
+
+
+def _axis(colours: Colours, ticks: int, format: str) -> alt.Axis:
+    return alt.Axis(
+        format=format,
+        tickCount=ticks,
+        titleColor=colours.text,
+        labelColor=colours.text,
+        gridColor=colours.grid,
+    )
+
+
+def thinned(samples: Sequence[Sample], most: int = MOST_POINTS) -> list[Sample]:
+    """At most so many of them at equal distances, the newest always among them."""
+    step = -(-len(samples) // most) or 1
+    return list(samples[::-1][::step][::-1])

@@ -1,0 +1,233 @@
+"""The open conversation: where it comes from, what is asked in it, and that it is kept.
+
+The browser's storage has what was said, the server's spool has the replies that run or have just
+ended. Each may know more than the other; what both know appears once.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import streamlit as st
+
+from lib.chat import branches, conversations, presets, replies, rounds
+from lib.chat.branches import Tree
+from lib.chat.conversations import (
+    Document,
+    Turn,
+    said,
+    title_of,
+)
+from lib.chat.reply import Reply, ReplyState
+from lib.core.errors import BerthError, NotFound
+from lib.ui.elements import history
+from lib.ui.session import Conversation, conversation, notices, owner, set_conversation
+
+
+def opened() -> Conversation:
+    """The session's conversation; after a reload, the one that the address names."""
+    talk = conversation()
+    if talk is None:
+        talk = _from_address() or _fresh()
+        set_conversation(talk)
+    if talk["turns"]:
+        st.query_params["c"] = talk["id"]
+    return talk
+
+
+def _fresh() -> Conversation:
+    """A new conversation, with the settings that new ones are to begin with."""
+    talk = blank(conversations.new_id())
+    talk["settings"] = presets.defaults().stored()
+    return talk
+
+
+def blank(talk_id: str) -> Conversation:
+    """A conversation in which nothing has been said."""
+    return Conversation(
+        id=talk_id,
+        title="",
+        turns=[],
+        leaf="",
+        lanes=[],
+        replaced="",
+        settings={},
+        is_handed_over=True,
+        is_awaited=False,
+        revision="",
+        changed=[],
+        deleted=[],
+        unfolded=0,
+    )
+
+
+def _from_address() -> Conversation | None:
+    """The conversation that the address names, to be filled once the browser has answered.
+
+    A reply that is being written goes on at once; the server alone could not tell what has been
+    deleted since.
+    """
+    wanted = st.query_params.get("c", "")
+    if not conversations.is_id(wanted):
+        return None
+    talk = blank(wanted)
+    talk["is_awaited"] = True
+    history.get(wanted)
+    for reply in replies.latest(wanted, owner()):
+        follow(talk, reply)
+    return talk
+
+
+def add_known(talk: Conversation) -> None:
+    """Add what the server knows of it: the newest replies and what they answered."""
+    for reply in replies.latest(talk["id"], owner()):
+        add(talk, conversations.turns_of(reply))
+
+
+def add(talk: Conversation, turns: Sequence[Turn]) -> None:
+    """Put turns into it that it may have already; the last one is shown."""
+    known = {turn["id"] for turn in talk["turns"]}
+    fresh = [turn for turn in turns if turn["id"] not in known]
+    talk["turns"] += fresh
+    talk["changed"] += [turn["id"] for turn in fresh]
+    if fresh:
+        beside = rounds.answers(talk["turns"], fresh[-1]["round"])
+        talk["leaf"] = (rounds.going_on(beside) if beside else fresh[-1])["id"]
+
+
+def follow(talk: Conversation, reply: Reply) -> None:
+    """Draw the reply live while it is written, in place of what it goes on from."""
+    if not reply.is_over:
+        talk["lanes"].append(reply.id)
+        talk["is_handed_over"] = False
+        talk["replaced"] = reply.request.turns[-1] if reply.request.beginning else ""
+
+
+def path(talk: Conversation) -> list[Turn]:
+    """The turns of the branch that is shown."""
+    return Tree(talk["turns"]).path(talk["leaf"])
+
+
+def running(talk: Conversation) -> list[str]:
+    """The ids of the replies that are being written and are not among the messages yet."""
+    known = {turn["id"] for turn in talk["turns"]}
+    return [reply_id for reply_id in talk["lanes"] if reply_id not in known]
+
+
+def is_running(talk: Conversation) -> bool:
+    """Is a reply being written that is not among the messages yet?"""
+    return bool(running(talk))
+
+
+def take_finished(talk: Conversation) -> None:
+    """Move live replies into the messages once they are over, and save them.
+
+    Saved is also what a run has left that was ended before its own save.
+    """
+    if collect(talk) or talk["changed"]:
+        save(talk)
+
+
+def collect(talk: Conversation) -> bool:
+    """Move live replies that are over into the messages; were there any?"""
+    over = [turn for reply_id in running(talk) if (turn := _over(talk, reply_id))]
+    if not over:
+        return False
+    leaf, waiting = talk["leaf"], (over[0]["parent"], talk["replaced"])
+    add(talk, over)
+    if leaf and leaf not in waiting and not over[0]["round"]:
+        talk["leaf"] = leaf
+    if talk["replaced"] and over[0]["state"] != ReplyState.FAILED:
+        mark_deleted(talk, talk["replaced"])
+    talk["replaced"] = ""
+    return True
+
+
+def _over(talk: Conversation, reply_id: str) -> Turn | None:
+    """A reply as a turn, once it is over; also where nobody knows it any more."""
+    try:
+        reply = replies.find(reply_id, owner())
+    except NotFound as error:
+        return _lost(reply_id, talk["leaf"], error)
+    return conversations.answer(reply) if reply.is_over else None
+
+
+def _lost(reply_id: str, parent: str, error: BerthError) -> Turn:
+    lost = said("assistant", "", reply_id, parent)
+    lost["state"] = str(ReplyState.FAILED)
+    lost["problem"] = {"message": error.message, "fix": error.fix}
+    return lost
+
+
+def document(talk: Conversation) -> Document:
+    """The conversation as it is stored."""
+    return Document.model_construct(
+        turns=talk["turns"],
+        leaf=talk["leaf"],
+        replies=running(talk),
+        settings=talk["settings"],
+    )
+
+
+def save(talk: Conversation) -> None:
+    """Put what changed into the browser's storage; what is awaited, once it is whole."""
+    if talk["is_awaited"] or not talk["turns"]:
+        return
+    talk["title"] = talk["title"] or _first_words(talk)
+    whole, changed = document(talk), set(talk["changed"])
+    change = whole.model_copy(
+        update={"turns": [turn for turn in talk["turns"] if turn["id"] in changed]}
+    )
+    talk["revision"] = history.put(
+        talk["id"],
+        talk["title"],
+        change,
+        talk["revision"],
+        len(talk["turns"]),
+        is_answered=talk["id"] in unsaved(),
+    )
+    talk["changed"] = []
+
+
+def _first_words(talk: Conversation) -> str:
+    first = (path(talk) or talk["turns"])[0]
+    files = first["files"]
+    return title_of(first["content"] or (files[0]["name"] if files else ""))
+
+
+def unsaved() -> dict[str, dict[str, str]]:
+    """Conversations that the browser refused, by id: title, document and why."""
+    kept = st.session_state.setdefault("chat_unsaved", {})
+    return cast("dict[str, dict[str, str]]", kept)
+
+
+def save_again(talk_id: str) -> None:
+    """Another attempt with what was refused."""
+    talk, kept = conversation(), unsaved()[talk_id]
+    if talk and talk["id"] == talk_id:
+        talk["changed"] = [turn["id"] for turn in talk["turns"]]
+        talk["revision"] = kept["rev"]
+        save(talk)
+    else:
+        whole = conversations.read_document(kept["document"])
+        history.put(talk_id, kept["title"], whole, kept["rev"], len(whole.turns), is_answered=True)
+
+
+def mark_deleted(talk: Conversation, turn_id: str) -> None:
+    """Leave an empty place where a turn was."""
+    for turn in talk["turns"]:
+        if turn["id"] == turn_id:
+            branches.empty(turn)
+            talk["changed"].append(turn_id)
+
+
+def unfold(more: int) -> None:
+    """Show so many more of the earlier messages."""
+    if talk := conversation():
+        talk["unfolded"] += more
+
+
+def new() -> None:
+    """Begin afresh; a reply that is being written goes on, and is kept when one comes back."""
+    notices().clear()
+    set_conversation(None)
+    st.query_params.pop("c", None)

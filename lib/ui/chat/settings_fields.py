@@ -1,0 +1,109 @@
+"""The fields of the settings dialog: what is typed is taken at once, or kept with what is wrong."""
+
+from typing import Any, NamedTuple, cast
+
+import streamlit as st
+
+from lib.chat import settings as chat_settings
+from lib.chat.settings import ChatSettings
+from lib.core.errors import BadInput
+from lib.ui import markdown
+from lib.ui.session import Conversation
+
+UNSET = "As the model has it"
+
+
+class Draft(NamedTuple):
+    """What was typed and cannot be used, and why."""
+
+    typed: Any
+    problem: str
+
+
+def key(talk: Conversation, name: str) -> str:
+    """Of a field's widget: each conversation has its own."""
+    return f"settings-{name}-{talk['id']}"
+
+
+def settings_of(talk: Conversation) -> ChatSettings:
+    """What is in force."""
+    return chat_settings.read(talk["settings"])
+
+
+def drafts(talk: Conversation) -> dict[str, Draft]:
+    """What stands in the fields without being in force, by field."""
+    kept = st.session_state.setdefault("chat_settings_drafts", {})
+    return cast("dict[str, Draft]", kept.setdefault(talk["id"], {}))
+
+
+def seed(talk: Conversation, name: str) -> str:
+    """Fill a field that is drawn for the first time; its key is returned."""
+    place = key(talk, name)
+    if place not in st.session_state:
+        draft = drafts(talk).get(name)
+        st.session_state[place] = draft.typed if draft else _typed(settings_of(talk), name)
+    return place
+
+
+def _typed(settings: ChatSettings, name: str) -> Any:
+    """A setting as its field shows it."""
+    value = getattr(settings, name)
+    if name == "stop":
+        return chat_settings.stop_text(value)
+    return value or 0 if name == "context" else value
+
+
+def take(talk: Conversation, name: str) -> None:
+    """Put what stands in the field in force, if it can be."""
+    typed = st.session_state[key(talk, name)]
+    value = typed or None if name == "context" else typed
+    try:
+        talk["settings"] = chat_settings.changed(settings_of(talk), name, value).stored()
+    except BadInput as error:
+        drafts(talk)[name] = Draft(typed, str(error))
+    else:
+        drafts(talk).pop(name, None)
+
+
+def reset(talk: Conversation) -> None:
+    """Everything as the model has it, also in the fields."""
+    drafts(talk).clear()
+    talk["settings"] = {}
+    for name in ChatSettings.model_fields:
+        st.session_state[key(talk, name)] = _typed(ChatSettings(), name)
+
+
+def problem(talk: Conversation, name: str) -> None:
+    """What is wrong with what stands in the field, below it."""
+    if draft := drafts(talk).get(name):
+        said = markdown.plain(draft.problem)
+        st.markdown(f":small[:red[:material/error: {said} What is typed here is not in use.]]")
+
+
+def number(talk: Conversation, name: str, label: str, step: float, about: str) -> None:
+    """A field for a number that may also be left to the model."""
+    st.number_input(
+        label,
+        value=None,
+        step=step,
+        key=seed(talk, name),
+        placeholder=UNSET,
+        help=about,
+        on_change=take,
+        args=(talk, name),
+    )
+    problem(talk, name)
+
+
+def text(talk: Conversation, name: str, label: str, about: str, hint: str, height: int) -> None:
+    """A field for a text of several lines."""
+    st.text_area(
+        label,
+        height=height,
+        key=seed(talk, name),
+        placeholder=hint,
+        help=about,
+        on_change=take,
+        args=(talk, name),
+    )
+    problem(talk, name)

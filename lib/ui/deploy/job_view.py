@@ -1,0 +1,192 @@
+"""A job on the page: phases, progress, log, what went wrong, Cancel; or one line of history."""
+
+import time
+from typing import Literal
+
+import streamlit as st
+
+from lib.core import words
+from lib.jobs import jobs
+from lib.jobs.events import PhaseState, Progress
+from lib.jobs.jobs import Job, JobState
+from lib.ui import markdown
+from lib.ui.deploy import log_view, outcome
+from lib.ui.shell import shown_errors
+
+OUTCOMES: dict[JobState, tuple[str, Literal["gray", "blue", "green", "red", "orange"]]] = {
+    JobState.QUEUED: ("Queued", "gray"),
+    JobState.RUNNING: ("Running", "blue"),
+    JobState.SUCCEEDED: ("Succeeded", "green"),
+    JobState.FAILED: ("Failed", "red"),
+    JobState.CANCELLED: ("Cancelled", "gray"),
+    JobState.LOST: ("Lost", "orange"),
+}
+PHASES = {
+    "detect": "Looking at this machine",
+    "plan": "Choosing what fits",
+    "engine": "Preparing the engine",
+    "download": "Downloading",
+    "verify": "Checking the file",
+    "start": "Starting the model",
+    "test": "Asking a first question",
+}
+STEPS = {  # what a deployment goes through, in order
+    "detect": "Machine",
+    "plan": "Plan",
+    "engine": "Engine",
+    "download": "Download",
+    "start": "Start",
+    "test": "Test",
+}
+MARKS = {
+    PhaseState.RUNNING: ":blue[**● {}**]",
+    PhaseState.SUCCEEDED: ":green[✓] {}",
+    PhaseState.SKIPPED: ":green[✓] {}",
+    PhaseState.FAILED: ":red[**✕ {}**]",
+    PhaseState.CANCELLED: ":orange[■ {}]",
+}
+AHEAD = ":gray[○ {}]"
+TICK_SECONDS = 1.0
+
+
+def progress(job_id: str) -> None:
+    """The job in brief, for a page that is about something else; polled while it runs."""
+    job = jobs.find(job_id)
+    st.fragment(_brief, run_every=TICK_SECONDS if job.is_active else None)(job_id, job.is_active)
+
+
+def _brief(job_id: str, was_active: bool) -> None:
+    job = jobs.find(job_id)
+    if job.is_active:
+        _bar(job, job.progress())
+        st.button("Cancel", key=f"cancel-{job.id}", on_click=_cancel, args=(job.id,))
+    elif job.state == JobState.CANCELLED:
+        st.info(markdown.plain(job.last_line()) or "Cancelled.")
+    elif job.state != JobState.SUCCEEDED:
+        st.error(f"**{OUTCOMES[job.state][0]}.** {markdown.plain(job.last_line())}".strip())
+        log_view.log(job)
+    _rerun_when_over(job, was_active)
+
+
+def panel(job_id: str) -> None:
+    """Everything about one deployment; polled while it runs."""
+    job = jobs.find(job_id)
+    st.fragment(_panel, run_every=TICK_SECONDS if job.is_active else None)(job_id, job.is_active)
+
+
+def _panel(job_id: str, was_active: bool) -> None:
+    job = jobs.find(job_id)
+    now = job.progress()
+    with st.container(border=True, key=f"job-{job.id}"):
+        _heading(job)
+        st.markdown(_steps(job, now))
+        if job.is_active:
+            _bar(job, now)
+            _controls(job, now)
+        else:
+            outcome.draw(job)
+        log_view.log(job)
+    _rerun_when_over(job, was_active)
+
+
+def _rerun_when_over(job: Job, was_active: bool) -> None:
+    """The page itself decides whether this is polled, so it has to run again."""
+    if was_active and not job.is_active:
+        st.rerun()
+
+
+def _heading(job: Job) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{markdown.plain(job.title)}**", width="content")
+        _badge(job)
+        _times(job)
+
+
+def _steps(job: Job, now: Progress) -> str:
+    """`✓ Machine   ✓ Plan   ● Download   ○ Start`, each in its colour."""
+    known = {name: state for name, state in now.phases if name in STEPS}
+    if job.state != JobState.SUCCEEDED or not known:
+        known = {name: known.get(name, "") for name in STEPS}
+    return "&emsp;".join(_step(name, state, job) for name, state in known.items())
+
+
+def _step(name: str, state: str, job: Job) -> str:
+    if state == PhaseState.RUNNING and not job.is_active:
+        state = PhaseState.FAILED if job.state == JobState.FAILED else PhaseState.CANCELLED
+    mark = MARKS[PhaseState(state)] if state in list(PhaseState) else AHEAD
+    return mark.format(STEPS[name]).replace(" ", "&nbsp;")
+
+
+def _bar(job: Job, now: Progress) -> None:
+    """The download's bar: empty before it, full after it."""
+    is_begun = any(name == "download" for name, _ in now.phases)
+    share = now.percent / 100 if now.percent is not None else float(is_begun)
+    st.progress(share, text=_doing(job, now))
+
+
+def _doing(job: Job, now: Progress) -> str:
+    """`Downloading 43% · 212 MB of 491 MB · 34 MB/s · 8 s left`, or what the job itself says."""
+    if now.total:
+        return f"**{PHASES.get(now.phase, now.phase)} {now.percent:.0f}%** · {_numbers(now)}"
+    waiting = "Waiting for its turn" if job.state == JobState.QUEUED else "Starting"
+    return f"**{markdown.plain(now.note) or PHASES.get(now.phase, waiting)}**"
+
+
+def _numbers(now: Progress) -> str:
+    parts = [f"{words.disk(now.done)} of {words.disk(now.total)}"]
+    if now.bytes_per_second is not None:
+        parts.append(f"{words.disk(now.bytes_per_second)}/s")
+    if now.seconds_left is not None:
+        parts.append(f"{words.duration(now.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def _controls(job: Job, now: Progress) -> None:
+    with st.container(horizontal=True):
+        if now.phase == "download":
+            st.button(
+                "Pause",
+                icon=":material/pause:",
+                help="Ends the download for now. What has arrived is kept.",
+                key=f"pause-{job.id}",
+                on_click=_pause,
+                args=(job.id,),
+            )
+        st.button(
+            "Cancel",
+            icon=":material/close:",
+            key=f"cancel-{job.id}",
+            on_click=_cancel,
+            args=(job.id,),
+        )
+
+
+def _cancel(job_id: str) -> None:
+    with shown_errors():
+        jobs.find(job_id).cancel()
+
+
+def _pause(job_id: str) -> None:
+    with shown_errors():
+        jobs.find(job_id).pause()
+
+
+def line(job: Job) -> None:
+    """One line of history: outcome, what, how long, when; and the way to the whole of it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _badge(job)
+        if st.button(markdown.plain(job.title), type="tertiary", key=f"show-{job.id}"):
+            st.switch_page("pages/1_Deploy.py", query_params={"job": job.id})
+        _times(job)
+
+
+def _badge(job: Job) -> None:
+    word, colour = OUTCOMES[job.state]
+    st.badge("Paused" if job.is_paused else word, color=colour)
+
+
+def _times(job: Job) -> None:
+    """How long it took, and when that was."""
+    took = words.duration((job.ended or time.time()) - job.created)
+    when = "" if job.is_active else f" · {words.ago(job.created)}"
+    st.caption(f"{took}{when}", width="content")

@@ -1,0 +1,93 @@
+"""The memory that a model would take, as a bar: what it is for, and what stays free.
+
+HTML instead of a chart: it follows a slider without flickering, and no library has to be loaded.
+"""
+
+from typing import NamedTuple
+
+from lib.core import words
+from lib.fit.memory import Need
+
+
+class Colour(NamedTuple):
+    """One for each theme; in the dark one nothing glares."""
+
+    light: str
+    dark: str
+
+
+class Part(NamedTuple):
+    """A piece of the bar."""
+
+    label: str
+    bytes: int
+    colour: Colour
+
+
+WEIGHTS = Colour("#0f766e", "#2a9d8f")
+CACHE = Colour("#1d6fb8", "#4f8fc9")
+WORKING = Colour("#b7791f", "#b98a3c")
+SEEING = Colour("#a3467f", "#b5679a")
+PROMPTS = Colour("#7c5cbf", "#8f7cc4")
+FIXED = Colour("#667069", "#7d8a85")
+FREE = Colour("#e4e7e3", "#26302e")
+MISSING = Colour("#b42318", "#f87171")
+SMALLEST_SHARE = 0.004  # so that a part that is there can be seen
+
+
+def parts(need: Need, free_bytes: int) -> list[Part]:
+    """What the memory is for, the largest matter first, and what stays free."""
+    wanted = [
+        Part("weights", need.weights, WEIGHTS),
+        Part("context (KV cache)", need.kv_cache, CACHE),
+        Part("working memory", need.compute, WORKING),
+        Part("seeing", need.projector, SEEING),
+        Part("prompt cache", need.prompt_cache, PROMPTS),
+        Part("the engine itself", need.fixed, FIXED),
+        Part("free", max(0, free_bytes - need.total), FREE),
+    ]
+    return [part for part in wanted if part.bytes]
+
+
+def drawn(need: Need, free_bytes: int, is_dark: bool) -> str:
+    """The bar with its parts in words beneath; a mark where the free memory ends."""
+    shown = parts(need, free_bytes)
+    whole = max(need.total, free_bytes, 1)
+    pieces = "".join(_piece(part, part.bytes / whole, is_dark) for part in shown)
+    legend = "".join(_word(part, is_dark) for part in shown)
+    mark = ""
+    if need.total > free_bytes:
+        mark = _mark(free_bytes / whole, is_dark)
+        legend += _word(Part("free now: up to the mark,", free_bytes, MISSING), is_dark)
+    said = ", ".join(f"{part.label} {words.memory(part.bytes)}" for part in shown)
+    return (
+        f'<div role="img" aria-label="Memory: {said}" style="position:relative;display:flex;gap:2px'
+        f';height:1.6rem;border-radius:0.5rem;overflow:hidden">{pieces}{mark}</div>'
+        '<div style="display:flex;flex-wrap:wrap;gap:0.15rem 1rem;margin-top:0.45rem;'
+        f'font-size:0.85rem">{legend}</div>'
+    )
+
+
+def _piece(part: Part, share: float, is_dark: bool) -> str:
+    width = max(share, SMALLEST_SHARE) * 100
+    return (
+        f'<div title="{part.label} {words.memory(part.bytes)}" style="flex:{width:.2f} 0 0;'
+        f'background:{part.colour[is_dark]}"></div>'
+    )
+
+
+def _mark(share: float, is_dark: bool) -> str:
+    """Where the free memory ends."""
+    return (
+        f'<div title="free now" style="position:absolute;left:{share * 100:.2f}%;top:0;bottom:0;'
+        f"right:0;border-left:3px solid {MISSING[is_dark]};background:repeating-linear-gradient("
+        f'45deg,{MISSING[is_dark]}55 0 6px,transparent 6px 12px)"></div>'
+    )
+
+
+def _word(part: Part, is_dark: bool) -> str:
+    square = (
+        '<span style="display:inline-block;width:0.7rem;height:0.7rem;border-radius:2px;'
+        f'margin-right:0.35rem;background:{part.colour[is_dark]}"></span>'
+    )
+    return f"<span>{square}{part.label} {words.memory(part.bytes)}</span>"

@@ -1,0 +1,53 @@
+"""How a deployment ended: the way on after a success, cause and remedy after a failure."""
+
+import streamlit as st
+
+from lib.deploy.starter import STARTER
+from lib.engines import all_models
+from lib.engines.base import Model, State
+from lib.jobs.jobs import Job, JobState
+from lib.ui import models
+from lib.ui.deploy import diagnosis_view, retry
+from lib.ui.session import choose_model
+
+STARTER_KIND = "starter"
+
+
+def draw(job: Job) -> None:
+    """What somebody who just looks in needs to know, and the next thing to do."""
+    if job.state == JobState.SUCCEEDED:
+        _success(job)
+    elif job.state == JobState.CANCELLED:
+        word = "It is paused" if job.is_paused else "It was cancelled"
+        st.info(f"{word}. What has arrived is kept.", icon=":material/pause_circle:")
+        retry.button(job, "Resume")
+    else:
+        diagnosis_view.draw(job)
+
+
+def _success(job: Job) -> None:
+    model = _deployed(job)
+    if model is None:
+        st.info("The model it deployed has been removed since.")
+        return
+    with st.container(horizontal=True):
+        chat = st.button(
+            "Chat", type="primary", icon=":material/chat:", key=f"chat-{model.engine}-{model.name}"
+        )
+        if chat:
+            choose_model(f"{model.engine}/{model.name}")
+            st.switch_page("pages/3_Chat.py")
+    sleeping = "" if model.state == State.READY else f" It is {model.state.lower()} now."
+    st.caption(f"Its name for programs, and the OpenAI-compatible address to use it at.{sleeping}")
+    with st.container(horizontal=True):
+        st.code(model.name, language=None, width="stretch")
+        st.code(f"{models.base_url()}/v1", language=None, width="stretch")
+
+
+def _deployed(job: Job) -> Model | None:
+    """The model that the job named as ready in its last words, if it is still there."""
+    said = job.progress().note
+    found = sorted(all_models(), key=lambda model: -len(model.name))
+    if job.kind == STARTER_KIND:
+        return next((model for model in found if STARTER.is_that(model)), None)
+    return next((model for model in found if said.startswith(f"{model.name} is ready")), None)

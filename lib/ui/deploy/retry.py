@@ -1,0 +1,24 @@
+"""The button that deploys the same thing again, which goes on with what has arrived."""
+
+import streamlit as st
+
+from lib import deploy
+from lib.deploy import DeployRequest
+from lib.jobs.jobs import Job
+from lib.ui.session import watch_job
+from lib.ui.shell import shown_errors
+
+
+def button(job: Job, label: str, **changes: object) -> None:
+    """Deploy as before but for the changes, and show the new deployment."""
+    key = f"retry-{job.id}"
+    if st.button(label, type="primary", icon=":material/refresh:", key=key):
+        with shown_errors():
+            watch_job(_started(job, changes).id)
+            st.rerun()
+
+
+def _started(job: Job, changes: dict[str, object]) -> Job:
+    if job.kind != deploy.KIND:
+        return job.retry()
+    return deploy.start(DeployRequest.model_validate({**job.details, **changes}))

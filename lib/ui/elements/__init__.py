@@ -1,0 +1,1 @@
+"""Elements of our own: each one's script, style sheet and Python side under one name."""

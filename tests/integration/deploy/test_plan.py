@@ -1,0 +1,380 @@
+"""What a deployment would do, for a Hub and a machine of the test's making."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lib import deploy
+from lib.core.errors import (
+    BadInput,
+    DoesNotFit,
+    EngineError,
+    NoSpace,
+    NotFound,
+)
+from lib.deploy import DeployRequest, Plan, Tier, library, require_disk, require_room
+from lib.deploy.__main__ import main
+from lib.download.partial import RESERVE_BYTES
+from lib.engines.base import StartOptions
+from lib.engines.llamacpp import ENGINE, oracle
+from lib.fit.memory import FULL, Room
+from lib.hub.errors import TokenNeeded
+from tests.support.berth import stop_engines
+from tests.support.deployment import REPOSITORY, add_tiny
+from tests.support.expect import expect_failure
+from tests.support.hub_api import OWNER, HubApi
+from tests.support.ollama import faking
+from tests.support.ollama_library import OllamaLibrary
+from tests.support.shapes import add_model
+from tests.support.tiny_gguf import write_tiny, write_truncated
+
+GB = 10**9
+SIZES = {"Q8_0": 8 * GB, "Q6_K": 6 * GB, "Q4_K_M": 4 * GB, "Q2_K": 2 * GB}
+BIG = "acme/Big-GGUF"
+
+
+@pytest.fixture(autouse=True)
+def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own: neither its program nor its server."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+
+
+@pytest.fixture
+def big(hub: HubApi) -> HubApi:
+    add_model(hub, BIG, SIZES)
+    return hub
+
+
+def room(free_gib: float) -> Room:
+    return Room(free_bytes=round(free_gib * 2**30), total_bytes=round(free_gib * 2**31))
+
+
+def planned(free_gib: float, **fields: object) -> Plan:
+    return deploy.plan(deploy.wished(model=BIG, **fields), room(free_gib))
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize(
+    ("free_gib", "quantization"), [(64, "Q8_0"), (8, "Q6_K"), (6, "Q4_K_M"), (0.5, "Q4_K_M")]
+)
+def test_the_best_that_fits_comfortably_is_chosen(free_gib: float, quantization: str) -> None:
+    found = planned(free_gib)
+    assert found.quantization == quantization
+    recommended = [row.quantization for row in found.rows if row.is_recommended]
+    assert recommended == ([quantization] if found.verdict.fits else [])
+
+
+@pytest.mark.usefixtures("big")
+def test_never_below_q3_unless_a_person_chose_it() -> None:
+    assert planned(2.6).quantization == "Q4_K_M"
+    assert not planned(2.6).verdict.fits
+    chosen = planned(3.2, quantization="Q2_K")
+    assert chosen.quantization == "Q2_K"
+    assert chosen.verdict.fits
+    assert any("answers suffer" in warning for warning in chosen.warnings)
+
+
+@pytest.mark.usefixtures("big")
+def test_rows_are_all_quantizations_best_first_with_their_figures() -> None:
+    rows = planned(64).rows
+    assert [row.quantization for row in rows] == list(SIZES)
+    assert [row.bytes for row in rows] == list(SIZES.values())
+    assert all(row.need.total > row.bytes for row in rows)
+    speeds = [row.tokens_per_second for row in rows]
+    assert speeds == sorted(speeds)
+    assert [row.is_poor for row in rows] == [False, False, False, True]
+
+
+@pytest.mark.usefixtures("big")
+def test_a_context_asked_for_is_kept_and_one_that_was_not_shrinks_to_fit() -> None:
+    assert planned(64, context=1_024).context == 1_024
+    tight = planned(4.6, quantization="Q4_K_M")
+    assert tight.verdict.fits
+
+
+@pytest.mark.usefixtures("big")
+def test_more_context_than_trained_is_not_used_and_said() -> None:
+    found = planned(64, context=1_000_000)
+    assert found.context == found.context_trained
+    assert any("trained" in warning for warning in found.warnings)
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("share", [0.5, 0.79])
+def test_comfortable_needs_no_consent(share: float) -> None:
+    need = planned(64, quantization="Q4_K_M", context=512).need.total
+    found = planned(need / share / 2**30, quantization="Q4_K_M", context=512)
+    require_room(found, accept_danger=False)
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("share", [0.82, 0.94])
+def test_a_tight_fit_needs_consent(share: float) -> None:
+    need = planned(64, quantization="Q4_K_M", context=512).need.total
+    found = planned(need / share / 2**30, quantization="Q4_K_M", context=512)
+    error = expect_failure("does_not_fit", lambda: require_room(found, accept_danger=False))
+    assert "--accept-danger" in error.fix
+    assert "Nearest: " in error.fix
+    require_room(found, accept_danger=True)
+
+
+@pytest.mark.usefixtures("big")
+def test_the_nearest_choice_is_one_that_is_accepted() -> None:
+    found = planned(6, quantization="Q4_K_M", context=131_072)
+    with pytest.raises(DoesNotFit) as caught:
+        require_room(found, accept_danger=False)
+    [context] = re.findall(r"Nearest: Q4_K_M with context ([\d,]+)", caught.value.fix)
+    less = planned(6, quantization="Q4_K_M", context=int(context.replace(",", "")))
+    require_room(less, accept_danger=False)
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("share", [FULL + 0.01, 1.2, 30])
+def test_too_much_is_refused_whatever_was_agreed_to(share: float) -> None:
+    need = planned(64, quantization="Q4_K_M", context=512).need.total
+    found = planned(need / share / 2**30, quantization="Q4_K_M", context=512)
+    with pytest.raises(DoesNotFit) as caught:
+        require_room(found, accept_danger=True)
+    assert caught.value.fix
+
+
+@pytest.mark.usefixtures("big")
+def test_a_deployment_that_does_not_fit_never_becomes_a_job(home: Path) -> None:
+    with pytest.raises(DoesNotFit):
+        deploy.start(DeployRequest(model=BIG, quantization="Q8_0", slots=64, context=1_048_576))
+    assert not (home / "jobs").exists()
+
+
+def test_tier_1_is_the_repositorys_own_files(hub: HubApi, tmp_path: Path) -> None:
+    [file, _] = add_tiny(hub, tmp_path)
+    found = deploy.plan(DeployRequest(model=REPOSITORY, quantization="Q4_K_M"))
+    assert (found.tier, found.repository) == (Tier.OWN, REPOSITORY)
+    [planned] = found.files
+    assert (planned.path, planned.bytes) == (file.name, file.stat().st_size)
+    assert planned.sha256 in str(hub.repositories[REPOSITORY])
+    assert found.revision == hub.repositories[REPOSITORY]["sha"]
+    assert found.engine.name == "llamacpp"
+
+
+def test_tier_2_is_the_most_used_repository_of_exactly_this_model(
+    hub: HubApi, tmp_path: Path
+) -> None:
+    tags = ["gguf", "base_model:acme/Anvil-1B", "base_model:quantized:acme/Anvil-1B"]
+    for repository, downloads in (("some/One-GGUF", 10**7), ("some/Two-GGUF", 10**8)):
+        changes = {"downloads": downloads, "tags": tags}
+        add_tiny(hub, tmp_path, repository=repository, changes=changes)
+    add_tiny(
+        hub,
+        tmp_path,
+        repository="some/Tune-GGUF",
+        changes={"downloads": 10**9, "tags": ["gguf", "base_model:finetune:acme/Anvil-1B"]},
+    )
+    found = deploy.plan(DeployRequest(model="acme/Anvil-1B"))
+    assert (found.tier, found.repository) == (Tier.QUANTIZED, "some/Two-GGUF")
+    assert "some/Two-GGUF" in found.source
+
+
+def test_a_quantization_that_a_repository_lacks_is_taken_from_one_that_has_it(
+    hub: HubApi, tmp_path: Path
+) -> None:
+    add_tiny(hub, tmp_path, "Q4_K_M")
+    add_tiny(hub, tmp_path, "Q5_K_M", repository="some/Other-GGUF", changes={"downloads": 10**9})
+    found = deploy.plan(DeployRequest(model=REPOSITORY, quantization="Q5_K_M"))
+    assert (found.tier, found.repository) == (Tier.QUANTIZED, "some/Other-GGUF")
+
+
+def test_a_quantization_that_nobody_has_is_refused_with_those_there_are(
+    hub: HubApi, tmp_path: Path
+) -> None:
+    add_tiny(hub, tmp_path, "Q4_K_M", changes={"tags": ["gguf"]})
+    with pytest.raises(BadInput) as caught:
+        deploy.plan(DeployRequest(model=REPOSITORY, quantization="TQ1_0"))
+    assert "Q4_K_M" in caught.value.fix
+
+
+def test_a_model_without_gguf_files_is_not_replaced_by_another(hub: HubApi) -> None:
+    hub.copy_repository("acme/Anvil-1B", "acme/Alone", tags=[])
+    with pytest.raises(NotFound) as caught:
+        deploy.plan(DeployRequest(model="acme/Alone"))
+    assert "GGUF" in caught.value.message
+
+
+def test_a_gated_model_asks_for_a_token(
+    hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny(hub, tmp_path, changes={"gated": "manual"})
+    with pytest.raises(TokenNeeded):
+        deploy.plan(DeployRequest(model=REPOSITORY))
+    monkeypatch.setenv("HF_TOKEN", OWNER)
+    assert deploy.plan(DeployRequest(model=REPOSITORY)).tier == Tier.OWN
+
+
+def test_a_divided_model_is_planned_with_all_its_parts(hub: HubApi, tmp_path: Path) -> None:
+    files = add_tiny(hub, tmp_path, "Q4_K_M", parts=3)
+    found = deploy.plan(DeployRequest(model=REPOSITORY))
+    assert [file.path for file in found.files] == [file.name for file in files]
+    assert found.bytes == sum(file.stat().st_size for file in files)
+
+
+def test_what_an_earlier_try_left_is_taken_off_the_disk_space(
+    hub: HubApi, tmp_path: Path, home: Path
+) -> None:
+    [file] = add_tiny(hub, tmp_path, "Q4_K_M")
+    before = deploy.plan(DeployRequest(model=REPOSITORY)).disk
+    folder = home / "models" / REPOSITORY / hub.repositories[REPOSITORY]["sha"]
+    folder.mkdir(parents=True)
+    (folder / f"{file.name}.part").write_bytes(file.read_bytes()[:1000])
+    after = deploy.plan(DeployRequest(model=REPOSITORY)).disk
+    assert (before.kept, after.kept) == (0, 1000)
+    assert before.needed == file.stat().st_size + RESERVE_BYTES
+    assert after.needed == before.needed - 1000
+    (folder / file.name).write_bytes(file.read_bytes())
+    assert deploy.plan(DeployRequest(model=REPOSITORY)).disk.needed == 0
+
+
+def test_a_disk_that_is_too_small_names_what_could_go(hub: HubApi, home: Path) -> None:
+    add_model(hub, BIG, {"Q4_K_M": 10**17})
+    write_tiny(home / "models" / "old.gguf")
+    found = planned(10**9)
+    assert found.disk.is_short
+    assert [one.name for one in found.removable] == ["old"]
+    with pytest.raises(NoSpace) as caught:
+        require_disk(found)
+    assert "old" in caught.value.fix
+
+
+def test_the_engines_own_plan_stands_beside_ours(
+    hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny(hub, tmp_path)
+    request = DeployRequest(model=REPOSITORY)
+    assert deploy.plan(request).engine_plan is None
+    theirs = deploy.plan(request, ask_engine=True).engine_plan
+    assert theirs is not None
+    assert theirs.total > 0
+    monkeypatch.setattr(oracle, "TIMEOUT_SECONDS", 0.0)
+    assert deploy.plan(request, ask_engine=True).engine_plan is None
+
+
+def test_a_model_without_a_chat_template_is_said_to_have_none(tmp_path: Path) -> None:
+    [file] = write_tiny(tmp_path / "bare.gguf", template=None)
+    found = deploy.plan(DeployRequest(model=str(file)))
+    assert any("chat template" in warning for warning in found.warnings)
+
+
+def test_a_file_is_planned_where_it_is(tmp_path: Path) -> None:
+    [file] = write_tiny(tmp_path / "mine-Q5_K_M.gguf")
+    found = deploy.plan(DeployRequest(model=str(file)), ask_engine=True)
+    assert (found.tier, found.repository, found.disk.needed) == (Tier.FILE, "", 0)
+    assert found.files[0].path == str(file)
+    assert found.engine_plan is not None
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    file = write_truncated(tmp_path / "cut.gguf")
+    expect_failure("broken_file", lambda: deploy.plan(DeployRequest(model=str(file))))
+
+
+@pytest.fixture
+def ollamas_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaLibrary]:
+    [file] = write_tiny(tmp_path / "library.gguf")
+    with OllamaLibrary() as registry:
+        monkeypatch.setenv("BERTH_OLLAMA_REGISTRY", registry.url)
+        registry.add_model("smollm2:135m-instruct-q4_K_M", file.read_bytes())
+        yield registry
+
+
+@pytest.mark.usefixtures("ollamas_library")
+def test_tier_3_is_ollamas_library_under_its_name_for_exactly_this_model(
+    hub: HubApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for size in ("135M", "360M"):
+        hub.copy_repository("acme/Anvil-1B", f"HuggingFaceTB/SmolLM2-{size}-Instruct", tags=[])
+    with faking(monkeypatch):
+        found = deploy.plan(DeployRequest(model="HuggingFaceTB/SmolLM2-135M-Instruct"))
+        with pytest.raises(NotFound):
+            deploy.plan(DeployRequest(model="HuggingFaceTB/SmolLM2-360M-Instruct"))
+    assert (found.tier, found.name) == (Tier.LIBRARY, "smollm2:135m-instruct-q4_K_M")
+    assert found.is_pulled
+    assert found.quantization == "Q4_K_M"
+
+
+@pytest.mark.usefixtures("ollamas_library")
+def test_the_library_is_for_ollama_alone(hub: HubApi) -> None:
+    hub.copy_repository("acme/Anvil-1B", "HuggingFaceTB/SmolLM2-135M-Instruct", tags=[])
+    with pytest.raises(NotFound):
+        deploy.plan(DeployRequest(model="HuggingFaceTB/SmolLM2-135M-Instruct"))
+
+
+@pytest.mark.parametrize(
+    ("repository", "name"),
+    [
+        ("Qwen/Qwen3-0.6B", "qwen3:0.6b-q4_K_M"),
+        ("qwen/qwen3-0.6b", "qwen3:0.6b-q4_K_M"),
+        ("Qwen/Qwen3-0.6B-Base", ""),
+        ("someone/Qwen3-0.6B", ""),
+    ],
+)
+def test_the_librarys_names_are_exact(repository: str, name: str) -> None:
+    assert library.library_name(repository, "Q4_K_M") == name
+
+
+def test_ollama_is_used_where_it_runs_and_can_pull_the_files(
+    hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny(hub, tmp_path)
+    with faking(monkeypatch):
+        by_itself = deploy.plan(DeployRequest(model=REPOSITORY))
+        wished = deploy.plan(DeployRequest(model=REPOSITORY, engine="ollama"))
+        other = deploy.plan(DeployRequest(model=REPOSITORY, engine="llamacpp"))
+    assert (by_itself.engine.name, other.engine.name) == ("llamacpp", "llamacpp")
+    assert "HF_ENDPOINT" in by_itself.engine.reason  # it would ask another Hub
+    assert (wished.engine.name, wished.is_pulled) == ("ollama", False)
+    assert wished.name == f"hf.co/{REPOSITORY}:Q8_0"
+
+
+def test_an_ollama_that_is_too_old_is_not_used(
+    hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny(hub, tmp_path)
+    with faking(monkeypatch, "--version", "0.5.0"):
+        assert deploy.plan(DeployRequest(model=REPOSITORY)).engine.name == "llamacpp"
+        with pytest.raises(EngineError) as caught:
+            deploy.plan(DeployRequest(model=REPOSITORY, engine="ollama"))
+    assert "0.17.1" in caught.value.message
+
+
+def test_the_fit_command_takes_a_repository(
+    hub: HubApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_tiny(hub, tmp_path)
+    assert main(["fit", REPOSITORY, "--context", "512"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Q8_0: Fits. Needs about ")
+    assert "Q4_K_M" in shown
+    assert main(["fit", REPOSITORY, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["quantization"] for row in told["rows"]] == ["Q8_0", "Q4_K_M"]
+    assert main(["fit", "acme/None"]) == 4
+    assert main(["fit", REPOSITORY, "--context", "5"]) == 2
+    add_model(hub, BIG, {"Q4_K_M": 10**15})
+    assert main(["fit", BIG]) == 3
+
+
+def test_a_model_that_runs_is_not_in_its_own_way(hub: HubApi, tmp_path: Path, home: Path) -> None:
+    [file] = add_tiny(hub, tmp_path, "Q4_K_M")
+    place = home / "models" / REPOSITORY / "0123abc" / file.name
+    place.parent.mkdir(parents=True)
+    place.write_bytes(file.read_bytes())
+    request = DeployRequest(model=REPOSITORY)
+    before = deploy.plan(request, room(1))
+    ENGINE.start("Tiny-Q4_K_M", StartOptions())
+    try:
+        held = deploy.plan(request, room(1)).room.free_bytes - before.room.free_bytes
+    finally:
+        stop_engines()
+    assert 0 < held < 2**30

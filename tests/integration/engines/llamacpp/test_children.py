@@ -1,0 +1,194 @@
+"""The built-in engine's children: killed, found again, told from strangers, closed to others."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lib.core.errors import EngineError
+from lib.core.http import Refused, get_json
+from lib.core.settings import ROOT, settings
+from lib.engines.base import Delta, StartOptions, State
+from lib.engines.llamacpp import ENGINE, records
+from lib.engines.llamacpp import engine as llamacpp
+from lib.engines.llamacpp import files as llamacpp_files
+from lib.engines.llamacpp import program as llamacpp_program
+from lib.engines.llamacpp.records import file_of
+from lib.processes import background as process
+from tests.support.fake_engine import running_fake
+from tests.support.llamacpp import COUNT, EXACT, SMALL, child_of, children, run_elsewhere, shown
+from tests.support.waiting import eventually
+
+
+def test_a_child_killed_in_mid_reply_is_told_and_shown_as_failed(starter: str) -> None:
+    ENGINE.start(starter, SMALL)
+    stream = ENGINE.chat(starter, COUNT, EXACT)
+    said: list[Delta] = [next(stream)]
+    os.kill(child_of(starter).pid, signal.SIGKILL)
+    with pytest.raises(EngineError, match="ended in the middle of its reply"):
+        said.extend(stream)
+    assert said[0].text
+    assert eventually(lambda: shown(starter).state == State.FAILED)
+    failed = shown(starter)
+    assert "signal 9" in failed.problem
+    assert (failed.url, failed.memory_bytes, failed.context) == ("", None, None)
+    assert Path(failed.log).is_file()
+    assert ENGINE.upstream(starter) is None
+    ENGINE.start(starter, SMALL)
+    assert shown(starter).state == State.READY
+    assert shown(starter).problem == ""
+
+
+def test_stopping_a_failed_model_forgets_the_failure(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    os.kill(child_of(tiny).pid, signal.SIGKILL)
+    assert eventually(lambda: shown(tiny).state == State.FAILED)
+    ENGINE.stop(tiny)
+    assert shown(tiny).state == State.STOPPED
+
+
+def test_a_model_is_found_used_and_stopped_by_another_process(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    pid = child_of(tiny).pid
+    found = run_elsewhere(
+        "[m] = ENGINE.models(); print(m.name, m.state, m.context)\n"
+        f"print(len([*ENGINE.complete('{tiny}', 'a', ChatOptions(max_tokens=3))]) > 0)\n"
+        f"ENGINE.start('{tiny}', StartOptions(context=512, threads=1))\n"
+    )
+    assert found.split() == ["tiny", "Ready", "512", "True"]
+    assert child_of(tiny).pid == pid
+    run_elsewhere(f"ENGINE.stop('{tiny}')")
+    assert shown(tiny).state == State.STOPPED
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_child_outlives_the_whole_group_of_its_starter(tiny: str) -> None:
+    code = (
+        "import os, signal\n"
+        "from lib.engines.llamacpp import ENGINE\n"
+        "from lib.engines.base import StartOptions\n"
+        f"ENGINE.start('{tiny}', StartOptions(context=512, threads=1))\n"
+        "os.killpg(0, signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
+    assert done.returncode == -signal.SIGKILL
+    assert shown(tiny).state == State.READY
+    os.kill(child_of(tiny).pid, signal.SIGKILL)
+    assert eventually(lambda: "signal 9" in shown(tiny).problem)
+
+
+def test_starts_at_the_same_time_give_one_child(tiny: str) -> None:
+    code = f"ENGINE.start('{tiny}', StartOptions(context=512, threads=1))"
+    with ThreadPoolExecutor(5) as pool:
+        here = [pool.submit(ENGINE.start, tiny, SMALL) for _ in range(3)]
+        elsewhere = [pool.submit(run_elsewhere, code) for _ in range(2)]
+        for start in here:
+            start.result(60)
+        for printed in elsewhere:
+            printed.result(60)
+    assert children() == [child_of(tiny).pid]
+
+
+def test_starting_again_keeps_the_child_and_other_options_replace_it(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    first = child_of(tiny)
+    ENGINE.start(tiny, SMALL)
+    assert child_of(tiny) == first
+    ENGINE.start(tiny, StartOptions(context=256, slots=2, threads=1))
+    assert child_of(tiny).pid != first.pid
+    assert shown(tiny).context == 256
+    assert children() == [child_of(tiny).pid]
+
+
+def test_the_engine_asks_for_its_key_and_listens_on_loopback_alone(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    upstream, child = ENGINE.upstream(tiny), child_of(tiny)
+    assert upstream is not None
+    with pytest.raises(Refused) as refused:
+        get_json(f"{child.url}/props")
+    assert refused.value.http_status == 401
+    listening = [c for c in psutil.Process(child.pid).net_connections() if c.status == "LISTEN"]
+    assert {connection.laddr[:2] for connection in listening} == {("127.0.0.1", child.port)}
+
+
+def test_the_key_is_in_a_private_file_and_nowhere_else(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    key = file_of(tiny, "key").read_text().strip()
+    assert len(key) >= 40
+    engine = psutil.Process(child_of(tiny).pid)
+    keeper = engine.parent()
+    assert keeper is not None
+    for each in (engine, keeper):
+        assert key not in " ".join(each.cmdline())
+        assert key not in json.dumps(each.environ())
+    for file in settings().engines.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+        assert file.suffix == ".key" or key not in file.read_text()
+
+
+def test_the_next_child_has_another_key(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    first = records.key(tiny)
+    ENGINE.stop(tiny)
+    assert records.key(tiny) is None
+    ENGINE.start(tiny, SMALL)
+    assert records.key(tiny) != first
+
+
+def test_a_record_whose_number_belongs_to_another_process_is_cleaned_up(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    old = child_of(tiny)
+    ENGINE.stop(tiny)
+    records.save(old.model_copy(update={"pid": os.getpid()}))
+    assert shown(tiny).state == State.STOPPED
+    assert records.read(tiny) is None
+    records.save(old.model_copy(update={"pid": os.getpid()}))
+    ENGINE.stop(tiny)  # and this process lives on
+
+
+@pytest.mark.parametrize("damage", ["", "{", "null", '{"pid": "x"}', "[]"])
+def test_a_damaged_record_is_no_record(tiny: str, damage: str) -> None:
+    settings().engines.mkdir(parents=True)
+    file_of(tiny, "json").write_text(damage)
+    assert shown(tiny).state == State.STOPPED
+    ENGINE.stop(tiny)
+    ENGINE.start(tiny, SMALL)
+    assert shown(tiny).state == State.READY
+
+
+def test_a_model_whose_file_vanished_can_still_be_seen_and_stopped(tiny: str, models: Path) -> None:
+    ENGINE.start(tiny, SMALL)
+    (models / "tiny.gguf").unlink()
+    assert shown(tiny).state == State.READY
+    ENGINE.stop(tiny)
+    assert ENGINE.models() == []
+
+
+def test_another_port_is_tried_where_one_is_taken(tiny: str) -> None:
+    file = llamacpp_files.find(tiny)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        taken = other.getsockname()[1]
+        free = process.free_port()
+        llamacpp._start_with(llamacpp_program.checked(), file, SMALL, [taken, free])
+        assert child_of(tiny).port == free
+        ENGINE.stop(tiny)
+        with pytest.raises(EngineError, match="took the engine's port"):
+            llamacpp._start_with(llamacpp_program.checked(), file, SMALL, [taken])
+
+
+def test_a_stranger_on_the_port_is_not_taken_for_the_child(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    with running_fake("--model", "another") as stranger:
+        port = int(stranger.url.rpartition(":")[2])
+        records.save(child.model_copy(update={"port": port, "context": None}))
+        assert shown(tiny).state == State.STARTING
+        assert ENGINE.upstream(tiny) is None

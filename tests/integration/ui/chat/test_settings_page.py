@@ -1,0 +1,207 @@
+"""The settings dialog without a browser: what is in force, what is refused, who may keep what."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lib.chat import presets
+from lib.chat.settings import ChatSettings
+from lib.core.access import Role
+from lib.core.preferences import change
+from lib.core.settings import settings
+from tests.conftest import ROOT
+from tests.support import tiny_gguf
+
+SECONDS = 30
+SCHEMA = '{"type": "object"}'
+
+
+@pytest.fixture(autouse=True)
+def models() -> Path:
+    folder = settings().models
+    folder.mkdir(parents=True)
+    tiny_gguf.write_tiny(folder / "tiny.gguf")
+    return folder
+
+
+def opened(role: str = Role.OWNER) -> AppTest:
+    """The chat page with the dialog open."""
+    page = AppTest.from_file(ROOT / "pages/3_Chat.py", default_timeout=SECONDS)
+    page.user = {"role": role, "who": "a" * 32}
+    page.run()
+    return checked(page.button(key="chat_settings").click().run())
+
+
+def checked(page: AppTest) -> AppTest:
+    assert not page.exception
+    return page
+
+
+def key(page: AppTest, name: str) -> str:
+    return f"settings-{name}-{page.session_state['chat_conversation']['id']}"
+
+
+def in_force(page: AppTest) -> dict[str, Any]:
+    found: dict[str, Any] = page.session_state["chat_conversation"]["settings"]
+    return found
+
+
+def told(page: AppTest) -> str:
+    return " ".join(str(element.value) for element in (*page.markdown, *page.caption, *page.error))
+
+
+def write(page: AppTest, name: str, text: str) -> AppTest:
+    return checked(page.text_area(key=key(page, name)).set_value(text).run())
+
+
+def number(page: AppTest, name: str, value: float | None) -> AppTest:
+    return checked(page.number_input(key=key(page, name)).set_value(value).run())
+
+
+def test_a_closed_dialog_draws_nothing() -> None:
+    page = AppTest.from_file(ROOT / "pages/3_Chat.py", default_timeout=SECONDS)
+    page.run()
+    assert not page.text_area
+    assert not page.number_input
+
+
+def test_every_field_begins_as_the_model_has_it() -> None:
+    page = opened()
+    assert [field.value for field in page.number_input] == [None] * 4
+    assert all(field.placeholder == "As the model has it" for field in page.number_input)
+    assert page.selectbox(key=key(page, "context")).value == 0
+    assert in_force(page) == {}
+
+
+def test_what_is_typed_is_in_force_and_named_when_the_dialog_closes() -> None:
+    page = opened()
+    write(page, "system", "Be brief.")
+    number(page, "temperature", 0.0)
+    write(page, "json_schema", SCHEMA)
+    wanted = {"system": "Be brief.", "temperature": 0.0, "json_schema": SCHEMA}
+    assert in_force(page) == wanted
+    checked(page.button(key="chat_settings_done").click().run())
+    assert not page.text_area
+    label = page.button(key="chat_settings").label
+    assert label == "Settings: System prompt · JSON · temperature 0"
+
+
+def test_a_value_that_cannot_be_used_is_told_and_kept_in_its_field() -> None:
+    page = opened()
+    number(page, "temperature", 0.5)
+    number(page, "temperature", 7.0)
+    write(page, "json_schema", '{"type": "objct"}')
+    write(page, "stop", "a\nb\nc\nd\ne")
+    assert in_force(page) == {"temperature": 0.5}
+    assert "from 0 to 2" in told(page)
+    assert "no schema" in told(page)
+    assert "4 stop sequences" in told(page)
+    page.button(key="chat_settings_done").click().run()
+    page.button(key="chat_settings").click().run()
+    assert page.number_input(key=key(page, "temperature")).value == 7.0
+    assert page.text_area(key=key(page, "json_schema")).value == '{"type": "objct"}'
+    write(page, "json_schema", SCHEMA)
+    assert "no schema" not in told(page)
+    assert in_force(page)["json_schema"] == SCHEMA
+
+
+def test_reset_empties_every_field() -> None:
+    page = opened()
+    write(page, "system", "Be brief.")
+    number(page, "seed", 4)
+    number(page, "top_p", 9.0)
+    checked(page.button(key="chat_settings_reset").click().run())
+    assert in_force(page) == {}
+    assert page.text_area(key=key(page, "system")).value == ""
+    assert [field.value for field in page.number_input] == [None] * 4
+    assert page.button(key="chat_settings_reset").disabled
+
+
+def test_a_preset_fills_the_prompt_and_the_own_text_can_be_brought_back() -> None:
+    page = opened()
+    write(page, "system", "Mine.")
+    preset = page.selectbox(key=key(page, "preset"))
+    assert preset.value == "Your own text"
+    checked(preset.set_value("Concise").run())
+    assert in_force(page)["system"] == presets.BUILT_IN[0].text
+    checked(page.button(key=key(page, "undo")).click().run())
+    assert in_force(page)["system"] == "Mine."
+    assert page.text_area(key=key(page, "system")).value == "Mine."
+
+
+def test_the_owner_keeps_renames_and_deletes_a_preset() -> None:
+    page = opened()
+    write(page, "system", "You cook.")
+    page.text_input(key=key(page, "name")).set_value("Cook").run()
+    checked(page.button(key=key(page, "save")).click().run())
+    assert [preset.name for preset in presets.own()] == ["Cook"]
+    assert page.selectbox(key=key(page, "preset")).value == "Cook"
+    page.text_input(key=key(page, "name")).set_value("Chef").run()
+    checked(page.button(key=key(page, "rename")).click().run())
+    assert [preset.name for preset in presets.own()] == ["Chef"]
+    checked(page.button(key=key(page, "delete")).click().run())
+    assert presets.own() == []
+    assert in_force(page)["system"] == "You cook."
+
+
+def test_a_name_that_berth_has_taken_is_told_at_the_name() -> None:
+    page = opened()
+    write(page, "system", "x")
+    page.text_input(key=key(page, "name")).set_value("Concise").run()
+    checked(page.button(key=key(page, "save")).click().run())
+    assert "Berth brings" in told(page)
+
+
+def test_new_conversations_begin_with_what_the_owner_chose() -> None:
+    page = opened()
+    number(page, "temperature", 0.2)
+    checked(page.button(key="chat_settings_default").click().run())
+    assert presets.defaults() == ChatSettings(temperature=0.2)
+    assert page.button(key="chat_settings_default").disabled
+    page.button(key="chat_settings_done").click().run()
+    first = page.session_state["chat_conversation"]["id"]
+    page.button(key="chat_new").click().run()
+    assert page.session_state["chat_conversation"]["id"] != first
+    assert in_force(page) == {"temperature": 0.2}
+
+
+def test_a_guest_sets_and_uses_but_keeps_nothing_for_others() -> None:
+    presets.save("Cook", "You cook.")
+    change(guests={"may_load": True})
+    page = opened(Role.GUEST)
+    checked(page.selectbox(key=key(page, "preset")).set_value("Cook").run())
+    assert in_force(page) == {"system": "You cook."}
+    keys = {button.key for button in page.button}
+    assert "chat_settings_default" not in keys
+    assert not any("save" in str(one) or "delete" in str(one) for one in keys)
+    assert len(page.selectbox) == 2  # the model and the preset, no context
+
+
+def test_a_stopped_model_is_loaded_with_the_chosen_context() -> None:
+    page = opened()
+    assert "It does not run" in told(page)
+    offered = page.selectbox(key=key(page, "context")).options
+    assert offered[-1] == "1,024 tokens", "what it was trained for is the most"
+    checked(page.selectbox(key=key(page, "context")).set_value(1024).run())
+    assert in_force(page) == {"context": 1024}
+    assert "Needs about" in told(page)
+    assert "chat_load_context" not in {button.key for button in page.button}
+
+
+def test_what_a_schema_came_to_stands_below_the_reply() -> None:
+    def script() -> None:
+        from lib.chat.conversations import said
+        from lib.ui.chat import answer
+
+        for check in ("ok", "", "At <b>*a*</b>: is ![x](http://x/)."):
+            turn = said("assistant", "{}")
+            turn["check"] = check
+            answer.problem(turn)
+
+    page = checked(AppTest.from_function(script, default_timeout=SECONDS).run())
+    assert [caption.value for caption in page.caption] == [":material/check: Matches the schema"]
+    assert [warning.value for warning in page.warning] == [
+        r"**Does not match the schema.** At \<b\>\*a\*\</b\>\: is \!\[x\]\(http\://x/\)\."
+    ]

@@ -1,0 +1,126 @@
+"""What the machine is, and the sampler that watches it."""
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.machine import sampler as system
+from lib.machine.sampler import Sampler, machine, memory_available_bytes
+
+
+def wait_for(sampler: Sampler, count: int) -> None:
+    give_up_at = time.monotonic() + 10
+    while len(sampler.samples()) < count:
+        assert time.monotonic() < give_up_at, "the sampler does not sample"
+        time.sleep(0.01)
+
+
+def test_the_facts_are_those_of_this_machine() -> None:
+    facts = machine()
+    assert facts.os
+    assert facts.cpu
+    assert 1 <= facts.cores <= facts.threads
+    assert 0 < facts.memory_bytes <= psutil.virtual_memory().total
+
+
+def test_available_memory_is_never_more_than_the_system_says_or_than_there_is() -> None:
+    slack = 256 * 2**20  # others on this machine free memory between the two looks
+    assert 0 < memory_available_bytes() <= psutil.virtual_memory().available + slack
+    assert memory_available_bytes() <= machine().memory_bytes
+
+
+def test_the_sampler_keeps_samples_in_order_and_stops() -> None:
+    sampler = Sampler(interval_seconds=0.02)
+    sampler.start()
+    wait_for(sampler, 3)
+    sampler.stop()
+    taken = sampler.samples()
+    assert [sample.at for sample in taken] == sorted(sample.at for sample in taken)
+    time.sleep(0.1)
+    assert sampler.samples() == taken
+
+
+def test_a_sample_tells_what_can_be_true() -> None:
+    sampler = Sampler(interval_seconds=0.02)
+    sampler.start()
+    wait_for(sampler, 2)
+    sampler.stop()
+    sample = sampler.latest()
+    assert 0 <= sample.cpu_percent <= 100
+    assert sample.memory_used_bytes + sample.memory_available_bytes == machine().memory_bytes
+    assert sample.disk_free_bytes > 0
+    assert sample.received_bytes_per_second >= 0
+    assert sample.sent_bytes_per_second >= 0
+
+
+def test_the_sampler_forgets_what_is_older_than_an_hour() -> None:
+    assert Sampler(interval_seconds=2.0)._samples.maxlen == 1800
+
+
+def test_a_sampler_can_be_started_twice_and_again_after_its_end() -> None:
+    sampler = Sampler(interval_seconds=0.02)
+    sampler.start()
+    sampler.start()
+    sampler.stop()
+    sampler.stop()
+    sampler.start()
+    wait_for(sampler, 1)
+    sampler.stop()
+
+
+def test_without_a_server_the_latest_sample_is_taken_now() -> None:
+    sampler = Sampler()
+    assert abs(sampler.latest().at - time.time()) < 5
+    assert sampler.samples() == []
+
+
+def test_a_models_folder_that_does_not_exist_yet_still_has_free_space(home: Path) -> None:
+    assert not home.exists()
+    assert Sampler().latest().disk_free_bytes > 0
+
+
+def cgroup(folder: Path, limit: str, current: str = "0", inactive: int = 0) -> Path:
+    (folder / "memory.max").write_text(limit)
+    (folder / "memory.current").write_text(current)
+    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {inactive}\n")
+    return folder
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("limit", "current", "inactive", "room"),
+    [
+        (str(4 * GIB), str(3 * GIB), 0, GIB),
+        (str(4 * GIB), str(4 * GIB), GIB, GIB),  # file pages can be dropped
+        (str(GIB), str(2 * GIB), 0, 0),
+        ("max\n", str(2 * GIB), 0, None),
+        ("", "", 0, None),
+        ("nonsense", "nonsense", 0, None),
+    ],
+)
+def test_a_containers_limit_leaves_the_room_it_says(
+    tmp_path: Path, limit: str, current: str, inactive: int, room: int | None
+) -> None:
+    assert system.room_bytes(cgroup(tmp_path, limit, current, inactive)) == room
+
+
+def test_a_machine_without_cgroups_has_no_such_limit(tmp_path: Path) -> None:
+    assert system.room_bytes(tmp_path / "absent") is None
+
+
+@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=200))
+def test_no_content_of_the_limit_files_breaks_the_reader(
+    tmp_path_factory: pytest.TempPathFactory, limit: str, current: str, stat: str
+) -> None:
+    folder = tmp_path_factory.mktemp("cgroup")
+    (folder / "memory.max").write_text(limit, encoding="utf-8", errors="replace")
+    (folder / "memory.current").write_text(current, encoding="utf-8", errors="replace")
+    (folder / "memory.stat").write_text(stat, encoding="utf-8", errors="replace")
+    room = system.room_bytes(folder)
+    assert room is None or room >= 0
