@@ -178,7 +178,7 @@ free_bytes_of_vm_stat() {
 detect_linux() {
   CPU="$(uname -sm), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
   read -r CORES FREE_BYTES TOTAL_BYTES < <(
-    "$PYTHON" -c 'from lib import fit, system; now = fit.room_now(); print(system.machine().cores, now.free_bytes, now.total_bytes)'
+    "$PYTHON" -c 'from lib.fit.memory import room_now; from lib.machine.sampler import machine; now = room_now(); print(machine().cores, now.free_bytes, now.total_bytes)'
   ) || true
 }
 

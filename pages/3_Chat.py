@@ -4,11 +4,11 @@ from lib.engines import all_models
 from lib.sharing import limits
 from lib.ui.chat import compare, conversation
 from lib.ui.chat import page as chat
+from lib.ui.chat.message_actions import ask_again_with
 from lib.ui.chat.messages import messages
 from lib.ui.chat.storage_events import hear
 from lib.ui.deploy import starter
 from lib.ui.elements import history
-from lib.ui.elements.message_bar import ask_again_with
 from lib.ui.shell import page, shown_errors
 
 talk = conversation.opened()

@@ -15,31 +15,20 @@ LARGEST_BODY = 8 * 2**20  # bytes; a long conversation is well below
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-class TooLarge(BadInput):
+class TooLarge(BadInput, code="too_large", status=413):
     """The body is larger than anything sensible."""
 
-    code = "too_large"
-    status = 413
 
-
-class NotJson(BadInput):
+class NotJson(BadInput, code="not_json", status=400):
     """The body is not what JSON looks like."""
 
-    code = "not_json"
-    status = 400
 
-
-class WrongMethod(BerthError):
+class WrongMethod(BerthError, code="wrong_method", status=405):
     """The path exists, the method does not."""
 
-    code = "wrong_method"
-    status = 405
 
-
-class Bug(BerthError):
+class Bug(BerthError, code="bug"):
     """Something that should not happen."""
-
-    code = "bug"
 
 
 async def read_body(request: Request, limit_bytes: int = LARGEST_BODY) -> bytes:

@@ -6,10 +6,8 @@ memory, because they come from strangers and what reads them is large.
 """
 
 import codecs
-import contextlib
 import json
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from lib.chat import documents_child
 from lib.core import words
 from lib.core.errors import BadInput
+from lib.processes.helper import Helper, helper
 
 LARGEST_FILE = 20_000_000  # bytes
 MOST_CHARACTERS = documents_child.MOST_CHARACTERS
@@ -81,10 +80,8 @@ _REFUSED = {
 }
 
 
-class Unreadable(BadInput):
+class Unreadable(BadInput, code="unreadable"):
     """A file that a model cannot be given."""
-
-    code = "unreadable"
 
 
 class Content(BaseModel):
@@ -214,22 +211,17 @@ def _answer(kind: str, data: bytes) -> bytes:
     with _CHILDREN, tempfile.TemporaryFile() as file:
         file.write(data)
         file.seek(0)
-        quiet = subprocess.DEVNULL
-        with subprocess.Popen(
-            command, stdin=file, stdout=subprocess.PIPE, stderr=quiet, env={}
-        ) as child:
-            try:
-                return _watched(child)
-            finally:
-                child.kill()
+        with helper(command, {}, stdin=file) as child:
+            return _watched(child)
 
 
-def _watched(child: subprocess.Popen[bytes]) -> bytes:
+def _watched(child: Helper) -> bytes:
     """The child's output, unless it takes too long or too much memory."""
     give_up_at = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < give_up_at:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return child.communicate(timeout=LOOK_SECONDS)[0]
+        answer = child.output(LOOK_SECONDS)
+        if answer is not None:
+            return answer
         if _memory_bytes(child.pid) > documents_child.MOST_BYTES:
             raise Unreadable(*_REFUSED["swells"])
     raise Unreadable(*_REFUSED["slow"])

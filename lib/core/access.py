@@ -41,11 +41,8 @@ class Actor(NamedTuple):
     who: str = ""  # the id of the owner's browser, or of a guest's login
 
 
-class NotSignedIn(Forbidden):
+class NotSignedIn(Forbidden, code="not_signed_in", status=401):
     """Nobody knows who this is."""
-
-    code = "not_signed_in"
-    status = 401
 
 
 _GUESTS_MAY = frozenset({Action.LOOK, Action.CHAT})

@@ -11,20 +11,33 @@ BerthError
  ├─ NetworkError   something outside this machine could not be reached
  └─ EngineError    an inference engine refused, failed or ended
      ├─ EngineDown     nothing answers
+     ├─ NoAnswer       a model runs, and does not do what it should
      └─ TooLong        a conversation has more tokens than its model can hold
 
 Pages and routes catch BerthError and show its parts; anything else is a bug, left a traceback.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class BerthError(Exception):
-    """What happened and why (`message`), and what to do about it (`fix`)."""
+    """What happened and why (`message`), and what to do about it (`fix`).
+
+    A kind of it names its code for programs, its HTTP status and its exit code in its class line:
+    `class NotFound(BerthError, code="not_found", status=404)`. What is left out is its parent's.
+    """
 
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
+
+    def __init_subclass__(
+        cls, *, code: str = "", status: int = 0, exit_code: int = 0, **more: Any
+    ) -> None:
+        super().__init_subclass__(**more)
+        cls.code = code or cls.code
+        cls.status = status or cls.status
+        cls.exit_code = exit_code or cls.exit_code
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
@@ -39,85 +52,49 @@ class BerthError(Exception):
         return {"error": {"code": self.code, "message": self.message, "fix": self.fix}}
 
 
-class BadInput(BerthError):
+class BadInput(BerthError, code="bad_input", status=422, exit_code=2):
     """What was typed, sent or chosen cannot be used."""
 
-    code = "bad_input"
-    status = 422
-    exit_code = 2
 
-
-class BrokenFile(BadInput):
+class BrokenFile(BadInput, code="broken_file"):
     """A model file that is empty, cut, corrupt or no model at all."""
 
-    code = "broken_file"
 
-
-class NotFound(BerthError):
+class NotFound(BerthError, code="not_found", status=404, exit_code=4):
     """No such model, job, reply or repository."""
 
-    code = "not_found"
-    status = 404
-    exit_code = 4
 
-
-class Forbidden(BerthError):
+class Forbidden(BerthError, code="forbidden", status=403):
     """The visitor's role does not allow this."""
 
-    code = "forbidden"
-    status = 403
 
-
-class Conflict(BerthError):
+class Conflict(BerthError, code="conflict", status=409, exit_code=7):
     """Something else is under way or in the way."""
 
-    code = "conflict"
-    status = 409
-    exit_code = 7
 
-
-class DoesNotFit(BerthError):
+class DoesNotFit(BerthError, code="does_not_fit", status=409, exit_code=3):
     """The model needs more memory than is free."""
 
-    code = "does_not_fit"
-    status = 409
-    exit_code = 3
 
-
-class NoSpace(BerthError):
+class NoSpace(BerthError, code="no_space", status=507, exit_code=5):
     """The disk has no room."""
 
-    code = "no_space"
-    status = 507
-    exit_code = 5
 
-
-class NetworkError(BerthError):
+class NetworkError(BerthError, code="network", status=502, exit_code=6):
     """Something outside this machine could not be reached."""
 
-    code = "network"
-    status = 502
-    exit_code = 6
 
-
-class EngineError(BerthError):
+class EngineError(BerthError, code="engine_failed", status=502, exit_code=7):
     """An inference engine refused, failed or ended."""
 
-    code = "engine_failed"
-    status = 502
-    exit_code = 7
 
-
-class EngineDown(EngineError):
+class EngineDown(EngineError, code="engine_down", status=503):
     """Nothing answers where the engine should be."""
 
-    code = "engine_down"
-    status = 503
+
+class NoAnswer(EngineError, code="test_failed", exit_code=8):
+    """The model runs, and does not do what it should."""
 
 
-class TooLong(EngineError):
+class TooLong(EngineError, code="too_long", status=422, exit_code=7):
     """A conversation has more tokens than its model can hold."""
-
-    code = "too_long"
-    status = 422
-    exit_code = 7

@@ -30,29 +30,20 @@ class Refused(EngineError):
         self.body = body
 
 
-class TimedOut(NetworkError):
+class TimedOut(NetworkError, code="timed_out", status=504):
     """Something outside this machine did not answer in time."""
 
-    code = "timed_out"
-    status = 504
 
-
-class NameUnknown(NetworkError):
+class NameUnknown(NetworkError, code="name_unknown"):
     """No address is known for a host: a wrong name, or no network at all."""
 
-    code = "name_unknown"
 
-
-class NothingListens(NetworkError):
+class NothingListens(NetworkError, code="nothing_listens"):
     """The host is there and takes no connection."""
 
-    code = "nothing_listens"
 
-
-class Untrusted(NetworkError):
+class Untrusted(NetworkError, code="untrusted"):
     """No secure connection: the certificate is not trusted, or something in between interferes."""
-
-    code = "untrusted"
 
 
 @cache

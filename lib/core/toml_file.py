@@ -8,7 +8,7 @@ from typing import Any
 
 from lib.core.errors import Conflict
 from lib.core.files import make_private, write_text
-from lib.processes.locks import locked
+from lib.core.locks import locked
 
 
 def read(path: Path) -> tuple[dict[str, Any], str]:

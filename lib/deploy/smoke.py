@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from lib import dashboard
 from lib.core import words
-from lib.core.errors import BerthError, EngineError
+from lib.core.errors import BerthError, EngineError, NoAnswer
 from lib.core.http import get_json
 from lib.core.names import shown
 from lib.engines import engine_of, find_model
@@ -28,13 +28,6 @@ PROBE_TOKENS = 16  # where the way is tested, not the answer
 LONGEST_SHOWN = 300
 
 Result = TypeVar("Result")
-
-
-class NoAnswer(EngineError):
-    """The model runs, and does not do what it should."""
-
-    code = "test_failed"
-    exit_code = 8
 
 
 def check(name: str, engine: str, report: Report) -> None:

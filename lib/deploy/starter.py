@@ -19,6 +19,7 @@ from lib.core.errors import (
     BerthError,
     EngineError,
     NetworkError,
+    NoAnswer,
     NoSpace,
 )
 from lib.core.http import outside_answer
@@ -45,13 +46,6 @@ ENGINE = "llamacpp"
 QUESTION = "What is the capital of France?"
 LONGEST_ANSWER_TOKENS = 200
 HUB_SECONDS = 5.0  # a Hub that has not answered by then counts as out of reach
-
-
-class NoAnswer(EngineError):
-    """The model runs but does not answer."""
-
-    code = "test_failed"
-    exit_code = 8
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lib.core import words
+from lib.core import locks, words
 from lib.core.errors import BadInput, BrokenFile, NoSpace
 from lib.core.files import (
     free_bytes,
@@ -21,7 +21,6 @@ from lib.core.files import (
     read_json,
     write_json,
 )
-from lib.processes import locks
 
 RESERVE_BYTES = 100_000_000  # left free for everything else that has to write
 LOOK_SECONDS = 0.5

@@ -36,92 +36,64 @@ _REFUSED = re.compile(r"invalid credentials|invalid user token|token .*expired",
 _RATE_LIMIT = re.compile(r'"\w+"\s*;\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,6})')
 
 
-class RepositoryNotFound(NotFound):
+class RepositoryNotFound(NotFound, code="repository_not_found"):
     """No such repository, or one that must not be seen."""
 
-    code = "repository_not_found"
 
-
-class RevisionNotFound(NotFound):
+class RevisionNotFound(NotFound, code="revision_not_found"):
     """No such branch, tag or commit."""
 
-    code = "revision_not_found"
 
-
-class FileMissing(NotFound):
+class FileMissing(NotFound, code="file_missing"):
     """No such file in the repository."""
 
-    code = "file_missing"
 
-
-class RepositoryDisabled(NotFound):
+class RepositoryDisabled(NotFound, code="repository_disabled"):
     """Taken down by the Hub."""
 
-    code = "repository_disabled"
 
-
-class NoAccess(NotFound):
+class NoAccess(NotFound, code="no_access", status=403):
     """It is there, but not for this visitor; `url` is the page on the Hub where that can change."""
-
-    code = "no_access"
-    status = 403
 
     def __init__(self, message: str, fix: str, url: str) -> None:
         super().__init__(message, fix)
         self.url = url
 
 
-class TokenNeeded(NoAccess):
+class TokenNeeded(NoAccess, code="token_needed"):
     """Gated, and asked without a token."""
 
-    code = "token_needed"
 
-
-class TermsNotAccepted(NoAccess):
+class TermsNotAccepted(NoAccess, code="terms_not_accepted"):
     """Gated, and the token's account has not been let in."""
 
-    code = "terms_not_accepted"
 
-
-class TokenRefused(NoAccess):
+class TokenRefused(NoAccess, code="token_refused"):
     """The token is mistyped, expired or revoked."""
 
-    code = "token_refused"
 
-
-class TokenTooNarrow(NoAccess):
+class TokenTooNarrow(NoAccess, code="token_too_narrow"):
     """The token's permissions do not reach that far."""
 
-    code = "token_too_narrow"
 
-
-class Offline(NetworkError):
+class Offline(NetworkError, code="offline"):
     """HF_HUB_OFFLINE says not to ask."""
 
-    code = "offline"
 
-
-class RateLimited(NetworkError):
+class RateLimited(NetworkError, code="rate_limited", status=429):
     """Too many questions; `wait_seconds` is None where the Hub does not say how long to wait."""
-
-    code = "rate_limited"
-    status = 429
 
     def __init__(self, message: str, fix: str, wait_seconds: int | None) -> None:
         super().__init__(message, fix)
         self.wait_seconds = wait_seconds
 
 
-class HubFailed(NetworkError):
+class HubFailed(NetworkError, code="hub_failed"):
     """The Hub answered with an error status of another kind."""
 
-    code = "hub_failed"
 
-
-class HubUnreadable(NetworkError):
+class HubUnreadable(NetworkError, code="hub_unreadable"):
     """The Hub, or something in between, answered what makes no sense."""
-
-    code = "hub_unreadable"
 
 
 class Asked(NamedTuple):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lib.core import locks
 from lib.core.files import read_json
-from lib.processes import locks
 from lib.processes.group import ProcessGroup
 
 CANCELLED_CODES = (130, 143)  # by Ctrl-C, by SIGTERM

@@ -23,9 +23,7 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +31,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lib.core import locks
 from lib.core.access import Action, require
 from lib.core.errors import (
     BadInput,
@@ -55,7 +54,7 @@ from lib.jobs.folder import (
     outcome,
 )
 from lib.jobs.folder import JobState as JobState
-from lib.processes import locks
+from lib.processes import background
 from lib.processes.group import Ladder
 
 KEPT_JOBS = 200
@@ -288,20 +287,10 @@ def _launch(folder: Path, env: Mapping[str, str]) -> None:
     log = os.open(folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         with locks.locked(folder / "alive") as alive:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_RUNNER), str(folder)],
-                cwd=ROOT,
-                env=world,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=(alive,),
-            )
+            runner = [sys.executable, "-I", "-S", str(_RUNNER), str(folder)]
+            background.detach(runner, world, ROOT, errors=log, heirloom=alive)
     finally:
         os.close(log)
-    # Somebody has to collect the runner's exit status, or it stays a zombie.
-    threading.Thread(target=process.wait, name=f"job-{folder.name}", daemon=True).start()
 
 
 def _folders() -> list[Path]:

@@ -20,9 +20,9 @@ from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # isolated mode leaves it out
 
+from lib.core import locks
 from lib.core.redact import Redactor, known_secrets
 from lib.jobs.log import Log
-from lib.processes import locks
 
 TURN_SECONDS = 0.25
 LAST_WORDS_SECONDS = 5.0

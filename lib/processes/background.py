@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from lib.core.errors import EngineError
 from lib.core.files import make_private, tail
 from lib.core.values import Frozen
 from lib.processes import keeper
+from lib.processes.identity import created_at, is_same, living
 
 # Asked, asked again (llama-server takes that as "at once"), made to. Signal, seconds to wait.
 Ladder = Sequence[tuple[signal.Signals, float]]
@@ -65,16 +67,13 @@ def start(
         why = tail(log).strip().rpartition("\n")[2]
         raise ProgramFault(why or f"{command[0]} cannot be run.", f"See {log}.")
     pid = int(done.stdout)
-    return Child(pid=pid, created_at=_created_at(pid))
+    return Child(pid=pid, created_at=created_at(pid))
 
 
 def is_alive(child: Child) -> bool:
     """Does this very process still run?"""
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(child.pid)
-        is_same = abs(process.create_time() - child.created_at) < SAME_SECONDS
-        return is_same and process.status() != psutil.STATUS_ZOMBIE
-    return False
+    process = living(child.pid)
+    return process is not None and is_same(process, child.created_at, SAME_SECONDS)
 
 
 def exit_code(child: Child, exit_file: Path) -> int | None:
@@ -119,6 +118,32 @@ def memory_bytes(child: Child) -> int | None:
     return None
 
 
+def detach(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    errors: int,
+    heirloom: int,
+) -> None:
+    """Run the program in a session of its own from `folder`, without waiting for it.
+
+    It writes its errors to one open file, and inherits another, which may carry a lock.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        start_new_session=True,
+        pass_fds=(heirloom,),
+    )
+    # Somebody has to collect its exit status, or it stays a zombie.
+    threading.Thread(target=process.wait, name=f"detached-{process.pid}", daemon=True).start()
+
+
 def free_port() -> int:
     """A port on loopback that nobody has at this moment."""
     with socket.socket() as probe:
@@ -135,13 +160,6 @@ def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
-
-
-def _created_at(pid: int) -> float:
-    """0 where it has ended already."""
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).create_time()
-    return 0.0
 
 
 def _group(child: Child) -> int | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
+from lib.processes.identity import is_same, living
+
 SAME_PROCESS_SECONDS = 5.0  # a process notes its beginning a moment after its creation
 LOOK_SECONDS = 0.05
 
@@ -26,12 +28,12 @@ class ProcessGroup(BaseModel):
     @property
     def has_leader(self) -> bool:
         """Does the process that began the group still run?"""
-        leader = self._process_with_its_pid()
+        leader = living(self.pid)
         return leader is not None and self._is_ours(leader)
 
     def members(self) -> list[psutil.Process]:
         """The living processes of the group."""
-        holder = self._process_with_its_pid()
+        holder = living(self.pid)
         if not self._exists() or (holder is not None and not self._is_ours(holder)):
             return []
         return list(self._living())
@@ -48,17 +50,8 @@ class ProcessGroup(BaseModel):
                 left = self.members()
         return left
 
-    def _process_with_its_pid(self) -> psutil.Process | None:
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self.pid)
-            if process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        return None
-
     def _is_ours(self, process: psutil.Process) -> bool:
-        with contextlib.suppress(psutil.Error):
-            return abs(process.create_time() - self.created) < SAME_PROCESS_SECONDS
-        return False
+        return is_same(process, self.created, SAME_PROCESS_SECONDS)
 
     def _exists(self) -> bool:
         """Is there such a group, and may this process signal it? Much cheaper than a search."""

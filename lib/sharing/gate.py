@@ -44,17 +44,12 @@ _BROWSER_ID = re.compile(rf"(?:^|;) *{COOKIE}=([0-9a-f]{{32}}) *(?:;|$)")
 _LOGIN_COOKIE = re.compile(rf"(?:^|;) *{guests.COOKIE}=([\w.-]{{1,512}}) *(?:;|$)", re.ASCII)
 
 
-class WrongHost(Forbidden):
+class WrongHost(Forbidden, code="wrong_host", status=421):
     """The request names a host that is not this machine."""
 
-    code = "wrong_host"
-    status = 421
 
-
-class ForeignOrigin(Forbidden):
+class ForeignOrigin(Forbidden, code="foreign_origin"):
     """The request was sent by a page that is not Berth's."""
-
-    code = "foreign_origin"
 
 
 def browser_of(scope: Scope) -> str:

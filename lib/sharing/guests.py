@@ -23,17 +23,12 @@ LONGEST_TYPED = 64
 TRIES, TRIES_OF_ALL, TRIES_SECONDS = 5, 60, 60.0  # wrong codes: of one address, of all
 
 
-class WrongCode(Forbidden):
+class WrongCode(Forbidden, code="wrong_code"):
     """The access code is not the one that the owner sees."""
 
-    code = "wrong_code"
 
-
-class TooManyTries(Forbidden):
+class TooManyTries(Forbidden, code="too_many_tries", status=429):
     """Somebody may be guessing."""
-
-    code = "too_many_tries"
-    status = 429
 
 
 class _Secrets(BaseModel):

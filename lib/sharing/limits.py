@@ -26,11 +26,8 @@ _under_way: list[Actor] = []  # who asked for the replies that are being written
 _turns = threading.Condition()
 
 
-class TooMany(Conflict):
+class TooMany(Conflict, code="too_many", status=429):
     """More than the owner allows at a time."""
-
-    code = "too_many"
-    status = 429
 
 
 @contextlib.contextmanager

@@ -21,12 +21,12 @@ from lib.core.errors import (
     NotFound,
 )
 from lib.core.files import make_private, write_text
+from lib.core.locks import locked
 from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.llamacpp.projector import can_see, projector_of
 from lib.fit import gguf
-from lib.processes.locks import locked
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
 _BY_PRODUCT = re.compile(r"mmproj|imatrix", re.IGNORECASE)

@@ -8,10 +8,8 @@ loads anything. The answer takes about 0.1 s.
 import contextlib
 import os
 import re
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from lib.core.values import Frozen
 from lib.fit.gguf import Header
 from lib.fit.memory import Load
 from lib.fit.skeleton import skeleton
+from lib.processes.helper import helper
 
 TIMEOUT_SECONDS = 8.0
 CHILD = Path(__file__).with_name("oracle_child.py")
@@ -71,24 +70,9 @@ def _child(path: Path, load: Load) -> Iterator[Iterable[str]]:
     context, slots = load.context * load.slots, load.slots
     command = [sys.executable, str(CHILD), str(path), str(context), str(slots), load.kv_type]
     kept = {name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN)}
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=kept | {"GGML_NO_BACKTRACE": "1"},
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    )
-    watch = threading.Timer(TIMEOUT_SECONDS, child.kill)
-    watch.start()
-    try:
-        yield child.stdout or ()
-    finally:
-        watch.cancel()
-        child.kill()
-        child.communicate()
+    world = kept | {"GGML_NO_BACKTRACE": "1"}
+    with helper(command, world, with_errors=True, kill_after_seconds=TIMEOUT_SECONDS) as child:
+        yield child.lines()
 
 
 def _breakdown(lines: Iterable[str]) -> Breakdown:

@@ -23,12 +23,12 @@ from lib.core.files import (
     tail,
     write_json,
 )
+from lib.core.locks import locked
 from lib.core.names import ModelName
 from lib.core.settings import settings
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.causes import explain
 from lib.processes import background as process
-from lib.processes.locks import locked
 
 ENDINGS = ("json", "key", "options", "exit", "log", "failed", "lock")
 

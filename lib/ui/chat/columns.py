@@ -15,7 +15,7 @@ from lib.core import names
 from lib.core.errors import BerthError, NotFound
 from lib.engines import find_model
 from lib.ui import markdown, models
-from lib.ui.chat import answer, control
+from lib.ui.chat import answer, control, message_actions
 from lib.ui.chat import conversation as chat
 from lib.ui.elements import history
 from lib.ui.elements.live_reply import live_lane
@@ -129,7 +129,8 @@ def _badge(column: Column) -> None:
 
 def _foot(turn: Turn, is_over: bool, is_last: bool) -> None:
     """Figures, why it failed, and what can be done with it."""
-    message_bar(turn, None, answer.outcome(turn) or "Nothing was measured", is_cut=False)
+    bar = answer.outcome(turn) or "Nothing was measured"
+    message_bar(turn, None, bar, is_cut=False, on_act=message_actions.act)
     answer.problem(turn)
     with st.container(horizontal=True):
         if is_over and is_last and turn["state"] != ReplyState.DONE:  # a retry stops the others

@@ -9,7 +9,7 @@ from lib.chat.conversations import File, Turn
 from lib.chat.reply import Figures, ReplyState
 from lib.core import words
 from lib.ui import markdown
-from lib.ui.chat import answer, columns, control, conversation
+from lib.ui.chat import answer, columns, control, conversation, message_actions
 from lib.ui.chat.context_meter import ways_out
 from lib.ui.elements.element import styled
 from lib.ui.elements.live_reply import MODEL_AVATAR, live_reply
@@ -92,7 +92,7 @@ def _message(turn: Turn, tree: Tree, is_new: bool, is_last: bool) -> None:
             for file in turn["files"]:
                 _file(file)
             st.text(turn["content"])
-            message_bar(turn, tree, line="", is_cut=False)
+            message_bar(turn, tree, line="", is_cut=False, on_act=message_actions.act)
     else:
         with st.chat_message("assistant", avatar=MODEL_AVATAR):
             answer.text(turn, is_new)
@@ -112,7 +112,7 @@ def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     """Figures and actions, and for a reply that did not end well: why, and Retry."""
     line = " · ".join(part for part in (answer.outcome(turn), turn["model"]) if part)
     is_cut = Figures.model_validate(turn["figures"]).finish_reason == "length"
-    message_bar(turn, tree, line, is_last and is_cut)
+    message_bar(turn, tree, line, is_last and is_cut, message_actions.act)
     answer.problem(turn)
     if is_last and turn["problem"]:
         ways_out(turn["problem"])

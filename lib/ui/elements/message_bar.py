@@ -1,21 +1,22 @@
 """What stands below a message: its figures, and what can be done with it."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from lib.chat.branches import Tree
 from lib.chat.conversations import Turn
-from lib.ui.chat import control
 from lib.ui.elements.element import element
-from lib.ui.session import chosen_model
 
 
-def message_bar(turn: Turn, tree: Tree | None, line: str, is_cut: bool) -> None:
+def message_bar(
+    turn: Turn, tree: Tree | None, line: str, is_cut: bool, on_act: Callable[[object], None]
+) -> None:
     """The bar of one message; `line` stands in it, `is_cut` offers to go on.
 
-    Without a tree, as for answers side by side, it can only be copied.
+    Without a tree, as for answers side by side, it can only be copied. `on_act` is told what was
+    clicked, before the page's next run.
     """
     versions = [one["id"] for one in tree.versions(turn)] if tree else []
     key = f"bar-{turn['id']}"
@@ -28,49 +29,9 @@ def message_bar(turn: Turn, tree: Tree | None, line: str, is_cut: bool) -> None:
             "isCut": is_cut,
             "versions": versions if len(versions) > 1 else [],
         },
-        on_act_change=partial(_act, key),
+        on_act_change=partial(_clicked, key, on_act),
     )
 
 
-def _act(key: str) -> None:
-    """Before the page's next run: do what was clicked."""
-    match st.session_state[key].get("act"):
-        case {"do": "edit", "id": str(turn_id), "text": str(text)}:
-            control.edit(turn_id, text)
-        case {"do": "again", "id": str(turn_id)}:
-            control.regenerate(turn_id)
-        case {"do": "with", "id": str(turn_id)}:
-            st.session_state["chat_again"] = turn_id
-        case {"do": "go on", "id": str(turn_id)}:
-            control.go_on(turn_id)
-        case {"do": "show", "id": str(turn_id)}:
-            control.show(turn_id)
-        case {"do": "delete", "id": str(turn_id)}:
-            control.delete(turn_id)
-
-
-def ask_again_with(labels: dict[str, str]) -> None:
-    """Let another model be chosen, where that was asked for; `labels` by `engine/name`."""
-    turn_id = st.session_state.pop("chat_again", "")
-    if turn_id:
-        _choice(turn_id, labels)
-
-
-@st.dialog("Answer again with another model")
-def _choice(turn_id: str, labels: dict[str, str]) -> None:
-    keys = list(labels)
-    others = [key for key in keys if key != chosen_model()] or keys
-    st.radio("Model", others, format_func=labels.__getitem__, key="chat_again_model")
-    st.caption("The answer there is stays: the arrows below it lead from one to the other.")
-    st.button(
-        "Answer again",
-        type="primary",
-        key="chat_again_go",
-        on_click=_again_with,
-        args=(turn_id,),
-    )
-
-
-def _again_with(turn_id: str) -> None:
-    choice: Any = st.session_state.get("chat_again_model")
-    control.regenerate(turn_id, str(choice or ""))
+def _clicked(key: str, on_act: Callable[[object], None]) -> None:
+    on_act(st.session_state[key].get("act"))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from lib import deploy
+from lib.core import locks
 from lib.core.errors import BadInput
 from lib.core.files import read_json
 from lib.deploy import DeployRequest, diagnosis
@@ -17,7 +18,6 @@ from lib.engines import find_model
 from lib.engines.base import State
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
-from lib.processes import locks
 from lib.processes.group import ProcessGroup
 from tests.support.berth import stop_engines
 from tests.support.deployment import REPOSITORY, add_tiny

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from lib.core import locks
 from lib.deploy import KIND
 from lib.engines import find_model
 from lib.engines.base import State
 from lib.engines.llamacpp import ENGINE
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
-from lib.processes import locks
 from tests.support.berth import stop_engines
 from tests.support.clone import bash
 from tests.support.deployment import REPOSITORY, SCRIPT, Script, add_tiny, last_line

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from lib.core import locks
 from lib.core.errors import BadInput
 from lib.download.hub_files import folder_of, patience_from_environment
 from lib.jobs import events
-from lib.processes import locks
 from tests.conftest import ROOT
 from tests.support.deployment import REPOSITORY, add_tiny, last_line, python
 from tests.support.fake_hub import Manner

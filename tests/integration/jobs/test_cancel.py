@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from lib.core import locks
 from lib.core.errors import Conflict
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
-from lib.processes import locks
 from tests.support.jobs import bash, begun, ended, group, kill_runner
 
 pytestmark = pytest.mark.usefixtures("nothing_outlives_its_test")
