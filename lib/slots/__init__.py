@@ -1,0 +1,1 @@
+"""What a GPU slot needs written: its service, its entries in LiteLLM and nginx, their programs."""
