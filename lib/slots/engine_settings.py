@@ -83,7 +83,8 @@ def _require_roots(file: Path, places: Places) -> None:
 def _require_harmless(found: EngineSettings, file: Path) -> None:
     for word in found.arguments:
         name = word.partition("=")[0].replace("_", "-")
-        if name in _FORBIDDEN_ARGUMENTS:
+        # argparse takes beginnings of names too
+        if len(name) > 3 and any(full.startswith(name) for full in _FORBIDDEN_ARGUMENTS):
             raise BadInput(f"{file} may not hold {shown(word)}.", "Remove it there.")
     for name in found.environment:
         if name in _FORBIDDEN_VARIABLES or not _NAME.fullmatch(name):
