@@ -4,6 +4,7 @@ BERTH_HOME/slots/measured.json    the newest of each model on each kind of card
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,7 +30,7 @@ class Measured(Frozen):
     asked_context: int | None  # None: auto
     estimate: Estimate
     given: Capacity
-    seconds: dict[str, float] = {}  # of each stage of the start
+    seconds: Mapping[str, float] = {}  # of each stage of the start
     at: float  # epoch seconds
 
     @property
