@@ -20,6 +20,8 @@
 #   --tensor-parallel N   as many cards for the one model (1)
 #   --cards UUID,…        these cards, as nvidia-smi -L names them
 #   --quantization Q      fp8_per_tensor: halve the weights of a bf16 model while it is loaded
+#   --kv-cache-dtype fp8  half the memory for each conversation
+#   --max-num-seqs N      requests answered at the same time (64)
 #   --text-only           no images: leaves more of the card to conversations
 #   --without-gateway     without LiteLLM
 #   --without-nginx       without nginx
@@ -104,12 +106,12 @@ parse() {
   REQUEST=() NODE_REQUEST=()
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --max-model-len | --served-name | --tensor-parallel | --cards | --quantization | --nodes | --addresses | --nic | --output)
+      --max-model-len | --served-name | --tensor-parallel | --cards | --quantization | --kv-cache-dtype | --max-num-seqs | --nodes | --addresses | --nic | --output)
         [[ $# -ge 2 ]] || misused "$1 needs a value."
         set_option "$1" "$2"
         shift
         ;;
-      --max-model-len=* | --served-name=* | --tensor-parallel=* | --cards=* | --quantization=* | --nodes=* | --addresses=* | --nic=* | --output=*)
+      --max-model-len=* | --served-name=* | --tensor-parallel=* | --cards=* | --quantization=* | --kv-cache-dtype=* | --max-num-seqs=* | --nodes=* | --addresses=* | --nic=* | --output=*)
         set_option "${1%%=*}" "${1#*=}"
         ;;
       --text-only | --without-gateway | --without-nginx) REQUEST+=("$1") ;;
@@ -149,7 +151,7 @@ one_slot() {
 
 set_option() { # NAME VALUE
   case $1 in
-    --tensor-parallel | --nodes) require_number "$1" "$2" ;;
+    --tensor-parallel | --max-num-seqs | --nodes) require_number "$1" "$2" ;;
   esac
   case $1 in
     --nodes) NODES=$2 NODE_REQUEST+=("$1=$2") ;;

@@ -10,7 +10,7 @@ from lib.core import words
 from lib.core.errors import BadInput, BerthError, EngineError, NoAnswer
 from lib.core.http import Refused, get_json, request_json
 from lib.core.names import shown
-from lib.engines.base import ChatOptions, DeltaStream, Message, Upstream
+from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Upstream
 from lib.engines.openai_api import authorization, chat_stream, complete_stream
 from lib.jobs.report import Report
 from lib.slots import probe
@@ -108,16 +108,30 @@ def _listed(to: Upstream | None) -> None:
 
 
 def _asked(to: Upstream, tokens: int = ANSWER_TOKENS) -> DeltaStream:
+    """A question; for a model without a chat template, the beginning of its answer."""
+    options = ChatOptions(temperature=0, max_tokens=tokens)
     question = [Message(role="user", content=QUESTION)]
-    return chat_stream(to.base_url, to.model, question, _options(tokens), to.key)
+    chat = chat_stream(to.base_url, to.model, question, options, to.key)
+    try:
+        first = next(chat)
+    except EngineError as error:
+        if "chat template" not in error.message:
+            raise
+        return complete_stream(to.base_url, to.model, BEGINNING, options, to.key)
+    return _Begun(first, chat)
 
 
-def _continued(to: Upstream, tokens: int = ANSWER_TOKENS) -> DeltaStream:
-    return complete_stream(to.base_url, to.model, BEGINNING, _options(tokens), to.key)
+class _Begun(Iterator[Delta]):
+    """A reply whose first piece was looked at."""
 
+    def __init__(self, first: Delta, rest: DeltaStream) -> None:
+        self._first, self._rest = [first], rest
 
-def _options(tokens: int) -> ChatOptions:
-    return ChatOptions(temperature=0, max_tokens=tokens)
+    def __next__(self) -> Delta:
+        return self._first.pop() if self._first else next(self._rest)
+
+    def close(self) -> None:
+        self._rest.close()
 
 
 def _text(reply: DeltaStream) -> str:
@@ -135,7 +149,7 @@ def _left(engine: Engine, to: Upstream) -> None:
     with closing(_asked(to, LONG_TOKENS)) as reply:
         next(reply)
     give_up_at = time.monotonic() + LEAVE_SECONDS
-    while probe.running(engine):
+    while probe.figures(engine).running:
         if time.monotonic() > give_up_at:
             raise EngineError(
                 "The engine works on for a client that has left.",

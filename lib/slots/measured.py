@@ -75,6 +75,13 @@ def recall(model: str, revision: str, cards: tuple[str, ...], quantization: str)
     return None
 
 
+def seconds_before(plan: SlotPlan) -> dict[str, float]:
+    """How long each stage of a start of this plan took last time; {} where there was none."""
+    cards = tuple(card.name for card in plan.cards)
+    found = recall(plan.request.model, plan.revision, cards, plan.request.quantization)
+    return dict(found.seconds) if found else {}
+
+
 def remember(record: Measured) -> None:
     """Keep it in the place of an older one of its kind."""
     others = [one for one in all_measured() if _kind(one) != _kind(record)]

@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from lib.core.errors import BadInput
 from lib.core.files import read_json, write_json, write_text
 from lib.core.values import Frozen
@@ -56,7 +58,7 @@ class SlotPlan(Frozen):
     context: int | None  # None: auto
     utilization: float
     max_num_seqs: int
-    is_text_only: bool = False
+    needs_half: bool = False
     parsers: tuple[str, ...] = ()
     estimate: Estimate
     installs: tuple[str, ...] = ()  # a sentence for each thing that is missing and would come
@@ -94,6 +96,14 @@ def load(folder: Path) -> SlotPlan:
     return SlotPlan.model_validate(found)
 
 
+def load_kept(places: Places, slot: int) -> SlotPlan | None:
+    """The plan by which the slot's model was deployed; None where there is none."""
+    try:
+        return SlotPlan.model_validate(read_json(places.state(slot) / PLAN))
+    except ValidationError:
+        return None
+
+
 def service_of(plan: SlotPlan, extra: EngineSettings, written: str = "") -> SlotService:
     """The plan's service; `extra` is what the administrator adds."""
     return SlotService(
@@ -107,10 +117,12 @@ def service_of(plan: SlotPlan, extra: EngineSettings, written: str = "") -> Slot
         cards=tuple(card.uuid for card in plan.cards),
         context=plan.context,
         utilization=plan.utilization,
-        max_num_seqs=extra.max_num_seqs or plan.max_num_seqs,
+        max_num_seqs=plan.max_num_seqs,
         tensor_parallel=plan.request.tensor_parallel,
         quantization=plan.request.quantization,
-        is_text_only=plan.is_text_only,
+        kv_cache=plan.request.kv_cache,
+        needs_half=plan.needs_half,
+        is_text_only=plan.request.is_text_only,
         parsers=plan.parsers,
         extra_arguments=extra.arguments,
         extra_environment=extra.environment,

@@ -3,20 +3,16 @@
 `/health` alone is no answer: it stays 200 while the engine behind it stands still.
 """
 
-import re
-
 from pydantic import SecretStr
 
 from lib.core.errors import BerthError, NoAnswer
 from lib.core.http import get_json, get_text, request_json
 from lib.core.values import Frozen
 from lib.engines.openai_api import authorization
+from lib.engines.vllm.metrics import Figures, parsed
 
 HEALTH_SECONDS = 5.0
 TOKEN_SECONDS = 120.0  # the first may have to compile something
-_CONFIG = re.compile(r"^vllm:cache_config_info\{(.*)\}", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_RUNNING = re.compile(r"^vllm:num_requests_running(?:\{[^}]*\})? ([0-9.eE+]+)", re.MULTILINE)
 
 
 class Engine(Frozen):
@@ -61,31 +57,17 @@ def token(engine: Engine, seconds: float = TOKEN_SECONDS) -> None:
 
 def capacity(engine: Engine) -> Capacity:
     """From its metrics and its list of models; EngineError where they cannot be had."""
-    labels = config_labels(get_text(f"{engine.base_url}/metrics"))
+    told = figures(engine)
     listed = get_json(f"{engine.base_url}/v1/models", authorization(engine.key))
     rows = listed.get("data", []) if isinstance(listed, dict) else []
     contexts = [row.get("max_model_len") for row in rows if isinstance(row, dict)]
     return Capacity(
         context=next((c for c in contexts if isinstance(c, int)), 0),
-        kv_tokens=int(_number(labels.get("kv_cache_size_tokens", ""))),
-        conversations=_number(labels.get("kv_cache_max_concurrency", "")),
+        kv_tokens=told.kv_tokens or 0,
+        conversations=told.concurrency or 0.0,
     )
 
 
-def config_labels(metrics: str) -> dict[str, str]:
-    """What `vllm:cache_config_info` says, by name."""
-    found = _CONFIG.search(metrics)
-    return dict(_LABEL.findall(found[1])) if found else {}
-
-
-def running(engine: Engine) -> int:
-    """Requests that it works on."""
-    counts = _RUNNING.findall(get_text(f"{engine.base_url}/metrics"))
-    return int(sum(float(count) for count in counts))
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+def figures(engine: Engine) -> Figures:
+    """What it tells of itself."""
+    return parsed(get_text(f"{engine.base_url}/metrics"))

@@ -84,6 +84,8 @@ class SlotRequest(Frozen):
     tensor_parallel: int = Field(default=1, ge=1, le=MOST_CARDS)  # cards for the one model
     cards: tuple[Annotated[str, AfterValidator(card_uuid)], ...] = ()
     quantization: Literal["", "fp8_per_tensor"] = ""  # done while the model is loaded
+    kv_cache: Literal["", "fp8"] = ""  # "": as the model's own numbers
+    max_num_seqs: int | None = Field(default=None, ge=1, le=4096)  # requests at the same time
     is_text_only: bool = False
     with_gateway: bool = True  # LiteLLM
     with_nginx: bool = True
@@ -123,6 +125,8 @@ class SlotRequest(Frozen):
         words += ["--tensor-parallel", str(self.tensor_parallel)]
         words += ["--cards", ",".join(self.cards)] if self.cards else []
         words += ["--quantization", self.quantization] if self.quantization else []
+        words += ["--kv-cache-dtype", self.kv_cache] if self.kv_cache else []
+        words += ["--max-num-seqs", str(self.max_num_seqs)] if self.max_num_seqs else []
         words += ["--text-only"] if self.is_text_only else []
         words += [] if self.with_gateway else ["--without-gateway"]
         return words + ([] if self.with_nginx else ["--without-nginx"])

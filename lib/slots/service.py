@@ -6,17 +6,20 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from lib.core.errors import EngineError
 from lib.core.names import shown
-from lib.engines.vllm.places import SYSTEM_USER, Places
+from lib.engines.vllm.places import SYSTEM_USER, Places, port
 from lib.jobs.report import Report
 from lib.processes.command import run
 from lib.slots.change import Doer, world
 from lib.slots.engine_settings import engine_settings
 from lib.slots.journal import put
 from lib.slots.plan import SlotPlan, wanted_text
+from lib.slots.probe import Engine
 from lib.slots.steps import Command, WantedFile
-from lib.slots.unit_text import PREPARATION, preparation_text
+from lib.slots.unit_text import LOOPBACK, PREPARATION, preparation_text
 
 KEY_NAME = "VLLM_API_KEY"
 KEY_BYTES = 32
@@ -35,7 +38,7 @@ def write(plan: SlotPlan, places: Places, doer: Doer, report: Report) -> bool:
     text = wanted_text(plan, engine_settings(places), places)
     is_here = plan.program.is_there and places.root == Path("/")
     verify(text, plan.unit, is_installed=is_here)
-    made_user = make_user(doer)
+    made_user = make_user(doer, places)
     is_new = doer.do(
         WantedFile(
             path=places.env_file(plan.slot),
@@ -60,12 +63,20 @@ def write_units(doer: Doer, places: Places, units: dict[Path, str]) -> bool:
     return True
 
 
-def make_user(doer: Doer) -> bool:
+def make_user(doer: Doer, places: Places) -> bool:
     """The account that engines run as: fixed, without a shell, a home or a password."""
     if has_user():
         return False
     undo = ("userdel", SYSTEM_USER)
-    return doer.do(Command(why="make the engines' account", command=MAKE_USER, undo=undo))
+    return doer.do(
+        Command(why="make the engines' account", command=MAKE_USER, undo=undo),
+        WantedFile(path=account_note(places), text=f"Berth has made the account {SYSTEM_USER}.\n"),
+    )
+
+
+def account_note(places: Places) -> Path:
+    """Stands where the account is Berth's own, to be removed with the last slot."""
+    return places.state(0).parent / "account"
 
 
 def has_user() -> bool:
@@ -84,6 +95,18 @@ def key(slot: int, places: Places) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return found[1] if found else ""
+
+
+def engine(slot: int, name: str, places: Places) -> Engine:
+    """Where the slot's engine answers, with its key."""
+    base_url = f"http://{LOOPBACK}:{port(slot)}"
+    return Engine(base_url=base_url, name=name, key=SecretStr(key(slot, places)))
+
+
+def rewrite(plan: SlotPlan, places: Places, doer: Doer) -> None:
+    """The unit file anew, where an engine wants less than was planned."""
+    text = wanted_text(plan, engine_settings(places), places)
+    write_units(doer, places, {places.unit(plan.slot): text})
 
 
 def verify(text: str, unit: str, *, is_installed: bool) -> None:

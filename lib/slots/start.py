@@ -4,21 +4,21 @@ systemd says that the service runs long before the engine answers, and starts it
 when it has ended: the first end counts here.
 """
 
+import os
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from lib.core import words
-from lib.core.errors import DoesNotFit, EngineError
-from lib.engines.vllm import systemd
+from lib.core.errors import BadInput, BerthError, DoesNotFit, EngineError
+from lib.engines.vllm import causes, stages, systemd
+from lib.engines.vllm.causes import Cause, Kind
 from lib.engines.vllm.systemd import ServiceState
 from lib.jobs.report import Report
 from lib.slots import probe
 from lib.slots.change import Doer
+from lib.slots.expected import expected_seconds, left_seconds
 from lib.slots.plan import SlotPlan
 from lib.slots.probe import Engine
-from lib.slots.refusals import Refusal, refusal
-from lib.slots.stages import TITLES, Progress, Stage, expected_seconds, left_seconds, progress
 from lib.slots.steps import Command
 from lib.slots.unit_text import READY_SECONDS
 
@@ -26,29 +26,37 @@ LOOK_SECONDS = 1.0
 LONGEST_SECONDS = READY_SECONDS + 600.0
 JOURNAL_LINES = 2_000
 PAUSE_SECONDS = 20.0  # before a start that a neighbour's memory disturbed is tried again
+PAUSE_VARIABLE = "BERTH_PAUSE_SECONDS"
+
+
+TOO_LARGE = (
+    Kind.CARD_TAKEN,
+    Kind.WEIGHTS_TOO_LARGE,
+    Kind.NO_ROOM_FOR_CACHE,
+    Kind.CONTEXT_TOO_LARGE,
+    Kind.CONTEXT_BEYOND_MODEL,
+    Kind.TOO_MANY_REQUESTS,
+    Kind.MEMORY_RAN_OUT,
+)
+UNKNOWN = Cause(
+    kind=Kind.UNKNOWN,
+    message="The engine ended while it started, and did not say why.",
+    fix="Its log may say more.",
+)
 
 
 class Ended(Exception):
     """The engine ended while it started."""
 
-    def __init__(self, why: Refusal) -> None:
-        super().__init__(why.cause)
+    def __init__(self, why: Cause) -> None:
+        super().__init__(why.message)
         self.why = why
 
     @property
-    def error(self) -> EngineError | DoesNotFit:
+    def error(self) -> BerthError:
         """For people: DoesNotFit where the card is too small."""
-        is_memory = self.why.context is not None or "memory" in self.why.cause
-        told = f" vLLM says: {self.why.line}." if self.why.line else ""
-        kind = DoesNotFit if is_memory and not self.why.is_passing else EngineError
-        return kind(f"{self.why.cause}{told}", self.why.fix)
-
-
-class Started(NamedTuple):
-    """How a start went."""
-
-    seconds: dict[str, float]  # of each stage
-    progress: Progress
+        kind = DoesNotFit if self.why.kind in TOO_LARGE else EngineError
+        return kind(self.why.message, self.why.fix)
 
 
 def begin(unit: str, doer: Doer) -> None:
@@ -82,29 +90,37 @@ def follow(
     plan: SlotPlan,
     engine: Engine,
     report: Report,
-    before: dict[str, float] | None = None,
-    is_wanted: Callable[[], bool] = lambda: True,
-) -> Started:
-    """Wait until it answers, and tell each of its stages; Ended where it does not come that far.
+    before: Mapping[str, float],
+) -> dict[str, float]:
+    """Wait until it answers, and tell each of its steps; Ended where it does not come that far.
 
-    `before` is how long each stage took last time. EngineError after more than an hour.
+    `before` is how long each step took last time, in seconds; it returns what they took now.
+    EngineError after more than an hour.
     """
     watch = _Watch(plan, report, expected_seconds(plan.weights_bytes, before))
     give_up_at = time.monotonic() + LONGEST_SECONDS
     first = systemd.state(plan.unit)
-    while time.monotonic() < give_up_at and is_wanted():
+    while time.monotonic() < give_up_at:
         now = systemd.state(plan.unit)
         log = systemd.journal(plan.unit, JOURNAL_LINES, run_id=first.run or now.run)
         if has_ended(first, now):
-            raise Ended(refusal(log, now.exit_code))
-        watch.look(progress(log))
+            raise Ended(causes.find(log, now.exit_code) or UNKNOWN)
+        watch.look(log)
         if probe.is_healthy(engine):
-            return Started(watch.finished(), progress(log))
+            return watch.finished()
         time.sleep(LOOK_SECONDS)
     raise EngineError(
         f"The engine has not answered for {words.duration(LONGEST_SECONDS)}.",
         "Look at its log: journalctl -u " + plan.unit,
     )
+
+
+def pause_seconds() -> float:
+    """The pause, or what `BERTH_PAUSE_SECONDS` says."""
+    try:
+        return float(os.environ.get(PAUSE_VARIABLE) or PAUSE_SECONDS)
+    except ValueError as error:
+        raise BadInput(f"{PAUSE_VARIABLE} is no number.", "Correct or unset it.") from error
 
 
 def has_ended(first: ServiceState, now: ServiceState) -> bool:
@@ -114,42 +130,47 @@ def has_ended(first: ServiceState, now: ServiceState) -> bool:
 
 
 class _Watch:
-    """Tells each stage once, and how the weights come."""
+    """Tells each step once, and how the weights come."""
 
-    def __init__(self, plan: SlotPlan, report: Report, expected: dict[str, float]) -> None:
-        self._plan, self._report, self._expected = plan, report, expected
-        self._stage, self._since = Stage.PROGRAM, time.monotonic()
+    def __init__(self, plan: SlotPlan, report: Report, expected: Mapping[str, float]) -> None:
+        self._weights_bytes, self._report, self._expected = plan.weights_bytes, report, expected
+        self._step, self._since = stages.Step.PROGRAM, time.monotonic()
         self._seconds: dict[str, float] = {}
+        self._has_told_context = False
         self._tell()
 
-    def look(self, now: Progress) -> None:
+    def look(self, log: str) -> None:
         """What is new since the last look."""
-        if now.stage != self._stage:
+        now = stages.read(log)
+        if now.step != self._step:
             self._close()
-            self._stage = now.stage
+            self._step = now.step
             self._tell()
-            if now.reduced_from and now.reduced_to:
-                self._report.note(
-                    f"  The context was fitted to the card: {now.reduced_to:,} of "
-                    f"{now.reduced_from:,} tokens."
-                )
-        if now.stage == Stage.WEIGHTS and now.shards:
-            total = self._plan.weights_bytes
-            name = f"part {now.shards_done} of {now.shards}"
-            self._report.progress(int(total * now.share), total, name)
+        if now.step == stages.Step.WEIGHTS and now.total:
+            done = self._weights_bytes * now.done // now.total
+            self._report.progress(done, self._weights_bytes, f"part {now.done} of {now.total}")
+        self._tell_context(stages.given(log))
 
     def finished(self) -> dict[str, float]:
-        """Seconds that each stage took."""
+        """Seconds that each step took."""
         self._close()
         return self._seconds
 
     def _close(self) -> None:
         now = time.monotonic()
-        self._seconds[self._stage] = round(now - self._since, 1)
+        self._seconds[self._step] = round(now - self._since, 1)
         self._since = now
 
     def _tell(self) -> None:
-        if self._stage == Stage.READY:
-            return
-        left = left_seconds(self._stage, 0.0, self._expected)
-        self._report.note(f"  {TITLES[self._stage]} (about {words.duration(left)} left)")
+        if self._step != stages.Step.READY:
+            left = words.duration(left_seconds(self._step, self._expected))
+            self._report.note(f"  {stages.TITLES[self._step]} (ready in about {left})")
+
+    def _tell_context(self, given: stages.Given) -> None:
+        """A context that shrinks is never passed over in silence."""
+        if given.context_wanted and given.context and not self._has_told_context:
+            self._has_told_context = True
+            self._report.note(
+                f"  The context is {given.context:,} tokens, where the model itself could do "
+                f"{given.context_wanted:,}: more does not fit."
+            )

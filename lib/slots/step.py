@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.core.errors import BerthError, Conflict
+from lib.core.errors import Conflict
 from lib.core.files import tail
 from lib.core.settings import ROOT
 from lib.engines.vllm import systemd
 from lib.engines.vllm.places import Places, unit_name
-from lib.engines.vllm.units import read_units
+from lib.engines.vllm.units import Unit, read_units
 from lib.jobs.report import Report
 from lib.processes import background
 from lib.processes.identity import created_at
-from lib.slots import turns
+from lib.slots import probe, service, turns
 from lib.slots.change import Change, Doer, Rehearsal
 from lib.slots.journal import Journal, Owner
 from lib.slots.plan import SlotPlan
@@ -108,7 +108,8 @@ def undo_apart(places: Places, slot: int, report: Report, *, waits: bool) -> Non
     log, ended = folder / "undo.log", folder / "undo.exit"
     command = [sys.executable, "-m", "lib.slots", "undo", "--slot", str(slot)]
     command += [] if waits else ["--without-waiting"]
-    world = {**os.environ, "PYTHONPATH": str(ROOT)}
+    search = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    world = {**os.environ, "PYTHONPATH": os.pathsep.join(search)}
     world.pop("BERTH_EVENTS", None)
     child = background.start(command, world, log, ended)
     shown, give_up_at = 0, time.monotonic() + UNDO_SECONDS
@@ -133,9 +134,18 @@ def _as_it_is(places: Places, slot: int, *, waits: bool) -> str:
     told = f"The machine is as it was: {units[0].model} runs again on slot {slot}"
     if not waits:
         return f"{told}, and answers when it is loaded."
-    from lib.slots.former import answers  # noqa: PLC0415
+    return f"{told}." if _answers(units[0], places) else f"{told}, but does not answer yet."
 
-    return f"{told}." if answers(units[0], places) else f"{told}, but does not answer yet."
+
+def _answers(unit: Unit, places: Places) -> bool:
+    """Does the model that is back answer within its time?"""
+    engine = service.engine(unit.slot, unit.served_name, places)
+    give_up_at = time.monotonic() + UNDO_SECONDS
+    while not probe.is_healthy(engine):
+        if time.monotonic() > give_up_at or not systemd.state(unit.name).is_running:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
 
 
 def _take_turn(places: Places, slot: int, report: Report) -> None:
@@ -152,6 +162,3 @@ def _take_turn(places: Places, slot: int, report: Report) -> None:
             )
 
     turns.take(places, slot, waiting, broken_off)
-
-
-__all__ = ["BerthError", "Phase", "Step", "owner_of", "perform", "rehearse", "undo", "undo_apart"]

@@ -54,6 +54,8 @@ class SlotService(Frozen):
     max_num_seqs: int = 256
     tensor_parallel: int = 1
     quantization: str = ""  # to be done while loading
+    kv_cache: str = ""
+    needs_half: bool = False  # the card does not compute in bfloat16
     is_text_only: bool = False
     parsers: tuple[str, ...] = ()  # arguments for tools and reasoning
     extra_arguments: tuple[str, ...] = ()  # of the administrator
@@ -109,6 +111,8 @@ def command(service: SlotService, node: Node | None = None) -> list[str]:
         *_size(service),
         *_manners(),
         *(["--quantization", service.quantization] if service.quantization else []),
+        *(["--kv-cache-dtype", service.kv_cache] if service.kv_cache else []),
+        *(["--dtype", "half"] if service.needs_half else []),
         *(["--limit-mm-per-prompt", NO_IMAGES] if service.is_text_only else []),
         *service.parsers,
         *(_together(node) if node else []),
@@ -256,6 +260,7 @@ def _mark(service: SlotService) -> Iterator[str]:
         "ServedName": service.served_name,
         "Cards": ",".join(service.cards),
         "Context": str(service.context or "auto"),
+        "Utilization": f"{service.utilization:g}",
         "Home": service.home,
         "Vllm": service.vllm,
         "Written": service.written,
