@@ -91,10 +91,10 @@ class ModelConfig:
         return tuple(shown(name, 100) for name in names if isinstance(name, str))
 
 
-def read_object(text: str | bytes, name: str) -> dict[str, Any]:
+def read_object(text: str | bytes, name: str, longest: int = LONGEST) -> dict[str, Any]:
     """The JSON object in a file of a repository, called `name` in errors; BrokenFile for others."""
     again = "Download it again, or choose another repository of this model."
-    if len(text) > LONGEST:
+    if len(text) > longest:
         raise BrokenFile(f"{name} has {len(text):,} bytes, too many for what it should be.", again)
     try:
         found = json.loads(text)
