@@ -182,15 +182,26 @@ def request_json(
     seconds: float = ANSWER_SECONDS,
 ) -> Any:
     """One call to an engine; None where the answer has no JSON body."""
+    try:
+        return _answer(method, url, body, headers, seconds).json()
+    except ValueError:
+        return None
+
+
+def get_text(url: str, headers: Mapping[str, str] | None = None) -> str:
+    """The text an engine answers, such as its metrics; the same errors as `get_json`."""
+    return _answer("GET", url, None, headers, ANSWER_SECONDS).text
+
+
+def _answer(
+    method: str, url: str, body: Any, headers: Mapping[str, str] | None, seconds: float
+) -> httpx.Response:
     timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
     with explained(url):
         answer = local().request(method, url, json=body, headers=headers, timeout=timeout)
     if answer.is_error:
         raise Refused(answer.status_code, answer.text[:LONGEST_ERROR])
-    try:
-        return answer.json()
-    except ValueError:
-        return None
+    return answer
 
 
 class Lines(Iterator[str]):

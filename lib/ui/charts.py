@@ -29,14 +29,18 @@ DARK = Colours(line="#2dd4bf", text="#93a09b", grid="#2b3533")
 
 def over_time(
     samples: Sequence[Sample],
-    value: Callable[[Sample], float],
+    value: Callable[[Sample], float | None],
     *,
     title: str,
     top: float,
     is_dark: bool,
 ) -> alt.Chart:
-    """A figure of the samples as a line over an area, from 0 to `top`, with the time below."""
-    points = [{"at": s.at * 1e3, "value": round(value(s), 2)} for s in thinned(samples)]
+    """A figure of the samples as a line over an area, from 0 to `top`, with the time below.
+
+    Where a sample has no such figure there is a gap.
+    """
+    figures = [(s.at * 1e3, value(s)) for s in thinned(samples)]
+    points = [{"at": at, "value": None if v is None else round(v, 2)} for at, v in figures]
     colours = DARK if is_dark else LIGHT
     line = alt.OverlayMarkDef(color=colours.line, strokeWidth=1.5)
     chart: alt.Chart = (

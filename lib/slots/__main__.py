@@ -1,0 +1,186 @@
+"""What deploy_model.sh has done for it: the check, each phase, the way back, and more."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from lib import dashboard
+from lib.core.access import own_process
+from lib.core.errors import BadInput
+from lib.engines.vllm.places import MOST_SLOTS, places, slot_number
+from lib.jobs import phase
+from lib.jobs.report import Report
+from lib.slots import job, nodes, phases, plan, removal, step, table
+from lib.slots.check import collected
+from lib.slots.request import NodesRequest, SlotRequest, nodes_wished, wished
+
+# Each phase, and whether it has the machine's shared files to itself.
+PHASES: dict[str, tuple[step.Phase, bool]] = {
+    "unload": (phases.unload, False),
+    "download": (phases.download, False),
+    "service": (phases.service, True),
+    "gateway": (phases.gateway, True),
+    "start": (phases.begin, True),
+    "test": (phases.test, True),
+}
+LAST = "test"
+GOODBYE = "Cancelled. What was downloaded is kept; the same command goes on from there."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what was asked for and return the exit code."""
+    own_process()
+    given = _parser().parse_args(arguments)
+    code: int = phase.run(partial(given.run, given), GOODBYE)
+    return code
+
+
+def _check(given: argparse.Namespace, report: Report) -> None:
+    report.begin("check", f"Looking up {given.model}, and at this machine.")
+    found = collected.check(_request(given), places())
+    if found.plan:
+        report.say(table.table(found, places()))
+        plan.save(found.plan, given.save)
+    if not found.problems:
+        report.end("Nothing stands in the way.")
+        return
+    for line in table.obstacles(found.problems):
+        report.note(line)
+    goes_on = given.dry_run and found.plan and not isinstance(found.problems[0], BadInput)
+    if not goes_on:
+        raise table.summary(found.problems)
+    report.end("It would be refused here. This is what would be done without that:")
+
+
+def _phase(given: argparse.Namespace, report: Report) -> None:
+    work, needs_turn = PHASES[given.phase]
+    found = plan.load(given.plan)
+    if given.dry_run:
+        step.rehearse(work, found, places(), report, given.plan)
+        return
+    step.perform(
+        work,
+        found,
+        places(),
+        report,
+        given.plan,
+        owner_pid=given.owner,
+        needs_turn=needs_turn,
+        is_last=given.phase == LAST,
+    )
+
+
+def _undo(given: argparse.Namespace, report: Report) -> None:
+    step.undo(places(), given.slot, report, waits=not given.without_waiting)
+
+
+def _remove(given: argparse.Namespace, report: Report) -> None:
+    removal.remove(places(), slot_number(given.slot), report, is_rehearsal=given.dry_run)
+
+
+def _remember(given: argparse.Namespace, report: Report) -> None:
+    phases.remember(given.plan, report)
+
+
+def _nodes(given: argparse.Namespace, report: Report) -> None:
+    nodes.write(_request(given), _nodes_request(given), report)
+
+
+def _background(given: argparse.Namespace, report: Report) -> None:
+    started = job.start(_request(given))
+    report.say(f"“{started.title}” runs in the background.")
+    found = dashboard.running()
+    where = (
+        f"{found.url}/Deploy" if found else f"tail -f {shlex.quote(str(started.folder / 'log'))}"
+    )
+    report.say(f"Follow it: {where}")
+
+
+def _request(given: argparse.Namespace) -> SlotRequest:
+    return wished(
+        model=given.model,
+        slot=given.slot,
+        context=given.max_model_len,
+        served_name=given.served_name,
+        tensor_parallel=given.tensor_parallel,
+        cards=tuple(part.strip() for part in given.cards.split(",") if part.strip()),
+        quantization=given.quantization,
+        kv_cache=given.kv_cache_dtype,
+        max_num_seqs=given.max_num_seqs,
+        is_text_only=given.text_only,
+        with_gateway=not given.without_gateway,
+        with_nginx=not given.without_nginx,
+    )
+
+
+def _nodes_request(given: argparse.Namespace) -> NodesRequest:
+    return nodes_wished(
+        count=given.nodes,
+        addresses=tuple(part.strip() for part in given.addresses.split(",") if part.strip()),
+        interface=given.nic,
+        folder=given.output,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lib.slots", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    one = _command(commands, "check", _check, "what stands in a deployment's way")
+    _add_request(one)
+    one.add_argument("--save", type=Path, required=True, help="a folder for the plan")
+    one.add_argument("--dry-run", action="store_true")
+    for name in PHASES:
+        one = _command(commands, name, _phase, f"the phase “{name}”")
+        one.set_defaults(phase=name)
+        one.add_argument("--plan", type=Path, required=True, help="the folder with the plan")
+        one.add_argument("--owner", type=int, required=True, help="the script's process")
+        one.add_argument("--dry-run", action="store_true")
+    one = _command(commands, "undo", _undo, "take a broken-off deployment back")
+    one.add_argument("--slot", type=slot_number, required=True)
+    one.add_argument("--without-waiting", action="store_true", help="for the former model")
+    one = _command(commands, "remove", _remove, "take all of a slot away")
+    one.add_argument("slot", help=f"0 to {MOST_SLOTS - 1}")
+    one.add_argument("--dry-run", action="store_true")
+    one = _command(commands, "remember", _remember, "keep what the engine gave")
+    one.add_argument("--plan", type=Path, required=True)
+    one = _command(commands, "nodes", _nodes, "a unit file for each of several machines")
+    _add_request(one)
+    one.add_argument("--nodes", type=int, required=True)
+    one.add_argument("--addresses", default="")
+    one.add_argument("--nic", default="")
+    one.add_argument("--output", type=Path, default=Path("berth-nodes"))
+    _add_request(_command(commands, "background", _background, "deploy in the background"))
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    work: Callable[[argparse.Namespace, Report], None],
+    about: str,
+) -> argparse.ArgumentParser:
+    one = commands.add_parser(name, help=about)
+    one.set_defaults(run=work)
+    return one
+
+
+def _add_request(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="organisation/name")
+    parser.add_argument("slot", help=f"0 to {MOST_SLOTS - 1}")
+    parser.add_argument("--max-model-len", default="auto", metavar="N")
+    parser.add_argument("--served-name", default="", metavar="S")
+    parser.add_argument("--tensor-parallel", type=int, default=1, metavar="N")
+    parser.add_argument("--cards", default="", metavar="UUID,…")
+    parser.add_argument("--quantization", default="", metavar="Q")
+    parser.add_argument("--kv-cache-dtype", default="", metavar="D")
+    parser.add_argument("--max-num-seqs", type=int, default=None, metavar="N")
+    parser.add_argument("--text-only", action="store_true")
+    parser.add_argument("--without-gateway", action="store_true")
+    parser.add_argument("--without-nginx", action="store_true")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""All checks of one deployment together: its plan, and everything that stands in its way."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lib.core.errors import BerthError
+from lib.core.settings import settings
+from lib.engines.vllm.places import Places
+from lib.engines.vllm.units import mark_of, read_units
+from lib.fit.card_checks import CardRoom
+from lib.fit.card_memory import CardVerdict, Serving
+from lib.hub import checkpoints
+from lib.hub.checkpoints import HubCheckpoint
+from lib.machine.cards import Card, Cards
+from lib.machine.cards import cards as look_at_cards
+from lib.slots import parts
+from lib.slots.check import card_choice, disk, model, neighbours, system
+from lib.slots.check.disk import Wanted
+from lib.slots.engine_settings import EngineSettings, engine_settings
+from lib.slots.plan import PlannedCard, SlotPlan, load_kept
+from lib.slots.request import SlotRequest
+
+PROGRAM_BYTES = 11 * 10**9  # vLLM with PyTorch and CUDA's libraries
+MOUNTS = Path("/proc/self/mounts")
+
+
+class Checked(NamedTuple):
+    """What was found."""
+
+    plan: SlotPlan | None  # None where the model itself cannot be had
+    problems: tuple[BerthError, ...]  # the first decides how the script ends
+    notes: tuple[str, ...]  # worth knowing, in nobody's way
+    found: HubCheckpoint | None = None
+    verdict: CardVerdict | None = None
+
+
+class _Look(NamedTuple):
+    """What the machine shows, looked at once."""
+
+    places: Places
+    cards: Cards
+    extra: EngineSettings
+
+
+def check(request: SlotRequest, places: Places) -> Checked:
+    """Look everything up and change nothing; seconds, most of them the Hub's."""
+    problems: list[BerthError] = []
+    look = _Look(places, look_at_cards(), _settings(places, problems))
+    cards = _cards(request, look.cards, problems)
+    found = _model(request, problems)
+    problems += system.linux()
+    problems += system.systemd(places)
+    problems += system.rights(places, request.command())
+    problems += card_choice.driver(look.cards)
+    problems += card_choice.usable(cards)
+    problems += neighbours.foreign_service(places, request.slot)
+    problems += neighbours.busy_port(request.slot)
+    problems += neighbours.same_name(read_units(places), request.slot, request.model, request.name)
+    unified = [card.name for card in cards if card.is_unified]
+    notes = tuple(system.in_words(look.cards.is_wsl, unified))
+    if found is None:
+        problems += system.compiler()
+        return Checked(None, tuple(problems), notes)
+    wanted = model.serving(request, look.extra.max_num_seqs)
+    said = model.verdict(found, wanted, _rooms(cards, request.slot, places))
+    plan = _plan(request, look, cards, found, wanted, said)
+    problems += model.fit(found, wanted, _rooms(cards, request.slot, places), said)
+    problems += _disks(plan, places)
+    problems += system.compiler(parts.python(plan.program))
+    problems += parts.program_problems(plan.program, look.cards.cuda, places)
+    problems += parts.gateway_problems(request, places)
+    return Checked(plan, tuple(problems), notes + found.checkpoint.notes, found, said)
+
+
+def _settings(places: Places, problems: list[BerthError]) -> EngineSettings:
+    try:
+        return engine_settings(places)
+    except BerthError as error:
+        problems.append(error)
+        return EngineSettings()
+
+
+def _cards(request: SlotRequest, found: Cards, problems: list[BerthError]) -> list[Card]:
+    """The slot's cards; stand-ins where there are none, so that the rest can be told."""
+    if found.cards:
+        try:
+            return card_choice.chosen(request, found.cards)
+        except BerthError as error:
+            problems.append(error)
+    names = request.cards or [""] * request.tensor_parallel
+    stand_in = card_choice.STAND_IN
+    return [stand_in.model_copy(update={"uuid": uuid} if uuid else {}) for uuid in names]
+
+
+def _model(request: SlotRequest, problems: list[BerthError]) -> HubCheckpoint | None:
+    try:
+        return checkpoints.checkpoint(request.model)
+    except BerthError as error:
+        problems.append(error)
+        return None
+
+
+def _rooms(cards: Sequence[Card], slot: int, places: Places) -> list[CardRoom]:
+    return card_choice.rooms(cards, _given_back(cards, slot), promised(places, slot))
+
+
+def _given_back(cards: Sequence[Card], slot: int) -> dict[str, int]:
+    """What the slot's own engine holds of each card: it is stopped first."""
+    return {
+        card.uuid: sum(
+            process.memory_bytes or 0
+            for process in card.processes
+            if neighbours.is_of_slot(process.pid, slot)
+        )
+        for card in cards
+    }
+
+
+def promised(places: Places, slot: int) -> dict[str, float]:
+    """Shares of each card (by UUID) that the units of other slots have."""
+    shares: dict[str, float] = {}
+    for unit in read_units(places):
+        share = _share(places.unit(unit.slot))
+        for card in unit.cards if unit.slot != slot else ():
+            shares[card] = shares.get(card, 0.0) + share
+    return shares
+
+
+def _share(file: Path) -> float:
+    try:
+        return float(mark_of(file.read_text(encoding="utf-8")).get("Utilization", "0"))
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _plan(
+    request: SlotRequest,
+    look: _Look,
+    cards: Sequence[Card],
+    found: HubCheckpoint,
+    wanted: Serving,
+    said: CardVerdict,
+) -> SlotPlan:
+    program = parts.program(look.places, look.extra, look.cards.cuda)
+    plan = SlotPlan(
+        request=request,
+        revision=found.sha,
+        files=found.files,
+        weights_bytes=said.weights * request.tensor_parallel,
+        model_type=found.checkpoint.model_type,
+        cards=tuple(map(_planned, cards)),
+        program=program,
+        context=request.context,
+        utilization=said.utilization,
+        max_num_seqs=wanted.max_num_seqs,
+        needs_half=said.needs_half,
+        parsers=parts.parsers(found.checkpoint.model_type),
+        estimate=model.estimate(said),
+        installs=tuple(parts.installs(request, program, look.places)),
+        home=str(settings().home),
+        made_at=time.time(),
+    )
+    return as_it_runs(plan, load_kept(look.places, request.slot))
+
+
+def as_it_runs(plan: SlotPlan, kept: SlotPlan | None) -> SlotPlan:
+    """The share and context of what runs there, where the same is asked for and both still fit.
+
+    Free memory is never the same twice, and a model that runs is not stopped for a hundredth of it.
+    """
+    if kept is None or _essence(kept) != _essence(plan):
+        return plan
+    if not 0 < kept.utilization <= plan.utilization + 0.02:
+        return plan
+    return plan.model_copy(update={"utilization": kept.utilization, "context": kept.context})
+
+
+def _essence(plan: SlotPlan) -> tuple[object, ...]:
+    """What makes two plans the same deployment."""
+    cards = tuple(card.uuid for card in plan.cards)
+    return plan.request, plan.revision, cards, plan.program.folder, plan.max_num_seqs, plan.parsers
+
+
+def _planned(card: Card) -> PlannedCard:
+    return PlannedCard(
+        index=card.index,
+        uuid=card.uuid,
+        name=card.name,
+        total_bytes=card.total_bytes or 0,
+        free_bytes=card.free_bytes or 0,
+    )
+
+
+def _disks(plan: SlotPlan, places: Places) -> Iterator[BerthError]:
+    cache = places.cache(plan.slot)
+    sizes: Mapping[str, int] = {file.path: file.bytes for file in plan.files}
+    missing = disk.missing_bytes(sizes, plan.folder(places))
+    program = 0 if plan.program.is_there else PROGRAM_BYTES
+    yield from disk.short(
+        [
+            Wanted("the model", plan.folder(places), missing),
+            Wanted("vLLM", places.programs, program),
+            Wanted("its cache", cache, 0 if cache.exists() else disk.CACHE_BYTES),
+        ]
+    )
+    table = disk.mounts(MOUNTS.read_text(encoding="utf-8", errors="replace"))
+    yield from disk.noexec([cache, places.programs], table)

@@ -1,0 +1,40 @@
+"""A deployment on a slot as a job: refused before it starts, or started once."""
+
+import shutil
+
+from lib.core.access import Action, require
+from lib.core.errors import EngineError
+from lib.core.settings import settings
+from lib.jobs import jobs
+from lib.jobs.jobs import Job
+from lib.slots.request import SlotRequest
+
+KIND = "slot"
+
+
+def start(request: SlotRequest) -> Job:
+    """The deployment as a job, which checks before it does anything else; one at a time on a slot.
+
+    Only the owner may; the script itself says what root's rights it needs.
+    """
+    require(Action.DEPLOY)
+    if not shutil.which("bash"):
+        raise EngineError("Deployments need bash, which this machine lacks.", "Install bash.")
+    return jobs.start_once(
+        request.command(),
+        title=request.title,
+        kind=KIND,
+        resource=request.resource,
+        details=request.model_dump(mode="json"),
+        env=_secrets(),
+    )
+
+
+def retry(job: Job) -> Job:
+    """The same deployment as a new job: it goes on with what the last one fetched."""
+    return start(SlotRequest.model_validate(job.details))
+
+
+def _secrets() -> dict[str, str]:
+    token = settings().hf_token
+    return {"HF_TOKEN": token.get_secret_value()} if token else {}

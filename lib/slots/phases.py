@@ -1,0 +1,185 @@
+"""What a deployment does after its check, phase by phase.
+
+unload → download → service → gateway → start → test. Each is told as a phase of its own, and each
+leaves alone what is so already: a second run for the same model changes only what differs.
+"""
+
+import time
+from pathlib import Path
+
+from lib.core import words
+from lib.core.errors import EngineError
+from lib.core.files import read_json, write_json
+from lib.engines.vllm import systemd
+from lib.engines.vllm.causes import Retry
+from lib.jobs.events import PhaseState
+from lib.jobs.report import Report
+from lib.slots import levels, measured, parts, probe, start
+from lib.slots import service as service_files
+from lib.slots.engine_settings import engine_settings
+from lib.slots.fetched import fetch
+from lib.slots.plan import SlotPlan, present_text, wanted_text
+from lib.slots.probe import Engine
+from lib.slots.start import Ended, reset
+from lib.slots.step import Step
+from lib.slots.steps import Command, WantedFile
+
+GOT = "measured.json"  # for the script, which hands it to its caller's own records
+PLAN = "plan.json"
+
+
+def unload(step: Step) -> None:
+    """Stop what runs on the slot, so that its memory is free; only Berth's own can be there."""
+    unit = step.plan.unit
+    if not present_text(step.plan.slot, step.places):
+        step.report.begin("unload", f"Slot {step.plan.slot} is empty.")
+        step.report.end("", PhaseState.SKIPPED)
+        return
+    now = systemd.state(unit)
+    if is_unchanged(step.plan, step) and now.is_running:
+        step.report.begin("unload", f"{step.plan.request.model} runs there already.")
+        step.report.end("", PhaseState.SKIPPED)
+        return
+    step.report.begin("unload", f"Stopping what runs on slot {step.plan.slot}.")
+    if now.is_running or now.active == "activating":
+        step.doer.do(
+            Command(why="start the former model again", undo=("systemctl", "start", unit)),
+            Command(why="let it be started again", undo=reset(unit)),
+        )
+    step.doer.do(
+        Command(
+            why="stop the service",
+            command=("systemctl", "stop", unit),
+            seconds=systemd.ACT_SECONDS,
+        )
+    )
+    step.report.end()
+
+
+def is_unchanged(plan: SlotPlan, step: Step) -> bool:
+    """Would the service be word for word what it is, and does it have its key?"""
+    wanted = wanted_text(plan, engine_settings(step.places), step.places)
+    has_key = bool(service_files.key(plan.slot, step.places)) or step.is_rehearsal
+    return has_key and wanted == present_text(plan.slot, step.places)
+
+
+def download(step: Step) -> None:
+    """vLLM itself where it is missing, and the model's files."""
+    parts.install_program(step.plan, step.places, step.doer, step.report)
+    fetch(step.plan, step.places, step.report, is_rehearsal=step.is_rehearsal)
+
+
+def service(step: Step) -> None:
+    """Account, key, unit files; verified by systemd itself."""
+    service_files.write(step.plan, step.places, step.doer, step.report)
+
+
+def gateway(step: Step) -> None:
+    """LiteLLM and nginx, so far as they are wanted."""
+    parts.prepare_gateway(step.plan, step.places, step.doer, step.report)
+
+
+def begin(step: Step) -> None:
+    """Start the engine and follow it until it answers, then let clients in."""
+    plan, report = step.plan, step.report
+    report.begin("start", f"Starting {plan.request.name}.")
+    if step.is_rehearsal:
+        start.begin(plan.unit, step.doer)
+        report.say("  would follow its log until it answers")
+        parts.open_gateway(plan, step.places, step.doer, report)
+        report.end()
+        return
+    began = time.monotonic()
+    engine = _engine(step)
+    if _runs_already(step, engine):
+        report.say("  It runs already, and nothing differs.")
+        seconds: dict[str, float] = {}
+    else:
+        plan, seconds = _started(step, engine)
+    probe.token(engine, levels.token_seconds())
+    given = probe.capacity(engine)
+    record = measured.measured(plan, given, seconds)
+    report.note(f"  {record.sentence}")
+    _hand_over(step.folder / GOT, record.model_dump(mode="json"))
+    parts.open_gateway(plan, step.places, step.doer, report)
+    report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
+
+
+def test(step: Step) -> None:
+    """The four levels."""
+    report, plan = step.report, step.plan
+    report.begin("test", f"Testing {plan.request.name}.")
+    chain = parts.chain(plan, step.places)
+    if step.is_rehearsal:
+        for line in levels.steps(chain):
+            report.say(f"  would test: {line}")
+        report.end()
+        return
+    levels.run(_engine(step), chain, report)
+    kept = plan.model_dump_json(indent=1) + "\n"
+    step.doer.do(WantedFile(path=step.places.state(plan.slot) / PLAN, text=kept))
+    report.end(f"{plan.request.name} is ready at {chain.whole.base_url}")
+
+
+def _engine(step: Step) -> Engine:
+    return service_files.engine(step.plan.slot, step.plan.request.name, step.places)
+
+
+def _runs_already(step: Step, engine: Engine) -> bool:
+    """Was it left running by `unload`, with the very service that is there now?"""
+    unit = step.plan.unit
+    return (
+        is_unchanged(step.plan, step)
+        and systemd.state(unit).is_running
+        and probe.is_healthy(engine)
+    )
+
+
+def _started(step: Step, engine: Engine) -> tuple[SlotPlan, dict[str, float]]:
+    """The plan that it runs by, and how long each stage took.
+
+    What only time mends is tried again once, after a pause; so is a context that the engine says
+    is too long, with the one that it says it has room for. Nothing else is tried by itself.
+    """
+    plan, tried = step.plan, set[Retry]()
+    while True:
+        start.begin(plan.unit, step.doer)
+        try:
+            before = measured.seconds_before(plan)
+            return plan, start.follow(plan, engine, step.report, before)
+        except Ended as ended:
+            step.doer.do(Command(why="stop it", command=("systemctl", "stop", plan.unit)))
+            plan = _again(step, plan, ended, tried)
+
+
+def _again(step: Step, plan: SlotPlan, ended: Ended, tried: set[Retry]) -> SlotPlan:
+    """How to try once more; the error for people where that would not help."""
+    why = ended.why
+    if why.retry == Retry.SMALLER_CONTEXT and why.context and why.retry not in tried:
+        tried.add(why.retry)
+        step.report.note(f"  {why.message} It is started with that.")
+        smaller = plan.model_copy(update={"context": why.context})
+        service_files.rewrite(smaller, step.places, step.doer)
+        return smaller
+    if why.retry == Retry.LATER and why.retry not in tried:
+        tried.add(why.retry)
+        pause = start.pause_seconds()
+        step.report.note(f"  {why.message} Trying again in {words.duration(pause)}.")
+        time.sleep(pause)
+        return plan
+    raise ended.error
+
+
+def _hand_over(file: Path, value: object) -> None:
+    """For a step that has fewer rights."""
+    write_json(file, value)
+    file.chmod(0o644)
+
+
+def remember(folder: Path, report: Report) -> None:
+    """Keep what the engine gave in the records of whoever called the script."""
+    found = read_json(folder / GOT)
+    if found is None:
+        raise EngineError("Nothing was measured.", "Run ./deploy_model.sh from its beginning.")
+    measured.remember(measured.Measured.model_validate(found))
+    report.say("What it gave is remembered.")
