@@ -177,9 +177,7 @@ def main(words: list[str]) -> int:
     say(f"{CORE} GPU KV cache size: {KV_TOKENS:,} tokens, Maximum concurrency for {context:,} ")
     if behaviour.get("hangs"):
         time.sleep(LIFETIME_SECONDS)
-    server = Engine(
-        int(given["--port"]), given["--served-model-name"], context, behaviour
-    )
+    server = Engine(int(given["--port"]), given["--served-model-name"], context, behaviour)
     say(f"{PREFIX} Application startup complete.")
     server.serve_forever()
     return 0
