@@ -1,6 +1,6 @@
-"""A throw-away machine with a real systemd: this one's root below an overlay, booted in a container.
+"""A throw-away machine with a real systemd: this one's root below an overlay, in a container.
 
-    with box(tmp_path) as machine:
+    with box() as machine:
         machine.run("systemctl", "start", "berth-slot-0.service")
         machine.python("-m", "lib.slots", "check", …)
 
@@ -73,7 +73,7 @@ class Box:
             [*self._inside(), *command],
             capture_output=True,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**_own_world(), **(environment or {})},
         )
         assert done.returncode == 0 or not check, f"{command}: {done.stdout}{done.stderr}"
         return done
@@ -154,6 +154,11 @@ def box() -> Iterator[Box]:
         machine.end()
         _do("umount", "--lazy", str(folder))
         folder.rmdir()
+
+
+def _own_world() -> dict[str, str]:
+    """The tests' environment, but for what keeps their own process from the machine: it is one."""
+    return {name: value for name, value in os.environ.items() if name != "BERTH_SYSTEM_ROOT"}
 
 
 def _do(*command: str) -> None:
