@@ -41,6 +41,39 @@ class GatewayBox:
         until(lambda: self.answers(slot), f"the start of slot {slot}")
         return self
 
+    def serve(self, slots: dict[int, str]) -> "GatewayBox":
+        """Have exactly these models behind the gateway, nothing of before still ending."""
+        for slot in SLOT_PORTS:
+            path = self.machine.path(f"/etc/systemd/system/{self.unit(slot)}")
+            if slot not in slots and path.exists():
+                self.machine.run("systemctl", "stop", self.unit(slot))
+                path.unlink()
+                self.machine.run("systemctl", "daemon-reload")
+            elif slot in slots:
+                self.engine(slot, slots[slot])
+        self.steps("open")
+        self.settle()
+        return self
+
+    def settle(self) -> None:
+        """End what was replaced, and see it gone."""
+        self.steps("settle")
+        idle = self.services()[not self.is_second()]
+        until(lambda: self.state(idle) in ("inactive", "failed"), f"the end of {idle}")
+
+    def is_second(self) -> bool:
+        """Does nginx lead to the second LiteLLM?"""
+        return "server 127.0.0.1:4001;" in self.text("/etc/nginx/conf.d/berth.conf")
+
+    def services(self) -> tuple[str, str]:
+        """Both services of LiteLLM."""
+        return "berth-litellm.service", "berth-litellm-second.service"
+
+    def text(self, name: str) -> str:
+        """What stands in a file of the machine; "" where it is not there."""
+        path = self.machine.path(name)
+        return path.read_text() if path.exists() else ""
+
     def key(self, slot: int) -> str:
         """The engine's key."""
         return f"key-of-the-engine-on-slot-{slot}"
@@ -73,7 +106,7 @@ class GatewayBox:
 
     def master_key(self) -> str:
         """What clients send."""
-        text = self.machine.path("/etc/berth/litellm.env").read_text()
+        text = self.text("/etc/berth/litellm.env")
         return text.partition("LITELLM_MASTER_KEY=")[2].split()[0]
 
     def headers(self) -> dict[str, str]:
