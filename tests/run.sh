@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # All checks, then the four layers of tests; `./setup.sh test` calls it when all is installed.
-# Everything runs, whatever failed before. Exit code 1 when anything did.
+# Everything runs, whatever failed before. Exit code 1 when anything did. With --all the layer `gpu`
+# comes last: real vLLM, LiteLLM, nginx and systemd.
 
 set -euo pipefail
 
@@ -15,10 +16,11 @@ main() {
   check .venv/bin/ruff format --check .
   check .venv/bin/ruff check .
   check .venv/bin/mypy
-  check .venv/bin/shellcheck setup.sh deploy_cpu.sh tests/run.sh .ci/run
+  check .venv/bin/shellcheck setup.sh deploy_cpu.sh deploy_model.sh tests/run.sh .ci/run
   for name in unit api integration e2e; do
     layer "$name"
   done
+  [[ ${1:-} != --all ]] || layer gpu
   report
 }
 

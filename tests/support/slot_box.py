@@ -8,7 +8,10 @@ driver's library and a Hub with tiny models.
 """
 
 import contextlib
+import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,13 +84,14 @@ class SlotBox:
         return self.box.run("curl", "-sS", "--max-time", "120", *arguments)
 
     def files(self, *folders: str) -> dict[str, str]:
-        """All below these folders, with what the files hold."""
+        """All below these folders, with a sum of what the files hold."""
         found = {}
         for folder in folders:
-            for path in sorted(self.box.path(folder).rglob("*")):
-                name = f"{folder}/{path.relative_to(self.box.path(folder))}"
-                is_text = path.is_file() and not path.is_symlink()
-                found[name] = path.read_text(errors="replace") if is_text else ""
+            top = self.box.path(folder)
+            for path in sorted(top.rglob("*")) if top.is_dir() else []:
+                is_file = path.is_file() and not path.is_symlink()
+                told = hashlib.sha256(path.read_bytes()).hexdigest() if is_file else ""
+                found[f"{folder}/{path.relative_to(top)}"] = told
         return found
 
 
@@ -117,14 +121,15 @@ def slot_box(folder: Path) -> Iterator[SlotBox]:
             f'cd "{ROOT}" && exec "{sys.executable}" -m tests.support.tiny_hub {HUB_PORT}',
             world={"BERTH_TEST_CACHE": str(cached_programs.cache())},
         )
+        assert hub.stdout
         try:
-            assert hub.stdout
             said = hub.stdout.readline()
             assert said.startswith("http://"), f"the Hub did not start: {said}"
             yield SlotBox(box)
         finally:
-            hub.terminate()
+            os.killpg(hub.pid, signal.SIGTERM)
             hub.wait(30)
+            hub.stdout.close()
 
 
 def _packages(venv: Path) -> Path:

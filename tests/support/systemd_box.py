@@ -75,9 +75,12 @@ class Box:
         )
 
     def start(self, *words: str, world: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command inside, in a session of its own; what it says comes as one stream."""
+        """Start a command inside, in a group of its own: killpg reaches all of it.
+
+        What it says comes as one stream.
+        """
         return subprocess.Popen(
-            self.command("setsid", "-w", "env", *self._assigned(world), *words),
+            self.command("env", *self._assigned(world), *words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
