@@ -1,5 +1,6 @@
 """Safetensors files with the tensors of real models and no weights, or few."""
 
+import itertools
 import json
 import struct
 from collections.abc import Iterable, Mapping
@@ -65,6 +66,6 @@ def tensors_of(shapes: Shapes) -> list[Tensor]:
 def divided(shapes: Shapes, parts: int) -> list[dict[str, tuple[str, tuple[int, ...]]]]:
     """The same in several files, in order."""
     names = list(shapes)
-    step = -(-len(names) // parts)
-    groups = [names[start : start + step] for start in range(0, len(names), step)]
+    ends = [len(names) * number // parts for number in range(parts + 1)]
+    groups = [names[start:end] for start, end in itertools.pairwise(ends)]
     return [{name: shapes[name] for name in group} for group in groups]
