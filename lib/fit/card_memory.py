@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lib.core.errors import BadInput
 from lib.core.values import Frozen
 from lib.core.words import count, memory
 from lib.fit import card_checks
@@ -68,8 +69,10 @@ class CardVerdict(Frozen):
 
 
 def judge(checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]) -> CardVerdict:
-    """The verdict for the first `serving.cards` of these cards together."""
+    """The verdict for the first `serving.cards` of these cards together; BadInput for none."""
     rooms = rooms[: serving.cards]
+    if not rooms:
+        raise BadInput("No graphics card was chosen.", "Choose a slot that has one.")
     room = min(rooms, key=lambda one: one.total_bytes)
     share = min(utilization(one, serving) for one in rooms)
     batch = _batch(serving, room)
