@@ -190,7 +190,7 @@ def _mimo(config: ModelConfig, kind: str, heads: int, size: int) -> tuple[int, i
 
 
 def _head_size(config: ModelConfig) -> int:
-    names = ("head_dim", "kv_channels", "attention_head_dim", "hidden_size_per_head")
+    names = ("attention_head_dim", "head_dim", "kv_channels", "hidden_size_per_head")
     return config.number(*names, default=config.hidden // max(config.heads, 1))
 
 
