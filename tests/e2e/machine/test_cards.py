@@ -59,7 +59,8 @@ def test_the_page_shows_the_cards_or_what_is_wrong_with_their_driver(
 ) -> None:
     visitor.goto(f"{server.url}/System")
     expect(visitor.get_by_role("heading", name="Graphics cards")).to_be_visible()
-    expect(visitor.get_by_role("heading", name="Sharing")).to_be_visible()
+    expect(visitor.get_by_role("button", name="Share", exact=True)).to_be_visible()
+    expect(visitor.locator('.vega-embed[aria-label^="Memory use"]')).to_be_visible()
     if "cards" in machine.answers:
         _expect_cards(visitor)
     else:

@@ -13,7 +13,7 @@ from lib.machine import cards as graphics
 from lib.machine.cards import Reader
 from tests.conftest import ROOT
 from tests.support.berth import lay_fake
-from tests.support.cards import WORLDS, CardWorld, living_in
+from tests.support.cards import WORLDS, CardWorld, in_world, living_in
 from tests.support.fake_engine import running_fake
 from tests.support.waiting import until
 
@@ -28,10 +28,6 @@ TROUBLED = ("mismatch", "not-loaded", "no-permission")
 def world(request: pytest.FixtureRequest) -> Iterator[CardWorld]:
     with living_in(request.param) as found:
         yield found
-
-
-def in_world(name: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("world", [name], indirect=True)
 
 
 def opened(path: Path = SYSTEM, role: str = "") -> AppTest:
