@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lib.core.errors import BadInput
 from lib.core.values import Frozen
 from lib.core.words import count, memory
 from lib.fit import card_checks
@@ -25,6 +26,7 @@ UNIFIED_UTILIZATION = 0.75  # where card and machine share their memory, the mac
 LEAST_UTILIZATION = 0.05
 REPACKED = 1.02  # scales, and layouts that kernels want otherwise
 LEAST_CONTEXT = 2_048  # tokens: with less no conversation is worth a card
+MUCH = 0.1  # of a card: less is not worth a word
 BATCHES_IN_FLIGHT = 2  # one is computed while the next is prepared
 
 
@@ -67,26 +69,17 @@ class CardVerdict(Frozen):
 
 
 def judge(checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]) -> CardVerdict:
-    """The verdict for the first `serving.cards` of these cards together."""
+    """The verdict for the first `serving.cards` of these cards together; BadInput for none."""
     rooms = rooms[: serving.cards]
+    if not rooms:
+        raise BadInput("No graphics card was chosen.", "Choose a slot that has one.")
     room = min(rooms, key=lambda one: one.total_bytes)
     share = min(utilization(one, serving) for one in rooms)
-    batch = _batch(serving, room)
-    numbers = {
-        "weights": weights_bytes(checkpoint, serving),
-        "activation": working.activation_bytes(
-            checkpoint, batch, serving.cards, with_images=not serving.text_only
-        ),
-        "graphs": working.graph_bytes(checkpoint, batch, serving.cards),
-        "overhead": working.beside_bytes(serving.cards),
-    }
-    requested = floor(room.total_bytes * share)
-    kv_bytes = requested - sum(numbers.values())
-    refusals = _refusals(checkpoint, serving, rooms)
+    taken, requested = _taken(checkpoint, serving, room), floor(room.total_bytes * share)
+    kv_bytes, refusals = requested - sum(taken.values()), _refusals(checkpoint, serving, rooms)
     pool = pool_of(checkpoint, serving, rooms)
     limit = serving.context or checkpoint.own_context
-    context = 0 if refusals or kv_bytes <= 0 else pool.largest_context(kv_bytes, limit)
-    context = context if context >= min(LEAST_CONTEXT, limit) else 0
+    context = 0 if refusals else _context(pool, kv_bytes, limit)
     conversations = pool.conversations(kv_bytes, context) if context else 0.0
     verdict = CardVerdict(
         word=_word(context, limit),
@@ -94,7 +87,7 @@ def judge(checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]) -
         fits=context == limit or (context > 0 and serving.context is None),
         utilization=share,
         requested=requested,
-        **numbers,
+        **taken,
         kv_bytes=kv_bytes,
         kv_tokens=int(conversations * context),
         context=context,
@@ -104,6 +97,24 @@ def judge(checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]) -
     )
     sentence = _sentence(checkpoint, serving, room, verdict)
     return verdict.model_copy(update={"sentence": sentence})
+
+
+def _taken(checkpoint: Checkpoint, serving: Serving, room: CardRoom) -> dict[str, int]:
+    """What is gone before the cache, on each card, by the names that a verdict has for it."""
+    batch, cards = _batch(serving, room), serving.cards
+    with_images = not serving.text_only
+    return {
+        "weights": weights_bytes(checkpoint, serving),
+        "activation": working.activation_bytes(checkpoint, batch, cards, with_images),
+        "graphs": working.graph_bytes(checkpoint, batch, cards),
+        "overhead": working.beside_bytes(cards),
+    }
+
+
+def _context(pool: Pool, kv_bytes: int, limit: int) -> int:
+    """The longest context that the memory holds; 0 where that is none of any use."""
+    context = pool.largest_context(kv_bytes, limit) if kv_bytes > 0 else 0
+    return context if context >= min(LEAST_CONTEXT, limit) else 0
 
 
 def utilization(room: CardRoom, serving: Serving) -> float:
@@ -195,23 +206,33 @@ def _sentence(
     if verdict.refusals:
         return verdict.refusals[0]
     each = " on each card" if serving.cards > 1 else ""
-    can_have = f"{memory(verdict.requested)} of {room.name} can be had{each}"
+    can_have = f"{memory(verdict.requested)} of {room.name} can be had{each}{_why(room)}"
     if verdict.kv_bytes <= 0:
         return f"It needs about {memory(verdict.needed)} before its cache, and {can_have}."
     left = f"{memory(verdict.weights)} of weights leave {memory(verdict.kv_bytes)} for its cache"
     if not verdict.context:
-        return f"{can_have}: {left}{each}, too little for a conversation of any use."
+        return f"{can_have}; {left}{each}, too little for a conversation of any use."
     return f"{left}{each}: {_room_for(checkpoint, serving, verdict)}."
 
 
+def _why(room: CardRoom) -> str:
+    """Why it is not nearly the whole card."""
+    if room.is_unified:
+        return ", because the machine needs the rest"
+    used = room.total_bytes - room.free_bytes
+    return f", because {memory(used)} are in use" if used > MUCH * room.total_bytes else ""
+
+
 def _room_for(checkpoint: Checkpoint, serving: Serving, verdict: CardVerdict) -> str:
-    """`3.5 conversations of 131,072 tokens, all that the model allows`."""
-    at_a_time = (
-        f"{verdict.conversations:,.1f}"
-        if verdict.conversations < 10
-        else (f"{verdict.conversations:,.0f}")
-    )
-    room = f"about {at_a_time} conversations of {verdict.context:,} tokens at a time"
+    """`about 3.5 conversations of 131,072 tokens at a time, all that the model takes`."""
+    number = min(verdict.conversations, serving.max_num_seqs)
+    if number < 1.1:
+        room = f"one conversation of {verdict.context:,} tokens at a time"
+    else:
+        shown = (
+            f"{number:.1f}" if number < 10 and number != serving.max_num_seqs else f"{number:.0f}"
+        )
+        room = f"about {shown} conversations of {verdict.context:,} tokens at a time"
     if serving.context:
         is_less = verdict.context < serving.context
         return f"{room}, not of the {serving.context:,} asked for" if is_less else room

@@ -28,7 +28,11 @@ _NOT_BESIDE = re.compile(
     r"|notice\.txt",
     re.IGNORECASE,
 )
-_NOT_THE_MODEL = re.compile(r"consolidated|adapter_model|optimizer|training_args|.*lora", re.I)
+_NOT_THE_MODEL = re.compile(r"consolidated|adapter_model|optimizer|.*[-_]lora", re.IGNORECASE)
+_TOKENIZER = re.compile(
+    r"(?:tokenizer.*|tekken|vocab|spiece|[^/]*sentencepiece[^/]*)\.(?:json|model|txt)"
+    r"|[^/]+\.tiktoken"
+)
 _PICKLE = re.compile(r"(?:pytorch_model.*|model.*|consolidated.*)\.(?:bin|pt|pth)", re.IGNORECASE)
 
 
@@ -54,6 +58,11 @@ def model_files(paths: Sequence[str], index: Mapping[str, Any] | None = None) ->
     weights = _named_in(index, paths) if index is not None else _by_name(paths)
     if not weights:
         raise _without_weights(paths)
+    if not any(_TOKENIZER.fullmatch(path) for path in paths):
+        raise BadInput(
+            "It has no tokenizer, without which no text becomes tokens.",
+            "Choose the original repository, which has one.",
+        )
     beside = [p for p in paths if _BESIDE.fullmatch(p) and not _NOT_BESIDE.fullmatch(p)]
     return ModelFiles(weights=tuple(weights), beside=tuple(sorted(beside)))
 
@@ -111,10 +120,7 @@ def _without_config(paths: Sequence[str]) -> BadInput:
     if "model_index.json" in paths:
         return BadInput("This makes images, not text.", "Choose a language model.")
     if "params.json" in paths:
-        return BadInput(
-            "This is in Mistral's own format: it has no config.json.",
-            "Choose the repository of the same model that has one; its name often ends in -hf.",
-        )
+        return _mistral_format()
     if any(path.lower().endswith(".gguf") for path in paths):
         return _gguf_only()
     return BadInput(
@@ -128,12 +134,21 @@ def _without_weights(paths: Sequence[str]) -> BadInput:
         return _without_config([path for path in paths if path != CONFIG])
     if any(path.lower().endswith(".gguf") for path in paths):
         return _gguf_only()
+    if any(path.startswith("consolidated") for path in paths):
+        return _mistral_format()
     if any(_PICKLE.fullmatch(path) for path in paths):
         return BadInput(
             "It has its weights as .bin files alone, which can run programs when they are read.",
             "Choose a repository with safetensors files; many models have been converted.",
         )
     return BadInput("It has no safetensors files at its top.", ORIGINAL)
+
+
+def _mistral_format() -> BadInput:
+    return BadInput(
+        "This is in Mistral's own format alone, which Berth does not serve.",
+        "Choose a repository of the same model that has config.json and model.safetensors.",
+    )
 
 
 def _gguf_only() -> BadInput:

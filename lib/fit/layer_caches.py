@@ -33,7 +33,10 @@ class LayerCache(Frozen):
     heads: int = 1  # of keys and values; several cards share them
     elements: int = 0  # of key and value together, per head and token
     reach: int = 0  # tokens of a window or a chunk; 0 for all
-    state_bytes: int = 0  # of a recurrent layer, per conversation, on one card
+    state_bytes: int = 0  # of a recurrent layer, on one card
+    states: int = (
+        0  # of these that a conversation holds, so that prompts that begin alike are found
+    )
 
     def token_bytes(self, element_bytes: float, cards: int = 1) -> int:
         """What one token costs one layer on one of so many cards; 0 for a state."""
@@ -59,7 +62,7 @@ _PERIODS = {  # every how many layers one sees all, where config.json does not s
 }
 _WINDOWS = {"gemma2": 4_096, "gemma3": 4_096, "gemma3_text": 4_096, "gpt_oss": 128}
 _SLIDING = ("sliding_attention", "chunked_attention")
-_FULL = ("full_attention", "attention", "global_attention", "hybrid")
+_WITHOUT = ("mamba", "linear_attention", "conv", "recurrent", "kda", "mlp", "moe")
 
 
 def layer_caches(config: ModelConfig) -> tuple[LayerCache, ...]:
@@ -78,10 +81,9 @@ def _kept(config: ModelConfig, index: int) -> list[LayerCache]:
     kind = _layer_type(config, index)
     kept = []
     if recurrent.has_state(config, kind):
-        kept.append(
-            LayerCache(kind=Kind.STATE, layers=1, state_bytes=recurrent.state_bytes(config))
-        )
-    if kind in _FULL or kind in _SLIDING:
+        size, states = recurrent.state_bytes(config), recurrent.states(config)
+        kept.append(LayerCache(kind=Kind.STATE, layers=1, state_bytes=size, states=states))
+    if kind not in _WITHOUT:  # a kind that is not known counts as the costliest
         kept.extend(_attention(config, index, kind))
     return kept
 
@@ -169,7 +171,7 @@ def _heads_and_elements(config: ModelConfig, index: int, kind: str) -> tuple[int
         # Latent attention that vLLM serves as an ordinary one (MiniCPM 3): a head for each query's.
         heads = config.heads
         size = config.number("qk_nope_head_dim") + config.number("qk_rope_head_dim")
-    if kind in _FULL and config.number("global_head_dim"):  # Gemma 4
+    if kind not in _SLIDING and config.number("global_head_dim"):  # Gemma 4
         size = config.number("global_head_dim")
         heads = config.number("num_global_key_value_heads", default=heads)
     if config.list("hybrid_layer_pattern"):
@@ -188,7 +190,7 @@ def _mimo(config: ModelConfig, kind: str, heads: int, size: int) -> tuple[int, i
 
 
 def _head_size(config: ModelConfig) -> int:
-    names = ("head_dim", "kv_channels", "attention_head_dim", "hidden_size_per_head")
+    names = ("attention_head_dim", "head_dim", "kv_channels", "hidden_size_per_head")
     return config.number(*names, default=config.hidden // max(config.heads, 1))
 
 

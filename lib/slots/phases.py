@@ -4,24 +4,26 @@ unload → download → service → gateway → start → test. Each is told as 
 leaves alone what is so already: a second run for the same model changes only what differs.
 """
 
+import os
 import time
 from pathlib import Path
 
 from lib.core import words
-from lib.core.errors import EngineError
 from lib.core.files import read_json, write_json
+from lib.core.settings import settings
 from lib.engines.vllm import systemd
 from lib.engines.vllm.causes import Retry
 from lib.jobs.events import PhaseState
-from lib.jobs.report import Report
-from lib.slots import levels, measured, parts, probe, start
+from lib.slots import installation, levels, measured, probe, start
 from lib.slots import service as service_files
 from lib.slots.engine_settings import engine_settings
 from lib.slots.fetched import fetch
+from lib.slots.gateway import phase as gateway_phase
+from lib.slots.installation import VLLM
 from lib.slots.plan import SlotPlan, present_text, wanted_text
 from lib.slots.probe import Engine
 from lib.slots.start import Ended, reset
-from lib.slots.step import Step
+from lib.slots.step import Phase, Step
 from lib.slots.steps import Command, WantedFile
 
 GOT = "measured.json"  # for the script, which hands it to its caller's own records
@@ -65,7 +67,10 @@ def is_unchanged(plan: SlotPlan, step: Step) -> bool:
 
 def download(step: Step) -> None:
     """vLLM itself where it is missing, and the model's files."""
-    parts.install_program(step.plan, step.places, step.doer, step.report)
+    program = step.plan.program
+    if not program.is_there:
+        step.report.begin("download", f"Installing vLLM {program.version}.")
+        installation.install(VLLM, program, step.places, step.doer, step.report)
     fetch(step.plan, step.places, step.report, is_rehearsal=step.is_rehearsal)
 
 
@@ -76,7 +81,11 @@ def service(step: Step) -> None:
 
 def gateway(step: Step) -> None:
     """LiteLLM and nginx, so far as they are wanted."""
-    parts.prepare_gateway(step.plan, step.places, step.doer, step.report)
+    if not gateway_phase.has_gateway(step.plan.request, step.places):
+        step.report.begin("gateway", "LiteLLM and nginx are left out.")
+        step.report.end("", PhaseState.SKIPPED)
+        return
+    gateway_phase.prepare_gateway(step.plan, step.places, step.doer, step.report)
 
 
 def begin(step: Step) -> None:
@@ -84,9 +93,12 @@ def begin(step: Step) -> None:
     plan, report = step.plan, step.report
     report.begin("start", f"Starting {plan.request.name}.")
     if step.is_rehearsal:
-        start.begin(plan.unit, step.doer)
-        report.say("  would follow its log until it answers")
-        parts.open_gateway(plan, step.places, step.doer, report)
+        if is_unchanged(plan, step) and systemd.state(plan.unit).is_running:
+            report.say("  would leave it running: nothing differs")
+        else:
+            start.begin(plan.unit, step.doer)
+            report.say("  would follow its log until it answers")
+        gateway_phase.open_gateway(plan, step.places, step.doer, report)
         report.end()
         return
     began = time.monotonic()
@@ -95,13 +107,13 @@ def begin(step: Step) -> None:
         report.say("  It runs already, and nothing differs.")
         seconds: dict[str, float] = {}
     else:
-        plan, seconds = _started(step, engine)
+        seconds = _started(step, engine)
     probe.token(engine, levels.token_seconds())
     given = probe.capacity(engine)
-    record = measured.measured(plan, given, seconds)
+    record = measured.measured(step.plan, given, seconds)
     report.note(f"  {record.sentence}")
-    _hand_over(step.folder / GOT, record.model_dump(mode="json"))
-    parts.open_gateway(plan, step.places, step.doer, report)
+    _keep(record, step.folder)
+    gateway_phase.open_gateway(plan, step.places, step.doer, report)
     report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
 
 
@@ -109,14 +121,15 @@ def test(step: Step) -> None:
     """The four levels."""
     report, plan = step.report, step.plan
     report.begin("test", f"Testing {plan.request.name}.")
-    chain = parts.chain(plan, step.places)
+    chain = gateway_phase.chain(plan, step.places)
     if step.is_rehearsal:
         for line in levels.steps(chain):
             report.say(f"  would test: {line}")
         report.end()
         return
     levels.run(_engine(step), chain, report)
-    kept = plan.model_dump_json(indent=1) + "\n"
+    gateway_phase.settle_gateway(plan, step.places, step.doer, report)
+    kept = step.plan.model_dump_json(indent=1) + "\n"
     step.doer.do(WantedFile(path=step.places.state(plan.slot) / PLAN, text=kept))
     report.end(f"{plan.request.name} is ready at {chain.whole.base_url}")
 
@@ -135,51 +148,60 @@ def _runs_already(step: Step, engine: Engine) -> bool:
     )
 
 
-def _started(step: Step, engine: Engine) -> tuple[SlotPlan, dict[str, float]]:
-    """The plan that it runs by, and how long each stage took.
+def _started(step: Step, engine: Engine) -> dict[str, float]:
+    """How long each step of the start took, in seconds.
 
     What only time mends is tried again once, after a pause; so is a context that the engine says
     is too long, with the one that it says it has room for. Nothing else is tried by itself.
     """
-    plan, tried = step.plan, set[Retry]()
+    tried = set[Retry]()
     while True:
-        start.begin(plan.unit, step.doer)
+        start.begin(step.plan.unit, step.doer)
         try:
-            before = measured.seconds_before(plan)
-            return plan, start.follow(plan, engine, step.report, before)
+            before = measured.seconds_before(step.plan)
+            return start.follow(step.plan, engine, step.report, before)
         except Ended as ended:
-            step.doer.do(Command(why="stop it", command=("systemctl", "stop", plan.unit)))
-            plan = _again(step, plan, ended, tried)
+            stop = ("systemctl", "stop", step.plan.unit)
+            step.doer.do(Command(why="stop it", command=stop, seconds=systemd.ACT_SECONDS))
+            _try_again(step, ended, tried)
 
 
-def _again(step: Step, plan: SlotPlan, ended: Ended, tried: set[Retry]) -> SlotPlan:
-    """How to try once more; the error for people where that would not help."""
+def _try_again(step: Step, ended: Ended, tried: set[Retry]) -> None:
+    """Make ready for one more try; the error for people where that would not help."""
     why = ended.why
-    if why.retry == Retry.SMALLER_CONTEXT and why.context and why.retry not in tried:
-        tried.add(why.retry)
+    if why.retry in tried or why.retry == Retry.NEVER:
+        raise ended.error
+    tried.add(why.retry)
+    if why.retry == Retry.SMALLER_CONTEXT and why.context:
         step.report.note(f"  {why.message} It is started with that.")
-        smaller = plan.model_copy(update={"context": why.context})
-        service_files.rewrite(smaller, step.places, step.doer)
-        return smaller
-    if why.retry == Retry.LATER and why.retry not in tried:
-        tried.add(why.retry)
+        step.plan = step.plan.model_copy(update={"context": why.context})
+        service_files.rewrite(step.plan, step.places, step.doer)
+    else:
         pause = start.pause_seconds()
         step.report.note(f"  {why.message} Trying again in {words.duration(pause)}.")
         time.sleep(pause)
-        return plan
-    raise ended.error
 
 
-def _hand_over(file: Path, value: object) -> None:
-    """For a step that has fewer rights."""
-    write_json(file, value)
-    file.chmod(0o644)
+def _keep(record: measured.Measured, folder: Path) -> None:
+    """In the records of whoever called; where these are not this account's, the script does it."""
+    home = settings().home
+    if home.exists() and home.stat().st_uid != os.geteuid():
+        write_json(folder / GOT, record.model_dump(mode="json"))
+        (folder / GOT).chmod(0o644)
+    else:
+        measured.remember(record)
 
 
-def remember(folder: Path, report: Report) -> None:
+def remember(folder: Path) -> None:
     """Keep what the engine gave in the records of whoever called the script."""
-    found = read_json(folder / GOT)
-    if found is None:
-        raise EngineError("Nothing was measured.", "Run ./deploy_model.sh from its beginning.")
-    measured.remember(measured.Measured.model_validate(found))
-    report.say("What it gave is remembered.")
+    measured.remember(measured.Measured.model_validate(read_json(folder / GOT)))
+
+
+ALL = (
+    Phase("unload", unload),
+    Phase("download", download),
+    Phase("service", service, needs_turn=True),
+    Phase("gateway", gateway, needs_turn=True),
+    Phase("start", begin, needs_turn=True),
+    Phase("test", test, needs_turn=True),
+)

@@ -20,6 +20,8 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from lib.machine import cards
 
 STUB = Path(__file__).parent / "nvml"
@@ -95,6 +97,11 @@ def living_in(name: str) -> Iterator[CardWorld]:
         mock.patch.object(cards, "READER", cards.Reader()),
     ):
         yield world
+
+
+def in_world(name: str) -> pytest.MarkDecorator:
+    """For tests with a fixture `world` that makes the world of this name."""
+    return pytest.mark.parametrize("world", [name], indirect=True)
 
 
 def stub() -> ModuleType:
