@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import sharing, system
+from lib.ui import addresses, sharing, system
 from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
@@ -14,6 +14,7 @@ with shown_errors():
     system.about()
     system.usage()
     system.engines()
+    addresses.section()
     sharing.section()
     if not all_models():
         starter.invitation()
