@@ -72,7 +72,7 @@ def engine_settings(places: Places) -> EngineSettings:
 
 
 def is_roots(facts: os.stat_result, root: Path) -> bool:
-    """Can nobody but root change the file? Below another root than `/`, its owner does not count."""
+    """Can nobody but root change it? Below another root than `/`, its owner does not count."""
     is_open = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return not is_open and (facts.st_uid == 0 or root != Path("/"))
 

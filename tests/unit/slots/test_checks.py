@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,9 +34,9 @@ def one(problems: Iterable[BerthError]) -> BerthError:
     return problem
 
 
-def card(index: int = 0, **changes: object) -> Card:
-    uuid = f"GPU-0000000{index}-0000-0000-0000-000000000000"
-    fields = {"index": index, "uuid": uuid, "name": "NVIDIA L4", "total_bytes": 24 * 2**30}
+def card(number: int = 0, **changes: object) -> Card:
+    uuid = f"GPU-0000000{number}-0000-0000-0000-000000000000"
+    fields = {"index": number, "uuid": uuid, "name": "NVIDIA L4", "total_bytes": 24 * 2**30}
     return Card.model_validate({**fields, "free_bytes": 23 * 2**30, **changes})
 
 
@@ -279,9 +280,7 @@ def test_a_card_that_is_not_there_is_refused(wish: dict[str, object], said: str)
         ({"free_bytes": None}, "does not tell its memory", "Update"),
     ],
 )
-def test_a_card_that_cannot_be_used_says_why(
-    changes: dict[str, object], said: str, fix: str
-) -> None:
+def test_a_card_that_cannot_be_used_says_why(changes: dict[str, Any], said: str, fix: str) -> None:
     problem = one(card_choice.usable([card(**changes)]))
     assert said in problem.message
     assert fix in problem.fix
