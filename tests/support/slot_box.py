@@ -51,8 +51,6 @@ class SlotBox:
     def world(self) -> dict[str, str]:
         """The environment of the script."""
         return {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": "/root",
             "BERTH_HOME": HOME,
             "BERTH_EVENTS": EVENTS,
             "HF_ENDPOINT": f"http://127.0.0.1:{HUB_PORT}",

@@ -27,6 +27,7 @@ STOP_SECONDS = 30.0
 RUN_SECONDS = 600.0
 UP = ("running", "degraded")  # a service of the machine's own may have failed in there
 NEEDED = ("systemd-nspawn", "nsenter", "mount", "umount")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TARGET = """[Unit]
 Description=Just enough for a test
 Requires=basic.target
@@ -101,7 +102,9 @@ class Box:
         file.chmod(mode)
 
     def _assigned(self, world: Mapping[str, str] | None) -> list[str]:
-        return [f"{name}={value}" for name, value in (world or {}).items()]
+        """Nothing of this process's own environment."""
+        told = {"PATH": PATH, "HOME": "/root", **(world or {})}
+        return ["-i", *(f"{name}={value}" for name, value in told.items())]
 
 
 @contextlib.contextmanager
