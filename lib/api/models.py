@@ -21,7 +21,7 @@ from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions
 from lib.fleet import actions
 
-PRIVATE = {"url", "log", "source"}  # addresses and paths of this machine
+PRIVATE = {"url", "log", "source", "remove_with", "activity"}  # matters of the owner
 
 
 async def index(request: Request) -> Response:

@@ -30,6 +30,15 @@ class GuestLimits(BaseModel):
     may_load: bool = False  # a model that does not run
 
 
+class EngineAddress(BaseModel):
+    """A server of the OpenAI dialect on another machine; its key is kept elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    name: str = Field(max_length=64)  # what its models are told apart by
+    url: str = Field(max_length=2_048)  # …/v1
+
+
 class Preferences(BaseModel):
     """The user's choices. Keys that this version does not know are kept."""
 
@@ -40,6 +49,8 @@ class Preferences(BaseModel):
     share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
     share_at_start: bool = False
     guests: GuestLimits = GuestLimits()
+    # See lib/engines/vllm/addresses.py, which checks them.
+    engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)
 
 
 def preferences() -> Preferences:

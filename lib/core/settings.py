@@ -57,6 +57,16 @@ class Settings(BaseModel):
         return self.home / "chat.toml"
 
     @property
+    def engine_keys(self) -> Path:
+        """One file per server on another machine that wants a key."""
+        return self.home / "engine_keys"
+
+    @property
+    def slots(self) -> Path:
+        """Of each GPU slot the key, for its owner, and what its service wrote last."""
+        return self.home / "slots"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"

@@ -34,6 +34,7 @@ class Health(Frozen):
     problem: str = ""
     fix: str = ""
     note: str = ""  # worth knowing although it is up
+    is_absent: bool = False  # nothing of it is here: pages leave it out
 
 
 class Model(Frozen):
@@ -55,6 +56,10 @@ class Model(Frozen):
     note: str = ""  # worth knowing although it is not
     log: str = ""  # path of the engine's own output for this model
     source: str = ""  # repository or path it came from
+    place: str = ""  # where it runs, if that has a name: a slot, or another machine's address
+    is_elsewhere: bool = False  # on another machine: it can be asked here, and nothing else
+    activity: str = ""  # what it does just now, in one line
+    remove_with: str = ""  # the command that removes it, where Berth itself may not
 
 
 class Upstream(Frozen):

@@ -59,6 +59,8 @@ def row(model: Model, with_details: bool = False) -> None:
             with st.container(gap=None, width="stretch"):
                 st.markdown(f"**{markdown.plain(model.name)}**")
                 st.caption(facts(model))
+                if model.activity:
+                    st.caption(markdown.plain(model.activity))
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 _buttons(model, badge(model), key)
                 if with_details:
@@ -95,18 +97,25 @@ def facts(model: Model) -> str:
     parts = [
         words.disk(model.size_bytes) if model.size_bytes else "",
         model.quantization,
-        f"context {(model.context or model.context_trained or 0):,}",
+        _context(model),
         f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
         "" if model.can_chat else "no chat template",
-        engine_of(model).title,
+        "" if model.is_elsewhere else engine_of(model).title,
+        f"on {model.place}" if model.is_elsewhere else model.place,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _context(model: Model) -> str:
+    """Nobody tells it of a model on another machine, at times."""
+    context = model.context or model.context_trained
+    return "" if context is None and model.is_elsewhere else f"context {context or 0:,}"
 
 
 def _buttons(model: Model, state: State, key: str) -> None:
     if state == State.READY and limits.may_use(role(), model):
         _chat_button(model, key)
-    if not may(Action.RUN):
+    if model.is_elsewhere or not may(Action.RUN):
         return
     if state == State.READY:
         st.button("Stop", key=f"stop-{key}", on_click=_stop, args=(model.name, model.engine))
@@ -150,6 +159,16 @@ def _details(model: Model, key: str) -> None:
         st.caption("What the engine wrote last")
         with st.container(height=220, autoscroll=True, key=f"log-{key}"):
             st.text(tail(Path(model.log), 4_000) or "Nothing yet.")
+    if model.is_elsewhere:
+        st.caption(f"It runs on {markdown.plain(model.place)}: it is started and stopped there.")
+    elif model.remove_with:
+        st.caption("To remove it with its service and files, run this in a terminal.")
+        st.code(model.remove_with, language="bash", wrap_lines=True)
+    else:
+        _remove_button(model, key)
+
+
+def _remove_button(model: Model, key: str) -> None:
     label = f"Remove (frees {_frees(model)})"
     asked = (model.engine, model.name)
     if st.button(label, icon=":material/delete:", key=f"remove-{key}", on_click=ask, args=asked):

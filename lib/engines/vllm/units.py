@@ -21,6 +21,7 @@ MARK = "X-Berth"
 LARGEST_UNIT = 65_536  # bytes; a larger one was not written by Berth
 LONGEST_VALUE = 4_096
 
+_NO_IMAGES = re.compile(r"--limit-mm-per-prompt\W+image\W+0\b")
 _SECTION = re.compile(r"\[(.+)\]")
 
 
@@ -37,6 +38,7 @@ class Unit(Frozen):
     context: int | None = None  # tokens; None: what fits (`auto`)
     home: str = ""  # the BERTH_HOME that wrote it
     vllm: str = ""  # version of the program it runs
+    is_text_only: bool = False  # started without its eyes, which saves memory
     written: str = ""  # ISO time
 
     @property
@@ -62,9 +64,10 @@ def scan(places: Places) -> Found:
     units, problems = [], {}
     for path in _files(places.units):
         try:
-            mark = mark_of(_text(path))
-            if mark:
-                units.append(unit_of(path.name, mark))
+            text = _text(path)
+            if mark := mark_of(text):
+                is_blind = bool(_NO_IMAGES.search(text))
+                units.append(unit_of(path.name, mark, is_text_only=is_blind))
         except BerthError as error:
             problems[path.name] = error.message
         except (OSError, ValidationError) as error:
@@ -85,7 +88,7 @@ def mark_of(text: str) -> dict[str, str]:
     return found
 
 
-def unit_of(name: str, mark: Mapping[str, str]) -> Unit:
+def unit_of(name: str, mark: Mapping[str, str], *, is_text_only: bool = False) -> Unit:
     """The unit that this mark describes; BadInput or ValidationError where it makes no sense."""
     slot = slot_number(mark.get("Slot", ""))
     context = mark.get("Context", "")
@@ -101,6 +104,7 @@ def unit_of(name: str, mark: Mapping[str, str]) -> Unit:
         home=mark.get("Home", ""),
         vllm=mark.get("Vllm", ""),
         written=mark.get("Written", ""),
+        is_text_only=is_text_only,
     )
 
 
