@@ -44,7 +44,7 @@ class Slot(Frozen):
 def slots(seen: Cards, places: Places) -> list[Slot]:
     """One for each card, and those beyond that have a service, by number."""
     units = {unit.slot: unit for unit in read_units(places)}
-    models = {model.name: model for model in all_models(ENGINE)} if units else {}
+    models = {model.place: model for model in all_models(ENGINE)} if units else {}
     numbers = sorted({*range(min(len(seen.cards), MOST_SLOTS)), *units})
     return [_slot(number, units.get(number), seen.cards, models) for number in numbers]
 
@@ -85,7 +85,7 @@ def _slot(
         number=number,
         cards=tuple(cards),
         unit=unit,
-        model=models.get(unit.served_name) if unit else None,
+        model=models.get(f"slot {number}") if unit else None,
         held={card.uuid: _held(card, number) for card in cards} if unit else {},
     )
 

@@ -1,4 +1,4 @@
-"""How a model is to run on its slot: context, conversations, cards, formats, what stands before it."""
+"""How a model is to run on its slot: context, requests at a time, cards, formats, gateway."""
 
 from collections.abc import Sequence
 

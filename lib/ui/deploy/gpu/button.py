@@ -91,7 +91,7 @@ def _steps(said: Offer) -> Iterator[str]:
     slot = said.request.slot
     yield "It looks at the machine and the model again."
     yield f"It stops what runs on slot {slot}, if anything does."
-    yield f"It downloads what is missing: {words.disk(said.missing_bytes)} to /var/lib/berth/models."
+    yield f"It downloads {words.disk(said.missing_bytes)} to /var/lib/berth/models."
     yield f"It writes the service berth-slot-{slot}.service and its key."
     gates = [
         name

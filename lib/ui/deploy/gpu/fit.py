@@ -1,4 +1,4 @@
-"""Whether a model fits its slot, drawn: the verdict, the bar, and what the engine gave last time."""
+"""Whether a model fits its slot, drawn: verdict, bar, and what the engine gave last time."""
 
 import streamlit as st
 
