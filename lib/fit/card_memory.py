@@ -25,6 +25,7 @@ UNIFIED_UTILIZATION = 0.75  # where card and machine share their memory, the mac
 LEAST_UTILIZATION = 0.05
 REPACKED = 1.02  # scales, and layouts that kernels want otherwise
 LEAST_CONTEXT = 2_048  # tokens: with less no conversation is worth a card
+MUCH = 0.1  # of a card: less is not worth a word
 BATCHES_IN_FLIGHT = 2  # one is computed while the next is prepared
 
 
@@ -195,23 +196,33 @@ def _sentence(
     if verdict.refusals:
         return verdict.refusals[0]
     each = " on each card" if serving.cards > 1 else ""
-    can_have = f"{memory(verdict.requested)} of {room.name} can be had{each}"
+    can_have = f"{memory(verdict.requested)} of {room.name} can be had{each}{_why(room)}"
     if verdict.kv_bytes <= 0:
         return f"It needs about {memory(verdict.needed)} before its cache, and {can_have}."
     left = f"{memory(verdict.weights)} of weights leave {memory(verdict.kv_bytes)} for its cache"
     if not verdict.context:
-        return f"{can_have}: {left}{each}, too little for a conversation of any use."
+        return f"{can_have}; {left}{each}, too little for a conversation of any use."
     return f"{left}{each}: {_room_for(checkpoint, serving, verdict)}."
 
 
+def _why(room: CardRoom) -> str:
+    """Why it is not nearly the whole card."""
+    if room.is_unified:
+        return ", because the machine needs the rest"
+    used = room.total_bytes - room.free_bytes
+    return f", because {memory(used)} are in use" if used > MUCH * room.total_bytes else ""
+
+
 def _room_for(checkpoint: Checkpoint, serving: Serving, verdict: CardVerdict) -> str:
-    """`3.5 conversations of 131,072 tokens, all that the model allows`."""
-    at_a_time = (
-        f"{verdict.conversations:,.1f}"
-        if verdict.conversations < 10
-        else (f"{verdict.conversations:,.0f}")
-    )
-    room = f"about {at_a_time} conversations of {verdict.context:,} tokens at a time"
+    """`about 3.5 conversations of 131,072 tokens at a time, all that the model takes`."""
+    number = min(verdict.conversations, serving.max_num_seqs)
+    if number < 1.1:
+        room = f"one conversation of {verdict.context:,} tokens at a time"
+    else:
+        shown = (
+            f"{number:.1f}" if number < 10 and number != serving.max_num_seqs else f"{number:.0f}"
+        )
+        room = f"about {shown} conversations of {verdict.context:,} tokens at a time"
     if serving.context:
         is_less = verdict.context < serving.context
         return f"{room}, not of the {serving.context:,} asked for" if is_less else room

@@ -95,7 +95,7 @@ class Checkpoint(Frozen):
     @property
     def state_bytes(self) -> int:
         """What one conversation keeps whatever its length, on one card."""
-        return sum(cache.layers * cache.state_bytes for cache in self.caches)
+        return sum(cache.layers * cache.states * cache.state_bytes for cache in self.caches)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ _NOT_BESIDE = re.compile(
     r"|notice\.txt",
     re.IGNORECASE,
 )
-_NOT_THE_MODEL = re.compile(r"consolidated|adapter_model|optimizer|training_args|.*lora", re.I)
+_NOT_THE_MODEL = re.compile(r"consolidated|adapter_model|optimizer|.*[-_]lora", re.IGNORECASE)
 _PICKLE = re.compile(r"(?:pytorch_model.*|model.*|consolidated.*)\.(?:bin|pt|pth)", re.IGNORECASE)
 
 
@@ -111,10 +111,7 @@ def _without_config(paths: Sequence[str]) -> BadInput:
     if "model_index.json" in paths:
         return BadInput("This makes images, not text.", "Choose a language model.")
     if "params.json" in paths:
-        return BadInput(
-            "This is in Mistral's own format: it has no config.json.",
-            "Choose the repository of the same model that has one; its name often ends in -hf.",
-        )
+        return _mistral_format()
     if any(path.lower().endswith(".gguf") for path in paths):
         return _gguf_only()
     return BadInput(
@@ -128,12 +125,21 @@ def _without_weights(paths: Sequence[str]) -> BadInput:
         return _without_config([path for path in paths if path != CONFIG])
     if any(path.lower().endswith(".gguf") for path in paths):
         return _gguf_only()
+    if any(path.startswith("consolidated") for path in paths):
+        return _mistral_format()
     if any(_PICKLE.fullmatch(path) for path in paths):
         return BadInput(
             "It has its weights as .bin files alone, which can run programs when they are read.",
             "Choose a repository with safetensors files; many models have been converted.",
         )
     return BadInput("It has no safetensors files at its top.", ORIGINAL)
+
+
+def _mistral_format() -> BadInput:
+    return BadInput(
+        "This is in Mistral's own format alone, which Berth does not serve.",
+        "Choose a repository of the same model that has config.json and model.safetensors.",
+    )
 
 
 def _gguf_only() -> BadInput:

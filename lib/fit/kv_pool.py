@@ -15,7 +15,6 @@ from lib.fit.layer_caches import Kind, LayerCache
 
 BLOCK_TOKENS = 16
 LATENT_BLOCK_TOKENS = 128  # what a latent attention's block is a multiple of beside states
-STATES_KEPT = 2  # of each recurrent layer, so that prompts that begin alike are found again
 NULL_BLOCKS = 1  # one is never given to a conversation
 
 
@@ -26,7 +25,6 @@ class Layout(Frozen):
     element_bytes: float = 2.0
     in_flight_tokens: int = 4_096  # two batches: windows keep them besides
     block_tokens: int = BLOCK_TOKENS
-    states_kept: int = STATES_KEPT
 
 
 class Group(NamedTuple):
@@ -35,6 +33,7 @@ class Group(NamedTuple):
     kind: Kind
     block_tokens: int
     reach: int
+    states: int  # that a conversation holds, of a recurrent layer
 
 
 class Pool(Frozen):
@@ -84,7 +83,8 @@ def divided(caches: Sequence[LayerCache], layout: Layout) -> Pool:
     if not caches:
         return Pool(groups=(), block_bytes=0, layout=layout)
     if all(cache.kind == Kind.STATE for cache in caches):
-        layout = layout.model_copy(update={"states_kept": 1})  # vLLM finds no beginnings there
+        # Without attention vLLM does not look for prompts that begin alike.
+        caches = [cache.model_copy(update={"states": 1}) for cache in caches]
     block = _block_tokens(caches, layout)
     pages = [_pages(cache, block, layout) for cache in caches]
     if len(pages) == 1 or _are_alike(caches):
@@ -120,9 +120,8 @@ def _are_alike(caches: Sequence[LayerCache]) -> bool:
 
 
 def _one_group(pages: Sequence[_Pages], layout: Layout) -> Pool:
-    first = pages[0]
     return Pool(
-        groups=(Group(first.cache.kind, first.block_tokens, first.cache.reach),),
+        groups=(_group(pages[0]),),
         block_bytes=sum(page.cache.layers * page.bytes for page in pages),
         layout=layout,
     )
@@ -146,18 +145,18 @@ def _many_groups(pages: Sequence[_Pages], layout: Layout) -> Pool:
     """Groups of as many layers as the rarest kind has, or the commonest where that is not far."""
     counts = [page.cache.layers for page in pages]
     size = max(counts) if max(counts) < 1.5 * min(counts) else min(counts)
-    groups = [
-        Group(page.cache.kind, page.block_tokens, page.cache.reach)
-        for page in pages
-        for _ in range(ceil(page.cache.layers / size))
-    ]
+    groups = [_group(page) for page in pages for _ in range(ceil(page.cache.layers / size))]
     return Pool(groups=tuple(groups), block_bytes=size * pages[0].bytes, layout=layout)
+
+
+def _group(page: _Pages) -> Group:
+    return Group(page.cache.kind, page.block_tokens, page.cache.reach, page.cache.states)
 
 
 def _blocks(group: Group, tokens: int, layout: Layout) -> int:
     """Blocks of one group for a conversation of so many tokens."""
     if group.kind == Kind.STATE:
-        return layout.states_kept
+        return group.states
     if group.kind == Kind.WINDOW:
         held = min(group.reach - 1 + layout.in_flight_tokens, tokens)
         return ceil(held / group.block_tokens) + 1

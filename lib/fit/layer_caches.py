@@ -33,7 +33,10 @@ class LayerCache(Frozen):
     heads: int = 1  # of keys and values; several cards share them
     elements: int = 0  # of key and value together, per head and token
     reach: int = 0  # tokens of a window or a chunk; 0 for all
-    state_bytes: int = 0  # of a recurrent layer, per conversation, on one card
+    state_bytes: int = 0  # of a recurrent layer, on one card
+    states: int = (
+        0  # of these that a conversation holds, so that prompts that begin alike are found
+    )
 
     def token_bytes(self, element_bytes: float, cards: int = 1) -> int:
         """What one token costs one layer on one of so many cards; 0 for a state."""
@@ -78,9 +81,8 @@ def _kept(config: ModelConfig, index: int) -> list[LayerCache]:
     kind = _layer_type(config, index)
     kept = []
     if recurrent.has_state(config, kind):
-        kept.append(
-            LayerCache(kind=Kind.STATE, layers=1, state_bytes=recurrent.state_bytes(config))
-        )
+        size, states = recurrent.state_bytes(config), recurrent.states(config)
+        kept.append(LayerCache(kind=Kind.STATE, layers=1, state_bytes=size, states=states))
     if kind in _FULL or kind in _SLIDING:
         kept.extend(_attention(config, index, kind))
     return kept

@@ -44,6 +44,12 @@ def state_bytes(config: ModelConfig) -> int:
     return 0
 
 
+def states(config: ModelConfig) -> int:
+    """How many of them a conversation holds: two, and for Mamba 2 one more inside a long prompt."""
+    is_mamba_2 = not (_short_convolution(config) or _delta_net(config) or _kimi_delta(config))
+    return 3 if is_mamba_2 and _mamba_2(config) else 2
+
+
 def _short_convolution(config: ModelConfig) -> int:
     """LFM2's: the convolution alone."""
     rows = max(config.number("conv_L_cache") - 1, 0)

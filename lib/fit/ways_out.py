@@ -5,12 +5,13 @@ from enum import StrEnum
 
 from lib.core.values import Frozen
 from lib.core.words import count, memory
-from lib.fit.card_checks import CardRoom
+from lib.fit.card_checks import CardRoom, Use, suitability
 from lib.fit.card_memory import CardVerdict, Serving, judge
-from lib.fit.checkpoint import Checkpoint
+from lib.fit.checkpoint import Checkpoint, Weights
 from lib.fit.weight_formats import FP8_FROM, LEAST_CAPABILITY
 
 FOUR_BITS = 4.5  # a weight of AWQ, GPTQ or NVFP4, with its scales
+EMPTY = 0.97  # of a card with nothing on it: the driver keeps some
 CARDS_TRIED = (2, 4, 8)
 CONVERSATIONS_TRIED = (16, 4, 1)
 
@@ -81,12 +82,13 @@ def _same_weights(
 def _smaller_weights(
     checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]
 ) -> Iterator[Way]:
-    if checkpoint.quantization or serving.quantize:
-        return
-    if _all_have(rooms[: serving.cards], LEAST_CAPABILITY):
+    chosen = rooms[: serving.cards]
+    if not (checkpoint.quantization or serving.quantize) and _all_have(chosen, LEAST_CAPABILITY):
         smaller = _with(serving, quantize="fp8_per_tensor")
         yield _way(Change.SMALL_WEIGHTS, checkpoint, smaller, rooms)
-    yield _way(Change.REPOSITORY, in_four_bits(checkpoint), serving, rooms)
+    if checkpoint.quantization is None or any(_cannot_use(checkpoint, room) for room in chosen):
+        other = _with(serving, quantize="")
+        yield _way(Change.REPOSITORY, in_four_bits(checkpoint), other, rooms)
 
 
 def _other_cards(
@@ -99,18 +101,25 @@ def _other_cards(
             if way.verdict.fits:
                 break
     emptied = [
-        room.model_copy(update={"free_bytes": room.total_bytes, "promised": 0.0}) for room in rooms
+        room.model_copy(update={"free_bytes": round(EMPTY * room.total_bytes), "promised": 0.0})
+        for room in rooms
     ]
     yield _way(Change.FREE_CARD, checkpoint, serving, emptied)
 
 
 def in_four_bits(checkpoint: Checkpoint) -> Checkpoint:
-    """The same model as a repository that others may have made of it: 4 bits a weight."""
+    """The same model as another repository may have it: in AWQ or GPTQ, 4 bits a weight."""
     weights = checkpoint.weights
-    small = round(weights.quantizable * FOUR_BITS / 16)
-    return checkpoint.model_copy(
-        update={"weights": weights.model_copy(update={"quantizable": small})}
+    inner = weights.quantizable or max(weights.others, checkpoint.parameters * 2)
+    others = weights.others if weights.quantizable else 0
+    small = Weights(
+        quantizable=0, others=others + round(inner * FOUR_BITS / 16), towers=weights.towers
     )
+    return checkpoint.model_copy(update={"weights": small, "quantization": None})
+
+
+def _cannot_use(checkpoint: Checkpoint, room: CardRoom) -> bool:
+    return suitability(checkpoint.quantization, room).use == Use.CANNOT
 
 
 def _way(
@@ -136,8 +145,8 @@ _SENTENCES = {
     " {context:,} tokens of context.",
     Change.CARDS: "On {cards} together it fits, with {context:,} tokens of context.",
     Change.FREE_CARD: "On an empty {name} it fits, with {context:,} tokens of context.",
-    Change.REPOSITORY: "A repository of this model with 4 bits a weight (AWQ, GPTQ or NVFP4) would"
-    " take about {weights} and fit.",
+    Change.REPOSITORY: "A repository of this model with 4 bits a weight (AWQ or GPTQ) would take"
+    " about {weights} and fit.",
 }
 
 
