@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from lib.core.errors import BadInput
-from lib.core.names import ModelName, RepoName, shown
+from lib.core.names import RepoName, model_name, shown
 from lib.core.settings import ROOT
 from lib.core.values import Frozen
 from lib.engines.vllm.places import MOST_SLOTS, slot_number
@@ -33,6 +33,11 @@ def context_length(text: str | int | None) -> int | None:
             f"Give tokens as a number from {SMALLEST_CONTEXT} to {LARGEST_CONTEXT:,}, or auto.",
         )
     return number
+
+
+def name_or_nothing(text: str) -> str:
+    """What clients call the model; "" for the repository's name; BadInput."""
+    return model_name(text) if text else ""
 
 
 def card_uuid(text: str) -> str:
@@ -80,7 +85,7 @@ class SlotRequest(Frozen):
     model: RepoName
     slot: Annotated[int, BeforeValidator(slot_number), Field(ge=0, lt=MOST_SLOTS)]
     context: Annotated[int | None, BeforeValidator(context_length)] = None  # None: what fits
-    served_name: ModelName | Literal[""] = ""
+    served_name: Annotated[str, AfterValidator(name_or_nothing)] = ""
     tensor_parallel: int = Field(default=1, ge=1, le=MOST_CARDS)  # cards for the one model
     cards: tuple[Annotated[str, AfterValidator(card_uuid)], ...] = ()
     quantization: Literal["", "fp8_per_tensor"] = ""  # done while the model is loaded

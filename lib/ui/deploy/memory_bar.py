@@ -34,7 +34,7 @@ PROMPTS = Colour("#7c5cbf", "#8f7cc4")
 FIXED = Colour("#667069", "#7d8a85")
 FREE = Colour("#e4e7e3", "#26302e")
 MISSING = Colour("#b42318", "#f87171")
-OTHERS = Colour("#8a5a44", "#a3765f")
+OTHERS = Colour("#9c948c", "#6f6861")
 SMALLEST_SHARE = 0.004  # so that a part that is there can be seen
 
 

@@ -40,10 +40,9 @@ def _ways(model: str, quantization: str, card: Card) -> None:
         _on_processor(model, quantization)
         panel.elsewhere(model)
         return
-    is_for_cards = not card.variants and panel.can_deploy()
     on_processor, on_cards = st.tabs(
         [PROCESSOR, CARDS],
-        default=CARDS if is_for_cards else PROCESSOR,
+        default=PROCESSOR if card.variants else CARDS,
         key=f"deploy tab {model}",
         on_change="rerun",  # what is not looked at is not asked for either
     )

@@ -5,6 +5,8 @@ import streamlit as st
 from lib import deploy
 from lib.deploy import DeployRequest
 from lib.jobs.jobs import Job
+from lib.slots import job as slot_job
+from lib.slots.request import wished
 from lib.ui.session import watch_job
 from lib.ui.shell import shown_errors
 
@@ -19,6 +21,8 @@ def button(job: Job, label: str, **changes: object) -> None:
 
 
 def _started(job: Job, changes: dict[str, object]) -> Job:
+    if job.kind == slot_job.KIND:
+        return slot_job.start(wished(**{**job.details, **changes}))
     if job.kind != deploy.KIND:
         return job.retry()
     return deploy.start(DeployRequest.model_validate({**job.details, **changes}))

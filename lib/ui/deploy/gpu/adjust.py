@@ -123,7 +123,7 @@ def _switch(chosen: SlotChoices, name: str, label: str, about: str) -> None:
 
 def request(chosen: SlotChoices, slot: Slot, cards: Sequence[str]) -> dict[str, object]:
     """The fields of the request; `cards` are named where the slot's number does not tell them."""
-    return {
+    fields = {
         "model": chosen.model,
         "slot": slot.number,
         "context": chosen.context,
@@ -137,6 +137,7 @@ def request(chosen: SlotChoices, slot: Slot, cards: Sequence[str]) -> dict[str, 
         "with_gateway": chosen.with_gateway,
         "with_nginx": chosen.with_nginx,
     }
+    return {name: value for name, value in fields.items() if value not in ("", None)}
 
 
 def take(chosen: SlotChoices, wanted: SlotRequest) -> None:

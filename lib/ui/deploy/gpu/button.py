@@ -16,16 +16,16 @@ from lib.slots.offer import Offer
 from lib.slots.overview import Slot
 from lib.slots.request import SlotRequest
 from lib.ui import markdown
-from lib.ui.deploy.gpu import adjust, free_card
+from lib.ui.deploy.gpu import adjust, free_card, missing
 from lib.ui.session import SlotChoices, choose_to_deploy, watch_job
 
 REFUSAL = "slot_refusal"
+TOO_LARGE = "Nothing near would make it fit: choose a smaller model, or one with fewer bits."
+NOT_HERE = "No setting changes that: choose another slot or another model."
 
 
 def draw(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
     """The button with what it will do; disabled where that cannot work."""
-    if said.verdict and not said.verdict.fits:
-        _what_would_fit(said, slot, chosen)
     for sentence in said.plan.installs if said.plan else ():
         st.info(markdown.plain(sentence), icon=":material/install_desktop:")
     if slot.model and slot.model.state != State.STOPPED and _is_another(said, slot):
@@ -37,7 +37,17 @@ def draw(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
     can_start = bool(said.verdict and said.verdict.fits) and not said.obstacles
     if said.needs_root and can_start:
         _by_hand(said)
-        return
+    with st.container(horizontal=True):
+        if not said.needs_root:
+            _button(said, slot, can_start=can_start)
+        is_asked = missing.rehearsal_button()
+    refusal = st.session_state.pop(REFUSAL, "")
+    if refusal:
+        st.error(refusal, icon=":material/error:")
+    missing.rehearsal(said.request, chosen, is_asked=is_asked)
+
+
+def _button(said: Offer, slot: Slot, *, can_start: bool) -> None:
     st.button(
         _label(said, slot),
         type="primary",
@@ -47,9 +57,6 @@ def draw(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
         on_click=_start,
         args=(said.request,),
     )
-    refusal = st.session_state.pop(REFUSAL, "")
-    if refusal:
-        st.error(refusal, icon=":material/error:")
 
 
 def _is_another(said: Offer, slot: Slot) -> bool:
@@ -106,10 +113,13 @@ def _steps(said: Offer) -> Iterator[str]:
     yield "It starts the model and asks it a first question. Where a step fails, all is taken back."
 
 
-def _what_would_fit(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
-    """The nearest ways, each with its button."""
+def what_would_fit(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
+    """Where it does not fit: the nearest ways, each with its button."""
+    if said.verdict is None or said.verdict.fits:
+        return
     if not said.alternatives:
-        st.info("Nothing near would make it fit: choose a smaller model, or one with fewer bits.")
+        is_refused = bool(said.verdict.refusals)
+        st.info(NOT_HERE if is_refused else TOO_LARGE, icon=":material/lightbulb:")
         return
     st.markdown("**What would fit:**")
     for number, way in enumerate(said.alternatives):

@@ -30,7 +30,10 @@ def draw(said: Offer) -> None:
         free = min(card.free_bytes for card in said.plan.cards)
         st.html(_bar(verdict, total, free, st.context.theme.type == "dark"))
     if verdict.fits:
-        st.caption(_figures(verdict), help=UTILIZATION_HELP)
+        share = f"{verdict.utilization:.0%}".replace("%", " %")
+        st.caption(
+            f"vLLM {said.plan.program.version} takes {share} of the card.", help=UTILIZATION_HELP
+        )
     if said.before:
         when = words.ago(said.before.at)
         st.caption(f":material/history: Measured {when}: {markdown.plain(said.before.sentence)}")
@@ -70,14 +73,3 @@ def _bar(verdict: CardVerdict, total: int, free: int, is_dark: bool) -> str:
 
 def _seen(parts: list[Part]) -> list[Part]:
     return [part for part in parts if part.bytes]
-
-
-def _figures(verdict: CardVerdict) -> str:
-    """`Context 32,768 tokens · about 3.5 conversations of that length at a time · …`."""
-    at_a_time = f"{verdict.conversations:,.1f}".removesuffix(".0")
-    parts = (
-        f"Context {verdict.context:,} tokens",
-        f"about {at_a_time} conversations of that length at the same time",
-        f"utilization {verdict.utilization:.0%}".replace("%", " %"),
-    )
-    return " · ".join(parts)

@@ -15,7 +15,7 @@ from lib.ui.shell import shown_errors
 
 
 def buttons(cards: Sequence[Card], key: str) -> None:
-    """A button for each model that holds memory there; a way to the System page for the rest."""
+    """A button for each model that holds memory there; where there is none, the System page."""
     models = {model.name: model for model in all_models()}
     held: dict[str, int] = {}
     names = model_names(cards, list(models.values()))
@@ -27,8 +27,8 @@ def buttons(cards: Sequence[Card], key: str) -> None:
         if name in models:
             label = f"Stop {markdown.plain(name)} (frees {words.memory(amount)})"
             st.button(label, key=f"{key} {name}", on_click=_stop, args=(models[name],))
-    if not any(name in models for name in held):
-        st.page_link("pages/4_System.py", label="See what holds it", icon=":material/memory:")
+    if not any(name in models for name in held) and st.button("See what holds it", key=key):
+        st.switch_page("pages/4_System.py")
 
 
 def _stop(model: Model) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lib.core import words
+from lib.core.access import carried
 from lib.core.errors import BerthError
 from lib.slots.rehearsal import rehearse
 from lib.slots.request import SlotRequest
@@ -13,19 +14,20 @@ from lib.ui import markdown
 from lib.ui.session import SlotChoices
 from lib.ui.waiting import interruptible
 
-_COMMAND = re.compile(
-    r"(.*?)\bRun(?: this in a terminal)?: ((?:sudo )?(?:(?!, and ).)+?)", re.DOTALL
-)
+_COMMAND = re.compile(r"(.*?)\bRun(?: this in a terminal)?: ((?:(?!, and ).)+)", re.DOTALL)
 HEIGHT_PIXELS = 360
 
 
-def lines(obstacles: Sequence[BerthError], *, before_it_starts: bool = True) -> None:
-    """Each a line; a command to run stands apart, to be copied."""
-    if not obstacles:
-        return
-    if before_it_starts:
+def counted(obstacles: Sequence[BerthError]) -> None:
+    """How many there are, then each."""
+    if obstacles:
         count = words.count(len(obstacles), "thing stands", "things stand")
         st.markdown(f"**{count} in the way:**")
+    lines(obstacles)
+
+
+def lines(obstacles: Sequence[BerthError]) -> None:
+    """Each a line; a command to run stands apart, to be copied."""
     for obstacle in obstacles:
         with st.container(border=True, gap="xsmall"):
             _line(obstacle)
@@ -45,13 +47,19 @@ def divided(fix: str) -> tuple[str, str]:
     return (found[1].strip(), found[2].strip()) if found else (fix, "")
 
 
-def rehearsal(wanted: SlotRequest, chosen: SlotChoices) -> None:
+def rehearsal_button() -> bool:
+    """Was it pressed?"""
+    label = "Show every file and command"
+    return st.button(label, icon=":material/visibility:", key="slot_rehearse")
+
+
+def rehearsal(wanted: SlotRequest, chosen: SlotChoices, *, is_asked: bool) -> None:
     """Every file and command, where somebody asked for that; nothing is changed by it."""
     key, asked = chosen.key("rehearsal"), wanted.model_dump_json()
     told = st.session_state.get(key) or ["", ""]
-    if st.button("Show every file and command", icon=":material/visibility:", key="slot_rehearse"):
+    if is_asked:
         with st.spinner("Working out what would be done …", show_time=True):
-            told = [asked, interruptible(rehearse, wanted)]
+            told = [asked, interruptible(carried(rehearse), wanted)]
         st.session_state[key] = told
     if told[0] == asked:
         st.caption("What the script would do, step by step. Nothing was changed.")

@@ -7,14 +7,13 @@ import streamlit as st
 from lib.core.errors import BadInput
 from lib.core.settings import settings
 from lib.engines.vllm.places import places
-from lib.machine.cards import Card, Cards
+from lib.machine.cards import Card
 from lib.machine.sampler import SAMPLER
 from lib.slots import offer as offers
 from lib.slots import overview
 from lib.slots.offer import Offer
 from lib.slots.overview import Slot
 from lib.slots.request import SlotRequest, wished
-from lib.ui import markdown
 from lib.ui.deploy import lookup
 from lib.ui.deploy.gpu import adjust, button, fit, missing, slot_rows
 from lib.ui.session import SlotChoices, slot_choices
@@ -29,34 +28,29 @@ def has_cards() -> bool:
     return bool(seen.cards or seen.problem or overview.slots(seen, places()))
 
 
-def can_deploy() -> bool:
-    """Is there a card that a model could be put on?"""
-    return any(slot.is_usable for slot in overview.slots(SAMPLER.cards(), places()))
-
-
 def draw(model: str) -> None:
     """Everything about this repository on the cards of this machine."""
     seen, chosen = SAMPLER.cards(), slot_choices(model)
-    _trouble(seen)
-    found = overview.slots(seen, places())
-    slot = slot_rows.choose(found, chosen) or Slot(number=0, cards=())
+    slot = slot_rows.choose(overview.slots(seen, places()), chosen)
+    if slot is None:
+        _without_cards(chosen)
+        return
     usable = [card for card in seen.cards if overview.is_usable(card)]
     try:
-        wanted = _request(chosen, slot, usable)
+        said = _offer(_request(chosen, slot, usable))
     except BadInput as error:
         lookup.problem(error)
         adjust.fold(None, chosen, len(usable))
         return
-    said = _offer(wanted)
     if said.refusal:
         lookup.problem(said.refusal)
         return
     fit.draw(said)
+    button.what_would_fit(said, slot, chosen)
     adjust.context(said, chosen)
     adjust.fold(said, chosen, len(usable))
-    missing.lines(said.obstacles)
+    missing.counted(said.obstacles)
     button.draw(said, slot, chosen)
-    missing.rehearsal(wanted, chosen)
 
 
 def elsewhere(model: str) -> None:
@@ -75,22 +69,19 @@ def elsewhere(model: str) -> None:
     with fold:
         st.caption(
             "A Linux server with NVIDIA cards runs models of this size in vLLM, behind LiteLLM and "
-            "nginx. What this machine lacks for that:"
+            "nginx. What is missing for that here:"
         )
-        chosen = slot_choices(model)
-        said = _offer(_request(chosen, Slot(number=0, cards=()), []))
-        if said.refusal:
-            lookup.problem(said.refusal)
-        missing.lines(said.obstacles, before_it_starts=False)
-        missing.rehearsal(said.request, chosen)
+        _without_cards(slot_choices(model))
 
 
-def _trouble(seen: Cards) -> None:
-    if seen.problem:
-        st.error(
-            f"**{markdown.plain(seen.problem)}** {markdown.plain(seen.fix)}",
-            icon=":material/error:",
-        )
+def _without_cards(chosen: SlotChoices) -> None:
+    """What is missing, and what would be done if it were not."""
+    said = _offer(_request(chosen, Slot(number=0, cards=()), []))
+    if said.refusal:
+        lookup.problem(said.refusal)
+    missing.lines(said.obstacles)
+    is_asked = missing.rehearsal_button()
+    missing.rehearsal(said.request, chosen, is_asked=is_asked)
 
 
 def _request(chosen: SlotChoices, slot: Slot, usable: list[Card]) -> SlotRequest:

@@ -104,7 +104,7 @@ def _parts(slot: Slot) -> list[Part]:
 
 def _what_runs(slot: Slot) -> None:
     if slot.unit is None:
-        st.badge("Free", color="gray")
+        st.badge("Empty", color="gray")
         return
     if slot.model is None:
         st.caption(f"{markdown.plain(slot.name)} is set up here.")
