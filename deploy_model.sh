@@ -90,13 +90,10 @@ deploy() {
   PLAN=$(mktemp -d)
   check
   BEGUN=yes
-  step unload
-  step download
-  step service
-  step gateway
-  step start
-  step "test"
+  carry_out
   BEGUN=""
+  # Under sudo, what was measured goes into the records of whoever called.
+  [[ ! -f $PLAN/measured.json ]] || wait_for as_user "$PYTHON" -m lib.slots remember --plan "$PLAN"
 }
 
 # --- what was asked for ---
@@ -216,10 +213,11 @@ value() { # NAME: what the plan says
   sed -n "s/^$1=//p" "$PLAN/lines"
 }
 
-step() { # PHASE
+# unload, download, service, gateway, start, test
+carry_out() {
   local dry=()
   [[ -z $DRY_RUN ]] || dry=(--dry-run)
-  wait_for as_root "$PYTHON" -m lib.slots "$1" --plan "$PLAN" --owner $$ ${dry[@]+"${dry[@]}"} || exit
+  wait_for as_root "$PYTHON" -m lib.slots deploy --plan "$PLAN" ${dry[@]+"${dry[@]}"} || exit
 }
 
 remove() {
@@ -228,7 +226,7 @@ remove() {
   if asks; then
     confirm "Remove the model, the service and all else of slot $(printable "$SLOT")?" n || cancelled
   fi
-  wait_for as_root "$PYTHON" -m lib.slots remove --owner $$ ${dry[@]+"${dry[@]}"} -- "$SLOT" || exit
+  wait_for as_root "$PYTHON" -m lib.slots remove ${dry[@]+"${dry[@]}"} -- "$SLOT" || exit
 }
 
 write_nodes() {
@@ -291,9 +289,9 @@ wait_for() { # COMMAND…
   return "$code"
 }
 
-# A step takes back what it did by itself, but for one that was killed.
+# A deployment takes back what it did by itself, but for one that was killed.
 broken() { # CODE WHAT FIX
-  [[ -z $BEGUN ]] || as_root "$PYTHON" -m lib.slots undo --plan "$PLAN" --owner $$ || true
+  [[ -z $BEGUN ]] || as_root "$PYTHON" -m lib.slots undo --slot "$SLOT" || true
   fail "$@"
 }
 

@@ -1,4 +1,4 @@
-"""What deploy_model.sh has done for it: the check, each phase, the way back, and more."""
+"""What deploy_model.sh has done for it: the check, the deployment, the way back, and more."""
 
 import argparse
 import shlex
@@ -14,19 +14,10 @@ from lib.engines.vllm.places import MOST_SLOTS, places, slot_number
 from lib.jobs import phase
 from lib.jobs.report import Report
 from lib.slots import job, nodes, phases, plan, removal, step, table
+from lib.slots.change import Rehearsal
 from lib.slots.check import collected
 from lib.slots.request import NodesRequest, SlotRequest, nodes_wished, wished
 
-# Each phase, and whether it has the machine's shared files to itself.
-PHASES: dict[str, tuple[step.Phase, bool]] = {
-    "unload": (phases.unload, False),
-    "download": (phases.download, False),
-    "service": (phases.service, True),
-    "gateway": (phases.gateway, True),
-    "start": (phases.begin, True),
-    "test": (phases.test, True),
-}
-LAST = "test"
 GOODBYE = "Cancelled. What was downloaded is kept; the same command goes on from there."
 
 
@@ -47,30 +38,22 @@ def _check(given: argparse.Namespace, report: Report) -> None:
     if not found.problems:
         report.end("Nothing stands in the way.")
         return
-    for line in table.obstacles(found.problems):
-        report.note(line)
     goes_on = given.dry_run and found.plan and not isinstance(found.problems[0], BadInput)
+    for line in table.obstacles(found.problems) if goes_on or len(found.problems) > 1 else ():
+        report.note(line)
     if not goes_on:
         raise table.summary(found.problems)
     report.end("It would be refused here. This is what would be done without that:")
 
 
-def _phase(given: argparse.Namespace, report: Report) -> None:
-    work, needs_turn = PHASES[given.phase]
+def _deploy(given: argparse.Namespace, report: Report) -> None:
     found = plan.load(given.plan)
     if given.dry_run:
-        step.rehearse(work, found, places(), report, given.plan)
-        return
-    step.perform(
-        work,
-        found,
-        places(),
-        report,
-        given.plan,
-        owner_pid=given.owner,
-        needs_turn=needs_turn,
-        is_last=given.phase == LAST,
-    )
+        doer = Rehearsal(report)
+        rehearsal = step.Step(found, places(), report, doer, given.plan, is_rehearsal=True)
+        step.rehearse(phases.ALL, rehearsal)
+    else:
+        step.perform(phases.ALL, found, places(), report, given.plan)
 
 
 def _undo(given: argparse.Namespace, report: Report) -> None:
@@ -81,8 +64,8 @@ def _remove(given: argparse.Namespace, report: Report) -> None:
     removal.remove(places(), slot_number(given.slot), report, is_rehearsal=given.dry_run)
 
 
-def _remember(given: argparse.Namespace, report: Report) -> None:
-    phases.remember(given.plan, report)
+def _remember(given: argparse.Namespace, _report: Report) -> None:
+    phases.remember(given.plan)
 
 
 def _nodes(given: argparse.Namespace, report: Report) -> None:
@@ -132,12 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_request(one)
     one.add_argument("--save", type=Path, required=True, help="a folder for the plan")
     one.add_argument("--dry-run", action="store_true")
-    for name in PHASES:
-        one = _command(commands, name, _phase, f"the phase “{name}”")
-        one.set_defaults(phase=name)
-        one.add_argument("--plan", type=Path, required=True, help="the folder with the plan")
-        one.add_argument("--owner", type=int, required=True, help="the script's process")
-        one.add_argument("--dry-run", action="store_true")
+    one = _command(commands, "deploy", _deploy, "all that comes after the check")
+    one.add_argument("--plan", type=Path, required=True, help="the folder with the plan")
+    one.add_argument("--dry-run", action="store_true")
     one = _command(commands, "undo", _undo, "take a broken-off deployment back")
     one.add_argument("--slot", type=slot_number, required=True)
     one.add_argument("--without-waiting", action="store_true", help="for the former model")

@@ -14,13 +14,13 @@ class Hands:
     """Takes things away, or tells what it would take; one thing that fails does not stop others."""
 
     def __init__(self, report: Report, *, is_rehearsal: bool) -> None:
-        self._report, self._is_rehearsal = report, is_rehearsal
+        self._report, self.is_rehearsal = report, is_rehearsal
         self.problems: list[str] = []
 
     def run(self, *command: str, may_fail: bool = False) -> None:
         """A command."""
         self._say("run", " ".join(command))
-        if self._is_rehearsal:
+        if self.is_rehearsal:
             return
         done = run(command, environment=world(), seconds=STOP_SECONDS)
         if not done.is_good and not may_fail:
@@ -30,21 +30,21 @@ class Hands:
         """A file, where it is there."""
         if path.exists() or path.is_symlink():
             self._say("remove", str(path))
-            if not self._is_rehearsal:
+            if not self.is_rehearsal:
                 path.unlink()
 
     def folder(self, path: Path) -> None:
         """A folder with all in it."""
         if path.is_dir():
             self._say("remove", f"{path}/")
-            if not self._is_rehearsal:
+            if not self.is_rehearsal:
                 shutil.rmtree(path)
 
     def empty(self, *paths: Path) -> None:
         """Folders, where nothing is left in them."""
         for path in paths:
-            if path.is_dir() and not any(path.iterdir()) and not self._is_rehearsal:
+            if path.is_dir() and not any(path.iterdir()) and not self.is_rehearsal:
                 path.rmdir()
 
     def _say(self, verb: str, what: str) -> None:
-        self._report.say(f"  would {verb}: {what}" if self._is_rehearsal else f"  {verb} {what}")
+        self._report.say(f"  would {verb}: {what}" if self.is_rehearsal else f"  {verb} {what}")

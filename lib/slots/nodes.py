@@ -14,7 +14,7 @@ from lib.engines.vllm.places import Places, port, unit_name
 from lib.hub import checkpoints
 from lib.hub.checkpoints import HubCheckpoint
 from lib.jobs.report import Report
-from lib.slots import parts
+from lib.slots.check import model
 from lib.slots.engine_settings import EngineSettings
 from lib.slots.request import NodesRequest, SlotRequest
 from lib.slots.unit_text import PREPARATION, Node, SlotService, preparation_text, unit_text
@@ -67,7 +67,7 @@ def text(service: SlotService, machines: list[Node]) -> str:
     interface = (
         f"the network card {machines[0].interface}"
         if machines[0].interface
-        else "each machine's own choice of network card; if it is the wrong one, --nic NAME names it"
+        else "each machine's own choice of network card; --nic NAME names another"
     )
     return f"""{service.model} on {count} servers with {cards} each ({unit})
 
@@ -75,8 +75,8 @@ def text(service: SlotService, machines: list[Node]) -> str:
 
 Every server needs
   1. the private network of these addresses and nobody else on it: what they say to each other is
-     not encrypted, and whoever speaks to port {machines[0].head_port} can run programs. Open all ports
-     between them, to nobody else. They use {interface}.
+     not encrypted, and whoever speaks to port {machines[0].head_port} can run programs. Open all
+     ports between them, to nobody else. They use {interface}.
   2. an entry in /etc/hosts, or DNS, that leads its own name to that address, not to 127.0.1.1
   3. the same NVIDIA driver and {cards}
   4. vLLM {service.vllm} in {service.program}, the same version on each
@@ -125,7 +125,7 @@ def _service(request: SlotRequest, found: HubCheckpoint) -> SlotService:
         quantization=request.quantization,
         kv_cache=request.kv_cache,
         is_text_only=request.is_text_only,
-        parsers=parts.parsers(found.checkpoint.model_type),
+        parsers=model.parsers(found),
         extra_environment=EngineSettings().environment,
         home=str(settings().home),
     )

@@ -34,8 +34,9 @@ def install_program(plan: SlotPlan, places: Places, doer: Doer, report: Report) 
         raise EngineError("vLLM is not installed.", "Install it.")
 
 
-def python(program: Program) -> str:
-    return str(program.folder / "bin/python") if program.is_there else ""
+def python(program: Program, places: Places) -> str:
+    folder = places.root / program.folder.relative_to("/")
+    return str(folder / "bin/python") if program.is_there else ""
 
 
 def program_problems(
@@ -67,10 +68,6 @@ def chain(plan: SlotPlan, places: Places) -> Chain:
         base_url=f"http://127.0.0.1:{port(plan.slot)}/v1", model=plan.request.name, key=own.key
     )
     return Chain(nginx=None, litellm=None, whole=direct)
-
-
-def parsers(model_type: str) -> tuple[str, ...]:
-    return ()
 
 
 def remove_from_gateway(

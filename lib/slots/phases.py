@@ -4,16 +4,16 @@ unload → download → service → gateway → start → test. Each is told as 
 leaves alone what is so already: a second run for the same model changes only what differs.
 """
 
+import os
 import time
 from pathlib import Path
 
 from lib.core import words
-from lib.core.errors import EngineError
 from lib.core.files import read_json, write_json
+from lib.core.settings import settings
 from lib.engines.vllm import systemd
 from lib.engines.vllm.causes import Retry
 from lib.jobs.events import PhaseState
-from lib.jobs.report import Report
 from lib.slots import levels, measured, parts, probe, start
 from lib.slots import service as service_files
 from lib.slots.engine_settings import engine_settings
@@ -21,7 +21,7 @@ from lib.slots.fetched import fetch
 from lib.slots.plan import SlotPlan, present_text, wanted_text
 from lib.slots.probe import Engine
 from lib.slots.start import Ended, reset
-from lib.slots.step import Step
+from lib.slots.step import Phase, Step
 from lib.slots.steps import Command, WantedFile
 
 GOT = "measured.json"  # for the script, which hands it to its caller's own records
@@ -76,6 +76,11 @@ def service(step: Step) -> None:
 
 def gateway(step: Step) -> None:
     """LiteLLM and nginx, so far as they are wanted."""
+    wanted = step.plan.request
+    if not wanted.with_gateway and not wanted.with_nginx:
+        step.report.begin("gateway", "LiteLLM and nginx are left out.")
+        step.report.end("", PhaseState.SKIPPED)
+        return
     parts.prepare_gateway(step.plan, step.places, step.doer, step.report)
 
 
@@ -84,8 +89,11 @@ def begin(step: Step) -> None:
     plan, report = step.plan, step.report
     report.begin("start", f"Starting {plan.request.name}.")
     if step.is_rehearsal:
-        start.begin(plan.unit, step.doer)
-        report.say("  would follow its log until it answers")
+        if is_unchanged(plan, step) and systemd.state(plan.unit).is_running:
+            report.say("  would leave it running: nothing differs")
+        else:
+            start.begin(plan.unit, step.doer)
+            report.say("  would follow its log until it answers")
         parts.open_gateway(plan, step.places, step.doer, report)
         report.end()
         return
@@ -100,7 +108,7 @@ def begin(step: Step) -> None:
     given = probe.capacity(engine)
     record = measured.measured(plan, given, seconds)
     report.note(f"  {record.sentence}")
-    _hand_over(step.folder / GOT, record.model_dump(mode="json"))
+    _keep(record, step.folder)
     parts.open_gateway(plan, step.places, step.doer, report)
     report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
 
@@ -170,16 +178,26 @@ def _again(step: Step, plan: SlotPlan, ended: Ended, tried: set[Retry]) -> SlotP
     raise ended.error
 
 
-def _hand_over(file: Path, value: object) -> None:
-    """For a step that has fewer rights."""
-    write_json(file, value)
-    file.chmod(0o644)
+def _keep(record: measured.Measured, folder: Path) -> None:
+    """In the records of whoever called; where these are not this account's, the script does it."""
+    home = settings().home
+    if home.exists() and home.stat().st_uid != os.geteuid():
+        write_json(folder / GOT, record.model_dump(mode="json"))
+        (folder / GOT).chmod(0o644)
+    else:
+        measured.remember(record)
 
 
-def remember(folder: Path, report: Report) -> None:
+def remember(folder: Path) -> None:
     """Keep what the engine gave in the records of whoever called the script."""
-    found = read_json(folder / GOT)
-    if found is None:
-        raise EngineError("Nothing was measured.", "Run ./deploy_model.sh from its beginning.")
-    measured.remember(measured.Measured.model_validate(found))
-    report.say("What it gave is remembered.")
+    measured.remember(measured.Measured.model_validate(read_json(folder / GOT)))
+
+
+ALL = (
+    Phase("unload", unload),
+    Phase("download", download),
+    Phase("service", service, needs_turn=True),
+    Phase("gateway", gateway, needs_turn=True),
+    Phase("start", begin, needs_turn=True),
+    Phase("test", test, needs_turn=True),
+)

@@ -1,4 +1,4 @@
-"""A slot taken away again: its service, key, cache, entries, files; with the last one, all of it."""
+"""A slot taken away again: service, key, cache, entries, files; with the last one all of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,7 +81,7 @@ def _shared(places: Places, hands: Hands) -> None:
         for folder in sorted(places.programs.iterdir()):
             hands.folder(folder)
     if account_note(places).exists():
-        if has_user():
+        if has_user(places):
             hands.run("userdel", SYSTEM_USER)
         hands.file(account_note(places))
 

@@ -65,7 +65,7 @@ def write_units(doer: Doer, places: Places, units: dict[Path, str]) -> bool:
 
 def make_user(doer: Doer, places: Places) -> bool:
     """The account that engines run as: fixed, without a shell, a home or a password."""
-    if has_user():
+    if has_user(places):
         return False
     undo = ("userdel", SYSTEM_USER)
     return doer.do(
@@ -79,8 +79,10 @@ def account_note(places: Places) -> Path:
     return places.state(0).parent / "account"
 
 
-def has_user() -> bool:
-    """Is the account there?"""
+def has_user(places: Places) -> bool:
+    """Is the account there? Below another root, its note tells."""
+    if places.root != Path("/"):
+        return account_note(places).exists()
     try:
         pwd.getpwnam(SYSTEM_USER)
     except KeyError:

@@ -1,9 +1,9 @@
-"""One step of a deployment: alone on its slot, noted in the journal, taken back where it fails."""
+"""A deployment done: alone on its slot, noted in the journal, taken back where it fails."""
 
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from lib.jobs.report import Report
 from lib.processes import background
 from lib.processes.identity import created_at
 from lib.slots import probe, service, turns
-from lib.slots.change import Change, Doer, Rehearsal
+from lib.slots.change import Change, Doer
 from lib.slots.journal import Journal, Owner
 from lib.slots.plan import SlotPlan
 
@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.3
 
 
 class Step(NamedTuple):
-    """What a phase works with."""
+    """What each phase works with."""
 
     plan: SlotPlan
     places: Places
@@ -36,48 +36,45 @@ class Step(NamedTuple):
     is_rehearsal: bool
 
 
-Phase = Callable[[Step], None]
+class Phase(NamedTuple):
+    """A part of a deployment."""
+
+    name: str
+    work: Callable[[Step], None]
+    needs_turn: bool = False  # it writes what slots share
 
 
-def rehearse(phase: Phase, plan: SlotPlan, places: Places, report: Report, folder: Path) -> None:
-    """Tell what the phase would do."""
-    phase(Step(plan, places, report, Rehearsal(report), folder, is_rehearsal=True))
+def rehearse(phases: Sequence[Phase], step: Step) -> None:
+    """Tell what they would do."""
+    for phase in phases:
+        phase.work(step)
 
 
 def perform(
-    phase: Phase,
-    plan: SlotPlan,
-    places: Places,
-    report: Report,
-    folder: Path,
-    *,
-    owner_pid: int,
-    needs_turn: bool,
-    is_last: bool,
+    phases: Sequence[Phase], plan: SlotPlan, places: Places, report: Report, folder: Path
 ) -> None:
-    """Do it. Where it fails or is ended, everything since the run began is taken back first."""
+    """Do them. Where one fails or is ended, everything since the first is taken back."""
     journal = Journal(places.state(plan.slot))
-    owner = owner_of(owner_pid)
+    step = Step(plan, places, report, Change(journal, report), folder, is_rehearsal=False)
     with turns.working(places, plan.slot):
-        if journal.begin(f"{plan.request.model} on slot {plan.slot}", owner):
+        if journal.begin(f"{plan.request.model} on slot {plan.slot}", this_process()):
             report.say("An earlier run was broken off here; this one goes on from where it was.")
     try:
         with turns.working(places, plan.slot):
-            if needs_turn:
-                _take_turn(places, plan.slot, report)
-            phase(Step(plan, places, report, Change(journal, report), folder, is_rehearsal=False))
-            if is_last:
-                journal.close()
-                turns.give_back(places, plan.slot)
+            for phase in phases:
+                if phase.needs_turn:
+                    _take_turn(places, plan.slot, report)
+                phase.work(step)
+            journal.close()
+            turns.give_back(places, plan.slot)
     except BaseException as error:
-        is_cancelled = isinstance(error, KeyboardInterrupt)
-        undo_apart(places, plan.slot, report, waits=not is_cancelled)
+        undo_apart(places, plan.slot, report, waits=not isinstance(error, KeyboardInterrupt))
         raise
 
 
-def owner_of(pid: int) -> Owner:
-    """The script that a step belongs to."""
-    return Owner(pid=pid, created_at=created_at(pid))
+def this_process() -> Owner:
+    """Who a change belongs to that is begun here."""
+    return Owner(pid=os.getpid(), created_at=created_at(os.getpid()))
 
 
 def undo(places: Places, slot: int, report: Report, *, waits: bool) -> None:

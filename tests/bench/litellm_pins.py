@@ -18,7 +18,7 @@ HEAD = """\
 # LiteLLM's proxy and all it needs, each wheel by its hash: nothing else is ever installed.
 # For `pip install --require-hashes --no-deps --only-binary :all: -r`, Python 3.11 to 3.13, Linux
 # x86-64 and arm64. Made by `python -m tests.bench.litellm_pins`; the reason for the way in which
-# these versions were found is in lib/slots/gateway/floors.py.
+# these versions were found is in lib/slots/litellm_floors.py.
 """
 # The proxy extra of 1.110.2 names releases that no index has (litellm-proxy 1.110.2,
 # litellm-proxy-extras 0.4.114.post1, litellm-enterprise 0.1.83.post1). The first has no code that

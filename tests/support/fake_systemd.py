@@ -246,7 +246,7 @@ def _keep(folder: Path, unit: str) -> int:
         run = uuid.uuid4().hex
         with _new_log(folder, unit, run).open("ab") as log:
             process = subprocess.Popen(
-                shlex.split(_lines(unit, "ExecStart")[-1]),
+                _command(unit),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -285,10 +285,20 @@ def _setting(folder: Path, name: str, default: str) -> str:
     return path.read_text() if path.exists() else default
 
 
+def _command(unit: str) -> list[str]:
+    """What ExecStart runs; what lies below the root is taken from there."""
+    return [_seen(word) for word in shlex.split(_lines(unit, "ExecStart")[-1])]
+
+
+def _seen(word: str) -> str:
+    inside = Path(os.environ["BERTH_SYSTEM_ROOT"]) / word.lstrip("/")
+    return str(inside) if word.startswith("/") and inside.exists() else word
+
+
 def _environment(unit: str) -> dict[str, str]:
     pairs = [word for line in _lines(unit, "Environment") for word in shlex.split(line)]
     for name in _lines(unit, "EnvironmentFile"):
-        pairs += Path(name.lstrip("-")).read_text().splitlines()
+        pairs += Path(_seen(name.lstrip("-"))).read_text().splitlines()
     return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
 
 

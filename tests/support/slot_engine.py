@@ -12,6 +12,7 @@ It is run by its path from a unit's ExecStart. What it does beyond that is told 
 Standard library only.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 LIFETIME_SECONDS = 900
-WORDS = "The capital of France is Paris . ".split()
+WORDS = ["The", "capital", "of", "France", "is", "Paris", "."]
 PREFIX = "(APIServer pid=7) INFO 11-27 10:00:00 [file.py:72]"
 CORE = "(EngineCore pid=9) INFO 11-27 10:00:01 [file.py:99]"
 ERROR = "(EngineCore pid=9) ERROR 11-27 10:00:02 [core.py:1]"
@@ -116,8 +117,8 @@ class Handler(BaseHTTPRequestHandler):
             word = f"{WORDS[number % len(WORDS)]} "
             piece = {"delta": {"content": word}} if is_chat else {"text": word}
             self._event({"choices": [{**piece, "index": 0, "finish_reason": None}]})
-            time.sleep(0.02 if count > 100 else 0)
-        end = {"delta": {}} if is_chat else {"text": ""}
+            time.sleep(0.02 if count > 500 else 0)
+        end: dict[str, Any] = {"delta": {}} if is_chat else {"text": ""}
         self._event({"choices": [{**end, "index": 0, "finish_reason": "length"}]})
         self._event({"choices": [], "usage": usage})
         self._chunk(b"data: [DONE]\n\n")
@@ -158,7 +159,7 @@ def main(words: list[str]) -> int:
     signal.alarm(LIFETIME_SECONDS)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     folder = Path(words[1])
-    given = dict(zip(words[2:], words[3:], strict=False))
+    given = dict(itertools.pairwise(words))
     behaviour = _behaviour(folder)
     say(f"{PREFIX} vLLM server version 0.33.0")
     say(f"{CORE} Starting to load model {folder}...")
@@ -177,9 +178,7 @@ def main(words: list[str]) -> int:
     say(f"{CORE} GPU KV cache size: {KV_TOKENS:,} tokens, Maximum concurrency for {context:,} ")
     if behaviour.get("hangs"):
         time.sleep(LIFETIME_SECONDS)
-    server = Engine(
-        int(given["--port"]), given["--served-model-name"], context, behaviour
-    )
+    server = Engine(int(given["--port"]), given["--served-model-name"], context, behaviour)
     say(f"{PREFIX} Application startup complete.")
     server.serve_forever()
     return 0

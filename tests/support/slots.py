@@ -19,7 +19,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lib.engines.vllm.places import Places
+import httpx
+
+from lib.engines.vllm.places import Places, port
 from lib.jobs import events
 from lib.jobs.events import Event
 from tests.conftest import ROOT
@@ -158,6 +160,35 @@ class GpuServer:
             text=True,
             timeout=SECONDS,
         )
+
+    @property
+    def card(self) -> str:
+        """The UUID of its first card."""
+        found: str = self.cards.answers["cards"][0]["nvmlDeviceGetUUID"]
+        return found
+
+    def deploy(
+        self, model: str = MODEL, slot: int = 40, *more: str, **world: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Deploy on its first card, with nothing in front of the engine."""
+        return self.run(model, str(slot), "--cards", self.card, *PLAIN, *more, **world)
+
+    def unit(self, slot: int = 40) -> str:
+        """The text of the slot's service."""
+        return self.places.unit(slot).read_text(encoding="utf-8")
+
+    def runs(self, slot: int = 40) -> str:
+        """The model that the slot's engine says it has; "" where none answers."""
+        key = self.places.env_file(slot).read_text(encoding="utf-8").strip().partition("=")[2]
+        try:
+            answer = httpx.get(
+                f"http://127.0.0.1:{port(slot)}/v1/models",
+                headers={"Authorization": f"Bearer {key}"},
+            )
+        except httpx.TransportError:
+            return ""
+        name: str = answer.json()["data"][0]["id"]
+        return name
 
     def start(self, *arguments: str, **world: str) -> Run:
         """Start it and leave it running, in a group of its own."""

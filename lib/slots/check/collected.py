@@ -1,5 +1,6 @@
 """All checks of one deployment together: its plan, and everything that stands in its way."""
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import NamedTuple
 
 from lib.core.errors import BerthError
 from lib.core.settings import settings
-from lib.engines.vllm.places import Places
+from lib.engines.vllm import systemd
+from lib.engines.vllm.places import Places, unit_name
 from lib.engines.vllm.units import mark_of, read_units
 from lib.fit.card_checks import CardRoom
 from lib.fit.card_memory import CardVerdict, Serving
@@ -19,7 +21,7 @@ from lib.slots import parts
 from lib.slots.check import card_choice, disk, model, neighbours, system
 from lib.slots.check.disk import Wanted
 from lib.slots.engine_settings import EngineSettings, engine_settings
-from lib.slots.plan import PlannedCard, SlotPlan, load_kept
+from lib.slots.plan import PlannedCard, SlotPlan, load_kept, present_text
 from lib.slots.request import SlotRequest
 
 PROGRAM_BYTES = 11 * 10**9  # vLLM with PyTorch and CUDA's libraries
@@ -56,7 +58,7 @@ def check(request: SlotRequest, places: Places) -> Checked:
     problems += card_choice.driver(look.cards)
     problems += card_choice.usable(cards)
     problems += neighbours.foreign_service(places, request.slot)
-    problems += neighbours.busy_port(request.slot)
+    problems += neighbours.busy_port(request.slot, is_running=_runs(request.slot, places))
     problems += neighbours.same_name(read_units(places), request.slot, request.model, request.name)
     unified = [card.name for card in cards if card.is_unified]
     notes = tuple(system.in_words(look.cards.is_wsl, unified))
@@ -68,10 +70,17 @@ def check(request: SlotRequest, places: Places) -> Checked:
     plan = _plan(request, look, cards, found, wanted, said)
     problems += model.fit(found, wanted, _rooms(cards, request.slot, places), said)
     problems += _disks(plan, places)
-    problems += system.compiler(parts.python(plan.program))
+    problems += system.compiler(parts.python(plan.program, places))
     problems += parts.program_problems(plan.program, look.cards.cuda, places)
     problems += parts.gateway_problems(request, places)
     return Checked(plan, tuple(problems), notes + found.checkpoint.notes, found, said)
+
+
+def _runs(slot: int, places: Places) -> bool:
+    """Does Berth's own service of this slot run?"""
+    with contextlib.suppress(BerthError):
+        return bool(present_text(slot, places)) and systemd.state(unit_name(slot)).is_running
+    return False
 
 
 def _settings(places: Places, problems: list[BerthError]) -> EngineSettings:
@@ -156,7 +165,7 @@ def _plan(
         utilization=said.utilization,
         max_num_seqs=wanted.max_num_seqs,
         needs_half=said.needs_half,
-        parsers=parts.parsers(found.checkpoint.model_type),
+        parsers=model.parsers(found),
         estimate=model.estimate(said),
         installs=tuple(parts.installs(request, program, look.places)),
         home=str(settings().home),

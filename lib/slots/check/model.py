@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from lib.core.errors import BerthError, DoesNotFit
+from lib.engines.vllm.parsers import parsers_for
 from lib.fit.card_checks import CardRoom
 from lib.fit.card_memory import CardVerdict, Serving, judge
 from lib.fit.ways_out import nearest
 from lib.hub.checkpoints import HubCheckpoint
+from lib.hub.templates import chat_template
 from lib.slots.plan import Estimate
 from lib.slots.request import SlotRequest
 
@@ -52,3 +54,10 @@ def estimate(said: CardVerdict) -> Estimate:
         kv_tokens=said.kv_tokens,
         conversations=said.conversations,
     )
+
+
+def parsers(found: HubCheckpoint) -> tuple[str, ...]:
+    """The engine's arguments for tools and thinking, which it does not choose by itself."""
+    paths = [file.path for file in found.files]
+    template = chat_template(found.repo, found.sha, paths)
+    return tuple(parsers_for(found.checkpoint.model_type, template).arguments())

@@ -30,10 +30,10 @@ def foreign_service(places: Places, slot: int) -> Iterator[BerthError]:
             break
 
 
-def busy_port(slot: int) -> Iterator[BerthError]:
-    """Another program where the slot's engine should listen."""
-    for pid in _listeners(port(slot)):
-        if unit_name(slot) not in _service_of(pid):
+def busy_port(slot: int, *, is_running: bool) -> Iterator[BerthError]:
+    """Another program where the slot's engine should listen, unless that is there itself."""
+    for pid in () if is_running else _listeners(port(slot)):
+        if not is_of_slot(pid, slot):
             yield Conflict(
                 f"Port {port(slot)} is used by {_named(pid)}.",
                 "End that program, or choose another slot.",

@@ -60,7 +60,9 @@ def slot_variable(slot: int) -> str:
 def of_slots(units: Iterable[Unit]) -> list[Backend]:
     """Those of this machine."""
     return [
-        Backend(model=unit.served_name, address=unit.base_url, key_variable=slot_variable(unit.slot))
+        Backend(
+            model=unit.served_name, address=unit.base_url, key_variable=slot_variable(unit.slot)
+        )
         for unit in units
     ]
 

@@ -25,7 +25,7 @@ START_SECONDS = 180
 
 
 def include_text(backends: Sequence[Named]) -> str:
-    """/etc/berth/litellm/berth.yaml: a model for each backend. JSON is YAML, so nothing can slip."""
+    """/etc/berth/litellm/berth.yaml: a model for each backend, in JSON, which is YAML."""
     head = (
         "# Written by Berth, which writes it anew with each deployment.\n"
         "# Models and settings of your own belong into config.yaml beside it.\n"
@@ -65,7 +65,7 @@ include: [berth.yaml] # the models that Berth deployed
 general_settings:
   master_key: os.environ/{MASTER_KEY}
   cancel_on_disconnect: true # a client that leaves ends the engine's work
-  # A model on several servers: each is asked for one token every {HEALTH_SECONDS} s, and one that is
+  # Of a model on several servers each is asked for one token every {HEALTH_SECONDS} s; one that is
   # dead or stuck gets no requests. Models on a single server are never asked.
   background_health_checks: true
   enable_health_check_routing: true

@@ -21,7 +21,7 @@ from lib.engines.vllm.places import port as slot_port
 from lib.slots.gateway.litellm import HOST, PORTS
 
 OLDEST = (1, 18)
-LARGEST_BODY = "64m"  # pictures come inside of requests
+LARGEST_BODY_MB = 64  # pictures come inside of requests
 DEFAULT_PORT = 8100
 # vLLM and LiteLLM close a connection that was idle for 5 s: nginx must be the first to let go.
 IDLE_SECONDS = 4
@@ -140,7 +140,7 @@ def _manners() -> list[str]:
         "server_tokens off;",
         "access_log off;  # engines and LiteLLM keep their own",
         "gzip off;",
-        f"client_max_body_size {LARGEST_BODY};",
+        f"client_max_body_size {LARGEST_BODY_MB}m;",
         "absolute_redirect off;",
     ]
 
@@ -174,21 +174,32 @@ _ERRORS = (
     (400, "bad_input", "This is not a request that nginx understands.", "Check its address."),
     (404, "not_found", "There is nothing at this address.", "Base addresses end in /v1."),
     (405, "bad_input", "This address does not take that method.", "Post to it, or get models."),
-    (413, "too_large", f"A request has at most {LARGEST_BODY}B.", "Send smaller pictures."),
+    (413, "too_large", f"A request has at most {LARGEST_BODY_MB} MB.", "Send smaller pictures."),
     (414, "too_large", "The address of this request is too long.", "Send it in the body."),
     (502, "engine_down", "Nothing answers behind nginx.", "Start the model, then try again."),
     (504, "engine_down", "The engine did not answer in time.", "Try again when it is idle."),
 )
 
 
+_WITHOUT_ADDRESS = (400, 414)
+
+
 def _answers() -> Iterator[str]:
-    """Errors of nginx's own as JSON; those of engines and LiteLLM pass as they are."""
+    """Errors of nginx's own as JSON; those of engines and LiteLLM pass as they are.
+
+    Those of an address that cannot be taken apart need one of their own: nginx answers 500 where a
+    request without an address is sent to a named place.
+    """
     yield "default_type application/json;"
-    for status, *_ in _ERRORS:
-        yield f"error_page {status} = @berth_{status};"
     for status, code, message, fix in _ERRORS:
         body = json.dumps({"error": {"code": code, "message": message, "fix": fix}})
-        yield f"location @berth_{status} {{ return {status} '{body}'; }}"
+        if status in _WITHOUT_ADDRESS:
+            codes = "400 494" if status == 400 else status  # 494: headers without end
+            yield f"error_page {codes} /berth/{status};"
+            yield f"location = /berth/{status} {{ internal; return {status} '{body}'; }}"
+        else:
+            yield f"error_page {status} = @berth_{status};"
+            yield f"location @berth_{status} {{ return {status} '{body}'; }}"
 
 
 def _block(name: str, lines: Sequence[str]) -> str:
