@@ -190,11 +190,6 @@ def request_json(
         return None
 
 
-def get_text(url: str, headers: Mapping[str, str] | None = None) -> str:
-    """The text an engine answers, such as its metrics; the same errors as `get_json`."""
-    return _answer("GET", url, None, headers, ANSWER_SECONDS).text
-
-
 def _answer(
     method: str, url: str, body: Any, headers: Mapping[str, str] | None, seconds: float
 ) -> httpx.Response:
