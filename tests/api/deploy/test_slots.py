@@ -189,7 +189,8 @@ def test_the_description_names_what_a_slot_takes(api: httpx.Client) -> None:
 
 
 def test_a_guest_begins_nothing_on_a_slot(machine: GpuServer, body: dict[str, Any]) -> None:
-    with shared_server(machine.home.with_name("shared"), world=machine.world()) as (_, url):
+    home = machine.home.with_name("shared")
+    with shared_server(home, world=machine.world(BERTH_HOME=str(home))) as (_, url):
         sent = {"Cookie": signed_in(url), "Origin": url, "Content-Type": "application/json"}
         answer = httpx.post(f"{url}/api/deploy", content=json.dumps(body), headers=sent)
         assert answer.status_code == 403
