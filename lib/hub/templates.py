@@ -1,4 +1,4 @@
-"""The chat template of a repository that is no GGUF file: how it writes calls, and whether it thinks.
+"""The chat template of a repository of safetensors: how it writes calls, and whether it thinks.
 
 It stands in chat_template.jinja, in repositories made before 2025 in tokenizer_config.json.
 """

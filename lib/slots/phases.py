@@ -14,10 +14,12 @@ from lib.core.settings import settings
 from lib.engines.vllm import systemd
 from lib.engines.vllm.causes import Retry
 from lib.jobs.events import PhaseState
-from lib.slots import levels, measured, parts, probe, start
+from lib.slots import installation, levels, measured, probe, start
 from lib.slots import service as service_files
 from lib.slots.engine_settings import engine_settings
 from lib.slots.fetched import fetch
+from lib.slots.gateway import phase as gateway_phase
+from lib.slots.installation import VLLM
 from lib.slots.plan import SlotPlan, present_text, wanted_text
 from lib.slots.probe import Engine
 from lib.slots.start import Ended, reset
@@ -65,7 +67,10 @@ def is_unchanged(plan: SlotPlan, step: Step) -> bool:
 
 def download(step: Step) -> None:
     """vLLM itself where it is missing, and the model's files."""
-    parts.install_program(step.plan, step.places, step.doer, step.report)
+    program = step.plan.program
+    if not program.is_there:
+        step.report.begin("download", f"Installing vLLM {program.version}.")
+        installation.install(VLLM, program, step.places, step.doer, step.report)
     fetch(step.plan, step.places, step.report, is_rehearsal=step.is_rehearsal)
 
 
@@ -76,12 +81,11 @@ def service(step: Step) -> None:
 
 def gateway(step: Step) -> None:
     """LiteLLM and nginx, so far as they are wanted."""
-    wanted = step.plan.request
-    if not wanted.with_gateway and not wanted.with_nginx:
+    if not gateway_phase.has_gateway(step.plan.request, step.places):
         step.report.begin("gateway", "LiteLLM and nginx are left out.")
         step.report.end("", PhaseState.SKIPPED)
         return
-    parts.prepare_gateway(step.plan, step.places, step.doer, step.report)
+    gateway_phase.prepare_gateway(step.plan, step.places, step.doer, step.report)
 
 
 def begin(step: Step) -> None:
@@ -94,7 +98,7 @@ def begin(step: Step) -> None:
         else:
             start.begin(plan.unit, step.doer)
             report.say("  would follow its log until it answers")
-        parts.open_gateway(plan, step.places, step.doer, report)
+        gateway_phase.open_gateway(plan, step.places, step.doer, report)
         report.end()
         return
     began = time.monotonic()
@@ -109,7 +113,7 @@ def begin(step: Step) -> None:
     record = measured.measured(plan, given, seconds)
     report.note(f"  {record.sentence}")
     _keep(record, step.folder)
-    parts.open_gateway(plan, step.places, step.doer, report)
+    gateway_phase.open_gateway(plan, step.places, step.doer, report)
     report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
 
 
@@ -117,13 +121,14 @@ def test(step: Step) -> None:
     """The four levels."""
     report, plan = step.report, step.plan
     report.begin("test", f"Testing {plan.request.name}.")
-    chain = parts.chain(plan, step.places)
+    chain = gateway_phase.chain(plan, step.places)
     if step.is_rehearsal:
         for line in levels.steps(chain):
             report.say(f"  would test: {line}")
         report.end()
         return
     levels.run(_engine(step), chain, report)
+    gateway_phase.settle_gateway(plan, step.places, step.doer, report)
     kept = plan.model_dump_json(indent=1) + "\n"
     step.doer.do(WantedFile(path=step.places.state(plan.slot) / PLAN, text=kept))
     report.end(f"{plan.request.name} is ready at {chain.whole.base_url}")

@@ -8,9 +8,10 @@ from lib.engines.vllm.places import SYSTEM_USER, Places, unit_name
 from lib.engines.vllm.units import Unit, read_units
 from lib.jobs.events import PhaseState
 from lib.jobs.report import Report
-from lib.slots import parts, step, turns
+from lib.slots import step, turns
 from lib.slots.check.neighbours import foreign_service
 from lib.slots.fetched import fetched
+from lib.slots.gateway.phase import remove_from_gateway
 from lib.slots.hands import Hands
 from lib.slots.journal import Journal
 from lib.slots.plan import present_text
@@ -49,7 +50,7 @@ def remove(places: Places, slot: int, report: Report, *, is_rehearsal: bool) -> 
 
 def _all(places: Places, slot: int, hands: Hands, report: Report) -> None:
     others = [unit for unit in read_units(places) if unit.slot != slot]
-    parts.remove_from_gateway(places, slot, others, hands, report)
+    remove_from_gateway(places, slot, others, hands, report)
     if present_text(slot, places):
         hands.run("systemctl", "disable", "--now", unit_name(slot))
         hands.run("systemctl", "reset-failed", unit_name(slot), may_fail=True)

@@ -97,6 +97,7 @@ class GpuServer:
         engine = shlex.quote(slot_engine.__file__)
         executable(program / "bin/vllm", f'exec {sys.executable} -I {engine} "$@"')
         executable(program / "bin/python", f'exec {sys.executable} "$@"')
+        (program / f"lib/python3.11/site-packages/vllm-{version}.dist-info").mkdir(parents=True)
         return program
 
     def add_model(self, name: str = MODEL, behaviour: Mapping[str, object] | None = None) -> None:

@@ -17,11 +17,13 @@ from lib.hub import checkpoints
 from lib.hub.checkpoints import HubCheckpoint
 from lib.machine.cards import Card, Cards
 from lib.machine.cards import cards as look_at_cards
-from lib.slots import parts
+from lib.slots import installation, programs
 from lib.slots.check import card_choice, disk, model, neighbours, system
 from lib.slots.check.disk import Wanted
 from lib.slots.engine_settings import EngineSettings, engine_settings
-from lib.slots.plan import PlannedCard, SlotPlan, load_kept, present_text
+from lib.slots.gateway.phase import gateway_installs, gateway_problems
+from lib.slots.installation import VLLM
+from lib.slots.plan import PlannedCard, Program, SlotPlan, load_kept, present_text
 from lib.slots.request import SlotRequest
 
 PROGRAM_BYTES = 11 * 10**9  # vLLM with PyTorch and CUDA's libraries
@@ -70,9 +72,9 @@ def check(request: SlotRequest, places: Places) -> Checked:
     plan = _plan(request, look, cards, found, wanted, said)
     problems += model.fit(found, wanted, _rooms(cards, request.slot, places), said)
     problems += _disks(plan, places)
-    problems += system.compiler(parts.python(plan.program, places))
-    problems += parts.program_problems(plan.program, look.cards.cuda, places)
-    problems += parts.gateway_problems(request, places)
+    problems += system.compiler(_python(plan.program, places))
+    problems += programs.problems(VLLM, plan.program, places, look.cards.cuda)
+    problems += gateway_problems(request, places)
     return Checked(plan, tuple(problems), notes + found.checkpoint.notes, found, said)
 
 
@@ -152,7 +154,7 @@ def _plan(
     wanted: Serving,
     said: CardVerdict,
 ) -> SlotPlan:
-    program = parts.program(look.places, look.extra, look.cards.cuda)
+    program = programs.vllm(look.places, look.extra.program, look.cards.cuda)
     plan = SlotPlan(
         request=request,
         revision=found.sha,
@@ -167,11 +169,24 @@ def _plan(
         needs_half=said.needs_half,
         parsers=model.parsers(found),
         estimate=model.estimate(said),
-        installs=tuple(parts.installs(request, program, look.places)),
+        installs=tuple(_installs(request, program, look.places)),
         home=str(settings().home),
         made_at=time.time(),
     )
     return as_it_runs(plan, load_kept(look.places, request.slot))
+
+
+def _installs(request: SlotRequest, program: Program, places: Places) -> Iterator[str]:
+    """A sentence for each program that is missing and would come."""
+    if not program.is_there:
+        yield installation.sentence(VLLM, program)
+    yield from gateway_installs(request, places)
+
+
+def _python(program: Program, places: Places) -> str:
+    """The one that runs vLLM; "" for the one that it will be installed with."""
+    folder = places.root / program.folder.relative_to("/")
+    return str(folder / "bin/python") if program.is_there else ""
 
 
 def as_it_runs(plan: SlotPlan, kept: SlotPlan | None) -> SlotPlan:

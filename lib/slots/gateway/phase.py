@@ -37,6 +37,11 @@ def gateway_problems(request: SlotRequest, places: Places) -> Iterator[BerthErro
         yield from nginx_here.problems(places, settings.front)
 
 
+def has_gateway(request: SlotRequest, places: Places) -> bool:
+    """Is any part of it wanted, or there already?"""
+    return any(on for _, on in _names(_gateway(request, places)))
+
+
 def gateway_installs(request: SlotRequest, places: Places) -> Iterator[str]:
     """A sentence for each program that is missing and would come."""
     gateway, program = _gateway(request, places), programs.litellm(places)

@@ -137,7 +137,7 @@ def test_a_context_that_is_too_long_is_tried_again_with_what_fits(server: GpuSer
     server.behave(MODEL, {"context_fits": 512})
     done = server.deploy(MODEL, 40, "--max-model-len", "4096")
     assert done.returncode == 0, done.stdout
-    assert "A context of 4096 does not fit beside the model; 512 does." in done.stdout
+    assert "A context of 4,096 does not fit beside the model; 512 does." in done.stdout
     assert "--max-model-len 512 " in server.unit()
     assert "Context=512" in server.unit()
     again = server.deploy(MODEL, 40, "--max-model-len", "4096")
