@@ -60,5 +60,5 @@ def master_key(places: Places) -> str:
 
 
 def is_second_active(places: Places) -> bool:
-    """Does nginx lead to the LiteLLM on the second port? Where it leads to none, the first serves."""
+    """Does nginx lead to the LiteLLM on the second port? Else the first serves."""
     return nginx.litellm_port(text(nginx_config(places))) == PORTS[True]

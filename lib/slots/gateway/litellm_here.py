@@ -99,7 +99,7 @@ def restart(places: Places, doer: Doer, report: Report, second: bool) -> None:
     running = requests_running(places, second)
     told = "an unknown number of" if running is None else running
     report.note(
-        f"  LiteLLM is restarted: {told} requests that run there now have {RESTART_SECONDS} s to end"
+        f"  LiteLLM is restarted: {told} requests that run there have {RESTART_SECONDS} s to end"
     )
     again = ("systemctl", "restart", UNITS[second])
     seconds = DRAIN_SECONDS + ACT_SECONDS  # it may have been started while there was an nginx

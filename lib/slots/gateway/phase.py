@@ -1,4 +1,4 @@
-"""What a deployment asks of the gateway: what stands in its way, what would come, and its phases."""
+"""What a deployment asks of the gateway: what stands in its way, what would come, its phases."""
 
 from collections.abc import Iterator, Sequence
 
@@ -52,7 +52,7 @@ def gateway_installs(request: SlotRequest, places: Places) -> Iterator[str]:
 
 
 def prepare_gateway(plan: SlotPlan, places: Places, doer: Doer, report: Report) -> None:
-    """The phase `gateway`: programs, settings, services, addresses; no client sees the model yet."""
+    """The phase `gateway`: programs, settings, services, addresses; no model is opened yet."""
     gateway = _gateway(plan.request, places)
     names = [name for name, on in _names(gateway) if on]
     report.begin("gateway", f"Preparing {' and '.join(names)}." if names else "No gateway.")

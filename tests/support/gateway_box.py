@@ -1,0 +1,127 @@
+"""A machine with a real LiteLLM and a real nginx before fake engines on slots 50 and 51."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from tests.support.box import Box, box
+from tests.support.fake_server import ROOT
+from tests.support.heavy import litellm_environment, require_programs
+from tests.support.waiting import until
+
+FRONT = "http://127.0.0.1:8100"
+SLOT_PORTS = {50: 8154, 51: 8155}
+PROGRAM = "/opt/berth/litellm-1.110.2"
+USER = ("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false", "berth")
+
+
+class GatewayBox:
+    """The machine, and what its tests ask of it."""
+
+    def __init__(self, machine: Box) -> None:
+        self.machine = machine
+
+    def engine(self, slot: int, name: str) -> "GatewayBox":
+        """A fake engine as the slot's service, running."""
+        command = f"{sys.executable} -m tests.support.fake_engine --port {SLOT_PORTS[slot]}"
+        lines = [
+            "[Service]",
+            f"WorkingDirectory={ROOT}",
+            f"ExecStart={command} --model {name} --key {self.key(slot)} --tokens 20",
+            "[X-Berth]",
+            *(f"Slot={slot}", f"Model=acme/{name}", "Revision=main", f"ServedName={name}"),
+        ]
+        self.machine.write(f"/etc/systemd/system/{self.unit(slot)}", "\n".join([*lines, ""]))
+        self.machine.write(f"/etc/berth/slot-{slot}.env", f"VLLM_API_KEY={self.key(slot)}\n", 0o600)
+        self.machine.run("systemctl", "daemon-reload")
+        self.machine.run("systemctl", "restart", self.unit(slot))
+        until(lambda: self.answers(slot), f"the start of slot {slot}")
+        return self
+
+    def key(self, slot: int) -> str:
+        """The engine's key."""
+        return f"key-of-the-engine-on-slot-{slot}"
+
+    def unit(self, slot: int) -> str:
+        """The name of its service."""
+        return f"berth-slot-{slot}.service"
+
+    def answers(self, slot: int) -> bool:
+        """Does its engine answer?"""
+        try:
+            return httpx.get(f"http://127.0.0.1:{SLOT_PORTS[slot]}/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    def behave(self, slot: int, **changes: object) -> None:
+        """Change how the fake engine behaves while it runs."""
+        url = f"http://127.0.0.1:{SLOT_PORTS[slot]}/fake/behaviour"
+        httpx.post(url, json=changes).raise_for_status()
+
+    def ended(self, slot: int) -> list[str]:
+        """How each call of the engine ended so far, but for LiteLLM's own questions."""
+        calls = httpx.get(f"http://127.0.0.1:{SLOT_PORTS[slot]}/fake/record").json()
+        return [call["ended"] for call in calls if call["body"].get("max_tokens") != 1]
+
+    def steps(self, *what: str, check: bool = True) -> str:
+        """A part of a deployment; what it said."""
+        done = self.machine.python("-m", "tests.support.gateway_steps", *what, check=check)
+        return done.stdout + done.stderr
+
+    def master_key(self) -> str:
+        """What clients send."""
+        text = self.machine.path("/etc/berth/litellm.env").read_text()
+        return text.partition("LITELLM_MASTER_KEY=")[2].split()[0]
+
+    def headers(self) -> dict[str, str]:
+        """Of a client of LiteLLM."""
+        return {"Authorization": f"Bearer {self.master_key()}"}
+
+    def ask(self, model: str, **more: object) -> httpx.Response:
+        """One whole answer through nginx and LiteLLM."""
+        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], **more}
+        url = f"{FRONT}/v1/chat/completions"
+        return httpx.post(url, json=body, headers=self.headers(), timeout=60)
+
+    @contextmanager
+    def stream(self, model: str, **more: object) -> Iterator[Iterator[str]]:
+        """The lines of a streamed answer through both, while it comes."""
+        body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], **more}
+        url = f"{FRONT}/v1/chat/completions"
+        request = {"json": {**body, "stream": True}, "headers": self.headers()}
+        with httpx.stream("POST", url, timeout=120, **request) as answer:  # type: ignore[arg-type]
+            assert answer.status_code == 200, answer.read()
+            yield answer.iter_lines()
+
+    def state(self, unit: str) -> str:
+        """As systemd has it: active, inactive, …"""
+        return self.machine.run("systemctl", "is-active", unit, check=False).stdout.strip()
+
+
+def words(lines: Iterator[str]) -> Iterator[str]:
+    """The pieces of text of a stream; the last is [DONE] where it ended as it should."""
+    for line in lines:
+        if not line.startswith("data: "):
+            continue
+        if line == "data: [DONE]":
+            yield "[DONE]"
+            return
+        for choice in json.loads(line.removeprefix("data: "))["choices"]:
+            if text := choice["delta"].get("content"):
+                yield text.strip()
+
+
+@contextmanager
+def gateway_box() -> Iterator[GatewayBox]:
+    """Booted, LiteLLM's program and nginx in it, no slot yet."""
+    require_programs()
+    environment = litellm_environment()
+    with box() as machine:
+        machine.give(environment, PROGRAM)
+        machine.run(*USER, check=False)  # the machine itself may have it
+        machine.run("rm", "-f", "/etc/nginx/sites-enabled/default")
+        machine.run("systemctl", "start", "nginx")
+        yield GatewayBox(machine)
