@@ -12,7 +12,7 @@ from lib.engines.llamacpp import records
 from lib.machine.cards import Card
 
 FIRST_SLOT_PORT = 8104  # slot N answers at 8104 + N
-_UNIT = re.compile(r"/berth-slot-([0-9]{1,3})\.service\b")
+_UNIT = re.compile(r"/berth-slot-([0-9]{1,3})\.service(?=/|$)", re.MULTILINE)
 
 
 def model_names(cards: Sequence[Card], models: Sequence[Model]) -> dict[int, str]:
@@ -29,18 +29,22 @@ def model_names(cards: Sequence[Card], models: Sequence[Model]) -> dict[int, str
     loaded = [m.name for m in models if m.engine == "ollama" and m.state == State.READY]
     found = {}
     for pid in pids:
-        name = _of_slot(pid, slots) or _of_child(pid, children) or _of_ollama(pid, loaded)
+        name = of_slot(_cgroup(pid), slots) or _of_child(pid, children) or _of_ollama(pid, loaded)
         if name:
             found[pid] = name
     return found
 
 
-def _of_slot(pid: int, models: dict[int, str]) -> str:
-    """By the service that the process belongs to, wherever in it."""
+def of_slot(cgroup: str, models: dict[int, str]) -> str:
+    """By the service that this cgroup line names, of models by port; empty for any other."""
+    unit = _UNIT.search(cgroup)
+    return models.get(FIRST_SLOT_PORT + int(unit[1]), f"slot {unit[1]}") if unit else ""
+
+
+def _cgroup(pid: int) -> str:
+    """What /proc says; empty where there is none, as on a Mac."""
     with contextlib.suppress(OSError):
-        unit = _UNIT.search(Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"))
-        if unit:
-            return models.get(FIRST_SLOT_PORT + int(unit[1]), f"slot {unit[1]}")
+        return Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
     return ""
 
 

@@ -26,9 +26,9 @@ _DRIVER: dict[int, Trouble] = {
         "update, or with Secure Boot, the driver may have to be installed again.",
     ),
     Code.LIB_RM_VERSION_MISMATCH: Trouble(
-        "The NVIDIA driver was updated while the machine ran: its library is newer than the kernel "
-        "module that is loaded.",
-        "Restart the machine: the new driver is loaded then.",
+        "The NVIDIA driver was updated while the machine ran: its library and the kernel module "
+        "that is loaded have different versions.",
+        "Restart the machine: it then runs the new driver as a whole.",
     ),
     Code.FUNCTION_NOT_FOUND: Trouble(
         "The NVIDIA driver is too old to be asked about its cards.",

@@ -90,7 +90,7 @@ class Reader:
         self._last = Cards()
         self._driver = Driver()
         self._afresh_at = 0.0
-        self._known: dict[str, Card] = {}  # by UUID, as last seen well
+        self._known: dict[str, Card] = {}  # by UUID, as last seen
 
     def cards(self, patience_seconds: float = PATIENCE_SECONDS) -> Cards:
         """As they are now, or as they were seen last where that takes longer than the patience."""
@@ -171,7 +171,7 @@ class Reader:
         except NvmlError as error:
             return _lost(usual, card_troubles.of_card(error.code))
         card = _read(device, usual)
-        if card.uuid and not card.problem:
+        if card.uuid:
             self._known[card.uuid] = card
         return card
 

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import altair as alt
 
@@ -47,7 +47,7 @@ def over_time(
         alt.Chart(alt.InlineData(values=points), height=HEIGHT_PIXELS)
         .mark_area(interpolate="monotone", color=colours.line, fillOpacity=0.14, line=line)
         .encode(
-            x=alt.X("at:T", title=None, axis=_axis(colours, 4, "%H:%M:%S")),
+            x=alt.X("at:T", title=None, axis=_axis(colours, 4, "%H:%M:%S", labelSeparation=12)),
             y=alt.Y(
                 "value:Q",
                 title=title,
@@ -64,13 +64,14 @@ def over_time(
     return chart
 
 
-def _axis(colours: Colours, ticks: int, format: str) -> alt.Axis:
+def _axis(colours: Colours, ticks: int, format: str, **more: Any) -> alt.Axis:
     return alt.Axis(
         format=format,
         tickCount=ticks,
         titleColor=colours.text,
         labelColor=colours.text,
         gridColor=colours.grid,
+        **more,
     )
 
 

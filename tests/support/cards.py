@@ -20,6 +20,8 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from lib.machine import cards
 
 STUB = Path(__file__).parent / "nvml"
@@ -108,6 +110,11 @@ def _imported(name: str, module: ModuleType) -> Iterator[None]:
         del sys.modules[name]
         if before is not None:
             sys.modules[name] = before
+
+
+def in_world(name: str) -> pytest.MarkDecorator:
+    """For tests with a fixture `world` that makes the world of this name."""
+    return pytest.mark.parametrize("world", [name], indirect=True)
 
 
 def stub() -> ModuleType:

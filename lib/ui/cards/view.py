@@ -11,7 +11,7 @@ from lib.fleet.on_cards import model_names
 from lib.machine.cards import Card, CardProcess, Cards
 from lib.machine.sampler import SAMPLER
 from lib.ui import markdown
-from lib.ui.cards.lines import full, titles
+from lib.ui.cards.lines import counted, held, titles
 
 REFRESH_SECONDS = 2.0
 SHOWN_PROCESSES = 6
@@ -50,7 +50,10 @@ def _pairs(named: list[tuple[str, Card]]) -> Iterator[list[tuple[str, Card]]]:
 
 def _models(seen: Cards) -> Mapping[int, str] | None:
     """Names of models by pid; None for guests, who do not see what else runs on the machine."""
-    return model_names(seen.cards, all_models()) if may(Action.DEPLOY) else None
+    if not may(Action.DEPLOY):
+        return None
+    is_used = any(card.processes for card in seen.cards)
+    return model_names(seen.cards, all_models()) if is_used else {}
 
 
 def _driver(seen: Cards) -> str:
@@ -73,12 +76,12 @@ def _card(title: str, card: Card, models: Mapping[int, str] | None) -> None:
         _trouble(card.problem, card.fix)
         return
     _memory(card)
-    st.caption(markdown.plain(_figures(card)))
+    if figures := _figures(card):
+        st.caption(markdown.plain(figures))
     if card.is_divided:
-        parts = ", ".join(name.rpartition(" MIG ")[2] for name in card.instances)
-        st.caption(
-            f"Divided into {markdown.plain(parts or 'MIG instances')}: no model is put here."
-        )
+        parts = counted([name.rpartition(" MIG ")[2] for name in card.instances])
+        into = markdown.plain(parts or "MIG instances")
+        st.caption(f"Divided into {into}: no model is put here.")
     if models is not None:
         _processes(card, models)
 
@@ -91,16 +94,16 @@ def _kinds(card: Card) -> Iterator[str]:
 
 
 def _memory(card: Card) -> None:
+    """`18.2 of 24.0 GiB used, 5.8 GiB free (431 MiB reserved)`, by the driver, over a bar."""
     if card.used_bytes is None or not card.total_bytes:
         st.caption("It does not tell how full it is.")
         return
-    reserved = card.reserved_bytes or 0
-    parts = [f"{full(card)} used"]
-    if reserved:
-        parts.append(f"{words.memory(reserved)} of it reserved by the driver")
+    text = f"{held(card) / 2**30:.1f} of {card.total_bytes / 2**30:.1f} GiB used"
     if card.free_bytes is not None:
-        parts.append(f"{words.memory(card.free_bytes)} free")
-    st.progress(min((card.used_bytes + reserved) / card.total_bytes, 1.0), text=", ".join(parts))
+        text += f", {words.memory(card.free_bytes)} free"
+    if card.reserved_bytes:
+        text += f" ({words.memory(card.reserved_bytes)} reserved)"
+    st.progress(min(held(card) / card.total_bytes, 1.0), text=text)
 
 
 def _figures(card: Card) -> str:
@@ -120,21 +123,22 @@ def _processes(card: Card, models: Mapping[int, str]) -> None:
     found = sorted(card.processes, key=lambda process: -(process.memory_bytes or 0))
     lines = [_process(process, models) for process in found[:SHOWN_PROCESSES]]
     if more := found[SHOWN_PROCESSES:]:
-        held = sum(process.memory_bytes or 0 for process in more)
-        lines.append(f":gray[and {len(more)} more, {words.memory(held)}]")
+        left = sum(process.memory_bytes or 0 for process in more)
+        lines.append(f":small[:gray[and {len(more)} more, {words.memory(left)}]]")
     if not found and (card.used_bytes or 0) > UNTOLD_BYTES and not card.is_unified:
-        lines.append(":gray[The driver does not tell which programs hold its memory.]")
+        lines.append(":small[:gray[The driver does not tell which programs hold its memory.]]")
     if lines:
         st.markdown("  \n".join(lines))
 
 
 def _process(process: CardProcess, models: Mapping[int, str]) -> str:
-    """`qwen2.5-7b · 15.2 GiB`, with who that is in grey."""
-    held = process.memory_bytes
-    size = "memory not told" if held is None else words.memory(held)
+    """`qwen2.5-7b · 15.2 GiB`; of others than Berth's models also whose they are."""
+    size = "memory not told"
+    if process.memory_bytes is not None:
+        size = words.memory(process.memory_bytes)
     if model := models.get(process.pid):
-        return f"**{markdown.plain(model)}** · {size} :gray[· model, pid {process.pid}]"
+        return f"**{markdown.plain(model)}** · {size}"
     name = process.name or "A program outside this system"
     whose = f"user {process.user}, " if process.user else ""
     about = markdown.plain(f"not Berth's, {whose}pid {process.pid}")
-    return f"{markdown.plain(name)} · {size} :gray[· {about}]"
+    return f"{markdown.plain(name)} · {size} · :small[:gray[{about}]]"

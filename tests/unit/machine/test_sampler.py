@@ -135,6 +135,14 @@ def test_the_newest_look_at_the_cards_is_that_of_the_sampler() -> None:
         sampler.stop()
 
 
+def test_whoever_asks_a_running_sampler_causes_no_look() -> None:
+    with living_in("one-card"):
+        sampler = Sampler(interval_seconds=60)
+        sampler.start()
+        until(lambda: sampler.cards() is sampler.cards())
+        sampler.stop()
+
+
 def test_a_driver_that_hangs_stops_neither_the_samples_nor_whoever_asks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
