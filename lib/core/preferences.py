@@ -26,7 +26,7 @@ class GuestLimits(BaseModel):
     replies_each: int = Field(default=1, ge=1, le=64)  # of one guest at the same time
     replies_of_all: int = Field(default=4, ge=1, le=256)
     questions_per_minute: int = Field(default=20, ge=1, le=1_000)  # of one guest
-    models: list[str] = Field(default=[], max_length=1_000)  # `engine/name`; none: all that run
+    models: list[str] = Field(default=[], max_length=1_000)  # none: all that run here
     may_load: bool = False  # a model that does not run
 
 

@@ -20,6 +20,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +94,19 @@ class FakeSystemd:
     def refuse(self, *, is_refusing: bool = True) -> None:
         """From now on sudo wants a password, and the journal is root's."""
         self._flag("refuses", is_refusing)
+
+    def ctl(self, verb: str, unit: str) -> None:
+        """What somebody else does with systemctl meanwhile."""
+        subprocess.run(self._ctl(verb, unit), env={**os.environ, **self.world()}, check=True)
+
+    def later(self, verb: str, unit: str, seconds: float = 1.0) -> None:
+        """The same in a moment, without waiting for it."""
+        act = threading.Timer(seconds, self.ctl, (verb, unit))
+        act.daemon = True
+        act.start()
+
+    def _ctl(self, verb: str, unit: str) -> list[str]:
+        return [str(self.folder / "bin/systemctl"), verb, unit]
 
     def state(self, unit: str) -> dict[str, str]:
         """All that `systemctl show` would tell."""

@@ -51,7 +51,8 @@ class Behaviour(EngineBehaviour):
     kv_share: float = 0.0
     kv_tokens: int = 81_920
     told_before: int = 0  # tokens that it had made before the test looked
-    has_metrics: bool = True
+    moves: bool = False  # its counters do, whenever they are read: it is busy with others
+    no_metrics: bool = False
     talks: bool = False
     loading_ms: float = 0
     fails: str = ""  # the kind of refusal (see vllm_logs) that it ends its start with
@@ -61,6 +62,7 @@ class FakeVllm(Fake):
     """The server's whole state."""
 
     behaviour: Behaviour
+    asked: int = 0
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=64 << 20)
@@ -75,6 +77,7 @@ class FakeVllm(Fake):
                 web.post("/v1/completions", self.answer),
                 web.post("/invocations", self.answer),
                 web.get("/fake/record", self.record),
+                web.get("/fake/questions", self.questions),
                 web.post("/fake/behaviour", self.change),
                 web.post("/fake/afresh", self.begin_afresh),
             ]
@@ -88,8 +91,9 @@ class FakeVllm(Fake):
         return web.json_response({"version": self.behaviour.version})
 
     async def metrics(self, _: web.Request) -> web.Response:
-        if not self.behaviour.has_metrics:
+        if self.behaviour.no_metrics:
             raise web.HTTPNotFound
+        self.behaviour.told_before += self.behaviour.moves
         return web.Response(text=self._metrics())
 
     async def models(self, request: web.Request) -> web.Response:
@@ -106,7 +110,12 @@ class FakeVllm(Fake):
         words = str((await request.json()).get("prompt", "")).split()
         return web.json_response({"count": len(words), "tokens": list(range(len(words)))})
 
+    async def questions(self, _: web.Request) -> web.Response:
+        """How many there were, also those that a stuck engine never answered."""
+        return web.json_response(self.asked)
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked += 1
         if self.behaviour.stuck:
             self._check_key(request)
             await asyncio.Event().wait()

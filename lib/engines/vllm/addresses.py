@@ -129,6 +129,8 @@ def base_url(text: str) -> str:
         port = url.port
     except (httpx.InvalidURL, ValueError) as error:
         raise BadInput("This is not an address.", _FIX) from error
+    if port is not None and not 0 < port < 65_536:
+        raise BadInput("An address has a port from 1 to 65535.", _FIX)
     if url.scheme not in ("http", "https") or not url.host:
         raise BadInput("An address begins with http:// or https:// and a host.", _FIX)
     if url.userinfo or url.query or url.fragment or "?" in text or "#" in text:

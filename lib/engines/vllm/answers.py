@@ -48,6 +48,12 @@ class _Count(BaseModel):
     count: int = Field(ge=0)
 
 
+_NO_LIST = EngineError(
+    "What answers there does not list models as OpenAI does.",
+    "The address ends in /v1 for most servers.",
+)
+
+
 def health(root: str) -> int:
     """The status of /health; 0 where nothing listens, or nothing comes in time."""
     try:
@@ -65,12 +71,9 @@ def listed(base_url: str, key: SecretStr | None) -> list[Listed]:
         text = get_text(f"{base_url}/models", authorization(key), QUICK_SECONDS)
         rows = _Listing.model_validate_json(text).data[:MOST_MODELS]
     except Refused as error:
-        raise explained(error) from error
+        raise (_NO_LIST if error.http_status == 404 else explained(error)) from error
     except ValidationError as error:
-        raise EngineError(
-            "What answers there does not list models as OpenAI does.",
-            "The address ends in /v1 for most servers.",
-        ) from error
+        raise _NO_LIST from error
     return [row for row in map(_row, rows) if row]
 
 

@@ -166,9 +166,10 @@ def _has_news(found: Sight, before: Sight) -> bool:
     return not is_idle and not (found.health == 200 and is_recent)
 
 
-def _phase(sight: Sight) -> tuple[str, str, int]:
+def _phase(sight: Sight) -> tuple[object, ...]:
+    """What is followed by words in the log when it changes."""
     now = sight.service
-    return (now.active, now.run, now.restarts) if now else ("", "", 0)
+    return (now.active, now.run, now.restarts, sight.health) if now else ()
 
 
 def _secrets(target: Target) -> list[str]:

@@ -7,10 +7,15 @@ import streamlit as st
 from lib.core import words
 from lib.deploy.diagnosis import Action, Diagnosis, diagnose
 from lib.deploy.disk import removable
+from lib.engines import all_models
+from lib.engines.base import Model, State
+from lib.engines.vllm import NAME as VLLM
+from lib.fleet import actions
 from lib.jobs.jobs import Job
 from lib.ui import markdown, models
 from lib.ui.deploy import retry, token_form
 from lib.ui.session import choose_to_deploy
+from lib.ui.shell import shown_errors
 
 
 def draw(job: Job) -> None:
@@ -70,6 +75,31 @@ def _other_engine(job: Job, _found: Diagnosis) -> None:
     retry.button(job, "Use the built-in engine", engine="llamacpp")
 
 
+def _free_card(job: Job, _found: Diagnosis) -> None:
+    """What runs on slots, to be stopped; then the same once more."""
+    running = [model for model in all_models() if model.state == State.READY]
+    for model in running:
+        if model.engine == VLLM and not model.is_elsewhere:
+            label = f"Stop {markdown.plain(model.name)} ({model.place})"
+            key = f"stop-{job.id}-{model.name}"
+            st.button(label, icon=":material/stop_circle:", key=key, on_click=_stop, args=(model,))
+    retry.button(job, "Try again")
+
+
+def _stop(model: Model) -> None:
+    with shown_errors():
+        actions.stop(model)
+
+
+def _fewer_requests(job: Job, found: Diagnosis) -> None:
+    label = f"Retry with {found.argument} requests at a time"
+    retry.button(job, label, max_num_seqs=int(found.argument))
+
+
+def _halve_weights(job: Job, found: Diagnosis) -> None:
+    retry.button(job, "Retry with 8-bit weights", quantization=found.argument)
+
+
 def _none(_job: Job, _found: Diagnosis) -> None:
     """Nothing that a press could mend."""
 
@@ -97,4 +127,7 @@ _REMEDIES: dict[Action, Callable[[Job, Diagnosis], None]] = {
     Action.FREE_SPACE: _free_space,
     Action.OTHER_PORT: _other_port,
     Action.INSTALL_ENGINE: _other_engine,
+    Action.FREE_CARD: _free_card,
+    Action.FEWER_REQUESTS: _fewer_requests,
+    Action.HALVE_WEIGHTS: _halve_weights,
 }
