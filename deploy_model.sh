@@ -55,7 +55,7 @@
 #   5    no disk space
 #   6    no network
 #   7    something is missing on this server, or a service failed
-#   8    the model runs, and a test failed
+#   8    the model ran, and a test failed; the server is as it was before
 #   130  cancelled; what was downloaded is kept, and the same command goes on from there
 #
 # With TESTING=1 in the environment, `source deploy_model.sh` defines the functions and does nothing else.

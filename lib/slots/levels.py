@@ -19,7 +19,6 @@ from lib.slots.probe import Engine
 QUESTION = "What is the capital of France?"
 BEGINNING = "The capital of France is"
 ANSWER_TOKENS = 200
-LONG_TOKENS = 2_000  # of an answer that nobody waits for
 LEAVE_SECONDS = 15.0
 LOOK_SECONDS = 0.1
 LONGEST_SHOWN = 300
@@ -107,8 +106,11 @@ def _listed(to: Upstream | None) -> None:
         raise EngineError(f"{to.model} is not in its list of models.", "Run this again.")
 
 
-def _asked(to: Upstream, tokens: int = ANSWER_TOKENS) -> DeltaStream:
-    """A question; for a model without a chat template, the beginning of its answer."""
+def _asked(to: Upstream, tokens: int | None = ANSWER_TOKENS) -> DeltaStream:
+    """A question; for a model without a chat template, the beginning of its answer.
+
+    Without a number of tokens the answer may be as long as the context has room for.
+    """
     options = ChatOptions(temperature=0, max_tokens=tokens)
     question = [Message(role="user", content=QUESTION)]
     chat = chat_stream(to.base_url, to.model, question, options, to.key)
@@ -146,7 +148,7 @@ def _text(reply: DeltaStream) -> str:
 
 def _left(engine: Engine, to: Upstream) -> None:
     """Begin a long answer, leave at its first word, and see the engine come to rest."""
-    with closing(_asked(to, LONG_TOKENS)) as reply:
+    with closing(_asked(to, None)) as reply:
         next(reply)
     give_up_at = time.monotonic() + LEAVE_SECONDS
     while probe.figures(engine).running:

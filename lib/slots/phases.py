@@ -107,10 +107,10 @@ def begin(step: Step) -> None:
         report.say("  It runs already, and nothing differs.")
         seconds: dict[str, float] = {}
     else:
-        plan, seconds = _started(step, engine)
+        seconds = _started(step, engine)
     probe.token(engine, levels.token_seconds())
     given = probe.capacity(engine)
-    record = measured.measured(plan, given, seconds)
+    record = measured.measured(step.plan, given, seconds)
     report.note(f"  {record.sentence}")
     _keep(record, step.folder)
     gateway_phase.open_gateway(plan, step.places, step.doer, report)
@@ -129,7 +129,7 @@ def test(step: Step) -> None:
         return
     levels.run(_engine(step), chain, report)
     gateway_phase.settle_gateway(plan, step.places, step.doer, report)
-    kept = plan.model_dump_json(indent=1) + "\n"
+    kept = step.plan.model_dump_json(indent=1) + "\n"
     step.doer.do(WantedFile(path=step.places.state(plan.slot) / PLAN, text=kept))
     report.end(f"{plan.request.name} is ready at {chain.whole.base_url}")
 
@@ -148,39 +148,38 @@ def _runs_already(step: Step, engine: Engine) -> bool:
     )
 
 
-def _started(step: Step, engine: Engine) -> tuple[SlotPlan, dict[str, float]]:
-    """The plan that it runs by, and how long each stage took.
+def _started(step: Step, engine: Engine) -> dict[str, float]:
+    """How long each step of the start took, in seconds.
 
     What only time mends is tried again once, after a pause; so is a context that the engine says
     is too long, with the one that it says it has room for. Nothing else is tried by itself.
     """
-    plan, tried = step.plan, set[Retry]()
+    tried = set[Retry]()
     while True:
-        start.begin(plan.unit, step.doer)
+        start.begin(step.plan.unit, step.doer)
         try:
-            before = measured.seconds_before(plan)
-            return plan, start.follow(plan, engine, step.report, before)
+            before = measured.seconds_before(step.plan)
+            return start.follow(step.plan, engine, step.report, before)
         except Ended as ended:
-            step.doer.do(Command(why="stop it", command=("systemctl", "stop", plan.unit)))
-            plan = _again(step, plan, ended, tried)
+            stop = ("systemctl", "stop", step.plan.unit)
+            step.doer.do(Command(why="stop it", command=stop, seconds=systemd.ACT_SECONDS))
+            _try_again(step, ended, tried)
 
 
-def _again(step: Step, plan: SlotPlan, ended: Ended, tried: set[Retry]) -> SlotPlan:
-    """How to try once more; the error for people where that would not help."""
+def _try_again(step: Step, ended: Ended, tried: set[Retry]) -> None:
+    """Make ready for one more try; the error for people where that would not help."""
     why = ended.why
-    if why.retry == Retry.SMALLER_CONTEXT and why.context and why.retry not in tried:
-        tried.add(why.retry)
+    if why.retry in tried or why.retry == Retry.NEVER:
+        raise ended.error
+    tried.add(why.retry)
+    if why.retry == Retry.SMALLER_CONTEXT and why.context:
         step.report.note(f"  {why.message} It is started with that.")
-        smaller = plan.model_copy(update={"context": why.context})
-        service_files.rewrite(smaller, step.places, step.doer)
-        return smaller
-    if why.retry == Retry.LATER and why.retry not in tried:
-        tried.add(why.retry)
+        step.plan = step.plan.model_copy(update={"context": why.context})
+        service_files.rewrite(step.plan, step.places, step.doer)
+    else:
         pause = start.pause_seconds()
         step.report.note(f"  {why.message} Trying again in {words.duration(pause)}.")
         time.sleep(pause)
-        return plan
-    raise ended.error
 
 
 def _keep(record: measured.Measured, folder: Path) -> None:

@@ -78,6 +78,7 @@ def _unused(places: Places, slot: int, others: list[Unit]) -> Iterator[Path]:
 def _shared(places: Places, hands: Hands) -> None:
     """What all slots used together."""
     hands.file(places.units / PREPARATION)
+    hands.folder(places.cache(0).parent)
     if places.programs.is_dir():
         for folder in sorted(places.programs.iterdir()):
             hands.folder(folder)

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,10 +26,11 @@ UNDO_SECONDS = 1_800.0  # a model that ran before has so long to answer again
 LOOK_SECONDS = 0.3
 
 
-class Step(NamedTuple):
+@dataclass
+class Step:
     """What each phase works with."""
 
-    plan: SlotPlan
+    plan: SlotPlan  # an engine that wants less than was planned changes it
     places: Places
     report: Report
     doer: Doer

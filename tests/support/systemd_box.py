@@ -55,7 +55,7 @@ class Box:
     def command(self, *words: str) -> list[str]:
         """What runs these words inside."""
         spaces = ["-m", "-p", "-u", "-i", "-n", "-C"]
-        return ["nsenter", "-t", str(self._init), *spaces, "--wd=/", "--", *words]
+        return ["nsenter", "-t", str(self._init), *spaces, "--", *words]
 
     def run(
         self,
