@@ -1,5 +1,7 @@
 """The button that deploys the same thing again, which goes on with what has arrived."""
 
+from typing import Literal
+
 import streamlit as st
 
 from lib import deploy
@@ -11,10 +13,11 @@ from lib.ui.session import watch_job
 from lib.ui.shell import shown_errors
 
 
-def button(job: Job, label: str, **changes: object) -> None:
+def button(job: Job, label: str, *, is_first: bool = True, **changes: object) -> None:
     """Deploy as before but for the changes, and show the new deployment."""
-    key = f"retry-{job.id}"
-    if st.button(label, type="primary", icon=":material/refresh:", key=key):
+    key = f"retry-{job.id}" if is_first else f"retry-{job.id} {label}"
+    kind: Literal["primary", "secondary"] = "primary" if is_first else "secondary"
+    if st.button(label, type=kind, icon=":material/refresh:", key=key):
         with shown_errors():
             watch_job(_started(job, changes).id)
             st.rerun()

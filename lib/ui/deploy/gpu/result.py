@@ -17,14 +17,10 @@ TITLE_PIXELS = 190
 def deployed(job: Job) -> Model | None:
     """The model, if it is still on the slot."""
     wanted = _request(job)
-    return wanted and next(
-        (
-            model
-            for model in all_models(ENGINE)
-            if model.place == f"slot {wanted.slot}" and model.source == wanted.model
-        ),
-        None,
-    )
+    if wanted is None:
+        return None
+    there = (model for model in all_models(ENGINE) if model.place == f"slot {wanted.slot}")
+    return next((model for model in there if model.source == wanted.model), None)
 
 
 def addresses(job: Job, model: Model) -> None:

@@ -10,7 +10,7 @@ from lib.fleet.on_cards import model_names
 from lib.machine.cards import Card
 from lib.slots.overview import Slot, first_choice, is_usable
 from lib.ui import markdown, models
-from lib.ui.cards.lines import short_name
+from lib.ui.cards.lines import counted, titles
 from lib.ui.deploy import memory_bar
 from lib.ui.deploy.memory_bar import Part
 from lib.ui.session import SlotChoices
@@ -80,9 +80,7 @@ def _cards(slot: Slot) -> str:
     """`RTX 4090, 24.0 GiB`, `2 × L4, 48.0 GiB`."""
     if not slot.cards:
         return "Its cards are not in this machine."
-    names = [short_name(card) for card in slot.cards]
-    counted = {name: names.count(name) for name in names}
-    told = ", ".join(f"{n} × {name}" if n > 1 else name for name, n in counted.items())
+    told = counted([name for card in slot.cards for name in titles([card])])
     total = sum(card.total_bytes or 0 for card in slot.cards)
     return f"{told}, {words.memory(total)}" if total else told
 
