@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lib.core.errors import BadInput
 from lib.core.values import Frozen
 from lib.core.words import count, memory
 from lib.fit import card_checks
@@ -68,26 +69,17 @@ class CardVerdict(Frozen):
 
 
 def judge(checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]) -> CardVerdict:
-    """The verdict for the first `serving.cards` of these cards together."""
+    """The verdict for the first `serving.cards` of these cards together; BadInput for none."""
     rooms = rooms[: serving.cards]
+    if not rooms:
+        raise BadInput("No graphics card was chosen.", "Choose a slot that has one.")
     room = min(rooms, key=lambda one: one.total_bytes)
     share = min(utilization(one, serving) for one in rooms)
-    batch = _batch(serving, room)
-    numbers = {
-        "weights": weights_bytes(checkpoint, serving),
-        "activation": working.activation_bytes(
-            checkpoint, batch, serving.cards, with_images=not serving.text_only
-        ),
-        "graphs": working.graph_bytes(checkpoint, batch, serving.cards),
-        "overhead": working.beside_bytes(serving.cards),
-    }
-    requested = floor(room.total_bytes * share)
-    kv_bytes = requested - sum(numbers.values())
-    refusals = _refusals(checkpoint, serving, rooms)
+    taken, requested = _taken(checkpoint, serving, room), floor(room.total_bytes * share)
+    kv_bytes, refusals = requested - sum(taken.values()), _refusals(checkpoint, serving, rooms)
     pool = pool_of(checkpoint, serving, rooms)
     limit = serving.context or checkpoint.own_context
-    context = 0 if refusals or kv_bytes <= 0 else pool.largest_context(kv_bytes, limit)
-    context = context if context >= min(LEAST_CONTEXT, limit) else 0
+    context = 0 if refusals else _context(pool, kv_bytes, limit)
     conversations = pool.conversations(kv_bytes, context) if context else 0.0
     verdict = CardVerdict(
         word=_word(context, limit),
@@ -95,7 +87,7 @@ def judge(checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]) -
         fits=context == limit or (context > 0 and serving.context is None),
         utilization=share,
         requested=requested,
-        **numbers,
+        **taken,
         kv_bytes=kv_bytes,
         kv_tokens=int(conversations * context),
         context=context,
@@ -105,6 +97,24 @@ def judge(checkpoint: Checkpoint, serving: Serving, rooms: Sequence[CardRoom]) -
     )
     sentence = _sentence(checkpoint, serving, room, verdict)
     return verdict.model_copy(update={"sentence": sentence})
+
+
+def _taken(checkpoint: Checkpoint, serving: Serving, room: CardRoom) -> dict[str, int]:
+    """What is gone before the cache, on each card, by the names that a verdict has for it."""
+    batch, cards = _batch(serving, room), serving.cards
+    with_images = not serving.text_only
+    return {
+        "weights": weights_bytes(checkpoint, serving),
+        "activation": working.activation_bytes(checkpoint, batch, cards, with_images),
+        "graphs": working.graph_bytes(checkpoint, batch, cards),
+        "overhead": working.beside_bytes(cards),
+    }
+
+
+def _context(pool: Pool, kv_bytes: int, limit: int) -> int:
+    """The longest context that the memory holds; 0 where that is none of any use."""
+    context = pool.largest_context(kv_bytes, limit) if kv_bytes > 0 else 0
+    return context if context >= min(LEAST_CONTEXT, limit) else 0
 
 
 def utilization(room: CardRoom, serving: Serving) -> float:

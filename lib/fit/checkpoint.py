@@ -155,22 +155,33 @@ def check_servable(config: ModelConfig) -> None:
             "Its config.json names no architecture, so that nothing knows how to run it.",
             "Choose a repository of a whole language model.",
         )
-    if any(name in known.WRITES_TEXT for name in names):
-        if not config.layers or not config.hidden:
-            raise BadInput(
-                "Its config.json does not say how many layers it has or how wide they are.",
-                "Choose another repository of this model.",
-            )
-        return
-    raise _unservable(names[0], config)
+    if not any(name in known.WRITES_TEXT for name in names):
+        raise _unservable(names[0], config)
+    if "AutoConfig" in config.part("auto_map").whole and _is_undescribed(names[0], config):
+        raise _own_code(names[0])
+    if not config.layers or not config.hidden:
+        raise BadInput(
+            "Its config.json does not say how many layers it has or how wide they are.",
+            "Choose another repository of this model.",
+        )
+
+
+def _is_undescribed(name: str, config: ModelConfig) -> bool:
+    """Does vLLM have the model, and nobody but its author a reader of its config.json?"""
+    kind = config.whole.get("model_type")
+    return name in known.NOT_IN_TRANSFORMERS and kind not in known.DESCRIBED
+
+
+def _own_code(name: str) -> BadInput:
+    return BadInput(
+        f"{name} runs only with code that comes with the model, and Berth runs no such code.",
+        BUILT_IN,
+    )
 
 
 def _unservable(name: str, config: ModelConfig) -> BadInput:
     if config.value("auto_map"):
-        return BadInput(
-            f"{name} runs only with code that comes with the model, and Berth runs no such code.",
-            BUILT_IN,
-        )
+        return _own_code(name)
     if name in known.MEASURES or name in known.TRANSCRIBES:
         what = "measures texts" if name in known.MEASURES else "reads or transcribes"
         return BadInput(

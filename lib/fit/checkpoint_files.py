@@ -29,6 +29,10 @@ _NOT_BESIDE = re.compile(
     re.IGNORECASE,
 )
 _NOT_THE_MODEL = re.compile(r"consolidated|adapter_model|optimizer|.*[-_]lora", re.IGNORECASE)
+_TOKENIZER = re.compile(
+    r"(?:tokenizer.*|tekken|vocab|spiece|[^/]*sentencepiece[^/]*)\.(?:json|model|txt)"
+    r"|[^/]+\.tiktoken"
+)
 _PICKLE = re.compile(r"(?:pytorch_model.*|model.*|consolidated.*)\.(?:bin|pt|pth)", re.IGNORECASE)
 
 
@@ -54,6 +58,11 @@ def model_files(paths: Sequence[str], index: Mapping[str, Any] | None = None) ->
     weights = _named_in(index, paths) if index is not None else _by_name(paths)
     if not weights:
         raise _without_weights(paths)
+    if not any(_TOKENIZER.fullmatch(path) for path in paths):
+        raise BadInput(
+            "It has no tokenizer, without which no text becomes tokens.",
+            "Choose the original repository, which has one.",
+        )
     beside = [p for p in paths if _BESIDE.fullmatch(p) and not _NOT_BESIDE.fullmatch(p)]
     return ModelFiles(weights=tuple(weights), beside=tuple(sorted(beside)))
 

@@ -62,7 +62,7 @@ _PERIODS = {  # every how many layers one sees all, where config.json does not s
 }
 _WINDOWS = {"gemma2": 4_096, "gemma3": 4_096, "gemma3_text": 4_096, "gpt_oss": 128}
 _SLIDING = ("sliding_attention", "chunked_attention")
-_FULL = ("full_attention", "attention", "global_attention", "hybrid")
+_WITHOUT = ("mamba", "linear_attention", "conv", "recurrent", "kda", "mlp", "moe")
 
 
 def layer_caches(config: ModelConfig) -> tuple[LayerCache, ...]:
@@ -83,7 +83,7 @@ def _kept(config: ModelConfig, index: int) -> list[LayerCache]:
     if recurrent.has_state(config, kind):
         size, states = recurrent.state_bytes(config), recurrent.states(config)
         kept.append(LayerCache(kind=Kind.STATE, layers=1, state_bytes=size, states=states))
-    if kind in _FULL or kind in _SLIDING:
+    if kind not in _WITHOUT:  # a kind that is not known counts as the costliest
         kept.extend(_attention(config, index, kind))
     return kept
 
@@ -171,7 +171,7 @@ def _heads_and_elements(config: ModelConfig, index: int, kind: str) -> tuple[int
         # Latent attention that vLLM serves as an ordinary one (MiniCPM 3): a head for each query's.
         heads = config.heads
         size = config.number("qk_nope_head_dim") + config.number("qk_rope_head_dim")
-    if kind in _FULL and config.number("global_head_dim"):  # Gemma 4
+    if kind not in _SLIDING and config.number("global_head_dim"):  # Gemma 4
         size = config.number("global_head_dim")
         heads = config.number("num_global_key_value_heads", default=heads)
     if config.list("hybrid_layer_pattern"):
@@ -190,7 +190,7 @@ def _mimo(config: ModelConfig, kind: str, heads: int, size: int) -> tuple[int, i
 
 
 def _head_size(config: ModelConfig) -> int:
-    names = ("head_dim", "kv_channels", "attention_head_dim", "hidden_size_per_head")
+    names = ("attention_head_dim", "head_dim", "kv_channels", "hidden_size_per_head")
     return config.number(*names, default=config.hidden // max(config.heads, 1))
 
 

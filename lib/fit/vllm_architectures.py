@@ -3,7 +3,9 @@
 Source: vllm/model_executor/models/registry.py of the 0.33.0 source distribution, the tables
 _TEXT_GENERATION_MODELS, _MULTIMODAL_MODELS, _TRANSFORMERS_SUPPORTED_MODELS (what writes text),
 _EMBEDDING_MODELS and its like (what does not), _SPECULATIVE_DECODING_MODELS (what only drafts),
-_PREVIOUSLY_SUPPORTED_MODELS and _OOT_SUPPORTED_MODELS (what it no longer has).
+_PREVIOUSLY_SUPPORTED_MODELS and _OOT_SUPPORTED_MODELS (what it no longer has). For the last two
+tables: transformers 5.19, which has no class of that name, and _CONFIG_REGISTRY of vLLM's
+transformers_utils/config.py.
 """
 
 _WRITES_TEXT = """
@@ -178,3 +180,49 @@ _LAST_VERSIONS = {
 LAST_VERSION = {  # that still had it
     name: version for version, names in _LAST_VERSIONS.items() for name in names.split()
 }
+
+_NOT_IN_TRANSFORMERS = """
+    AliceAIForCausalLM Alpamayo2Super BagelForConditionalGeneration BailingMoeForCausalLM
+    BailingMoeV2_5ForCausalLM BailingMoeV2ForCausalLM BailingMoeV3ForCausalLM
+    BailingMoeV3VLForConditionalGeneration BeamForCausalLM BeeForConditionalGeneration
+    ChatGLMForConditionalGeneration ChatGLMModel DeciLMForCausalLM DeepseekForCausalLM
+    DeepseekOCR2ForCausalLM DeepseekOCRForCausalLM DeepseekV41ForCausalLM
+    DeepseekVLV2ForCausalLM DomynEdgeForCausalLM DoryForCausalLM Dots3NoteForCausalLM
+    DotsOCRForCausalLM Eagle2_5_VLForConditionalGeneration ExaoneForCausalLM
+    ExaoneMoEForCausalLM FlintForCausalLM FunAudioChatForConditionalGeneration GLM4VForCausalLM
+    H2OVLChatModel HCXVisionV2ForCausalLM HfMoondream InternLM2ForCausalLM InternLM3ForCausalLM
+    InternS1ForConditionalGeneration InternS1ProForConditionalGeneration
+    InternS2MobiusForConditionalGeneration InternS2PreviewForConditionalGeneration
+    InternVLChatModel IQuestCoderForCausalLM IQuestLoopCoderForCausalLM
+    IsaacForConditionalGeneration K2HorizonForCausalLM KananaVForConditionalGeneration
+    KeyeForConditionalGeneration KeyeVL1_5ForConditionalGeneration
+    KimiK25ForConditionalGeneration KimiK3ForConditionalGeneration
+    KimiVLForConditionalGeneration Llama_Nemotron_Nano_VL
+    LlavaOnevision2ForConditionalGeneration MiDashengLMModel MiMoForCausalLM MiMoV2ForCausalLM
+    MiMoV2OmniForCausalLM MiniCPMForCausalLM MiniCPMO MiniCPMOcrForConditionalGeneration
+    MiniCPMV MiniMaxM3SparseForCausalLM Molmo2ForConditionalGeneration MolmoForCausalLM
+    Moondream3ForCausalLM MoonshotKimiaForCausalLM MossAudioModel MuseGlimmerForCausalLM
+    MuseSparkForConditionalGeneration NanbeigeForCausalLM NemotronH_Nano_Omni_Reasoning_V3
+    NemotronH_Nano_VL_V2 NemotronH_Super_Omni_Reasoning_V3 NemotronHPuzzleForCausalLM NVLM_D
+    OpenCUAForConditionalGeneration OpenPanguVLForConditionalGeneration OrionForCausalLM Ovis
+    Ovis2_5 Ovis2_6_MoeForCausalLM Ovis2_6ForCausalLM PanguEmbeddedForCausalLM
+    PanguProMoEV2ForCausalLM PanguUltraMoEForCausalLM Param2MoEForCausalLM Phi3VForCausalLM
+    Phi4ForCausalLMV Phi4MMForCausalLM PhiMoEForCausalLM Plamo3ForCausalLM
+    RForConditionalGeneration SarvamMLAForCausalLM SarvamMoEForCausalLM SkyworkR1VChatModel
+    SolarForCausalLM Step1ForCausalLM Step3p5ForCausalLM Step3TextForCausalLM
+    Step3VLForConditionalGeneration Step5ForCausalLM Step5ForConditionalGeneration
+    StepVLForConditionalGeneration TeleChat2ForCausalLM TeleChat3ForCausalLM TeleFLMForCausalLM
+    UltravoxModel UnlimitedOCRForCausalLM
+"""
+NOT_IN_TRANSFORMERS = frozenset(_NOT_IN_TRANSFORMERS.split())  # that vLLM has a model for
+
+_DESCRIBED = """
+    alpamayo2_super bagel bailing_moe_v3_vl beam chatglm deepseek_ocr2 deepseek_v2 deepseek_v3
+    deepseek_v32 deepseek_v41 deepseek_vl_v2 dory dots3_note exaone_moe flint funaudiochat hy_v4
+    hyperclovax inkling_mm_model inkling_model isaac kimi_k2 kimi_k25 kimi_k3 kimi_linear
+    kimi_vl llama longcat_flash midashenglm minimax_m3_vl mistral moondream3
+    moss_transcribe_diarize muse_spark nemotron_h openvla ovis phimoe qwen3_asr RefinedWeb
+    RefinedWebModel step3_text step3_vl step3p5 step5 step5_vl ultravox unlimited-ocr
+    unlimited_ocr
+"""
+DESCRIBED = frozenset(_DESCRIBED.split())  # model types among those whose config.json vLLM reads

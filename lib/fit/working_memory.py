@@ -65,7 +65,7 @@ def _logit_bytes(shape: Shape, batch: Batch, cards: int) -> int:
 def _image_bytes(shape: Shape, tokens: int) -> int:
     """A batch of the largest images in the tower, which every card holds whole; a rough figure."""
     images = max(tokens // max(shape.image_tokens, 1), 1)
-    width = 6 * shape.vision_hidden + 2 * shape.vision_intermediate
+    width = 9 * shape.vision_hidden + 2 * shape.vision_intermediate
     return 2 * images * shape.image_patches * width + 2 * tokens * shape.hidden
 
 

@@ -49,8 +49,9 @@ FORMATS = {
 
 
 def read(config: Config, shapes: Named, extra: dict[str, Config] | None = None) -> Checkpoint:
-    layers = config.get("num_hidden_layers") or config["text_config"]["num_hidden_layers"]
-    return read_checkpoint(config, summed(tensors_of(shapes), layers), extra)
+    return read_checkpoint(
+        config, summed(tensors_of(shapes), config.get("num_hidden_layers", 0)), extra
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,10 @@ REFUSED = {
         configs.LLAMA_8B | {"architectures": ["OwnForCausalLM"], "auto_map": {"AutoModel": "own"}},
         "runs only with code that comes with the model",
     ),
+    "a config of its own": (
+        configs.NEMOTRON_49B | {"auto_map": {"AutoConfig": "configuration_decilm.DeciLMConfig"}},
+        "runs only with code that comes with the model",
+    ),
     "unknown": (configs.LLAMA_8B | {"architectures": ["OwnForCausalLM"]}, "does not know"),
     "left vLLM": (configs.LLAMA_8B | {"architectures": ["Grok1ForCausalLM"]}, "after 0.24.0"),
     "embeddings": (configs.LLAMA_8B | {"architectures": ["BertModel"]}, "measures texts"),
@@ -212,9 +217,15 @@ def test_each_refusal_has_its_sentence(config: Config, words: str) -> None:
     assert words in error.message
 
 
-def test_code_that_comes_with_a_model_is_no_matter_where_vllm_has_its_own() -> None:
-    assert "auto_map" in configs.DEEPSEEK_V2_LITE
-    assert read(configs.DEEPSEEK_V2_LITE, weights.latent(configs.DEEPSEEK_V2_LITE)).layers == 27
+@pytest.mark.parametrize(
+    ("config", "layers"),
+    [(configs.DEEPSEEK_V2_LITE, 27), (configs.PHI35_MINI, 32), (configs.CHATGLM, 40)],
+)
+def test_code_that_comes_with_a_model_is_no_matter_where_vllm_has_its_own(
+    config: Config, layers: int
+) -> None:
+    assert config["auto_map"]
+    assert read(config | {"auto_map": {"AutoConfig": "own"}}, {}).layers == layers
 
 
 def test_a_cap_on_answers_and_a_shorter_context_of_its_own_are_noted() -> None:

@@ -22,6 +22,9 @@ LEFT = [
 ]  # fmt: skip
 
 
+SMALL = ["config.json", "tokenizer.json"]
+
+
 def parts(count: int, stem: str = "model") -> list[str]:
     return [f"{stem}-{n:05d}-of-{count:05d}.safetensors" for n in range(1, count + 1)]
 
@@ -34,26 +37,26 @@ def test_weights_configuration_and_tokenizer_are_fetched_and_nothing_else() -> N
 
 
 def test_all_parts_come_in_order() -> None:
-    whole = ["config.json", INDEX, *reversed(parts(60))]
+    whole = [*SMALL, INDEX, *reversed(parts(60))]
     assert not needs_index(whole)
     assert model_files(whole).weights == tuple(parts(60))
 
 
 def test_a_missing_part_is_named() -> None:
     there = [path for path in parts(7) if "-00003-" not in path]
-    error = expect_failure("bad_input", lambda: model_files(["config.json", *there]))
+    error = expect_failure("bad_input", lambda: model_files([*SMALL, *there]))
     assert error.message == "“model” lacks 1 part of 7, the first is number 3."
 
 
 def test_where_names_leave_it_open_the_index_tells() -> None:
-    several = ["config.json", INDEX, *parts(2), *parts(3, "model.fp32"), "model.safetensors"]
+    several = [*SMALL, INDEX, *parts(2), *parts(3, "model.fp32"), "model.safetensors"]
     assert needs_index(several)
     index = {"weight_map": {"a": parts(2)[0], "b": parts(2)[1], "c": parts(2)[0]}}
     assert model_files(several, index).weights == tuple(parts(2))
 
 
 def test_files_of_any_name_are_weights_where_there_is_no_index() -> None:
-    odd = ["config.json", "llama-fp8.safetensors", "more.safetensors"]
+    odd = [*SMALL, "llama-fp8.safetensors", "more.safetensors"]
     assert not needs_index(odd)
     assert model_files(odd).weights == ("llama-fp8.safetensors", "more.safetensors")
 
@@ -95,6 +98,7 @@ REFUSED = {
     "no config": (["model.safetensors"], "no config.json"),
     "no weights": (["config.json", "README.md"], "no safetensors files"),
     "weights in a folder": (["config.json", "fp16/model.safetensors"], "no safetensors files"),
+    "no tokenizer": (["config.json", "model.safetensors"], "no tokenizer"),
     "nothing": ([], "no config.json"),
 }  # fmt: skip
 

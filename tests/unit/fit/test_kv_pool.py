@@ -1,7 +1,8 @@
 """How the cache is divided, held against what vLLM itself answered.
 
 tests/support/vllm_pools.json holds what vLLM 0.32 (its build for processors, blocks of 128 tokens,
-1 GiB of cache) came to for small models of these architectures: blocks, tokens and conversations.
+1 GiB of cache) came to for small models of these architectures: blocks, tokens and conversations,
+and with `--max-model-len auto` the context it found, which is also what it names in a refusal.
 """
 
 import json
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.fit.kv_pool import Layout, divided
+from lib.fit.kv_pool import Layout, Pool, divided
 from lib.fit.layer_caches import Kind, LayerCache, layer_caches
 from lib.fit.model_config import ModelConfig
 from tests.support import checkpoint_configs as configs
@@ -23,19 +24,31 @@ ANSWERS: dict[str, dict[str, Any]] = json.loads(
 )
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
-def test_the_cache_is_divided_as_vllm_divides_it(answer: dict[str, Any]) -> None:
+LIMITED = {name: answer for name, answer in ANSWERS.items() if "limit" in answer}
+
+
+def answered(answer: dict[str, Any]) -> Pool:
     layout = Layout(
         block_tokens=answer["block_tokens"], in_flight_tokens=answer["in_flight_tokens"]
     )
-    pool = divided(layer_caches(ModelConfig(answer["config"])), layout)
+    return divided(layer_caches(ModelConfig(answer["config"])), layout)
+
+
+@pytest.mark.parametrize("answer", LIMITED.values(), ids=LIMITED.keys())
+def test_the_longest_context_is_the_one_that_vllm_finds(answer: dict[str, Any]) -> None:
+    assert answered(answer).largest_context(GIB, answer["limit"]) == answer["context"]
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
+def test_the_cache_is_divided_as_vllm_divides_it(answer: dict[str, Any]) -> None:
+    pool = answered(answer)
     conversations = pool.conversations(GIB, answer["context"])
     assert GIB // pool.block_bytes == answer["blocks"]
     assert conversations == pytest.approx(answer["conversations"], rel=1e-9)
     assert int(conversations * answer["context"]) == answer["tokens"]
 
 
-def pool_of(config: dict[str, Any], **layout: Any) -> Any:
+def pool_of(config: dict[str, Any], **layout: Any) -> Pool:
     return divided(layer_caches(ModelConfig(config)), Layout(**layout))
 
 

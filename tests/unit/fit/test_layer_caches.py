@@ -156,6 +156,11 @@ def test_mimo_keeps_narrower_values_than_keys() -> None:
     }
 
 
+def test_a_kind_of_layer_that_is_not_known_counts_as_the_costliest() -> None:
+    config = configs.LLAMA_8B | {"layer_types": ["sliding_attention", "novel_attention"] * 16}
+    assert {cache.kind for cache in kept(config)} == {Kind.FULL}  # no window is told either
+
+
 @pytest.mark.parametrize("value", ["many", -4, 1e99, None, [], {}, True, 10**30])
 def test_odd_numbers_count_as_none(value: object) -> None:
     for name in ("num_key_value_heads", "head_dim", "sliding_window", "num_kv_shared_layers"):
