@@ -26,8 +26,9 @@ NOT_HERE = "No setting changes that: choose another slot or another model."
 
 def draw(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
     """The button with what it will do; disabled where that cannot work."""
-    for sentence in said.plan.installs if said.plan else ():
-        st.info(markdown.plain(sentence), icon=":material/install_desktop:")
+    if said.plan and said.plan.installs:
+        coming = "\n".join(f"- {markdown.plain(sentence)}" for sentence in said.plan.installs)
+        st.info(f"**Is installed along with it:**\n{coming}", icon=":material/install_desktop:")
     if slot.model and slot.model.state != State.STOPPED and _is_another(said, slot):
         st.warning(
             f"**{markdown.plain(slot.name)}** runs on slot {slot.number}. It is stopped first, and "

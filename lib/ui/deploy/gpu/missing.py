@@ -18,12 +18,22 @@ _COMMAND = re.compile(r"(.*?)\bRun(?: this in a terminal)?: ((?:(?!, and ).)+)",
 HEIGHT_PIXELS = 360
 
 
-def counted(obstacles: Sequence[BerthError]) -> None:
-    """How many there are, then each."""
+def counted(obstacles: Sequence[BerthError], chosen: SlotChoices) -> None:
+    """How many there are, then each; what can be done without has a button that leaves it out."""
     if obstacles:
         count = words.count(len(obstacles), "thing stands", "things stand")
         st.markdown(f"**{count} in the way:**")
     lines(obstacles)
+    said = " ".join(obstacle.message for obstacle in obstacles)
+    with st.container(horizontal=True):
+        for name, choice in (("nginx", "with_nginx"), ("LiteLLM", "with_gateway")):
+            if name in said:
+                key, label = f"slot-{choice}-out", f"Go on without {name}"
+                st.button(label, key=key, on_click=_leave_out, args=(chosen.key(choice),))
+
+
+def _leave_out(key: str) -> None:
+    st.session_state[key] = False
 
 
 def lines(obstacles: Sequence[BerthError]) -> None:

@@ -49,7 +49,7 @@ def draw(model: str) -> None:
     button.what_would_fit(said, slot, chosen)
     adjust.context(said, chosen)
     adjust.fold(said, chosen, len(usable))
-    missing.counted(said.obstacles)
+    missing.counted(said.obstacles, chosen)
     button.draw(said, slot, chosen)
 
 

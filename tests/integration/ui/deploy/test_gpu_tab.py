@@ -210,6 +210,16 @@ def test_each_thing_in_the_way_is_a_line_with_what_mends_it(server: GpuServer) -
     assert start_button(page)[1]
 
 
+def test_what_can_be_done_without_is_left_out_by_a_button(server: GpuServer) -> None:
+    server.command("nginx", "echo 'nginx: [emerg] unexpected \"}\"' >&2; exit 1")
+    page = on_cards(MODEL, with_nginx=True)
+    assert "nginx's configuration was broken before Berth came" in said(page)
+    assert start_button(page)[1]
+    page.button(key="slot-with_nginx-out").click().run()
+    assert not start_button(page)[1]
+    assert not page.toggle(key=f"slot with_nginx {MODEL}").value
+
+
 def test_a_foreign_service_of_the_slots_name_is_left_alone(server: GpuServer) -> None:
     server.systemd.write(unit_name(0), ["sleep", "9"])
     page = on_cards(MODEL)
