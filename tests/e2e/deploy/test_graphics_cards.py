@@ -73,8 +73,10 @@ def photographed(browser: Browser, url: str, name: str, act: Callable[[Page], No
             page = context.new_page()
             page.goto(url)
             act(page)
+            whole = page.get_by_test_id("stMain").evaluate("main => main.scrollHeight")
+            page.set_viewport_size({"width": width, "height": max(height, whole)})
             PICTURES.mkdir(exist_ok=True)
-            page.screenshot(path=PICTURES / f"cards-{name}-{width}-{scheme}.png", full_page=True)
+            page.screenshot(path=PICTURES / f"cards-{name}-{width}-{scheme}.png")
             overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert overflow <= 0, f"{name} is {overflow} pixels wider than the screen"
             context.close()

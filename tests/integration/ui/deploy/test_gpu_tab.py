@@ -102,6 +102,7 @@ def test_a_version_with_fewer_bits_is_searched_for(server: GpuServer) -> None:
     [button] = [one for one in page.button if one.label == "Look for a 4-bit version"]
     button.click().run()
     assert page.text_input(key="deploy_model").value == "Seven-7B AWQ"
+    assert page.pills(key="deploy_kinds").value == ["Fits this machine"]  # GGUF or not
 
 
 @in_world("eight-cards")
