@@ -87,7 +87,7 @@ def test_tokens_are_counted_as_the_prompt_counts_them(real: Real) -> None:
     *_, last = ENGINE.complete("tiny", text, FEW)
     assert last.usage is not None
     counted = until(lambda: ENGINE.count("tiny", text), "a count within two seconds")
-    assert 0 <= last.usage.prompt_tokens - counted <= 1
+    assert counted is not None and 0 <= last.usage.prompt_tokens - counted <= 1
 
 
 def test_a_schema_is_kept_to(real: Real) -> None:
