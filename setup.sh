@@ -45,7 +45,7 @@ readonly NEEDED_MB=1000
 readonly MAKE_ROOM="Free some space, then run ./setup.sh again."
 readonly NO_NETWORK='NewConnection|NameResolution|Network is unreachable|timed out|ProxyError|SSLError'
 readonly PYTHONS=(python3.13 python3.12 python3.11 python3.14 python3 python)
-readonly BROWSERS=(chromium chromium-browser google-chrome google-chrome-stable)
+readonly BROWSERS=(chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable)
 
 main() {
   parse "$@"
@@ -365,7 +365,8 @@ install_browser() {
   ! has_browser || return 0
   say "Installing Chromium for the tests"
   if has apt-get; then
-    as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends chromium || true
+    as_root apt-get update -q && as_root apt-get install -qy --no-install-recommends chromium-headless-shell ||
+      as_root apt-get install -qy --no-install-recommends chromium || true
   fi
   has_browser || "$BERTH_PYTHON" -m playwright install chromium ||
     fail 4 "The tests need a browser." "Install Chromium or Google Chrome, then try again."

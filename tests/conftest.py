@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from lib.core import access
+from lib.core import access, locks
 from tests.support.hub_api import HubApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,11 +67,16 @@ def starter_file() -> Path:
     if given:
         return Path(given)
     cache = ROOT / "tests" / ".cache"
+    cache.mkdir(exist_ok=True)
     kept = cache / "starter.gguf"
-    if not kept.exists():
-        world = {**os.environ, "BERTH_HOME": str(cache / "berth")}
-        command = [sys.executable, "-m", "lib.deploy.starter", "--download-only"]
-        subprocess.run(command, cwd=ROOT, env=world, check=True)
-        found = next((cache / "berth" / "models").rglob("*.gguf"))
-        shutil.move(found, kept)
+    with locks.locked(cache / ".lock"):  # several processes run the tests
+        if not kept.exists():
+            _fetch_starter(cache / "berth", kept)
     return kept
+
+
+def _fetch_starter(home: Path, kept: Path) -> None:
+    world = {**os.environ, "BERTH_HOME": str(home)}
+    command = [sys.executable, "-m", "lib.deploy.starter", "--download-only"]
+    subprocess.run(command, cwd=ROOT, env=world, check=True)
+    shutil.move(next((home / "models").rglob("*.gguf")), kept)

@@ -7,6 +7,7 @@ set -euo pipefail
 
 readonly PYTHON=.venv/bin/python
 readonly RESULTS=test-results
+readonly WORKERS=${BERTH_TEST_WORKERS:-3} # each waits for servers and browsers much of its time
 
 main() {
   cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,6 +16,7 @@ main() {
   check .venv/bin/ruff format --check .
   check .venv/bin/ruff check .
   check .venv/bin/mypy
+  check .venv/bin/lint-imports
   check .venv/bin/shellcheck setup.sh deploy_cpu.sh tests/run.sh .ci/run
   for name in unit api integration e2e; do
     layer "$name"
@@ -30,7 +32,8 @@ check() { # COMMAND…
 layer() { # NAME
   local log=$RESULTS/$1.log last
   printf '\n== pytest tests/%s\n' "$1"
-  "$PYTHON" -m pytest "tests/$1" 2>&1 | tee "$log" || FAILED="$FAILED $1"
+  "$PYTHON" -m pytest "tests/$1" -n "$WORKERS" --dist worksteal --durations 10 2>&1 | tee "$log" ||
+    FAILED="$FAILED $1"
   last=$(tail -n 1 "$log")
   SUMMARY="$SUMMARY$(printf '%-12s %s' "$1" "$last")"$'\n'
   PASSED=$((PASSED + $(count passed "$last")))

@@ -17,10 +17,10 @@ from lib.core.words import memory
 from lib.engines import find_model, llamacpp
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp.launch import DEFAULT_CONTEXT
+from lib.engines.llamacpp.launch import load_of
 from lib.fit.architecture import geometry
 from lib.fit.gguf import read_model
-from lib.fit.memory import FULL, Load, need
+from lib.fit.memory import FULL, need
 from lib.fleet import actions
 from lib.machine import sampler
 from lib.sharing import limits
@@ -70,16 +70,7 @@ def need_bytes(model: Model, load: StartOptions) -> int:
 
 def _need_of_file(model: Model, load: StartOptions) -> int:
     shape = geometry(read_model(llamacpp_files.find(model.name).full_path))
-    context = min(load.context or DEFAULT_CONTEXT, shape.context_length or DEFAULT_CONTEXT)
-    return need(
-        shape,
-        Load(
-            context=context,
-            slots=load.slots,
-            kv_type=load.kv_type,
-            prompt_cache_bytes=load.prompt_cache_mib * 2**20,
-        ),
-    ).total
+    return need(shape, load_of(load, shape.context_length)).total
 
 
 def start(

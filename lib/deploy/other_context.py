@@ -7,9 +7,11 @@ from lib.core.errors import BerthError
 from lib.engines import llamacpp
 from lib.engines.base import Model, StartOptions
 from lib.engines.llamacpp import files as llamacpp_files
-from lib.fit import gguf, memory
+from lib.engines.llamacpp.launch import load_of
+from lib.fit import gguf
 from lib.fit.architecture import Geometry, geometry
-from lib.fit.memory import Load, Verdict
+from lib.fit.fitting import Fitting
+from lib.fit.memory import Verdict, room_now
 
 
 def verdict(model: Model, context: int) -> Verdict | None:
@@ -24,10 +26,9 @@ def verdict(model: Model, context: int) -> Verdict | None:
         shape = _geometry(file.full_path, file.changed)
     except BerthError:
         return None
-    now = memory.room_now()
-    room = now.model_copy(update={"free_bytes": now.free_bytes + (model.memory_bytes or 0)})
-    cache = StartOptions().prompt_cache_mib * 2**20
-    return memory.verdict(shape, Load(context=context, prompt_cache_bytes=cache), room)
+    now = room_now()
+    load = load_of(StartOptions(context=context), shape.context_length)
+    return Fitting(shape, load, now.with_more(model.memory_bytes or 0)).verdict
 
 
 @lru_cache(maxsize=16)

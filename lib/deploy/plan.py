@@ -10,23 +10,10 @@ from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, PlannedFile, Row
 from lib.deploy.sources import Source
 from lib.engines.base import StartOptions
-from lib.engines.llamacpp.launch import DEFAULT_CONTEXT, UNKNOWN_CONTEXT
-from lib.fit.architecture import Geometry, geometry
-from lib.fit.memory import (
-    COMFORTABLE,
-    FULL,
-    Choice,
-    Load,
-    Need,
-    Room,
-    choices,
-    largest_context,
-    need,
-    recommend,
-    room_now,
-    tokens_per_second,
-    verdict,
-)
+from lib.engines.llamacpp.launch import load_of
+from lib.fit.architecture import geometry
+from lib.fit.fitting import Fitting
+from lib.fit.memory import COMFORTABLE, Choice, Load, Need, Room, recommend, room_now
 from lib.fit.quantizations import Variant, note
 from lib.machine.bandwidth import read_bandwidth
 
@@ -37,22 +24,22 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     `ask_engine` adds the built-in engine's own figures, which takes up to some seconds. Errors:
     those of the Hub, BrokenFile, BadInput, EngineError. A model that does not fit is no error here.
     """
-    machine = room or room_now()
     source = _source(request)
-    model = geometry(source.header)
-    chosen, load = _chosen(request, source, model, machine)
+    asked = Fitting(geometry(source.header), _load(request, source), room or room_now())
+    chosen = _chosen(request.quantization, source, asked)
     held = running.held_bytes(source, chosen)
     if held:
-        machine = machine.model_copy(update={"free_bytes": machine.free_bytes + held})
-        same = request.model_copy(update={"quantization": chosen.quantization})
-        chosen, load = _chosen(same, source, model, machine)
+        asked = asked._replace(room=asked.room.with_more(held))
+        chosen = _chosen(chosen.quantization, source, asked)
+    fitting = asked.stored_in(chosen)
+    if not request.context:
+        fitting = fitting.made_comfortable()
     how = way.choose(request.engine, source, chosen)
-    needed = need(model.stored_in(chosen.bytes), load)
     return Plan(
         model=request.model,
         engine=how.engine,
         tier=source.tier,
-        source=f"{source.sentence} {_sight(how.projector, needed)}".strip(),
+        source=f"{source.sentence} {_sight(how.projector, fitting.need)}".strip(),
         repository=source.card.id if source.card else "",
         revision=source.card.sha if source.card else "",
         files=how.files,
@@ -61,17 +48,17 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         is_pulled=how.is_pulled,
         is_installed=how.is_installed,
         quantization=chosen.quantization,
-        context=load.context,
-        context_trained=model.context_length,
-        slots=load.slots,
-        need=needed,
-        verdict=verdict(model.stored_in(chosen.bytes), load, machine),
-        room=machine,
-        tokens_per_second=tokens_per_second(model.stored_in(chosen.bytes), load, _bandwidth()),
-        rows=tuple(_rows(source.variants, model, load, machine)),
+        context=fitting.load.context,
+        context_trained=fitting.model.context_length,
+        slots=fitting.load.slots,
+        need=fitting.need,
+        verdict=fitting.verdict,
+        room=fitting.room,
+        tokens_per_second=fitting.tokens_per_second(_bandwidth()),
+        rows=tuple(_rows(source.variants, asked._replace(load=fitting.load))),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
-        engine_plan=engine_plan(source, chosen, load) if ask_engine else None,
+        engine_plan=engine_plan(source, chosen, fitting.load) if ask_engine else None,
         warnings=tuple(_warnings(request, source, chosen)),
     )
 
@@ -91,18 +78,18 @@ def _source(request: DeployRequest) -> Source:
     return sources.of_repository(request.model, request.quantization, has_ollama=has_ollama)
 
 
-def _chosen(
-    request: DeployRequest, source: Source, model: Geometry, room: Room
-) -> tuple[Variant, Load]:
-    """What was asked for; for the rest, the best that fits comfortably."""
-    load = _load(request, source, model)
-    variants = [v for v in source.variants if request.quantization in ("", v.quantization)]
-    offered = choices(variants, model, load, room)
+def _load(request: DeployRequest, source: Source) -> Load:
+    """As it was asked for; with a projector, which all variants share."""
+    projector = source.projector(source.variants[0])
+    options = StartOptions(context=request.context, slots=request.slots)
+    return load_of(options, source.header.context_length, projector.bytes if projector else 0)
+
+
+def _chosen(quantization: str, source: Source, asked: Fitting) -> Variant:
+    """What was asked for; without a wish, the best that fits comfortably."""
+    offered = asked.choices([v for v in source.variants if quantization in ("", v.quantization)])
     best = recommend(offered) or min(offered, key=_by_fairness)
-    variant = best.variant
-    if not request.context:
-        load = _comfortable(model.stored_in(variant.bytes), load, room)
-    return variant, load
+    return best.variant
 
 
 def _by_fairness(choice: Choice) -> tuple[bool, int]:
@@ -110,45 +97,14 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
     return choice.is_poor, choice.variant.bytes
 
 
-def _load(request: DeployRequest, source: Source, model: Geometry) -> Load:
-    """As it was asked for; with a projector, which all variants share."""
-    projector = source.projector(source.variants[0])
-    trained = model.context_length
-    usual = min(DEFAULT_CONTEXT, trained) if trained else UNKNOWN_CONTEXT
-    context = request.context or usual
-    return Load(
-        context=min(context, trained or context),
-        slots=request.slots,
-        prompt_cache_bytes=StartOptions().prompt_cache_mib * 2**20,
-        projector_bytes=projector.bytes if projector else 0,
-    )
-
-
-def _comfortable(model: Geometry, load: Load, room: Room) -> Load:
-    """The same with as much less context as it takes to leave other programs some room."""
-    for share in (COMFORTABLE, FULL):
-        context = _context_within(share, model, load, room)
-        if context:
-            return load.model_copy(update={"context": context})
-    return load
-
-
-def _context_within(share: float, model: Geometry, load: Load, room: Room) -> int:
-    """The longest context, up to the load's own, that takes this share of the free memory."""
-    if need(model, load).total <= share * room.free_bytes:
-        return load.context
-    return min(load.context, largest_context(model, load, int(room.free_bytes * share / FULL)))
-
-
-def _rows(variants: list[Variant], model: Geometry, load: Load, room: Room) -> list[Row]:
-    offered = choices(variants, model, load, room)
+def _rows(variants: list[Variant], asked: Fitting) -> list[Row]:
+    offered = asked.choices(variants)
     best = recommend(offered)
-    return [_row(choice, model, load, room, choice is best) for choice in offered]
+    return [_row(choice, asked.stored_in(choice.variant), choice is best) for choice in offered]
 
 
-def _row(choice: Choice, model: Geometry, load: Load, room: Room, is_recommended: bool) -> Row:
+def _row(choice: Choice, fitting: Fitting, is_recommended: bool) -> Row:
     variant = choice.variant
-    stored = model.stored_in(variant.bytes)
     return Row(
         quantization=variant.quantization,
         note=note(variant.quantization),
@@ -156,8 +112,8 @@ def _row(choice: Choice, model: Geometry, load: Load, room: Room, is_recommended
         files=variant.paths,
         need=choice.verdict.need,
         verdict=choice.verdict,
-        comfortable_context=_context_within(COMFORTABLE, stored, load, room),
-        tokens_per_second=tokens_per_second(stored, load, _bandwidth()),
+        comfortable_context=fitting.context_within(COMFORTABLE),
+        tokens_per_second=fitting.tokens_per_second(_bandwidth()),
         is_recommended=is_recommended,
         is_poor=choice.is_poor,
     )

@@ -19,11 +19,12 @@ from lib.engines import (
 from lib.engines.base import Health, Model, StartOptions, State
 from lib.engines.llamacpp import adopt as llamacpp_adopt
 from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp.launch import DEFAULT_CONTEXT
+from lib.engines.llamacpp.launch import load_of
 from lib.engines.ollama.store import Listener, Progress
 from lib.fit import gguf
 from lib.fit.architecture import geometry
-from lib.fit.memory import Load, room_now, verdict
+from lib.fit.fitting import Fitting
+from lib.fit.memory import room_now
 from lib.jobs.report import Report
 from lib.processes import background as process
 
@@ -113,14 +114,9 @@ def _require_memory(model: Model, options: StartOptions) -> None:
     """DoesNotFit where other programs have taken the memory since the plan was made."""
     file = llamacpp_files.find(model.name)
     subject = geometry(gguf.read_model(file.full_path))
-    load = Load(
-        context=options.context or min(DEFAULT_CONTEXT, subject.context_length or DEFAULT_CONTEXT),
-        slots=options.slots,
-        kv_type=options.kv_type,
-        prompt_cache_bytes=options.prompt_cache_mib * 2**20,
-        projector_bytes=Path(file.projector).stat().st_size if file.projector else 0,
-    )
-    said = verdict(subject, load, room_now())
+    projector_bytes = Path(file.projector).stat().st_size if file.projector else 0
+    load = load_of(options, subject.context_length, projector_bytes)
+    said = Fitting(subject, load, room_now()).verdict
     if not said.fits:
         fix = "Close other programs or stop another model, then try again."
         raise DoesNotFit(f"{model.name} does not fit now. {said.sentence}", fix)

@@ -48,6 +48,10 @@ class Room(Frozen):
     free_bytes: int
     total_bytes: int
 
+    def with_more(self, freed_bytes: int) -> "Room":
+        """The same once so much more is free."""
+        return self.model_copy(update={"free_bytes": self.free_bytes + freed_bytes})
+
 
 class Need(Frozen):
     """Bytes of memory that a loaded model takes, by what they are for."""

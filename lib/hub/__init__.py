@@ -6,6 +6,13 @@ they run against to the official client.
 """
 
 from lib.hub.cards import Card, Found, RepoFile
+from lib.hub.checkpoints import (
+    HubCheckpoint,
+    LocalCheckpoint,
+    checkpoint,
+    checkpoint_of,
+    local_checkpoint,
+)
 from lib.hub.headers import beginning, header
 from lib.hub.lookups import gguf_repositories, look_up, search
 from lib.hub.reference import Reference, parse_reference
@@ -14,13 +21,18 @@ from lib.hub.token import TokenOrigin, forget_token, save_token, token_origin
 __all__ = [
     "Card",
     "Found",
+    "HubCheckpoint",
+    "LocalCheckpoint",
     "Reference",
     "RepoFile",
     "TokenOrigin",
     "beginning",
+    "checkpoint",
+    "checkpoint_of",
     "forget_token",
     "gguf_repositories",
     "header",
+    "local_checkpoint",
     "look_up",
     "parse_reference",
     "save_token",

@@ -14,6 +14,7 @@ from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import all_engines, present_engines
 from lib.machine.sampler import SAMPLER, machine
+from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements.element import element
 
 LOGO = ROOT / "docs" / "logo.svg"
@@ -56,13 +57,13 @@ def _role() -> Role:
 
 @st.fragment(run_every=10)
 def _status() -> None:
-    """Two lines: how full the memory is, and which engines are up."""
+    """How full the memory is and which engines are up; each graphics card in a line."""
     used, total = SAMPLER.latest().memory_used_bytes, machine().memory_bytes
     text = f"Memory {words.memory(used)} of {words.memory(total)}"
     st.progress(min(used / total, 1.0), text=text)
     engines, healths = all_engines(), present_engines()
     lines = [f"{'●' if one.up else '○'} {engines[name].title}" for name, one in healths.items()]
-    st.caption("  \n".join(lines))
+    st.caption("  \n".join([*sidebar_lines(), *lines]))
 
 
 @contextlib.contextmanager

@@ -20,12 +20,12 @@ import signal
 import sys
 import time
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-from tests.support.fake_server import Running, change, parsed, running, serve
+from tests.support.fake_server import Running, controls, parsed, running, serve
 
 __all__ = ["Running", "running_fake"]
 
@@ -85,9 +85,6 @@ class Fake:
     behaviour: Behaviour
     calls: list[Call] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.first = asdict(self.behaviour)
-
     def application(self) -> web.Application:
         app = web.Application(client_max_size=64 << 20)
         app.add_routes(
@@ -99,9 +96,7 @@ class Fake:
                 web.post("/tokenize", self.tokenize),
                 web.post("/v1/chat/completions", self.answer),
                 web.post("/v1/completions", self.answer),
-                web.get("/fake/record", self.record),
-                web.post("/fake/behaviour", self.change),
-                web.post("/fake/afresh", self.begin_afresh),
+                *controls(self),
             ]
         )
         return app
@@ -134,16 +129,6 @@ class Fake:
         self._check_key(request)
         words = str((await request.json()).get("content", "")).split()
         return web.json_response({"tokens": list(range(len(words)))})
-
-    async def record(self, _: web.Request) -> web.Response:
-        return web.json_response([asdict(call) for call in self.calls])
-
-    async def change(self, request: web.Request) -> web.Response:
-        return await change(request, self.behaviour)
-
-    async def begin_afresh(self, _: web.Request) -> web.Response:
-        self.behaviour, self.calls = Behaviour(**self.first), []
-        return web.json_response(self.first)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self._check_key(request)

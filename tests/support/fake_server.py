@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpx
 from aiohttp import web
@@ -102,12 +102,38 @@ def parsed(
     return given.pop("port"), behaviour(**given)
 
 
-async def change(request: web.Request, behaviour: Any) -> web.Response:
-    """The answer to `POST /fake/behaviour`."""
-    for name, value in (await request.json()).items():
-        assert hasattr(behaviour, name), name
-        setattr(behaviour, name, value)
-    return web.json_response(asdict(behaviour))
+class Fake(Protocol):
+    """A fake server's state, as far as tests look at it and change it."""
+
+    behaviour: Any
+    calls: list[Any]
+
+
+def controls(fake: Fake) -> list[web.RouteDef]:
+    """The tests' own routes: what was asked, how it is to behave, and all that as it began."""
+    first = asdict(fake.behaviour)
+
+    async def record(_: web.Request) -> web.Response:
+        return web.json_response([asdict(call) for call in fake.calls])
+
+    def behave(changes: dict[str, Any]) -> web.Response:
+        for name, value in changes.items():
+            assert hasattr(fake.behaviour, name), name
+            setattr(fake.behaviour, name, value)
+        return web.json_response(asdict(fake.behaviour))
+
+    async def change(request: web.Request) -> web.Response:
+        return behave(await request.json())
+
+    async def begin_afresh(_: web.Request) -> web.Response:
+        fake.calls.clear()
+        return behave(first)
+
+    return [
+        web.get("/fake/record", record),
+        web.post("/fake/behaviour", change),
+        web.post("/fake/afresh", begin_afresh),
+    ]
 
 
 async def serve(application: web.Application, port: int) -> None:

@@ -16,6 +16,7 @@ from lib.core.values import Frozen
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import child
 from lib.engines.llamacpp.files import ModelFile
+from lib.fit.memory import Load
 
 DEFAULT_CONTEXT = 8_192
 UNKNOWN_CONTEXT = 4_096  # for a model that does not say what it was trained for
@@ -34,6 +35,22 @@ DISPENSABLE = (
     "--props",
     "--no-context-shift",
 )
+
+
+def context_of(wish: int | None, trained: int | None) -> int:
+    """Tokens per slot to load a model with: as wished, never more than it was trained for."""
+    return min(wish or DEFAULT_CONTEXT, trained or wish or UNKNOWN_CONTEXT)
+
+
+def load_of(options: StartOptions, trained: int | None, projector_bytes: int = 0) -> Load:
+    """What these options are for the arithmetic of lib/fit."""
+    return Load(
+        context=context_of(options.context, trained),
+        slots=options.slots,
+        kv_type=options.kv_type,
+        prompt_cache_bytes=options.prompt_cache_mib * 2**20,
+        projector_bytes=projector_bytes,
+    )
 
 
 class Program(Frozen):
@@ -83,8 +100,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
     Never more context than the model was trained for: the engine would take the memory for it,
     and then not use it.
     """
-    trained = file.context_trained or (options.context or UNKNOWN_CONTEXT)
-    context = min(options.context or DEFAULT_CONTEXT, trained)
+    context = context_of(options.context, file.context_trained)
     return Launch(
         path=str(file.full_path),
         alias=file.name,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -13,7 +12,7 @@ from tests.support.fake_ollama.models import Models
 from tests.support.fake_ollama.running import Running
 from tests.support.fake_ollama.v1 import OpenAI, v1_error
 from tests.support.fake_ollama.world import Call, World
-from tests.support.fake_server import LIFETIME_SECONDS, change
+from tests.support.fake_server import LIFETIME_SECONDS, controls
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
@@ -33,8 +32,7 @@ class Door:
             [
                 web.get("/", self.is_running),
                 web.get("/api/version", self.version),
-                web.get("/fake/record", self.record),
-                web.post("/fake/behaviour", self.change),
+                *controls(self.world),
                 *Models(self.world).routes(),
                 *running.routes(),
                 *OpenAI(self.world, running).routes(),
@@ -67,12 +65,6 @@ class Door:
 
     async def version(self, _: web.Request) -> web.Response:
         return go.answer({"version": self.world.behaviour.version})
-
-    async def record(self, _: web.Request) -> web.Response:
-        return web.json_response([asdict(call) for call in self.world.calls])
-
-    async def change(self, request: web.Request) -> web.Response:
-        return await change(request, self.world.behaviour)
 
 
 async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
