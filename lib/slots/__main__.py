@@ -93,6 +93,7 @@ def _request(given: argparse.Namespace) -> SlotRequest:
         quantization=given.quantization,
         kv_cache=given.kv_cache_dtype,
         max_num_seqs=given.max_num_seqs,
+        utilization=given.gpu_memory_utilization or None,
         is_text_only=given.text_only,
         with_gateway=not given.without_gateway,
         with_nginx=not given.without_nginx,
@@ -157,6 +158,7 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quantization", default="", metavar="Q")
     parser.add_argument("--kv-cache-dtype", default="", metavar="D")
     parser.add_argument("--max-num-seqs", type=int, default=None, metavar="N")
+    parser.add_argument("--gpu-memory-utilization", default="", metavar="U")
     parser.add_argument("--text-only", action="store_true")
     parser.add_argument("--without-gateway", action="store_true")
     parser.add_argument("--without-nginx", action="store_true")
