@@ -184,21 +184,15 @@ def request_json(
     seconds: float = ANSWER_SECONDS,
 ) -> Any:
     """One call to an engine; None where the answer has no JSON body."""
-    try:
-        return _answer(method, url, body, headers, seconds).json()
-    except ValueError:
-        return None
-
-
-def _answer(
-    method: str, url: str, body: Any, headers: Mapping[str, str] | None, seconds: float
-) -> httpx.Response:
     timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
     with explained(url):
         answer = local().request(method, url, json=body, headers=headers, timeout=timeout)
     if answer.is_error:
         raise Refused(answer.status_code, answer.text[:LONGEST_ERROR])
-    return answer
+    try:
+        return answer.json()
+    except ValueError:
+        return None
 
 
 def get_text(

@@ -9,6 +9,7 @@ It decides what root starts, so it has to be root's own; nothing from a request 
 would open the engine to strangers is refused.
 """
 
+import os
 import re
 import stat
 import tomllib
@@ -70,10 +71,14 @@ def engine_settings(places: Places) -> EngineSettings:
     return found
 
 
-def _require_roots(file: Path, places: Places) -> None:
-    facts = file.stat()
+def is_roots(facts: os.stat_result, root: Path) -> bool:
+    """Can nobody but root change it? Below another root than `/`, its owner does not count."""
     is_open = facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if is_open or (facts.st_uid != 0 and places.root == Path("/")):
+    return not is_open and (facts.st_uid == 0 or root != Path("/"))
+
+
+def _require_roots(file: Path, places: Places) -> None:
+    if not is_roots(file.stat(), places.root):
         raise BadInput(
             f"{file} can be changed by others than root, and it decides what root starts.",
             f"Run: sudo chown root {file} && sudo chmod 644 {file}",

@@ -28,7 +28,7 @@ from aiohttp import web
 from tests.support import vllm_logs as logs
 from tests.support.fake_engine import Behaviour as EngineBehaviour
 from tests.support.fake_engine import Call, Fake, continued, has_image, prompt_words
-from tests.support.fake_server import Running, parsed, running, serve
+from tests.support.fake_server import Running, controls, parsed, running, serve
 
 DIED = "EngineCore encountered an issue. See stack trace (above) for the root cause."
 MOST_STOPS = 4
@@ -76,10 +76,8 @@ class FakeVllm(Fake):
                 web.post("/v1/chat/completions", self.answer),
                 web.post("/v1/completions", self.answer),
                 web.post("/invocations", self.answer),
-                web.get("/fake/record", self.record),
                 web.get("/fake/questions", self.questions),
-                web.post("/fake/behaviour", self.change),
-                web.post("/fake/afresh", self.begin_afresh),
+                *controls(self),
             ]
         )
         return app
@@ -120,10 +118,6 @@ class FakeVllm(Fake):
             self._check_key(request)
             await asyncio.Event().wait()
         return await super().answer(request)
-
-    async def begin_afresh(self, _: web.Request) -> web.Response:
-        self.behaviour, self.calls = Behaviour(**self.first), []
-        return web.json_response(self.first)
 
     def _names(self) -> list[str]:
         return [self.behaviour.model, *filter(None, self.behaviour.names.split(","))]

@@ -1,15 +1,18 @@
 """A machine with a real LiteLLM and a real nginx before fake engines on slots 50 and 51."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
-from tests.support.box import Box, box
-from tests.support.fake_server import ROOT
-from tests.support.heavy import litellm_environment, require_programs
+from tests.conftest import ROOT
+from tests.support import cached_programs
+from tests.support.slot_box import binds, give
+from tests.support.systemd_box import Box, systemd_box
 from tests.support.waiting import until
 
 FRONT = "http://127.0.0.1:8100"
@@ -21,8 +24,14 @@ USER = ("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/
 class GatewayBox:
     """The machine, and what its tests ask of it."""
 
-    def __init__(self, machine: Box) -> None:
-        self.machine = machine
+    def __init__(self, box: Box) -> None:
+        self.path, self.write, self._box = box.path, box.write, box
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A program in it, run to its end; its / is the machine's own."""
+        done = self._box.run("--unset=BERTH_SYSTEM_ROOT", *command)
+        assert done.returncode == 0 or not check, f"{command}: {done.stdout}{done.stderr}"
+        return done
 
     def engine(self, slot: int, name: str) -> "GatewayBox":
         """A fake engine as the slot's service, running."""
@@ -34,12 +43,45 @@ class GatewayBox:
             "[X-Berth]",
             *(f"Slot={slot}", f"Model=acme/{name}", "Revision=main", f"ServedName={name}"),
         ]
-        self.machine.write(f"/etc/systemd/system/{self.unit(slot)}", "\n".join([*lines, ""]))
-        self.machine.write(f"/etc/berth/slot-{slot}.env", f"VLLM_API_KEY={self.key(slot)}\n", 0o600)
-        self.machine.run("systemctl", "daemon-reload")
-        self.machine.run("systemctl", "restart", self.unit(slot))
+        self.write(f"/etc/systemd/system/{self.unit(slot)}", "\n".join([*lines, ""]))
+        self.write(f"/etc/berth/slot-{slot}.env", f"VLLM_API_KEY={self.key(slot)}\n", 0o600)
+        self.run("systemctl", "daemon-reload")
+        self.run("systemctl", "restart", self.unit(slot))
         until(lambda: self.answers(slot), f"the start of slot {slot}")
         return self
+
+    def serve(self, slots: dict[int, str]) -> "GatewayBox":
+        """Have exactly these models behind the gateway, nothing of before still ending."""
+        for slot in SLOT_PORTS:
+            path = self.path(f"/etc/systemd/system/{self.unit(slot)}")
+            if slot not in slots and path.exists():
+                self.run("systemctl", "stop", self.unit(slot))
+                path.unlink()
+                self.run("systemctl", "daemon-reload")
+            elif slot in slots:
+                self.engine(slot, slots[slot])
+        self.steps("open")
+        self.settle()
+        return self
+
+    def settle(self) -> None:
+        """End what was replaced, and see it gone."""
+        self.steps("settle")
+        idle = self.services()[not self.is_second()]
+        until(lambda: self.state(idle) in ("inactive", "failed"), f"the end of {idle}")
+
+    def is_second(self) -> bool:
+        """Does nginx lead to the second LiteLLM?"""
+        return "server 127.0.0.1:4001;" in self.text("/etc/nginx/conf.d/berth.conf")
+
+    def services(self) -> tuple[str, str]:
+        """Both services of LiteLLM."""
+        return "berth-litellm.service", "berth-litellm-second.service"
+
+    def text(self, name: str) -> str:
+        """What stands in a file of the machine; "" where it is not there."""
+        path = self.path(name)
+        return path.read_text() if path.exists() else ""
 
     def key(self, slot: int) -> str:
         """The engine's key."""
@@ -68,12 +110,14 @@ class GatewayBox:
 
     def steps(self, *what: str, check: bool = True) -> str:
         """A part of a deployment; what it said."""
-        done = self.machine.python("-m", "tests.support.gateway_steps", *what, check=check)
+        script = 'cd "$0" && exec "$@"'
+        command = (sys.executable, "-m", "tests.support.gateway_steps", *what)
+        done = self.run("sh", "-c", script, str(ROOT), *command, check=check)
         return done.stdout + done.stderr
 
     def master_key(self) -> str:
         """What clients send."""
-        text = self.machine.path("/etc/berth/litellm.env").read_text()
+        text = self.text("/etc/berth/litellm.env")
         return text.partition("LITELLM_MASTER_KEY=")[2].split()[0]
 
     def headers(self) -> dict[str, str]:
@@ -98,7 +142,7 @@ class GatewayBox:
 
     def state(self, unit: str) -> str:
         """As systemd has it: active, inactive, …"""
-        return self.machine.run("systemctl", "is-active", unit, check=False).stdout.strip()
+        return self.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
 
 def words(lines: Iterator[str]) -> Iterator[str]:
@@ -115,13 +159,13 @@ def words(lines: Iterator[str]) -> Iterator[str]:
 
 
 @contextmanager
-def gateway_box() -> Iterator[GatewayBox]:
+def gateway_box(folder: Path) -> Iterator[GatewayBox]:
     """Booted, LiteLLM's program and nginx in it, no slot yet."""
-    require_programs()
-    environment = litellm_environment()
-    with box() as machine:
-        machine.give(environment, PROGRAM)
+    programs = {PROGRAM: cached_programs.litellm()}
+    with systemd_box(folder, binds(programs), has_own_network=False) as booted:
+        give(booted, PROGRAM, programs[PROGRAM])
+        machine = GatewayBox(booted)
         machine.run(*USER, check=False)  # the machine itself may have it
         machine.run("rm", "-f", "/etc/nginx/sites-enabled/default")
         machine.run("systemctl", "start", "nginx")
-        yield GatewayBox(machine)
+        yield machine

@@ -8,10 +8,13 @@ driver's library and a Hub with tiny models.
 """
 
 import contextlib
+import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -48,8 +51,6 @@ class SlotBox:
     def world(self) -> dict[str, str]:
         """The environment of the script."""
         return {
-            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": "/root",
             "BERTH_HOME": HOME,
             "BERTH_EVENTS": EVENTS,
             "HF_ENDPOINT": f"http://127.0.0.1:{HUB_PORT}",
@@ -81,13 +82,14 @@ class SlotBox:
         return self.box.run("curl", "-sS", "--max-time", "120", *arguments)
 
     def files(self, *folders: str) -> dict[str, str]:
-        """All below these folders, with what the files hold."""
+        """All below these folders, with a sum of what the files hold."""
         found = {}
         for folder in folders:
-            for path in sorted(self.box.path(folder).rglob("*")):
-                name = f"{folder}/{path.relative_to(self.box.path(folder))}"
-                is_text = path.is_file() and not path.is_symlink()
-                found[name] = path.read_text(errors="replace") if is_text else ""
+            top = self.box.path(folder)
+            for path in sorted(top.rglob("*")) if top.is_dir() else []:
+                is_file = path.is_file() and not path.is_symlink()
+                told = hashlib.sha256(path.read_bytes()).hexdigest() if is_file else ""
+                found[f"{folder}/{path.relative_to(top)}"] = told
         return found
 
 
@@ -100,12 +102,9 @@ def slot_box(folder: Path) -> Iterator[SlotBox]:
     }
     for name in cached_programs.TINY:
         cached_programs.tiny_model(name)
-    binds: dict[str, str] = {}
-    for inside, venv in programs.items():
-        binds[str(_packages(venv))] = f"{inside}/{_packages(venv).relative_to(venv)}"
-    with systemd_box(folder, binds) as box:
+    with systemd_box(folder, binds(programs)) as box:
         for inside, venv in programs.items():
-            _give(box, inside, venv)
+            give(box, inside, venv)
         box.write("/etc/berth/engine.toml", ENGINE)
         box.write(WORLD, _world())
         box.write("/usr/bin/nvidia-modprobe", MODPROBE, 0o755)
@@ -117,21 +116,30 @@ def slot_box(folder: Path) -> Iterator[SlotBox]:
             f'cd "{ROOT}" && exec "{sys.executable}" -m tests.support.tiny_hub {HUB_PORT}',
             world={"BERTH_TEST_CACHE": str(cached_programs.cache())},
         )
+        assert hub.stdout
         try:
-            assert hub.stdout
             said = hub.stdout.readline()
             assert said.startswith("http://"), f"the Hub did not start: {said}"
             yield SlotBox(box)
         finally:
-            hub.terminate()
+            os.killpg(hub.pid, signal.SIGTERM)
             hub.wait(30)
+            hub.stdout.close()
+
+
+def binds(programs: Mapping[str, Path]) -> dict[str, str]:
+    """What of these environments has to be seen inside, at these places."""
+    return {
+        str(_packages(venv)): f"{inside}/{_packages(venv).relative_to(venv)}"
+        for inside, venv in programs.items()
+    }
 
 
 def _packages(venv: Path) -> Path:
     return next(venv.glob("lib/python3.*/site-packages"))
 
 
-def _give(box: Box, inside: str, venv: Path) -> None:
+def give(box: Box, inside: str, venv: Path) -> None:
     """The environment at a place that services reach: its packages are bound there already.
 
     Whatever Python it was made of, it is run by the system's own of that version: services cannot

@@ -26,6 +26,7 @@ BOOT_SECONDS = 30.0
 STOP_SECONDS = 30.0
 RUN_SECONDS = 600.0
 NEEDED = ("systemd-nspawn", "nsenter", "mount", "umount")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TARGET = """[Unit]
 Description=Just enough for a test
 Requires=basic.target
@@ -75,9 +76,12 @@ class Box:
         )
 
     def start(self, *words: str, world: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command inside, in a session of its own; what it says comes as one stream."""
+        """Start a command inside, in a group of its own: killpg reaches all of it.
+
+        What it says comes as one stream.
+        """
         return subprocess.Popen(
-            self.command("setsid", "-w", "env", *self._assigned(world), *words),
+            self.command("env", *self._assigned(world), *words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -97,12 +101,19 @@ class Box:
         file.chmod(mode)
 
     def _assigned(self, world: Mapping[str, str] | None) -> list[str]:
-        return [f"{name}={value}" for name, value in (world or {}).items()]
+        """Nothing of this process's own environment."""
+        told = {"PATH": PATH, "HOME": "/root", **(world or {})}
+        return ["-i", *(f"{name}={value}" for name, value in told.items())]
 
 
 @contextlib.contextmanager
-def systemd_box(folder: Path, binds: Mapping[str, str] | None = None) -> Iterator[Box]:
-    """The box for as long as the block runs; `binds` are folders seen inside, read only."""
+def systemd_box(
+    folder: Path, binds: Mapping[str, str] | None = None, *, has_own_network: bool = True
+) -> Iterator[Box]:
+    """The box for as long as the block runs; `binds` are folders seen inside, read only.
+
+    Without a network of its own, what listens on its loopback is reached from here.
+    """
     missing = [name for name in NEEDED if not shutil.which(name)]
     assert not missing, f"this layer needs {missing} (Debian: systemd systemd-container)"
     assert os.geteuid() == 0, "this layer needs root"
@@ -116,7 +127,7 @@ def systemd_box(folder: Path, binds: Mapping[str, str] | None = None) -> Iterato
         subprocess.run(["mount", "-t", "overlay", "-o", options, "box", root], check=True)
         try:
             _prepare(root)
-            with _booted(folder, root, binds or {}) as box:
+            with _booted(folder, root, binds or {}, has_own_network) as box:
                 yield box
         finally:
             subprocess.run(["umount", root], check=True)
@@ -135,10 +146,13 @@ def _prepare(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def _booted(folder: Path, root: Path, binds: Mapping[str, str]) -> Iterator[Box]:
+def _booted(
+    folder: Path, root: Path, binds: Mapping[str, str], has_own_network: bool
+) -> Iterator[Box]:
     log = folder / "nspawn.log"
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={root}"]
-    command += ["--boot", "--console=pipe", "--hostname=box", "--private-network"]
+    command += ["--boot", "--console=pipe", "--hostname=box"]
+    command += ["--private-network"] if has_own_network else []
     command += [f"--bind-ro={outside}:{inside}" for outside, inside in binds.items()]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -8,10 +8,13 @@ from tests.support.gateway_box import GatewayBox, gateway_box
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[GatewayBox]:
-    """A machine whose gateway leads to `anvil` on slot 50."""
-    with gateway_box() as machine:
-        machine.engine(50, "anvil")
-        machine.steps("open")
-        machine.steps("settle")
-        yield machine
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayBox]:
+    """A machine with nothing behind its nginx yet."""
+    with gateway_box(tmp_path_factory.mktemp("box") / "server") as found:
+        yield found
+
+
+@pytest.fixture
+def served(machine: GatewayBox) -> GatewayBox:
+    """The machine when its gateway leads to `anvil` on slot 50, and to nothing else."""
+    return machine.serve({50: "anvil"})
