@@ -26,6 +26,7 @@ class GatewayBox:
 
     def __init__(self, box: Box) -> None:
         self.path, self.write, self._box = box.path, box.write, box
+        self._served: dict[int, str] | None = None  # None: something may have changed since
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A program in it, run to its end; its / is the machine's own."""
@@ -35,6 +36,7 @@ class GatewayBox:
 
     def engine(self, slot: int, name: str) -> "GatewayBox":
         """A fake engine as the slot's service, running."""
+        self._served = None
         command = f"{sys.executable} -m tests.support.fake_engine --port {SLOT_PORTS[slot]}"
         lines = [
             "[Service]",
@@ -52,6 +54,8 @@ class GatewayBox:
 
     def serve(self, slots: dict[int, str]) -> "GatewayBox":
         """Have exactly these models behind the gateway, nothing of before still ending."""
+        if self._served == slots:
+            return self
         for slot in SLOT_PORTS:
             path = self.path(f"/etc/systemd/system/{self.unit(slot)}")
             if slot not in slots and path.exists():
@@ -62,6 +66,7 @@ class GatewayBox:
                 self.engine(slot, slots[slot])
         self.steps("open")
         self.settle()
+        self._served = slots
         return self
 
     def settle(self) -> None:
@@ -110,6 +115,7 @@ class GatewayBox:
 
     def steps(self, *what: str, check: bool = True) -> str:
         """A part of a deployment; what it said."""
+        self._served = None
         script = 'cd "$0" && exec "$@"'
         command = (sys.executable, "-m", "tests.support.gateway_steps", *what)
         done = self.run("sh", "-c", script, str(ROOT), *command, check=check)

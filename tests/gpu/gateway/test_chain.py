@@ -78,7 +78,7 @@ def test_a_client_that_leaves_ends_the_engines_work(served: GatewayBox, is_strea
     before = len(served.ended(50))
     client = http.client.HTTPConnection("127.0.0.1", 8100)
     body = {"model": "anvil", "stream": is_stream}
-    body["messages"] = [{"role": "user", "content": "Hello"}]  # type: ignore[assignment]
+    body["messages"] = [{"role": "user", "content": "Hello"}]
     headers = {**served.headers(), "Content-Type": "application/json"}
     client.request("POST", CHAT, json.dumps(body), headers)
     until(lambda: served.ended(50)[before:] == ["running"], "the engine's work")

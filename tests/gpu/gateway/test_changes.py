@@ -1,5 +1,7 @@
 """The gateway changed while it is used, and taken away."""
 
+import os
+
 import pytest
 
 from tests.support.gateway_box import GatewayBox, words
@@ -103,6 +105,7 @@ def test_settings_that_their_user_broke_are_said_and_nothing_is_touched(
     served: GatewayBox, broken: str, said: str
 ) -> None:
     good, before = served.text(CONFIG), contents(served)
+    written = served.path(CONFIG).stat().st_mtime
     served.write(CONFIG, broken)
     try:
         output = served.steps("open", check=False)
@@ -111,12 +114,14 @@ def test_settings_that_their_user_broke_are_said_and_nothing_is_touched(
         assert served.ask("anvil", max_tokens=1).is_success
     finally:
         served.write(CONFIG, good)
+        os.utime(served.path(CONFIG), (written, written))
 
 
 def test_settings_that_their_user_changed_are_kept_and_used(served: GatewayBox) -> None:
     own = served.text(CONFIG) + "# mine\n"
     served.write(CONFIG, own)
-    served.serve({50: "anvil"})
+    served.steps("open")
+    served.settle()
     assert served.text(CONFIG) == own
     assert served.ask("anvil", max_tokens=1).is_success
 
@@ -136,7 +141,7 @@ def test_an_nginx_that_was_broken_before_is_said_and_not_touched(served: Gateway
 
 def test_the_master_key_is_in_one_file_of_roots_and_nowhere_else(served: GatewayBox) -> None:
     assert served.ask("anvil", max_tokens=1).is_success
-    key, run = served.master_key(), served.machine.run
+    key, run = served.master_key(), served.run
     assert len(key) > 40
     assert run("stat", "--format=%a %U", "/etc/berth/litellm.env").stdout.strip() == "600 root"
     assert key not in run("ps", "axww").stdout
