@@ -48,7 +48,7 @@ def start_told(events: Sequence[Event]) -> Start | None:
             continue
         title, _, expected = event.note.partition(_EXPECTED)
         step = _TITLES.get(title)
-        if step is None:
+        if step is None or step == Step.READY:
             done, total = event.done, event.total
             note = "" if event.note.startswith("part ") else event.note
             continue

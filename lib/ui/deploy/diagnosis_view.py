@@ -34,7 +34,7 @@ def draw(job: Job) -> None:
         return
     cause, fix = markdown.plain(found.cause), markdown.plain(found.fix)
     st.error(f"**{cause}** {fix}", icon=":material/error:")
-    if found.line:
+    if found.line and not found.line.startswith(found.cause):
         st.caption("The line that tells:")
         st.code(found.line, language=None, wrap_lines=True)
     if command := _command(found):

@@ -16,9 +16,9 @@ from tests.support.guests import shared_server, signed_in
 from tests.support.hub_api import HubApi
 from tests.support.server import Server, running_server
 from tests.support.slots import MODEL, WEIGHTS, GpuServer, gpu_server
+from tests.support.vllm_slots import free_slot, give_back
 from tests.support.waiting import until
 
-SLOT = 42
 LARGE = "acme/Seventy-70B"
 PROBLEM = "ValueError: No available memory for the cache blocks. Try increasing it."
 
@@ -36,6 +36,7 @@ def machine(hub: HubApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[G
         config = checkpoint_configs.LLAMA_70B
         add_checkpoint(hub, LARGE, config, weight_shapes.dense(config), 4)
         yield found
+    give_back()
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +56,10 @@ def api(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Clien
 
 @pytest.fixture
 def body(machine: GpuServer) -> dict[str, Any]:
-    """A deployment on the first card, with nothing in front of the engine."""
+    """A deployment on the first card, on a slot of its own, nothing in front of the engine."""
     return {
         "model": MODEL,
-        "slot": SLOT,
+        "slot": free_slot(),
         "cards": [machine.card],
         "with_gateway": False,
         "with_nginx": False,
@@ -88,8 +89,8 @@ def test_a_deployment_on_a_slot_is_followed_from_its_start_to_its_end(
         "start",
         "test",
     ]
-    assert shown["request"]["slot"] == SLOT
-    assert machine.runs(SLOT) == "Tiny-Instruct"
+    assert shown["request"]["slot"] == body["slot"]
+    assert machine.runs(body["slot"]) == "Tiny-Instruct"
     assert api.get("/deploy").json()["deployments"][0]["id"] == job
     names = [model["name"] for model in api.get("/models").json()["models"]]
     assert "Tiny-Instruct" in names
@@ -99,14 +100,13 @@ def test_a_second_model_for_a_slot_waits_for_the_first_and_the_same_one_is_not_b
     api: httpx.Client, machine: GpuServer, body: dict[str, Any]
 ) -> None:
     machine.hub.add_file(MODEL, "model.safetensors", WEIGHTS, Manner(bytes_per_second=5_000))
-    fresh = body | {"slot": 43}
-    first = begun(api, fresh)
-    assert begun(api, fresh) == first
-    second = begun(api, fresh | {"max_num_seqs": 8})
+    first = begun(api, body)
+    assert begun(api, body) == first
+    second = begun(api, body | {"max_num_seqs": 8})
     assert second != first
     until(lambda: api.get(f"/deploy/{first}").json()["state"] == "running")
     assert api.get(f"/deploy/{second}").json()["state"] == "queued"
-    other = begun(api, body | {"slot": 44})
+    other = begun(api, body | {"slot": free_slot()})
     until(lambda: api.get(f"/deploy/{other}").json()["state"] == "running")
     ended = [api.delete(f"/deploy/{job}").json()["state"] for job in (second, first, other)]
     assert ended == ["cancelled"] * 3
@@ -117,12 +117,12 @@ def test_a_failed_deployment_tells_its_cause_and_is_repeated(
     api: httpx.Client, machine: GpuServer, body: dict[str, Any]
 ) -> None:
     machine.add_model("acme/Broken-Instruct", {"refuses": PROBLEM})
-    job = begun(api, body | {"model": "acme/Broken-Instruct", "slot": 45})
+    job = begun(api, body | {"model": "acme/Broken-Instruct"})
     assert events(api, job)[-1][1] == "end"
     shown = api.get(f"/deploy/{job}").json()
     assert shown["state"] == "failed"
     assert "no memory for conversations" in shown["diagnosis"]["cause"], shown
-    assert not machine.places.unit(45).exists()
+    assert not machine.places.unit(body["slot"]).exists()
     machine.behave("acme/Broken-Instruct", {})
     again = api.post(f"/deploy/{job}/retry", json={}).json()["id"]
     assert events(api, again)[-1][1] == "end"
@@ -164,7 +164,7 @@ def test_what_does_not_fit_or_is_not_there_is_refused_at_once(
     api: httpx.Client, body: dict[str, Any]
 ) -> None:
     before = api.get("/deploy").json()
-    error = fault(api.post("/deploy", json=body | {"model": LARGE, "slot": 46}), 409)
+    error = fault(api.post("/deploy", json=body | {"model": LARGE}), 409)
     assert error["code"] == "does_not_fit"
     assert "before its cache" in error["message"]
     fault(api.post("/deploy", json=body | {"model": "acme/None"}), 404)

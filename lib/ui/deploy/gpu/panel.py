@@ -94,8 +94,14 @@ def _request(chosen: SlotChoices, slot: Slot, usable: list[Card]) -> SlotRequest
 
 
 def _offer(wanted: SlotRequest) -> Offer:
+    """The first look at a model says that it is under way; later ones move nothing on the page."""
+    key, asked = f"slot_looked {wanted.model}", (wanted.model_dump_json(), str(settings().home))
+    if key in st.session_state:
+        return _known_offer(*asked)
     with st.spinner("Looking at the model and the cards …", show_time=True):
-        return _known_offer(wanted.model_dump_json(), str(settings().home))
+        said = _known_offer(*asked)
+    st.session_state[key] = True
+    return said
 
 
 @st.cache_resource(max_entries=64, ttl=KEPT_SECONDS, show_spinner=False)

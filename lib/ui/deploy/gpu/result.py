@@ -35,7 +35,7 @@ def addresses(job: Job, model: Model) -> None:
     for way in ways:
         _copied(way.title, way.url)
     files = ", ".join(dict.fromkeys(way.key_file for way in ways))
-    st.caption(f"The keys of the others, for root's eyes: {markdown.plain(files)}")
+    st.caption(f"Root finds the keys of the others in {markdown.plain(files)}.")
 
 
 def _copied(title: str, text: str) -> None:

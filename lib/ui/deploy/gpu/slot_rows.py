@@ -61,7 +61,7 @@ def _slot(slot: Slot, chosen: SlotChoices, *, is_chosen: bool, names: Mapping[in
 
 def _choice(slot: Slot, chosen: SlotChoices, *, is_chosen: bool) -> None:
     if is_chosen:
-        st.badge("Chosen", icon=":material/check:", color="primary")
+        st.badge("Chosen", icon=":material/check:", color="blue")
         return
     st.button(
         "Choose",

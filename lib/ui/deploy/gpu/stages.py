@@ -51,19 +51,21 @@ def _steps(told: Start, now: float) -> str:
     """`✓ Program 12 s   ● Weights 3.1 GB of 15.2 GB   ○ Compiling`."""
     ends = [at for _, at in told.steps[1:]] + [now]
     seconds = {step: end - at for (step, at), end in zip(told.steps, ends, strict=True)}
-    parts = []
-    for step in SHOWN:
-        name = NAMES[step]
-        if step == told.step:
-            parts.append(f":blue[**● {name}**] {_amount(told)}{words.duration(seconds[step])}")
-        elif step in seconds:
-            parts.append(f":green[✓] {name} {words.duration(seconds[step])}")
-        else:
-            parts.append(f":gray[○ {name}]")
+    parts = [_step(step, told, seconds.get(step)) for step in SHOWN]
     return "&emsp;".join(part.replace(" ", "&nbsp;") for part in parts)
+
+
+def _step(step: Step, told: Start, seconds: float | None) -> str:
+    """One that went by unseen between two looks is done too, in no time worth a word."""
+    took = "" if seconds is None else f" {words.duration(seconds)}"
+    if step == told.step:
+        return f":blue[**● {NAMES[step]}**]{_amount(told)}{took}"
+    if SHOWN.index(step) < SHOWN.index(told.step):
+        return f":green[✓] {NAMES[step]}{took}"
+    return f":gray[○ {NAMES[step]}]"
 
 
 def _amount(told: Start) -> str:
     if told.step != Step.WEIGHTS or not told.total:
         return ""
-    return f"{words.disk(told.done)} of {words.disk(told.total)}, "
+    return f" {words.disk(told.done)} of {words.disk(told.total)},"

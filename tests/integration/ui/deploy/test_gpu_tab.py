@@ -23,6 +23,7 @@ from tests.support.gpu_page import SEVEN, SEVENTY, gpu_page, on_cards, start_but
 from tests.support.hub_api import HubApi
 from tests.support.shapes import add_model
 from tests.support.slots import MODEL, PLAIN, GpuServer
+from tests.support.vllm_slots import free_slot, give_back
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("no_ollama", "ended_jobs")
@@ -37,6 +38,7 @@ def server(
     world = getattr(request, "param", "two-cards")
     with gpu_page(tmp_path / "server", hub, world, monkeypatch) as found:
         yield found
+    give_back()
 
 
 def in_world(*names: str) -> pytest.MarkDecorator:
@@ -102,6 +104,7 @@ def test_a_version_with_fewer_bits_is_searched_for(server: GpuServer) -> None:
     [button] = [one for one in page.button if one.label == "Look for a 4-bit version"]
     button.click().run()
     assert page.text_input(key="deploy_model").value == "Seven-7B AWQ"
+    assert page.pills(key="deploy_kinds").value == ["Fits this machine"]  # GGUF or not
 
 
 @in_world("eight-cards")
@@ -284,17 +287,18 @@ def test_the_button_begins_the_job_once_and_shows_it(server: GpuServer) -> None:
 def test_a_slot_with_a_model_says_what_runs_there_and_that_it_is_replaced(
     server: GpuServer,
 ) -> None:
-    run_on(server, 47)
-    page = on_cards(SEVEN, slot=47)
+    slot = free_slot()
+    run_on(server, slot)
+    page = on_cards(SEVEN, slot=slot)
     told = said(page)
-    assert "**Slot 47**" in told
+    assert f"**Slot {slot}**" in told
     assert "Tiny-Instruct" in told
     assert "green-badge[Ready]" in told
     assert "It is stopped first, and started again should this fail" in page.warning[0].value
-    assert start_button(page) == ("Replace on slot 47 (downloads 15.2 GB)", False)
-    page = on_cards(MODEL, slot=47)
+    assert start_button(page) == (f"Replace on slot {slot} (downloads 15.2 GB)", False)
+    page = on_cards(MODEL, slot=slot)
     assert not page.warning
-    assert start_button(page) == ("Deploy on slot 47 (nothing to download)", False)
+    assert start_button(page) == (f"Deploy on slot {slot} (nothing to download)", False)
 
 
 def test_what_the_engine_gave_stands_beside_the_estimate(server: GpuServer) -> None:
