@@ -68,7 +68,7 @@ def _ids(told: Any) -> Iterator[str]:
     for row in rows if isinstance(rows, list) else []:
         model = row.get("id") if isinstance(row, dict) else None
         try:
-            yield Backend(model=model, address="http://a").model  # type: ignore[arg-type]
+            yield Backend(model=model, address="http://a").model
         except (BerthError, ValidationError):
             continue
 
