@@ -1,6 +1,7 @@
 """The slots of a machine: their cards, what runs there, and which one is offered first."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_what_the_slot_holds_itself_counts_as_free(
         {"free_bytes": None},
     ],
 )
-def test_a_card_that_cannot_be_used_is_never_offered(wrong: dict[str, object]) -> None:
+def test_a_card_that_cannot_be_used_is_never_offered(wrong: dict[str, Any]) -> None:
     bad = Slot(number=0, cards=(card(0, **wrong),))
     assert not bad.is_usable
     assert first_choice([bad]) is None
