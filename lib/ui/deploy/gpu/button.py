@@ -26,7 +26,7 @@ NOT_HERE = "No setting changes that: choose another slot or another model."
 
 def draw(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
     """The button with what it will do; disabled where that cannot work."""
-    if said.plan and said.plan.installs:
+    if said.plan and said.plan.installs and said.verdict and said.verdict.fits:
         coming = "\n".join(f"- {markdown.plain(sentence)}" for sentence in said.plan.installs)
         st.info(f"**Is installed along with it:**\n{coming}", icon=":material/install_desktop:")
     if slot.model and slot.model.state != State.STOPPED and _is_another(said, slot):
@@ -124,8 +124,10 @@ def what_would_fit(said: Offer, slot: Slot, chosen: SlotChoices) -> None:
         return
     st.markdown("**What would fit:**")
     for number, way in enumerate(said.alternatives):
-        with st.container(horizontal=True, vertical_alignment="center", key=f"way-{number}"):
-            st.markdown(markdown.plain(way.sentence), width="stretch")
+        sentence, action = st.columns([3, 1], vertical_alignment="center")
+        with sentence:
+            st.markdown(markdown.plain(way.sentence))
+        with action:
             _way(way, slot, chosen, number)
 
 

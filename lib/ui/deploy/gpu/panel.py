@@ -95,7 +95,8 @@ def _request(chosen: SlotChoices, slot: Slot, usable: list[Card]) -> SlotRequest
 
 def _offer(wanted: SlotRequest) -> Offer:
     """The first look at a model says that it is under way; later ones move nothing on the page."""
-    key, asked = f"slot_looked {wanted.model}", (wanted.model_dump_json(), str(settings().home))
+    key, free = f"slot_looked {wanted.model}", tuple(map(_roughly_free, SAMPLER.cards().cards))
+    asked = (wanted.model_dump_json(), str(settings().home), free)
     if key in st.session_state:
         return _known_offer(*asked)
     with st.spinner("Looking at the model and the cards …", show_time=True):
@@ -104,8 +105,13 @@ def _offer(wanted: SlotRequest) -> Offer:
     return said
 
 
+def _roughly_free(card: Card) -> int:
+    """In quarters of a GiB: less changes all the time."""
+    return (card.free_bytes or 0) // 2**28
+
+
 @st.cache_resource(max_entries=64, ttl=KEPT_SECONDS, show_spinner=False)
-def _known_offer(wanted: str, home: str) -> Offer:
-    """`home` keeps what one place knows from another."""
+def _known_offer(wanted: str, home: str, free: tuple[int, ...]) -> Offer:
+    """`home` keeps what one place knows from another, `free` what was true from what is."""
     request = SlotRequest.model_validate_json(wanted)
     return interruptible(offers.offer, request, SAMPLER.cards(), places())

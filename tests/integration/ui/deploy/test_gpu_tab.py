@@ -10,6 +10,8 @@ import streamlit as st
 
 from lib.core.errors import BerthError
 from lib.core.settings import settings
+from lib.engines.base import State
+from lib.engines.vllm import ENGINE
 from lib.engines.vllm.places import Places, unit_name
 from lib.jobs import jobs
 from lib.slots import job as slot_job
@@ -17,6 +19,7 @@ from lib.slots.check import system
 from lib.slots.measured import Measured, remember
 from lib.slots.plan import Estimate
 from lib.slots.probe import Capacity
+from lib.ui.deploy.gpu import free_card
 from tests.support.cards import WORLDS
 from tests.support.deploy_page import labels, opened, said
 from tests.support.gpu_page import SEVEN, SEVENTY, gpu_page, on_cards, start_button
@@ -325,3 +328,25 @@ def test_what_the_engine_gave_stands_beside_the_estimate(server: GpuServer) -> N
 def test_a_program_that_is_not_berths_is_named(server: GpuServer) -> None:
     server.cards.runs(1, [(os.getpid(), 3 * 2**30)])
     assert f"(pid {os.getpid()}), which is not Berth's, holds 3.0 GiB" in said(on_cards(SEVEN))
+
+
+@in_world("one-card")
+def test_a_full_card_is_freed_by_stopping_what_berth_runs_on_it(
+    server: GpuServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(server, free_slot())
+    mine = os.getpid()
+    server.cards.runs(0, [(mine, 17 * 2**30)])
+    monkeypatch.setattr(free_card, "model_names", lambda *_: {mine: "Tiny-Instruct"})
+    page = on_cards(SEVEN, slot=0)
+    assert "On an empty NVIDIA GeForce RTX 4090 it fits" in said(page)
+    [button] = [one for one in page.button if one.label.startswith("Stop Tiny")]
+    assert button.label.endswith("(frees 17.0 GiB)")
+    button.click().run()
+    assert not page.exception
+    assert [model.state for model in ENGINE.models()] == [State.STOPPED]
+
+
+@in_world("one-card")
+def test_a_card_that_strangers_fill_leads_to_the_system_page(server: GpuServer) -> None:
+    assert "See what holds it" in labels(on_cards(SEVEN))
