@@ -202,10 +202,15 @@ check() {
 
 # What is missing is installed, but not without a word.
 ask_about_installs() {
-  local missing without="Use --without-gateway or --without-nginx to go on without it."
+  local missing without
   while IFS= read -r missing <&3; do
-    asks || fail 7 "$missing" "Run this again with --yes to have it installed. $without"
-    confirm "$missing Install it?" y || fail 7 "$missing" "$without"
+    case $missing in
+      LiteLLM*) without=" Use --without-gateway to go on without it." ;;
+      nginx*) without=" Use --without-nginx to go on without it." ;;
+      *) without="" ;;
+    esac
+    asks || fail 7 "Not installed: $missing." "Run this again with --yes to have it installed.$without"
+    confirm "Install $missing?" y || fail 7 "Not installed: $missing." "Install it yourself.$without"
   done 3< <(value install)
 }
 
@@ -241,11 +246,12 @@ in_background() {
 # --- rights ---
 
 # Files of the server are root's. Secrets stay in the environment: an argument could be read by all.
+# These two end the shell that calls them, which is one of its own: a signal must reach the command.
 as_root() { # COMMAND…
   if [[ $(id -u) == 0 || -n $DRY_RUN || -n ${BERTH_SYSTEM_ROOT:-} ]]; then
-    "$@"
+    exec "$@"
   else
-    sudo -n --preserve-env="$PASSED_ON" "$@"
+    exec sudo -n --preserve-env="$PASSED_ON" "$@"
   fi
 }
 
@@ -253,9 +259,9 @@ as_root() { # COMMAND…
 as_user() { # COMMAND…
   if [[ $(id -u) == 0 && -n ${SUDO_UID:-} && $(owner_of_home) == "$SUDO_UID" ]]; then
     [[ -z $PLAN ]] || chown "$SUDO_UID" "$PLAN"
-    sudo -n -u "#$SUDO_UID" --preserve-env="$PASSED_ON" "$@"
+    exec sudo -n -u "#$SUDO_UID" --preserve-env="$PASSED_ON" "$@"
   else
-    "$@"
+    exec "$@"
   fi
 }
 
@@ -291,7 +297,7 @@ wait_for() { # COMMAND…
 
 # A deployment takes back what it did by itself, but for one that was killed.
 broken() { # CODE WHAT FIX
-  [[ -z $BEGUN ]] || as_root "$PYTHON" -m lib.slots undo --slot "$SLOT" || true
+  [[ -z $BEGUN ]] || (as_root "$PYTHON" -m lib.slots undo --slot "$SLOT") || true
   fail "$@"
 }
 

@@ -18,14 +18,12 @@ from lib.slots.change import Rehearsal
 from lib.slots.check import collected
 from lib.slots.request import NodesRequest, SlotRequest, nodes_wished, wished
 
-GOODBYE = "Cancelled. What was downloaded is kept; the same command goes on from there."
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked for and return the exit code."""
     own_process()
     given = _parser().parse_args(arguments)
-    code: int = phase.run(partial(given.run, given), GOODBYE)
+    code: int = phase.run(partial(given.run, given))
     return code
 
 

@@ -219,14 +219,14 @@ def _reset(folder: Path, unit: str, _options: list[str]) -> int:
     return 0
 
 
-def _enable(folder: Path, unit: str, _options: list[str]) -> int:
+def _enable(folder: Path, unit: str, options: list[str]) -> int:
     _change(folder, unit, UnitFileState="enabled")
-    return 0
+    return _start(folder, unit, options) if "--now" in options else 0
 
 
-def _disable(folder: Path, unit: str, _options: list[str]) -> int:
+def _disable(folder: Path, unit: str, options: list[str]) -> int:
     _change(folder, unit, UnitFileState="disabled")
-    return 0
+    return _stop(folder, unit) if "--now" in options else 0
 
 
 _VERBS: dict[str, Callable[[Path, str, list[str]], int]] = {

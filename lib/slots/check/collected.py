@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.core.errors import BerthError
+from lib.core.errors import BadInput, BerthError
 from lib.core.settings import settings
 from lib.engines.vllm import systemd
 from lib.engines.vllm.places import Places, unit_name
@@ -108,9 +108,12 @@ def _cards(request: SlotRequest, found: Cards, problems: list[BerthError]) -> li
 def _model(request: SlotRequest, problems: list[BerthError]) -> HubCheckpoint | None:
     try:
         return checkpoints.checkpoint(request.model)
+    except BadInput as error:
+        why = f"{request.model} cannot be served. {error.message}"
+        problems.append(type(error)(why, error.fix))
     except BerthError as error:
         problems.append(error)
-        return None
+    return None
 
 
 def _rooms(cards: Sequence[Card], slot: int, places: Places) -> list[CardRoom]:
