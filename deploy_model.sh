@@ -228,6 +228,7 @@ remove() {
     confirm "Remove the model, the service and all else of slot $(printable "$SLOT")?" n || cancelled
   fi
   wait_for as_root "$PYTHON" -m lib.slots remove ${dry[@]+"${dry[@]}"} -- "$SLOT" || exit
+  [[ -n $DRY_RUN ]] || wait_for as_user "$PYTHON" -m lib.slots forget -- "$SLOT"
 }
 
 write_nodes() {

@@ -65,7 +65,11 @@ def _remove(given: argparse.Namespace, report: Report) -> None:
 
 
 def _remember(given: argparse.Namespace, _report: Report) -> None:
-    phases.remember(given.plan)
+    phases.remember(plan.load(given.plan).slot, given.plan)
+
+
+def _forget(given: argparse.Namespace, _report: Report) -> None:
+    phases.forget(slot_number(given.slot))
 
 
 def _nodes(given: argparse.Namespace, report: Report) -> None:
@@ -125,8 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     one = _command(commands, "remove", _remove, "take all of a slot away")
     one.add_argument("slot", help=f"0 to {MOST_SLOTS - 1}")
     one.add_argument("--dry-run", action="store_true")
-    one = _command(commands, "remember", _remember, "keep what the engine gave")
+    one = _command(commands, "remember", _remember, "keep what the engine gave, and its key")
     one.add_argument("--plan", type=Path, required=True)
+    one = _command(commands, "forget", _forget, "forget the key of a slot that is gone")
+    one.add_argument("slot")
     one = _command(commands, "nodes", _nodes, "a unit file for each of several machines")
     _add_request(one)
     one.add_argument("--nodes", type=int, required=True)
