@@ -22,6 +22,7 @@
 #   --quantization Q      fp8_per_tensor: halve the weights of a bf16 model while it is loaded
 #   --kv-cache-dtype fp8  half the memory for each conversation
 #   --max-num-seqs N      requests answered at the same time (64)
+#   --gpu-memory-utilization U  so much of each card, up to 0.98 (as much as can be had, up to 0.92)
 #   --text-only           no images: leaves more of the card to conversations
 #   --without-gateway     without LiteLLM
 #   --without-nginx       without nginx
@@ -103,12 +104,12 @@ parse() {
   REQUEST=() NODE_REQUEST=()
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --max-model-len | --served-name | --tensor-parallel | --cards | --quantization | --kv-cache-dtype | --max-num-seqs | --nodes | --addresses | --nic | --output)
+      --max-model-len | --served-name | --tensor-parallel | --cards | --quantization | --kv-cache-dtype | --max-num-seqs | --gpu-memory-utilization | --nodes | --addresses | --nic | --output)
         [[ $# -ge 2 ]] || misused "$1 needs a value."
         set_option "$1" "$2"
         shift
         ;;
-      --max-model-len=* | --served-name=* | --tensor-parallel=* | --cards=* | --quantization=* | --kv-cache-dtype=* | --max-num-seqs=* | --nodes=* | --addresses=* | --nic=* | --output=*)
+      --max-model-len=* | --served-name=* | --tensor-parallel=* | --cards=* | --quantization=* | --kv-cache-dtype=* | --max-num-seqs=* | --gpu-memory-utilization=* | --nodes=* | --addresses=* | --nic=* | --output=*)
         set_option "${1%%=*}" "${1#*=}"
         ;;
       --text-only | --without-gateway | --without-nginx) REQUEST+=("$1") ;;
@@ -232,6 +233,7 @@ remove() {
     confirm "Remove the model, the service and all else of slot $(printable "$SLOT")?" n || cancelled
   fi
   wait_for as_root "$PYTHON" -m lib.slots remove ${dry[@]+"${dry[@]}"} -- "$SLOT" || exit
+  [[ -n $DRY_RUN ]] || wait_for as_user "$PYTHON" -m lib.slots forget -- "$SLOT"
 }
 
 write_nodes() {

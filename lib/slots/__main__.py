@@ -63,7 +63,11 @@ def _remove(given: argparse.Namespace, report: Report) -> None:
 
 
 def _remember(given: argparse.Namespace, _report: Report) -> None:
-    phases.remember(given.plan)
+    phases.remember(plan.load(given.plan).slot, given.plan)
+
+
+def _forget(given: argparse.Namespace, _report: Report) -> None:
+    phases.forget(slot_number(given.slot))
 
 
 def _nodes(given: argparse.Namespace, report: Report) -> None:
@@ -91,6 +95,7 @@ def _request(given: argparse.Namespace) -> SlotRequest:
         quantization=given.quantization,
         kv_cache=given.kv_cache_dtype,
         max_num_seqs=given.max_num_seqs,
+        utilization=given.gpu_memory_utilization or None,
         is_text_only=given.text_only,
         with_gateway=not given.without_gateway,
         with_nginx=not given.without_nginx,
@@ -122,8 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     one = _command(commands, "remove", _remove, "take all of a slot away")
     one.add_argument("slot", help=f"0 to {MOST_SLOTS - 1}")
     one.add_argument("--dry-run", action="store_true")
-    one = _command(commands, "remember", _remember, "keep what the engine gave")
+    one = _command(commands, "remember", _remember, "keep what the engine gave, and its key")
     one.add_argument("--plan", type=Path, required=True)
+    one = _command(commands, "forget", _forget, "forget the key of a slot that is gone")
+    one.add_argument("slot")
     one = _command(commands, "nodes", _nodes, "a unit file for each of several machines")
     _add_request(one)
     one.add_argument("--nodes", type=int, required=True)
@@ -155,6 +162,7 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quantization", default="", metavar="Q")
     parser.add_argument("--kv-cache-dtype", default="", metavar="D")
     parser.add_argument("--max-num-seqs", type=int, default=None, metavar="N")
+    parser.add_argument("--gpu-memory-utilization", default="", metavar="U")
     parser.add_argument("--text-only", action="store_true")
     parser.add_argument("--without-gateway", action="store_true")
     parser.add_argument("--without-nginx", action="store_true")

@@ -28,9 +28,9 @@ from lib.slots.gateway.backends import Backend, named
 from lib.slots.gateway.litellm import LiteLLMService
 from lib.slots.gateway.nginx import Front
 from tests.bench.gateway import GAP_MS, PATH, TOKENS, Side
+from tests.support import cached_programs
 from tests.support.engines import KEY, register
 from tests.support.fake_engine import Running, running_fake
-from tests.support.heavy import litellm_environment
 from tests.support.server import running_server
 from tests.support.session import opened
 from tests.support.waiting import until
@@ -108,7 +108,7 @@ def running_litellm(folder: Path) -> Iterator[None]:
         model="fake", address=f"http://127.0.0.1:{port(SLOT)}", key_variable="FAKE_KEY"
     )
     (own / "berth.yaml").write_text(litellm.include_text(named([backend])))
-    service = LiteLLMService(program=litellm_environment(), version="")
+    service = LiteLLMService(program=cached_programs.litellm(), version="")
     world = {**os.environ, **litellm.quiet_environment(), litellm.MASTER_KEY: KEY, "FAKE_KEY": KEY}
     command = litellm.command(service, places)
     alive = f"http://127.0.0.1:{service.port}/health/liveliness"

@@ -1,15 +1,18 @@
 """A machine with a real LiteLLM and a real nginx before fake engines on slots 50 and 51."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
-from tests.support.box import Box, box
-from tests.support.fake_server import ROOT
-from tests.support.heavy import litellm_environment, require_programs
+from tests.conftest import ROOT
+from tests.support import cached_programs
+from tests.support.slot_box import binds, give
+from tests.support.systemd_box import Box, systemd_box
 from tests.support.waiting import until
 
 FRONT = "http://127.0.0.1:8100"
@@ -21,11 +24,19 @@ USER = ("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/
 class GatewayBox:
     """The machine, and what its tests ask of it."""
 
-    def __init__(self, machine: Box) -> None:
-        self.machine = machine
+    def __init__(self, box: Box) -> None:
+        self.path, self.write, self._box = box.path, box.write, box
+        self._served: dict[int, str] | None = None  # None: something may have changed since
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A program in it, run to its end; its / is the machine's own."""
+        done = self._box.run("--unset=BERTH_SYSTEM_ROOT", *command)
+        assert done.returncode == 0 or not check, f"{command}: {done.stdout}{done.stderr}"
+        return done
 
     def engine(self, slot: int, name: str) -> "GatewayBox":
         """A fake engine as the slot's service, running."""
+        self._served = None
         command = f"{sys.executable} -m tests.support.fake_engine --port {SLOT_PORTS[slot]}"
         lines = [
             "[Service]",
@@ -34,25 +45,28 @@ class GatewayBox:
             "[X-Berth]",
             *(f"Slot={slot}", f"Model=acme/{name}", "Revision=main", f"ServedName={name}"),
         ]
-        self.machine.write(f"/etc/systemd/system/{self.unit(slot)}", "\n".join([*lines, ""]))
-        self.machine.write(f"/etc/berth/slot-{slot}.env", f"VLLM_API_KEY={self.key(slot)}\n", 0o600)
-        self.machine.run("systemctl", "daemon-reload")
-        self.machine.run("systemctl", "restart", self.unit(slot))
+        self.write(f"/etc/systemd/system/{self.unit(slot)}", "\n".join([*lines, ""]))
+        self.write(f"/etc/berth/slot-{slot}.env", f"VLLM_API_KEY={self.key(slot)}\n", 0o600)
+        self.run("systemctl", "daemon-reload")
+        self.run("systemctl", "restart", self.unit(slot))
         until(lambda: self.answers(slot), f"the start of slot {slot}")
         return self
 
     def serve(self, slots: dict[int, str]) -> "GatewayBox":
         """Have exactly these models behind the gateway, nothing of before still ending."""
+        if self._served == slots:
+            return self
         for slot in SLOT_PORTS:
-            path = self.machine.path(f"/etc/systemd/system/{self.unit(slot)}")
+            path = self.path(f"/etc/systemd/system/{self.unit(slot)}")
             if slot not in slots and path.exists():
-                self.machine.run("systemctl", "stop", self.unit(slot))
+                self.run("systemctl", "stop", self.unit(slot))
                 path.unlink()
-                self.machine.run("systemctl", "daemon-reload")
+                self.run("systemctl", "daemon-reload")
             elif slot in slots:
                 self.engine(slot, slots[slot])
         self.steps("open")
         self.settle()
+        self._served = slots
         return self
 
     def settle(self) -> None:
@@ -71,7 +85,7 @@ class GatewayBox:
 
     def text(self, name: str) -> str:
         """What stands in a file of the machine; "" where it is not there."""
-        path = self.machine.path(name)
+        path = self.path(name)
         return path.read_text() if path.exists() else ""
 
     def key(self, slot: int) -> str:
@@ -101,7 +115,10 @@ class GatewayBox:
 
     def steps(self, *what: str, check: bool = True) -> str:
         """A part of a deployment; what it said."""
-        done = self.machine.python("-m", "tests.support.gateway_steps", *what, check=check)
+        self._served = None
+        script = 'cd "$0" && exec "$@"'
+        command = (sys.executable, "-m", "tests.support.gateway_steps", *what)
+        done = self.run("sh", "-c", script, str(ROOT), *command, check=check)
         return done.stdout + done.stderr
 
     def master_key(self) -> str:
@@ -131,7 +148,7 @@ class GatewayBox:
 
     def state(self, unit: str) -> str:
         """As systemd has it: active, inactive, …"""
-        return self.machine.run("systemctl", "is-active", unit, check=False).stdout.strip()
+        return self.run("systemctl", "is-active", unit, check=False).stdout.strip()
 
 
 def words(lines: Iterator[str]) -> Iterator[str]:
@@ -148,13 +165,13 @@ def words(lines: Iterator[str]) -> Iterator[str]:
 
 
 @contextmanager
-def gateway_box() -> Iterator[GatewayBox]:
+def gateway_box(folder: Path) -> Iterator[GatewayBox]:
     """Booted, LiteLLM's program and nginx in it, no slot yet."""
-    require_programs()
-    environment = litellm_environment()
-    with box() as machine:
-        machine.give(environment, PROGRAM)
+    programs = {PROGRAM: cached_programs.litellm()}
+    with systemd_box(folder, binds(programs), has_own_network=False) as booted:
+        give(booted, PROGRAM, programs[PROGRAM])
+        machine = GatewayBox(booted)
         machine.run(*USER, check=False)  # the machine itself may have it
         machine.run("rm", "-f", "/etc/nginx/sites-enabled/default")
         machine.run("systemctl", "start", "nginx")
-        yield GatewayBox(machine)
+        yield machine

@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -102,12 +102,9 @@ def slot_box(folder: Path) -> Iterator[SlotBox]:
     }
     for name in cached_programs.TINY:
         cached_programs.tiny_model(name)
-    binds: dict[str, str] = {}
-    for inside, venv in programs.items():
-        binds[str(_packages(venv))] = f"{inside}/{_packages(venv).relative_to(venv)}"
-    with systemd_box(folder, binds) as box:
+    with systemd_box(folder, binds(programs)) as box:
         for inside, venv in programs.items():
-            _give(box, inside, venv)
+            give(box, inside, venv)
         box.write("/etc/berth/engine.toml", ENGINE)
         box.write(WORLD, _world())
         box.write("/usr/bin/nvidia-modprobe", MODPROBE, 0o755)
@@ -130,11 +127,19 @@ def slot_box(folder: Path) -> Iterator[SlotBox]:
             hub.stdout.close()
 
 
+def binds(programs: Mapping[str, Path]) -> dict[str, str]:
+    """What of these environments has to be seen inside, at these places."""
+    return {
+        str(_packages(venv)): f"{inside}/{_packages(venv).relative_to(venv)}"
+        for inside, venv in programs.items()
+    }
+
+
 def _packages(venv: Path) -> Path:
     return next(venv.glob("lib/python3.*/site-packages"))
 
 
-def _give(box: Box, inside: str, venv: Path) -> None:
+def give(box: Box, inside: str, venv: Path) -> None:
     """The environment at a place that services reach: its packages are bound there already.
 
     Whatever Python it was made of, it is run by the system's own of that version: services cannot

@@ -8,9 +8,9 @@ from tests.support.gateway_box import GatewayBox, gateway_box
 
 
 @pytest.fixture(scope="module")
-def machine() -> Iterator[GatewayBox]:
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayBox]:
     """A machine with nothing behind its nginx yet."""
-    with gateway_box() as found:
+    with gateway_box(tmp_path_factory.mktemp("box") / "server") as found:
         yield found
 
 

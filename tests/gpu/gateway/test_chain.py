@@ -78,7 +78,7 @@ def test_a_client_that_leaves_ends_the_engines_work(served: GatewayBox, is_strea
     before = len(served.ended(50))
     client = http.client.HTTPConnection("127.0.0.1", 8100)
     body = {"model": "anvil", "stream": is_stream}
-    body["messages"] = [{"role": "user", "content": "Hello"}]  # type: ignore[assignment]
+    body["messages"] = [{"role": "user", "content": "Hello"}]
     headers = {**served.headers(), "Content-Type": "application/json"}
     client.request("POST", CHAT, json.dumps(body), headers)
     until(lambda: served.ended(50)[before:] == ["running"], "the engine's work")
@@ -88,11 +88,11 @@ def test_a_client_that_leaves_ends_the_engines_work(served: GatewayBox, is_strea
 
 
 def test_where_no_engine_answers_nginx_says_so_in_json(served: GatewayBox) -> None:
-    served.machine.run("systemctl", "stop", served.unit(50))
+    served.run("systemctl", "stop", served.unit(50))
     try:
         answer = httpx.get(f"{FRONT}/slot-50/v1/models")
     finally:
-        served.machine.run("systemctl", "start", served.unit(50))
+        served.run("systemctl", "start", served.unit(50))
         until(lambda: served.answers(50), "the engine's return")
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "engine_down")
 
@@ -105,5 +105,5 @@ def test_a_request_that_is_too_large_is_refused_in_json(served: GatewayBox) -> N
 def test_the_engines_port_is_what_its_slot_says(served: GatewayBox) -> None:
     assert (
         f"server 127.0.0.1:{SLOT_PORTS[50]};"
-        in served.machine.path("/etc/nginx/conf.d/berth.conf").read_text()
+        in served.path("/etc/nginx/conf.d/berth.conf").read_text()
     )

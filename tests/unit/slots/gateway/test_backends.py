@@ -5,7 +5,7 @@ from lib.slots.gateway.backends import Backend, named
 
 
 def backend(model: str, address: str = "http://10.0.0.2:8000/v1", **more: str) -> Backend:
-    return Backend(model=model, address=address, **more)  # type: ignore[arg-type]
+    return Backend(model=model, address=address, **more)
 
 
 def names(*backends: Backend) -> list[str]:
