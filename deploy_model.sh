@@ -67,7 +67,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly ROOT
 readonly PYTHON=$ROOT/.venv/bin/python
-readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BERTH_SYSTEM_ROOT,HF_TOKEN,HF_ENDPOINT,HF_HUB_OFFLINE,HTTPS_PROXY,https_proxy,NO_PROXY,no_proxy,SSL_CERT_FILE,PIP_INDEX_URL,PIP_CERT
+readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BERTH_SYSTEM_ROOT,HF_TOKEN,HF_ENDPOINT,HF_HUB_OFFLINE,HTTPS_PROXY,https_proxy,HTTP_PROXY,http_proxy,NO_PROXY,no_proxy,SSL_CERT_FILE,PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_CERT
 
 main() {
   CHILD="" PLAN="" BEGUN=""
@@ -237,6 +237,7 @@ remove() {
 }
 
 write_nodes() {
+  [[ -z $DRY_RUN ]] || NODE_REQUEST+=(--dry-run)
   wait_for as_user "$PYTHON" -m lib.slots nodes ${REQUEST[@]+"${REQUEST[@]}"} ${NODE_REQUEST[@]+"${NODE_REQUEST[@]}"} -- "$MODEL" "$SLOT" || exit
 }
 

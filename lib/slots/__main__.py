@@ -71,7 +71,7 @@ def _forget(given: argparse.Namespace, _report: Report) -> None:
 
 
 def _nodes(given: argparse.Namespace, report: Report) -> None:
-    nodes.write(_request(given), _nodes_request(given), report)
+    nodes.write(_request(given), _nodes_request(given), report, is_rehearsal=given.dry_run)
 
 
 def _background(given: argparse.Namespace, report: Report) -> None:
@@ -137,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--addresses", default="")
     one.add_argument("--nic", default="")
     one.add_argument("--output", type=Path, default=Path("berth-nodes"))
+    one.add_argument("--dry-run", action="store_true")
     _add_request(_command(commands, "background", _background, "deploy in the background"))
     return parser
 

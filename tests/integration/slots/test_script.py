@@ -415,10 +415,15 @@ def test_in_the_background_it_is_a_job(server: GpuServer, monkeypatch: pytest.Mo
 def test_several_servers_get_a_folder_each_and_nothing_is_started(
     server: GpuServer, tmp_path: Path
 ) -> None:
-    done = server.run(
+    words = [
         *(MODEL, "0", "--nodes", "2", "--addresses", "10.0.0.1,10.0.0.2", "--nic", "eno1"),
         *("--tensor-parallel", "2", "--output", str(tmp_path / "nodes")),
-    )
+    ]
+    told = server.run(*words, "--dry-run")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "    | IPAddressAllow=10.0.0.2" in told.stdout
+    assert not (tmp_path / "nodes").exists()
+    done = server.run(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     files = sorted(
         str(p.relative_to(tmp_path / "nodes")) for p in (tmp_path / "nodes").rglob("*.*")
