@@ -10,7 +10,6 @@ from lib.core.access import Action, require
 from lib.core.errors import BerthError, DoesNotFit
 from lib.engines.vllm.places import Places, places
 from lib.fit.card_memory import CardVerdict
-from lib.hub import checkpoints
 from lib.hub.checkpoints import HubCheckpoint
 from lib.jobs.jobs import Job
 from lib.machine.cards import Cards
@@ -42,8 +41,8 @@ class Offer(NamedTuple):
 
 def offer(request: SlotRequest, seen: Cards, where: Places) -> Offer:
     """Look everything up and change nothing; a second or so, most of it the Hub's."""
-    refusal = _refusal(request)
     checked = collected.check(request, where)
+    refusal = checked.refusal
     about_rights = [error for error in checked.problems if system.STEPS_OF_ROOT in error.message]
     known = {str(error) for error in (*about_rights, *filter(None, [refusal]))}
     return Offer(
@@ -72,14 +71,6 @@ def start(request: SlotRequest) -> Job:
     if problems:
         raise table.summary(problems)
     return job.start(request)
-
-
-def _refusal(request: SlotRequest) -> BerthError | None:
-    try:
-        checkpoints.checkpoint(request.model)
-    except BerthError as error:
-        return error
-    return None
 
 
 def _alternatives(

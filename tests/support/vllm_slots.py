@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,7 +16,7 @@ import httpx
 import pytest
 
 from lib.core import locks
-from lib.engines.vllm import systemd
+from lib.engines.vllm import systemd, watch
 from lib.engines.vllm.places import FIRST_PORT, MOST_SLOTS, Places, unit_name
 from tests.conftest import ROOT
 from tests.support.fake_server import Running
@@ -129,6 +130,9 @@ def boxed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     box.systemd.refuse(is_refusing=False)
     box.systemd.end()
     give_back()
+    for thread in threading.enumerate():
+        if thread.name == watch.THREAD:
+            thread.join(5)  # or it would look with the eyes of the next test
 
 
 def wait_until_up(box: Box, slot: int) -> None:
