@@ -79,7 +79,9 @@ def refused(places: Places) -> Iterator[str]:
 
 def version_of(name: str, folder: Path) -> str:
     """The version that lies in an environment, by its own records; "" where it has none."""
-    for path in folder.glob(f"lib/python3*/site-packages/{name}-*.dist-info"):
+    for path in folder.glob(
+        f"lib/python3*/*-packages/{name}-*.dist-info"
+    ):  # site, or Debian's dist
         if (found := _DIST.fullmatch(path.name)) and found["name"] == name:
             return found["version"]
     return ""

@@ -137,12 +137,16 @@ class GatewayBox:
         return httpx.post(url, json=body, headers=self.headers(), timeout=60)
 
     @contextmanager
-    def stream(self, model: str, **more: object) -> Iterator[Iterator[str]]:
-        """The lines of a streamed answer through both, while it comes."""
+    def stream(self, model: str, way: str = "", **more: object) -> Iterator[Iterator[str]]:
+        """The lines of a streamed answer while it comes: through LiteLLM, or `way` to a slot."""
         body = {"model": model, "messages": [{"role": "user", "content": "Hello"}], **more}
-        url = f"{FRONT}/v1/chat/completions"
-        request = {"json": {**body, "stream": True}, "headers": self.headers()}
-        with httpx.stream("POST", url, timeout=120, **request) as answer:  # type: ignore[arg-type]
+        key = self.key(int(way.partition("-")[2])) if way else self.master_key()
+        headers = {"Authorization": f"Bearer {key}"}
+        url = f"{FRONT}{way}/v1/chat/completions"
+        asked = httpx.stream(
+            "POST", url, timeout=120, json={**body, "stream": True}, headers=headers
+        )
+        with asked as answer:
             assert answer.status_code == 200, answer.read()
             yield answer.iter_lines()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from lib.core.values import Frozen
 from lib.engines.vllm.places import SYSTEM_USER, Places
 from lib.engines.vllm.units import MARK
-from lib.slots.gateway.backends import Named, slot_variable
+from lib.slots.gateway.backends import Named
 
 HOST = "127.0.0.1"
 PORTS = (4000, 4001)  # the one that serves, and its successor while it is replaced
@@ -201,9 +201,9 @@ CONFINEMENT = (
 )
 
 
-def slot_keys_text(keys: Mapping[int, str]) -> str:
-    """/etc/berth/litellm-slots.env (0600): the key of each slot's engine."""
-    return "".join(f"{slot_variable(slot)}={key}\n" for slot, key in sorted(keys.items()) if key)
+def keys_text(keys: Mapping[str, str]) -> str:
+    """/etc/berth/litellm-slots.env (0600): the key of each server by its variable."""
+    return "".join(f"{variable}={key}\n" for variable, key in sorted(keys.items()) if key)
 
 
 def master_key_text(key: str) -> str:

@@ -13,6 +13,7 @@ from lib.slots import installation, programs, service
 from lib.slots.change import Change, Doer, Rehearsal
 from lib.slots.gateway import (
     backends,
+    elsewhere,
     files,
     litellm,
     litellm_here,
@@ -167,6 +168,8 @@ def _check(program: Path, places: Places, doer: Doer, report: Report) -> None:
         [backend.key_variable for backend in models if backend.key_variable],
     )
     report.note(f"  LiteLLM takes its settings (asked for {verdict.seconds:.0f} s)")
+    for sentence in elsewhere.look(_names(read_units(places))).left_out:
+        report.note(f"  {sentence}")
     for name in verdict.unknown:
         report.note(f"  config.yaml sets {name}, which LiteLLM does not know and passes over")
 
@@ -176,8 +179,13 @@ def _is_inside(places: Places, program: Path) -> bool:
 
 
 def wanted_models(places: Places, units: Sequence[Unit]) -> list[backends.Backend]:
-    """Those of the slots, and those that the administrator added."""
-    return [*backends.of_slots(units), *gateway_settings(places).backends]
+    """Those of the slots, those that the administrator added, and equal ones elsewhere."""
+    there = elsewhere.look(_names(units)).backends
+    return [*backends.of_slots(units), *gateway_settings(places).backends, *there]
+
+
+def _names(units: Sequence[Unit]) -> frozenset[str]:
+    return frozenset(unit.served_name.rpartition("/")[2] for unit in units)
 
 
 def _include_text(places: Places, units: Sequence[Unit]) -> str:
@@ -210,12 +218,12 @@ def _units(folder: Path, version: str, drain_seconds: int, places: Places) -> li
 
 
 def _model_files(places: Places, units: Sequence[Unit]) -> list[WantedFile]:
-    keys = {unit.slot: service.key(unit.slot, places) for unit in units}
+    own = {backends.slot_variable(unit.slot): service.key(unit.slot, places) for unit in units}
     return [
         WantedFile(path=files.include(places), text=_include_text(places, units)),
         WantedFile(
             path=files.slots_env_file(places),
-            text=litellm.slot_keys_text(keys),
+            text=litellm.keys_text({**own, **elsewhere.look(_names(units)).keys}),
             mode=0o600,
             is_secret=True,
         ),

@@ -34,7 +34,8 @@ def draw(job: Job) -> None:
         return
     cause, fix = markdown.plain(found.cause), markdown.plain(found.fix)
     st.error(f"**{cause}** {fix}", icon=":material/error:")
-    if found.line and not found.line.startswith(found.cause):
+    says_more = job.kind != slot_job.KIND or not found.line.startswith(found.cause)
+    if found.line and says_more:
         st.caption("The line that tells:")
         st.code(found.line, language=None, wrap_lines=True)
     if command := _command(found):

@@ -16,14 +16,15 @@ CHAT = "/v1/chat/completions"
 TOKENS = 20
 
 
-def test_a_stream_comes_piece_by_piece_and_not_in_lumps(served: GatewayBox) -> None:
-    served.behave(50, gap_ms=50, tokens=TOKENS)
-    with served.stream("anvil") as lines:
+@pytest.mark.parametrize("way", ["", "/slot-50"], ids=["LiteLLM", "engine"])
+def test_a_stream_comes_piece_by_piece_and_not_in_lumps(served: GatewayBox, way: str) -> None:
+    served.behave(50, gap_ms=20, tokens=100)
+    with served.stream("anvil", way) as lines:
         came = [time.monotonic() for word in words(lines) if word != "[DONE]"]
     gaps = sorted(b - a for a, b in itertools.pairwise(came))
-    assert len(came) == TOKENS
-    # An engine that speaks every 50 ms: buffered, most would come together and one gap be all.
-    assert gaps[len(gaps) // 2] > 0.02
+    assert len(came) == 100
+    # The engine speaks every 20 ms. In lumps, all but four gaps would be nothing.
+    assert gaps[len(gaps) // 2] > 0.005
 
 
 def test_the_usage_comes_in_an_event_of_its_own_where_it_is_asked_for(served: GatewayBox) -> None:

@@ -150,6 +150,9 @@ def take(chosen: SlotChoices, wanted: SlotRequest) -> None:
         ("is_text_only", wanted.is_text_only),
         ("has_small_cache", bool(wanted.kv_cache)),
         ("has_small_weights", bool(wanted.quantization)),
+        ("served_name", wanted.served_name),
+        ("with_gateway", wanted.with_gateway),
+        ("with_nginx", wanted.with_nginx),
     ):
         if value is not None or name == "context":
             st.session_state[chosen.key(name)] = value

@@ -127,5 +127,5 @@ def test_the_second_one_differs_in_port_and_folders_alone() -> None:
 
 
 def test_keys_are_lines_of_an_environment_file() -> None:
-    text = litellm.slot_keys_text({1: "b" * 20, 0: "a" * 20, 2: ""})
-    assert text == f"BERTH_SLOT_0_KEY={'a' * 20}\nBERTH_SLOT_1_KEY={'b' * 20}\n"
+    text = litellm.keys_text({"SECOND": "b" * 20, "FIRST": "a" * 20, "THIRD": ""})
+    assert text == f"FIRST={'a' * 20}\nSECOND={'b' * 20}\n"
