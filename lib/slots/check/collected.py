@@ -140,23 +140,17 @@ def _rooms(cards: Sequence[Card], request: SlotRequest, places: Places) -> list[
 def _given_back(cards: Sequence[Card], slot: int, places: Places) -> dict[str, int]:
     """What the slot's own engine holds of each card: it is stopped first.
 
-    Where the driver does not tell that (in WSL, in containers), its share of the card counts.
+    Where the driver does not tell of a process how much it holds (in WSL), its share counts.
     """
-    units = [unit for unit in read_units(places) if unit.slot == slot]
-    used = units[0].cards if units and _runs(slot, places) else ()
     share = _share(places.unit(slot))
-    return {
-        card.uuid: _held(card, slot) or round(share * (card.total_bytes or 0))
-        for card in cards
-        if card.uuid in used
-    }
+    return {card.uuid: _held(card, slot, round(share * (card.total_bytes or 0))) for card in cards}
 
 
-def _held(card: Card, slot: int) -> int:
-    """By the processes of the slot's service, so far as the driver tells."""
+def _held(card: Card, slot: int, promised_bytes: int) -> int:
+    """By the processes of the slot's service."""
     own = [process for process in card.processes if neighbours.is_of_slot(process.pid, slot)]
     told = [process.memory_bytes for process in own]
-    return 0 if None in told else sum(filter(None, told))
+    return promised_bytes if None in told else sum(filter(None, told))
 
 
 def promised(places: Places, slot: int) -> dict[str, float]:

@@ -10,6 +10,7 @@ import pytest
 from lib.core.errors import BadInput, BerthError, DoesNotFit, EngineError, NotFound
 from lib.engines.vllm.places import Places
 from lib.slots import table
+from lib.slots.check import neighbours
 from lib.slots.check.collected import Checked, check
 from lib.slots.request import wished
 from tests.support.cards import CardWorld, living_in
@@ -241,3 +242,17 @@ def test_two_cards_for_a_model_that_one_cannot_hold(places: Places, hub: HubApi)
         assert found.plan is not None
         assert len(found.plan.cards) == 2
         assert only(looked(places, slot=7, tensor_parallel=2)).exit_code == 2
+
+
+def test_what_the_slots_own_engine_holds_is_as_good_as_free(
+    places: Places, hub: HubApi, card: CardWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(hub)
+    places.unit(0).write_text("[X-Berth]\nSlot=0\nModel=a/b\nServedName=b\nUtilization=0.5\n")
+    card.card(0, nvmlDeviceGetMemoryInfo_v2=memory(24, 3))
+    monkeypatch.setattr(neighbours, "is_of_slot", lambda pid, slot: (pid, slot) == (7, 0))
+    for told, share in (((7, 20 * 2**30), 0.92), ((7, None), 0.59), ((8, 20 * 2**30), 0.09)):
+        card.runs(0, [told])
+        plan = looked(places).plan
+        assert plan is not None
+        assert plan.utilization == share
