@@ -22,6 +22,7 @@
 #   --quantization Q      fp8_per_tensor: halve the weights of a bf16 model while it is loaded
 #   --kv-cache-dtype fp8  half the memory for each conversation
 #   --max-num-seqs N      requests answered at the same time (64)
+#   --gpu-memory-utilization U  so much of each card, up to 0.98 (as much as can be had, up to 0.92)
 #   --text-only           no images: leaves more of the card to conversations
 #   --without-gateway     without LiteLLM
 #   --without-nginx       without nginx
@@ -66,7 +67,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly ROOT
 readonly PYTHON=$ROOT/.venv/bin/python
-readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BERTH_SYSTEM_ROOT,HF_TOKEN,HF_ENDPOINT,HF_HUB_OFFLINE,HTTPS_PROXY,https_proxy,NO_PROXY,no_proxy,SSL_CERT_FILE,PIP_INDEX_URL,PIP_CERT
+readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BERTH_SYSTEM_ROOT,HF_TOKEN,HF_ENDPOINT,HF_HUB_OFFLINE,HTTPS_PROXY,https_proxy,HTTP_PROXY,http_proxy,NO_PROXY,no_proxy,SSL_CERT_FILE,PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_CERT
 
 main() {
   CHILD="" PLAN="" BEGUN=""
@@ -103,12 +104,12 @@ parse() {
   REQUEST=() NODE_REQUEST=()
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --max-model-len | --served-name | --tensor-parallel | --cards | --quantization | --kv-cache-dtype | --max-num-seqs | --nodes | --addresses | --nic | --output)
+      --max-model-len | --served-name | --tensor-parallel | --cards | --quantization | --kv-cache-dtype | --max-num-seqs | --gpu-memory-utilization | --nodes | --addresses | --nic | --output)
         [[ $# -ge 2 ]] || misused "$1 needs a value."
         set_option "$1" "$2"
         shift
         ;;
-      --max-model-len=* | --served-name=* | --tensor-parallel=* | --cards=* | --quantization=* | --kv-cache-dtype=* | --max-num-seqs=* | --nodes=* | --addresses=* | --nic=* | --output=*)
+      --max-model-len=* | --served-name=* | --tensor-parallel=* | --cards=* | --quantization=* | --kv-cache-dtype=* | --max-num-seqs=* | --gpu-memory-utilization=* | --nodes=* | --addresses=* | --nic=* | --output=*)
         set_option "${1%%=*}" "${1#*=}"
         ;;
       --text-only | --without-gateway | --without-nginx) REQUEST+=("$1") ;;
@@ -202,10 +203,15 @@ check() {
 
 # What is missing is installed, but not without a word.
 ask_about_installs() {
-  local missing without="Use --without-gateway or --without-nginx to go on without it."
+  local missing without
   while IFS= read -r missing <&3; do
-    asks || fail 7 "$missing" "Run this again with --yes to have it installed. $without"
-    confirm "$missing Install it?" y || fail 7 "$missing" "$without"
+    case $missing in
+      LiteLLM*) without=" Use --without-gateway to go on without it." ;;
+      nginx*) without=" Use --without-nginx to go on without it." ;;
+      *) without="" ;;
+    esac
+    asks || fail 7 "Not installed: $missing." "Run this again with --yes to have it installed.$without"
+    confirm "Install $missing?" y || fail 7 "Not installed: $missing." "Install it yourself.$without"
   done 3< <(value install)
 }
 
@@ -227,9 +233,11 @@ remove() {
     confirm "Remove the model, the service and all else of slot $(printable "$SLOT")?" n || cancelled
   fi
   wait_for as_root "$PYTHON" -m lib.slots remove ${dry[@]+"${dry[@]}"} -- "$SLOT" || exit
+  [[ -n $DRY_RUN ]] || wait_for as_user "$PYTHON" -m lib.slots forget -- "$SLOT"
 }
 
 write_nodes() {
+  [[ -z $DRY_RUN ]] || NODE_REQUEST+=(--dry-run)
   wait_for as_user "$PYTHON" -m lib.slots nodes ${REQUEST[@]+"${REQUEST[@]}"} ${NODE_REQUEST[@]+"${NODE_REQUEST[@]}"} -- "$MODEL" "$SLOT" || exit
 }
 
@@ -241,11 +249,12 @@ in_background() {
 # --- rights ---
 
 # Files of the server are root's. Secrets stay in the environment: an argument could be read by all.
+# These two end the shell that calls them, which is one of its own: a signal must reach the command.
 as_root() { # COMMAND…
   if [[ $(id -u) == 0 || -n $DRY_RUN || -n ${BERTH_SYSTEM_ROOT:-} ]]; then
-    "$@"
+    exec "$@"
   else
-    sudo -n --preserve-env="$PASSED_ON" "$@"
+    exec sudo -n --preserve-env="$PASSED_ON" "$@"
   fi
 }
 
@@ -253,9 +262,9 @@ as_root() { # COMMAND…
 as_user() { # COMMAND…
   if [[ $(id -u) == 0 && -n ${SUDO_UID:-} && $(owner_of_home) == "$SUDO_UID" ]]; then
     [[ -z $PLAN ]] || chown "$SUDO_UID" "$PLAN"
-    sudo -n -u "#$SUDO_UID" --preserve-env="$PASSED_ON" "$@"
+    exec sudo -n -u "#$SUDO_UID" --preserve-env="$PASSED_ON" "$@"
   else
-    "$@"
+    exec "$@"
   fi
 }
 
@@ -291,7 +300,7 @@ wait_for() { # COMMAND…
 
 # A deployment takes back what it did by itself, but for one that was killed.
 broken() { # CODE WHAT FIX
-  [[ -z $BEGUN ]] || as_root "$PYTHON" -m lib.slots undo --slot "$SLOT" || true
+  [[ -z $BEGUN ]] || (as_root "$PYTHON" -m lib.slots undo --slot "$SLOT") || true
   fail "$@"
 }
 

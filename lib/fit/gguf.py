@@ -14,6 +14,8 @@ from typing import NamedTuple
 from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.core.values import Frozen
+from lib.fit.beginning import NeedMore as NeedMore
+from lib.fit.beginning import read_beginning
 from lib.fit.quantizations import FILE_TYPES, TENSOR_TYPES
 
 FIRST_READ = 8 * 2**20  # holds the header of a vocabulary of 260,000 tokens
@@ -71,14 +73,6 @@ class Header(Frozen):
     weights_bytes: int
 
 
-class NeedMore(Exception):
-    """The prefix ends inside the header; `bytes` is the length worth asking for next."""
-
-    def __init__(self, wanted: int) -> None:
-        super().__init__(f"the header goes on: read {wanted:,} bytes")
-        self.bytes = wanted
-
-
 def read_file(path: Path) -> Header:
     """The header of a file on disk that has all its weights; BrokenFile says what is wrong."""
     name = f"“{shown(path.name)}”"
@@ -101,18 +95,7 @@ def read_file(path: Path) -> Header:
 
 def read_header(more: Callable[[int], bytes], name: str = "The file") -> Header:
     """The header from a source of bytes: `more(n)` gives the next n, fewer only at the end."""
-    data, wanted = b"", FIRST_READ
-    while True:
-        piece = more(wanted - len(data))
-        data += piece
-        try:
-            return parse(data, name)
-        except NeedMore as error:
-            if not piece:
-                raise BrokenFile(
-                    f"{name} ends inside its header, after {len(data):,} bytes.", AGAIN
-                ) from error
-            wanted = error.bytes
+    return read_beginning(more, lambda data: parse(data, name), FIRST_READ, name, AGAIN)
 
 
 def read_model(path: Path) -> Header:

@@ -18,14 +18,12 @@ from lib.slots.change import Rehearsal
 from lib.slots.check import collected
 from lib.slots.request import NodesRequest, SlotRequest, nodes_wished, wished
 
-GOODBYE = "Cancelled. What was downloaded is kept; the same command goes on from there."
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked for and return the exit code."""
     own_process()
     given = _parser().parse_args(arguments)
-    code: int = phase.run(partial(given.run, given), GOODBYE)
+    code: int = phase.run(partial(given.run, given))
     return code
 
 
@@ -65,11 +63,15 @@ def _remove(given: argparse.Namespace, report: Report) -> None:
 
 
 def _remember(given: argparse.Namespace, _report: Report) -> None:
-    phases.remember(given.plan)
+    phases.remember(plan.load(given.plan).slot, given.plan)
+
+
+def _forget(given: argparse.Namespace, _report: Report) -> None:
+    phases.forget(slot_number(given.slot))
 
 
 def _nodes(given: argparse.Namespace, report: Report) -> None:
-    nodes.write(_request(given), _nodes_request(given), report)
+    nodes.write(_request(given), _nodes_request(given), report, is_rehearsal=given.dry_run)
 
 
 def _background(given: argparse.Namespace, report: Report) -> None:
@@ -93,6 +95,7 @@ def _request(given: argparse.Namespace) -> SlotRequest:
         quantization=given.quantization,
         kv_cache=given.kv_cache_dtype,
         max_num_seqs=given.max_num_seqs,
+        utilization=given.gpu_memory_utilization or None,
         is_text_only=given.text_only,
         with_gateway=not given.without_gateway,
         with_nginx=not given.without_nginx,
@@ -124,14 +127,17 @@ def _parser() -> argparse.ArgumentParser:
     one = _command(commands, "remove", _remove, "take all of a slot away")
     one.add_argument("slot", help=f"0 to {MOST_SLOTS - 1}")
     one.add_argument("--dry-run", action="store_true")
-    one = _command(commands, "remember", _remember, "keep what the engine gave")
+    one = _command(commands, "remember", _remember, "keep what the engine gave, and its key")
     one.add_argument("--plan", type=Path, required=True)
+    one = _command(commands, "forget", _forget, "forget the key of a slot that is gone")
+    one.add_argument("slot")
     one = _command(commands, "nodes", _nodes, "a unit file for each of several machines")
     _add_request(one)
     one.add_argument("--nodes", type=int, required=True)
     one.add_argument("--addresses", default="")
     one.add_argument("--nic", default="")
     one.add_argument("--output", type=Path, default=Path("berth-nodes"))
+    one.add_argument("--dry-run", action="store_true")
     _add_request(_command(commands, "background", _background, "deploy in the background"))
     return parser
 
@@ -157,6 +163,7 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quantization", default="", metavar="Q")
     parser.add_argument("--kv-cache-dtype", default="", metavar="D")
     parser.add_argument("--max-num-seqs", type=int, default=None, metavar="N")
+    parser.add_argument("--gpu-memory-utilization", default="", metavar="U")
     parser.add_argument("--text-only", action="store_true")
     parser.add_argument("--without-gateway", action="store_true")
     parser.add_argument("--without-nginx", action="store_true")

@@ -13,19 +13,24 @@ KIND = "slot"
 
 
 def start(request: SlotRequest) -> Job:
-    """The deployment as a job, which checks before it does anything else; one at a time on a slot.
+    """The deployment as a job, which checks before it does anything else.
 
-    Only the owner may; the script itself says what root's rights it needs.
+    Asked twice, the one under way; another one on the same slot waits for its turn. Only the owner
+    may; the script itself says what root's rights it needs.
     """
     require(Action.DEPLOY)
     if not shutil.which("bash"):
         raise EngineError("Deployments need bash, which this machine lacks.", "Install bash.")
-    return jobs.start_once(
+    wish = request.model_dump(mode="json")
+    under_way = [job for job in jobs.running(KIND) if job.details == wish]
+    if under_way:
+        return under_way[0]
+    return jobs.start(
         request.command(),
         title=request.title,
         kind=KIND,
         resource=request.resource,
-        details=request.model_dump(mode="json"),
+        details=wish,
         env=_secrets(),
     )
 

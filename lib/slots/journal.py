@@ -105,15 +105,20 @@ class Journal:
 
     def begin(self, what: str, owner: Owner) -> bool:
         """Open it, or go on with what is open (True); Conflict where somebody else works on it."""
+        self.require_free(owner)
+        began = self.began
+        if began is None or began.owner != owner:
+            self._append(Began(what=what, owner=owner))
+        return began is not None and began.owner != owner
+
+    def require_free(self, owner: Owner) -> None:
+        """Conflict where somebody else works on it."""
         began = self.began
         if began and began.owner != owner and began.owner.is_alive:
             raise Conflict(
                 f"Another run is under way here: {began.what} (process {began.owner.pid}).",
                 "Wait until it has ended, or end it first.",
             )
-        if began is None or began.owner != owner:
-            self._append(Began(what=what, owner=owner))
-        return began is not None and began.owner != owner
 
     def notes(self) -> list[Note]:
         """All steps so far, in order."""

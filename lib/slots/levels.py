@@ -2,17 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from lib.core import words
-from lib.core.errors import BadInput, BerthError, EngineError, NoAnswer
+from lib.core.errors import BadInput, EngineError
 from lib.core.http import Refused, get_json, request_json
 from lib.core.names import shown
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Upstream
 from lib.engines.openai_api import authorization, chat_stream, complete_stream
 from lib.jobs.report import Report
+from lib.jobs.trial import tried
 from lib.slots import probe
 from lib.slots.probe import Engine
 
@@ -25,8 +25,6 @@ LONGEST_SHOWN = 300
 CLOSED_ROUTES = ("/invocations", "/tokenize", "/metrics")  # the engine has them open, without key
 VARIABLE = "BERTH_TOKEN_SECONDS"
 
-Result = TypeVar("Result")
-
 
 class Chain(NamedTuple):
     """What stands in front of the engine; None for what was left out."""
@@ -38,14 +36,14 @@ class Chain(NamedTuple):
 
 def run(engine: Engine, chain: Chain, report: Report) -> None:
     """All levels, each a line and an event; NoAnswer at the first that fails."""
-    _tried("the engine gives a token", lambda: probe.token(engine, token_seconds()), report)
+    tried("the engine gives a token", lambda: probe.token(engine, token_seconds()), report)
     if chain.nginx:
-        _tried("nginx leads to the engine", lambda: _through_nginx(chain.nginx), report)
+        tried("nginx leads to the engine", lambda: _through_nginx(chain.nginx), report)
     if chain.litellm:
-        _tried("LiteLLM lists the model", lambda: _listed(chain.litellm), report)
-    said = _tried(f"a real answer {_way(chain)}", lambda: _text(_asked(chain.whole)), report)
+        tried("LiteLLM lists the model", lambda: _listed(chain.litellm), report)
+    said = tried(f"a real answer {_way(chain)}", lambda: _text(_asked(chain.whole)), report)
     report.say(f"  It says: {shown(' '.join(said.split()), LONGEST_SHOWN)}")
-    _tried("a client that leaves ends the work", lambda: _left(engine, chain.whole), report)
+    tried("a client that leaves ends the work", lambda: _left(engine, chain.whole), report)
     for name in left_out(chain):
         report.note(f"  not tested: {name}")
 
@@ -67,16 +65,6 @@ def token_seconds() -> float:
 def _way(chain: Chain) -> str:
     names = [name for name, there in (("nginx", chain.nginx), ("LiteLLM", chain.litellm)) if there]
     return f"through {' and '.join(names)}" if names else "from the engine"
-
-
-def _tried(what: str, test: Callable[[], Result], report: Report) -> Result:
-    began = time.monotonic()
-    try:
-        result = test()
-    except BerthError as error:
-        raise NoAnswer(f"Test failed: {what}. {error.message}", error.fix) from error
-    report.note(f"  passed: {what} ({words.duration(time.monotonic() - began)})")
-    return result
 
 
 def _through_nginx(to: Upstream | None) -> None:

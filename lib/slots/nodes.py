@@ -23,18 +23,21 @@ README = "README.txt"
 UTILIZATION = 0.9  # free memory of those machines is not known here
 
 
-def write(request: SlotRequest, wanted: NodesRequest, report: Report) -> None:
+def write(
+    request: SlotRequest, wanted: NodesRequest, report: Report, *, is_rehearsal: bool
+) -> None:
     """One folder for each machine, and a text that says what to do with them."""
+    put = _tell if is_rehearsal else _put
     report.begin("nodes", f"Looking up {request.model}.")
     found = checkpoints.checkpoint(request.model)
     service = _service(request, found)
     for node in nodes(wanted):
         folder = wanted.folder / f"node-{node.rank}"
-        _put(folder / unit_name(request.slot), unit_text(service, node), report)
-        _put(folder / PREPARATION, preparation_text(), report)
-    _put(wanted.folder / README, text(service, nodes(wanted)), report)
-    report.say("")
-    report.say(text(service, nodes(wanted)))
+        put(folder / unit_name(request.slot), unit_text(service, node), report)
+        put(folder / PREPARATION, preparation_text(), report)
+    put(wanted.folder / README, text(service, nodes(wanted)), report)
+    if not is_rehearsal:
+        report.say(f"\n{text(service, nodes(wanted))}")
     report.end(f"Nothing was started. Read {wanted.folder / README}.")
 
 
@@ -135,3 +138,8 @@ def _put(file: Path, content: str, report: Report) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content, encoding="utf-8")
     report.say(f"  wrote {file}")
+
+
+def _tell(file: Path, content: str, report: Report) -> None:
+    report.say(f"  would write {file}")
+    report.say("\n".join(f"    | {line}" for line in content.splitlines()))

@@ -4,14 +4,15 @@ unload → download → service → gateway → start → test. Each is told as 
 leaves alone what is so already: a second run for the same model changes only what differs.
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
 
 from lib.core import words
-from lib.core.files import read_json, write_json
+from lib.core.files import read_json, write_json, write_text
 from lib.core.settings import settings
-from lib.engines.vllm import systemd
+from lib.engines.vllm import keys, systemd
 from lib.engines.vllm.causes import Retry
 from lib.jobs.events import PhaseState
 from lib.slots import installation, levels, measured, probe, start
@@ -26,7 +27,8 @@ from lib.slots.start import Ended, reset
 from lib.slots.step import Phase, Step
 from lib.slots.steps import Command, WantedFile
 
-GOT = "measured.json"  # for the script, which hands it to its caller's own records
+# For the script, which hands them to its caller's own records.
+GOT, KEY = "measured.json", "key"
 PLAN = "plan.json"
 
 
@@ -112,7 +114,7 @@ def begin(step: Step) -> None:
     given = probe.capacity(engine)
     record = measured.measured(step.plan, given, seconds)
     report.note(f"  {record.sentence}")
-    _keep(record, step.folder)
+    _keep(record, engine, step.folder)
     gateway_phase.open_gateway(plan, step.places, step.doer, report)
     report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
 
@@ -182,19 +184,32 @@ def _try_again(step: Step, ended: Ended, tried: set[Retry]) -> None:
         time.sleep(pause)
 
 
-def _keep(record: measured.Measured, folder: Path) -> None:
-    """In the records of whoever called; where these are not this account's, the script does it."""
+def _keep(record: measured.Measured, engine: Engine, folder: Path) -> None:
+    """In the records of whoever called; where these are not this account's, the script does it.
+
+    Root writes nothing into another's home: it leaves both in the script's own folder.
+    """
     home = settings().home
-    if home.exists() and home.stat().st_uid != os.geteuid():
-        write_json(folder / GOT, record.model_dump(mode="json"))
-        (folder / GOT).chmod(0o644)
-    else:
+    if not home.exists() or home.stat().st_uid == os.geteuid():
         measured.remember(record)
+        return
+    write_json(folder / GOT, record.model_dump(mode="json"))
+    write_text(folder / KEY, f"{engine.key.get_secret_value()}\n")
+    for name in (GOT, KEY):
+        os.chown(folder / name, home.stat().st_uid, home.stat().st_gid)
 
 
-def remember(folder: Path) -> None:
-    """Keep what the engine gave in the records of whoever called the script."""
+def remember(slot: int, folder: Path) -> None:
+    """Keep what the engine gave, and its key, in the records of whoever called the script."""
     measured.remember(measured.Measured.model_validate(read_json(folder / GOT)))
+    with contextlib.suppress(FileNotFoundError):
+        key = (folder / KEY).read_text(encoding="utf-8")
+        write_text(keys.key_copy(settings().home, slot), key)
+
+
+def forget(slot: int) -> None:
+    """The slot is gone: its key goes from the records of whoever called the script."""
+    keys.key_copy(settings().home, slot).unlink(missing_ok=True)
 
 
 ALL = (

@@ -91,6 +91,7 @@ class SlotRequest(Frozen):
     quantization: Literal["", "fp8_per_tensor"] = ""  # done while the model is loaded
     kv_cache: Literal["", "fp8"] = ""  # "": as the model's own numbers
     max_num_seqs: int | None = Field(default=None, ge=1, le=4096)  # requests at the same time
+    utilization: float | None = Field(default=None, ge=0.05, le=0.98)  # None: what can be had
     is_text_only: bool = False
     with_gateway: bool = True  # LiteLLM
     with_nginx: bool = True
@@ -132,6 +133,7 @@ class SlotRequest(Frozen):
         words += ["--quantization", self.quantization] if self.quantization else []
         words += ["--kv-cache-dtype", self.kv_cache] if self.kv_cache else []
         words += ["--max-num-seqs", str(self.max_num_seqs)] if self.max_num_seqs else []
+        words += ["--gpu-memory-utilization", f"{self.utilization:g}"] if self.utilization else []
         words += ["--text-only"] if self.is_text_only else []
         words += [] if self.with_gateway else ["--without-gateway"]
         return words + ([] if self.with_nginx else ["--without-nginx"])

@@ -58,6 +58,7 @@ def perform(
     """Do them. Where one fails or is ended, everything since the first is taken back."""
     journal = Journal(places.state(plan.slot))
     step = Step(plan, places, report, Change(journal, report), folder, is_rehearsal=False)
+    journal.require_free(this_process())
     with turns.working(places, plan.slot):
         if journal.begin(f"{plan.request.model} on slot {plan.slot}", this_process()):
             report.say("An earlier run was broken off here; this one goes on from where it was.")

@@ -52,6 +52,9 @@ def _lines(found: Checked, plan: SlotPlan, places: Places) -> Iterator[str]:
         yield f"          Last time {before.sentence}"
     context = f"{plan.context:,} tokens" if plan.context else "as many tokens as fit (auto)"
     yield f"Context   {context}, {plan.max_num_seqs} requests at the same time"
+    if plan.request.context not in (None, plan.context):
+        asked = f"{plan.request.context:,} tokens were asked for"
+        yield f"          {asked}, and vLLM had no room for more than this the last time."
     yield f"Engine    vLLM {plan.program.version} in {plan.program.folder}"
     total = words.disk(sum(file.bytes for file in plan.files))
     yield f"Files     {len(plan.files)}, {total}, to {plan.folder(places)}"

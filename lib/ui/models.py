@@ -134,6 +134,11 @@ def _start(model: Model) -> None:
         actions.start_soon(model)
 
 
+def _restart(model: Model) -> None:
+    with shown_errors():
+        actions.restart_soon(model)
+
+
 def _stop(name: str, engine: str) -> None:
     with shown_errors():
         actions.stop(find_model(name, engine))
@@ -162,10 +167,23 @@ def _details(model: Model, key: str) -> None:
     if model.is_elsewhere:
         st.caption(f"It runs on {markdown.plain(model.place)}: it is started and stopped there.")
     elif model.remove_with:
+        _restart_button(model, key)
         st.caption("To remove it with its service and files, run this in a terminal.")
         st.code(model.remove_with, language="bash", wrap_lines=True)
     else:
         _remove_button(model, key)
+
+
+def _restart_button(model: Model, key: str) -> None:
+    """For a model whose settings stand in its service."""
+    if model.state == State.READY:
+        st.button(
+            "Restart",
+            icon=":material/restart_alt:",
+            key=f"restart-{key}",
+            on_click=_restart,
+            args=(model,),
+        )
 
 
 def _remove_button(model: Model, key: str) -> None:

@@ -24,6 +24,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,11 @@ class FakeSystemd:
         return [json.loads(line) for line in lines]
 
     def end(self) -> None:
-        """Stop all that runs."""
+        """Stop all that runs; what does not listen is killed."""
         for path in (self.folder / "state").glob("*.json"):
-            _stop(self.folder, path.stem)
+            pid = int(_read(self.folder, path.stem)["MainPID"])
+            if _stop(self.folder, path.stem):
+                _kill(pid)
 
     def _flag(self, name: str, is_set: bool) -> None:
         path = self.folder / name
@@ -209,6 +212,19 @@ def _stop(folder: Path, unit: str) -> int:
     return 0 if _waited(lambda: _read(folder, unit)["ActiveState"] in ("inactive", "failed")) else 1
 
 
+def _kill(pid: int) -> None:
+    """The process and its children, which are one group."""
+    with contextlib.suppress(ProcessLookupError):
+        if pid > 1:
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _give_up(folder: Path, unit: str, pid: int, *_signal: Any) -> None:
+    """Nobody has ended the test: what it started must not stay."""
+    _change(folder, unit, ActiveState="deactivating")
+    _kill(pid)
+
+
 def _restart(folder: Path, unit: str, options: list[str]) -> int:
     return _stop(folder, unit) or _start(folder, unit, options)
 
@@ -219,14 +235,14 @@ def _reset(folder: Path, unit: str, _options: list[str]) -> int:
     return 0
 
 
-def _enable(folder: Path, unit: str, _options: list[str]) -> int:
+def _enable(folder: Path, unit: str, options: list[str]) -> int:
     _change(folder, unit, UnitFileState="enabled")
-    return 0
+    return _start(folder, unit, options) if "--now" in options else 0
 
 
-def _disable(folder: Path, unit: str, _options: list[str]) -> int:
+def _disable(folder: Path, unit: str, options: list[str]) -> int:
     _change(folder, unit, UnitFileState="disabled")
-    return 0
+    return _stop(folder, unit) if "--now" in options else 0
 
 
 _VERBS: dict[str, Callable[[Path, str, list[str]], int]] = {
@@ -280,6 +296,7 @@ def _keep(folder: Path, unit: str) -> int:
             ExecMainStatus="0",
             ExecMainStartTimestampMonotonic=str(int(time.monotonic() * 1e6)),
         )
+        signal.signal(signal.SIGALRM, partial(_give_up, folder, unit, process.pid))
         code = process.wait()
         how = {"ExecMainCode": "2" if code < 0 else "1", "ExecMainStatus": str(abs(code))}
         if _read(folder, unit)["ActiveState"] == "deactivating":

@@ -1,8 +1,8 @@
 """A GPU server in a folder: its systemd, its cards, its programs, a Hub, and deploy_model.sh there.
 
     with gpu_server(tmp_path, hub) as server:
-        hub repositories: server.add_model("acme/Tiny-Instruct")
-        done = server.run("acme/Tiny-Instruct", "40", "--without-gateway", "--without-nginx")
+        server.add_model()
+        done = server.deploy()
 
 Real bash and real processes; stand-ins for systemd (tests/support/fake_systemd.py), the driver's
 library (tests/support/cards.py), the engine (tests/support/slot_engine.py), and for programs that
@@ -16,7 +16,7 @@ import shlex
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -28,6 +28,7 @@ from tests.conftest import ROOT
 from tests.support import slot_engine
 from tests.support.cards import CardWorld, card_world
 from tests.support.clone import Run, bash, executable
+from tests.support.deployment import on_terminal
 from tests.support.fake_systemd import FakeSystemd
 from tests.support.hub_api import HubApi
 
@@ -37,6 +38,9 @@ MODEL = "acme/Tiny-Instruct"
 PLAIN = ("--without-gateway", "--without-nginx")
 VERSION = "0.33.0"
 SECONDS = 120.0
+# Tests run beside each other, and a slot is a port: each worker has two of its own.
+SLOT = 40 + 2 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+SECOND_SLOT = SLOT + 1
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -84,6 +88,8 @@ class GpuServer:
         self.told = folder / "job" / "events.jsonl"
         self.told.parent.mkdir()
         (self.root / "run/systemd/system").mkdir(parents=True)
+        # The real one waits 15 s, which is longer than anybody takes to notice an end.
+        (self.systemd.folder / "restart_seconds").write_text("3")
         self.behaviour = folder / "behaviour"
         self.behaviour.mkdir()
         for name in ("useradd", "userdel"):
@@ -169,16 +175,16 @@ class GpuServer:
         return found
 
     def deploy(
-        self, model: str = MODEL, slot: int = 40, *more: str, **world: str
+        self, model: str = MODEL, slot: int = SLOT, *more: str, **world: str
     ) -> subprocess.CompletedProcess[str]:
         """Deploy on its first card, with nothing in front of the engine."""
         return self.run(model, str(slot), "--cards", self.card, *PLAIN, *more, **world)
 
-    def unit(self, slot: int = 40) -> str:
+    def unit(self, slot: int = SLOT) -> str:
         """The text of the slot's service."""
         return self.places.unit(slot).read_text(encoding="utf-8")
 
-    def runs(self, slot: int = 40) -> str:
+    def runs(self, slot: int = SLOT) -> str:
         """The model that the slot's engine says it has; "" where none answers."""
         key = self.places.env_file(slot).read_text(encoding="utf-8").strip().partition("=")[2]
         try:
@@ -194,6 +200,10 @@ class GpuServer:
     def start(self, *arguments: str, **world: str) -> Run:
         """Start it and leave it running, in a group of its own."""
         return Run([bash(), str(SCRIPT), *arguments], self.world(**world))
+
+    def on_terminal(self, arguments: Sequence[str], typed: str) -> tuple[int, str]:
+        """Run it on a real terminal, where this is typed; the exit code and what was shown."""
+        return on_terminal([bash(), str(SCRIPT), *arguments], typed, self.world())
 
     def events(self) -> list[Event]:
         """What it told of itself."""

@@ -12,7 +12,7 @@ from lib.engines.base import Model, StartOptions
 from lib.engines.vllm import ENGINE
 from lib.engines.vllm.places import port, unit_name
 from tests.support import cached_programs
-from tests.support.vllm_slots import KEY, Box
+from tests.support.vllm_slots import KEY, Box, give_back
 
 CONTEXT = 512
 WORLD = {
@@ -115,6 +115,7 @@ def real_slot(folder: Path, *extra: str, context: str = str(CONTEXT)) -> Iterato
         yield Real(box, slot)
     finally:
         box.systemd.end()
+        give_back()
 
 
 def write(box: Box, slot: int, model: Path, extra: Sequence[str]) -> None:

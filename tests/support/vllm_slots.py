@@ -1,8 +1,11 @@
 """Slots with a fake vLLM as their service, in a fake systemd; each on a port that nobody has."""
 
 import json
+import os
 import socket
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from lib.engines.vllm import systemd
+from lib.core import locks
+from lib.engines.vllm import systemd, watch
 from lib.engines.vllm.places import FIRST_PORT, MOST_SLOTS, Places, unit_name
 from tests.conftest import ROOT
 from tests.support.fake_server import Running
@@ -86,17 +90,35 @@ class Fake(Running):
         return int(httpx.get(f"{self.url}/fake/questions").json())
 
 
+_held: list[int] = []  # open files whose locks say that a slot is ours
+
+
 def free_slot() -> int:
-    """A slot whose port nobody has; from the end, where real ones seldom are."""
+    """A slot whose port nobody has, also no other run of tests; from the end, where no real is."""
     for slot in reversed(range(MOST_SLOTS)):
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", FIRST_PORT + slot))
-            except OSError:
-                continue
+        lock = Path(tempfile.gettempdir()) / f"berth-test-slot-{slot}.lock"
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        if locks.take(handle) and _is_free(FIRST_PORT + slot):
+            _held.append(handle)
             return slot
+        os.close(handle)
     raise AssertionError("Every port of a slot is taken.")
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def give_back() -> None:
+    """Others may have the slots that were found free here."""
+    while _held:
+        os.close(_held.pop())
 
 
 def boxed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
@@ -107,6 +129,10 @@ def boxed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
     yield box
     box.systemd.refuse(is_refusing=False)
     box.systemd.end()
+    give_back()
+    for thread in threading.enumerate():
+        if thread.name == watch.THREAD:
+            thread.join(5)  # or it would look with the eyes of the next test
 
 
 def wait_until_up(box: Box, slot: int) -> None:

@@ -226,9 +226,9 @@ def _health(now: Catalog) -> Health:
     return Health(
         up=is_up,
         version=_versions(now.places),
-        problem="" if is_up else (notes[0] if notes else "Nothing answers yet."),
-        fix="" if is_up else "Look at the models' own lines on Models.",
-        note=" ".join(notes if is_up else notes[1:]),
+        problem="" if is_up else "None of the slots and servers answers.",
+        fix="" if is_up else "See what its models say on Models.",
+        note=" ".join(notes),  # it names other machines, which is the owner's matter
     )
 
 

@@ -13,7 +13,7 @@ STUCK = "The engine says that it is healthy, and no token comes. Start begins it
 FOREIGN = "Another program answers on port {port}. End it, then start the model again."
 DUMB = "The engine runs and does not answer. Start begins it anew."
 DIED = "Its engine died; it starts again by itself."
-NO_TOKEN_YET = "Waiting for its first token."  # noqa: S105 - no password
+UNPROVEN = "Waiting for its first token."
 SLOW = "It is slow to answer."
 GAVE_UP = "It ended too often, so systemd starts it no more by itself."
 
@@ -80,7 +80,7 @@ def _healthy(unit: Unit, seen: Sight) -> Standing:
     if seen.pulse.is_stuck:
         return Standing(state=State.FAILED, problem=STUCK)
     if not seen.pulse.is_proven:
-        return Standing(state=State.STARTING, note=NO_TOKEN_YET)
+        return Standing(state=State.STARTING, note=UNPROVEN)
     return Standing(state=State.READY, note=floors.objection(seen.version))
 
 

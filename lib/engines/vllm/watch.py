@@ -17,6 +17,7 @@ FRESH_SECONDS = 2.0  # of a place on this machine
 FRESH_ELSEWHERE_SECONDS = 10.0
 USABLE_SECONDS = 20.0
 PATIENCE_SECONDS = 1.0
+THREAD = "vllm-look"
 FIRST_TOKEN_SECONDS = 0.5  # so long the first look at an engine waits for its first token
 
 
@@ -137,6 +138,6 @@ def _unchanged(pulse: Pulse) -> Pulse:
 
 
 def _in_background(work: Callable[..., None], *arguments: object) -> threading.Thread:
-    thread = threading.Thread(target=work, args=arguments, name="vllm-look", daemon=True)
+    thread = threading.Thread(target=work, args=arguments, name=THREAD, daemon=True)
     thread.start()
     return thread

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.core.errors import BerthError
+from lib.core.errors import BadInput, BerthError
 from lib.core.settings import settings
 from lib.engines.vllm import systemd
 from lib.engines.vllm.places import Places, unit_name
@@ -27,6 +27,7 @@ from lib.slots.plan import PlannedCard, Program, SlotPlan, load_kept, present_te
 from lib.slots.request import SlotRequest
 
 PROGRAM_BYTES = 11 * 10**9  # vLLM with PyTorch and CUDA's libraries
+SAME_SHARE = 0.05
 MOUNTS = Path("/proc/self/mounts")
 
 
@@ -36,6 +37,7 @@ class Checked(NamedTuple):
     plan: SlotPlan | None  # None where the model itself cannot be had
     problems: tuple[BerthError, ...]  # the first decides how the script ends
     notes: tuple[str, ...]  # worth knowing, in nobody's way
+    refusal: BerthError | None = None  # why the model itself cannot be had
     found: HubCheckpoint | None = None
     verdict: CardVerdict | None = None
 
@@ -53,29 +55,43 @@ def check(request: SlotRequest, places: Places) -> Checked:
     problems: list[BerthError] = []
     look = _Look(places, look_at_cards(), _settings(places, problems))
     cards = _cards(request, look.cards, problems)
-    found = _model(request, problems)
-    problems += system.linux()
-    problems += system.systemd(places)
-    problems += system.rights(places, request.command())
-    problems += card_choice.driver(look.cards)
-    problems += card_choice.usable(cards)
-    problems += neighbours.foreign_service(places, request.slot)
-    problems += neighbours.busy_port(request.slot, is_running=_runs(request.slot, places))
-    problems += neighbours.same_name(read_units(places), request.slot, request.model, request.name)
+    found, refusal = _model(request)
+    problems += [refusal] if refusal else []
+    problems += _machine(request, look, cards)
     unified = [card.name for card in cards if card.is_unified]
     notes = tuple(system.in_words(look.cards.is_wsl, unified))
     if found is None:
         problems += system.compiler()
-        return Checked(None, tuple(problems), notes)
-    wanted = model.serving(request, look.extra.max_num_seqs)
-    said = model.verdict(found, wanted, _rooms(cards, request.slot, places))
+        return Checked(None, tuple(problems), notes, refusal)
+    wanted, rooms = model.serving(request, look.extra.max_num_seqs), _rooms(cards, request, places)
+    said = model.verdict(found, wanted, rooms)
     plan = _plan(request, look, cards, found, wanted, said)
-    problems += model.fit(found, wanted, _rooms(cards, request.slot, places), said)
-    problems += _disks(plan, places)
-    problems += system.compiler(_python(plan.program, places))
-    problems += programs.problems(VLLM, plan.program, places, look.cards.cuda)
-    problems += gateway_problems(request, places)
-    return Checked(plan, tuple(problems), notes + found.checkpoint.notes, found, said)
+    if look.cards.cards:  # a stand-in's room says nothing
+        problems += model.fit(found, wanted, rooms, said)
+    problems += _programs(plan, look)
+    notes += found.checkpoint.notes
+    return Checked(plan, tuple(problems), notes, None, found, said)
+
+
+def _machine(request: SlotRequest, look: _Look, cards: Sequence[Card]) -> Iterator[BerthError]:
+    """What is wrong whatever the model is."""
+    places, slot = look.places, request.slot
+    yield from system.linux()
+    yield from system.systemd(places)
+    yield from system.rights(places, request.command())
+    yield from card_choice.driver(look.cards)
+    yield from card_choice.usable(cards)
+    yield from neighbours.foreign_service(places, slot)
+    yield from neighbours.busy_port(slot, is_running=_runs(slot, places))
+    yield from neighbours.same_name(read_units(places), slot, request.model, request.name)
+
+
+def _programs(plan: SlotPlan, look: _Look) -> Iterator[BerthError]:
+    """What is wrong with the disks and programs that the plan needs."""
+    yield from _disks(plan, look.places)
+    yield from system.compiler(_python(plan.program, look.places))
+    yield from programs.problems(VLLM, plan.program, look.places, look.cards.cuda)
+    yield from gateway_problems(plan.request, look.places)
 
 
 def _runs(slot: int, places: Places) -> bool:
@@ -105,28 +121,36 @@ def _cards(request: SlotRequest, found: Cards, problems: list[BerthError]) -> li
     return [stand_in.model_copy(update={"uuid": uuid} if uuid else {}) for uuid in names]
 
 
-def _model(request: SlotRequest, problems: list[BerthError]) -> HubCheckpoint | None:
+def _model(request: SlotRequest) -> tuple[HubCheckpoint | None, BerthError | None]:
+    """The model, or why it cannot be had."""
     try:
-        return checkpoints.checkpoint(request.model)
+        return checkpoints.checkpoint(request.model), None
+    except BadInput as error:
+        why = f"{request.model} cannot be served. {error.message}"
+        return None, type(error)(why, error.fix)
     except BerthError as error:
-        problems.append(error)
-        return None
+        return None, error
 
 
-def _rooms(cards: Sequence[Card], slot: int, places: Places) -> list[CardRoom]:
-    return card_choice.rooms(cards, _given_back(cards, slot), promised(places, slot))
+def _rooms(cards: Sequence[Card], request: SlotRequest, places: Places) -> list[CardRoom]:
+    slot = request.slot
+    return card_choice.rooms(cards, _given_back(cards, slot, places), promised(places, slot))
 
 
-def _given_back(cards: Sequence[Card], slot: int) -> dict[str, int]:
-    """What the slot's own engine holds of each card: it is stopped first."""
-    return {
-        card.uuid: sum(
-            process.memory_bytes or 0
-            for process in card.processes
-            if neighbours.is_of_slot(process.pid, slot)
-        )
-        for card in cards
-    }
+def _given_back(cards: Sequence[Card], slot: int, places: Places) -> dict[str, int]:
+    """What the slot's own engine holds of each card: it is stopped first.
+
+    Where the driver does not tell of a process how much it holds (in WSL), its share counts.
+    """
+    share = _share(places.unit(slot))
+    return {card.uuid: _held(card, slot, round(share * (card.total_bytes or 0))) for card in cards}
+
+
+def _held(card: Card, slot: int, promised_bytes: int) -> int:
+    """By the processes of the slot's service."""
+    own = [process for process in card.processes if neighbours.is_of_slot(process.pid, slot)]
+    told = [process.memory_bytes for process in own]
+    return promised_bytes if None in told else sum(filter(None, told))
 
 
 def promised(places: Places, slot: int) -> dict[str, float]:
@@ -190,13 +214,12 @@ def _python(program: Program, places: Places) -> str:
 
 
 def as_it_runs(plan: SlotPlan, kept: SlotPlan | None) -> SlotPlan:
-    """The share and context of what runs there, where the same is asked for and both still fit.
-
-    Free memory is never the same twice, and a model that runs is not stopped for a hundredth of it.
+    """The share and context of what runs there, where the same is asked for and nearly the same can
+    be had: free memory is never equal twice, and a model that runs is not stopped for a hundredth.
     """
     if kept is None or _essence(kept) != _essence(plan):
         return plan
-    if not 0 < kept.utilization <= plan.utilization + 0.02:
+    if abs(kept.utilization - plan.utilization) > SAME_SHARE:
         return plan
     return plan.model_copy(update={"utilization": kept.utilization, "context": kept.context})
 

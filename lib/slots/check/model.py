@@ -19,6 +19,7 @@ def serving(request: SlotRequest, usual_num_seqs: int | None) -> Serving:
     """How the arithmetic is asked; `usual_num_seqs` is what this machine's administrator wants."""
     wanted = Serving(
         context=request.context,
+        utilization=request.utilization,
         cards=request.tensor_parallel,
         text_only=request.is_text_only,
         kv_dtype=request.kv_cache or "auto",

@@ -4,6 +4,7 @@ Nothing is touched where it was broken before we came. Streams that run outlive 
 nginx's old workers keep them; it is never restarted.
 """
 
+import os
 import re
 import shutil
 import socket
@@ -24,6 +25,7 @@ TEST_SECONDS = 30.0
 INSTALL_SECONDS = 900.0
 SERVICE = "nginx.service"
 _SELINUX = Path("sys/fs/selinux")
+_DENIED = "(13: Permission denied)"
 _VERSION = re.compile(r"nginx version: \S+/(\d+)\.(\d+)")
 _INCLUDED = re.compile(r"^\s*include\s+(?:/etc/nginx/|\S*/)?conf\.d/\*\.conf\s*;", re.MULTILINE)
 
@@ -42,14 +44,23 @@ class Nginx(Frozen):
 
 
 def look(places: Places) -> Nginx:
-    """Which nginx there is, and how it stands; `nginx -T` opens its logs, so it needs root."""
+    """Which nginx there is, and how it stands.
+
+    `nginx -T` opens its logs, which only root may; where nobody is root, that is left to the phase
+    that writes into it.
+    """
     if not is_installed():
         return Nginx()
     told = run(["nginx", "-v"], seconds=TEST_SECONDS)
     found = _VERSION.search(told.stderr + told.stdout)
+    version = (int(found[1]), int(found[2])) if found else (0, 0)
     done = run([*command(places), "-T"], seconds=TEST_SECONDS)
+    if os.geteuid() and _DENIED in done.stderr:
+        done = run(["sudo", "-n", *command(places), "-T"], seconds=TEST_SECONDS)
+        if not done.is_good and "[emerg]" not in done.stderr:
+            return Nginx(version=version, reads_folder=True)
     return Nginx(
-        version=(int(found[1]), int(found[2])) if found else (0, 0),
+        version=version,
         broken="" if done.is_good else _said(done),
         reads_folder=bool(_INCLUDED.search(done.stdout)),
     )

@@ -5,16 +5,18 @@ import streamlit as st
 from lib import deploy
 from lib.core.errors import BerthError
 from lib.deploy import DeployRequest, Plan, Tier
+from lib.hub import Card
 from lib.ui import markdown
-from lib.ui.cards.lines import in_a_line
 from lib.ui.deploy import button as deploy_button
 from lib.ui.deploy import fit_view, lookup
+from lib.ui.deploy.gpu import panel
 from lib.ui.session import DeployChoices, deploy_choices
 from lib.ui.waiting import interruptible
 
 ENGINES = {"auto": "Choose for me", "ollama": "Ollama", "llamacpp": "Built-in engine"}
 MOST_SLOTS = 8
 MAIN = "main"
+PROCESSOR, CARDS = "This machine's processor", "Graphics cards"
 
 
 def offer(text: str) -> None:
@@ -27,7 +29,35 @@ def offer(text: str) -> None:
             lookup.card(card)
             if reference.revision != MAIN:
                 st.info("Deployed is what the main branch has, not another revision.")
-            _choices(reference.repo, reference.quantization)
+            _ways(reference.repo, reference.quantization, card)
+    except BerthError as error:
+        lookup.problem(error)
+
+
+def _ways(model: str, quantization: str, card: Card) -> None:
+    """On the processor or on graphics cards; where there are none, that is only mentioned."""
+    if not panel.has_cards():
+        _on_processor(model, quantization)
+        panel.elsewhere(model)
+        return
+    on_processor, on_cards = st.tabs(
+        [PROCESSOR, CARDS],
+        default=PROCESSOR if card.variants else CARDS,
+        key=f"deploy tab {model}",
+        on_change="rerun",  # what is not looked at is not asked for either
+    )
+    with on_processor:
+        if on_processor.open:
+            _on_processor(model, quantization)
+    with on_cards:
+        if on_cards.open:
+            panel.draw(model)
+
+
+def _on_processor(model: str, quantization: str) -> None:
+    """Its own troubles must not hide the other way."""
+    try:
+        _choices(model, quantization)
     except BerthError as error:
         lookup.problem(error)
 
@@ -37,18 +67,14 @@ def _choices(model: str, quantization: str = "") -> None:
     chosen = deploy_choices(model)
     request = _request(model, quantization, chosen)
     plan = interruptible(deploy.plan, request)
-    on_cpu, on_gpu = st.tabs(["CPU", "GPU"])
-    with on_cpu:
-        _source(plan)
-        fit_view.verdict(plan, request)
-        fit_view.context(plan, chosen)
-        if len(plan.rows) > 1:
-            fit_view.quantizations(plan, chosen)
-        _engine(plan, chosen)
-        _warnings(plan)
-        deploy_button.draw(plan, request, chosen)
-    with on_gpu:
-        _cards()
+    _source(plan)
+    fit_view.verdict(plan, request)
+    fit_view.context(plan, chosen)
+    if len(plan.rows) > 1:
+        fit_view.quantizations(plan, chosen)
+    _engine(plan, chosen)
+    _warnings(plan)
+    deploy_button.draw(plan, request, chosen)
 
 
 def _warnings(plan: Plan) -> None:
@@ -60,12 +86,6 @@ def _warnings(plan: Plan) -> None:
             f"{plan.engine.title} is not installed: its official installer is run first.",
             icon=":material/install_desktop:",
         )
-
-
-def _cards() -> None:
-    found = in_a_line()
-    has = f"This machine has {found}." if found else "No NVIDIA GPU was found here."
-    st.info(f"{has} Deployment to a GPU is not part of this version; the CPU tab works now.")
 
 
 def _request(model: str, quantization: str, chosen: DeployChoices) -> DeployRequest:

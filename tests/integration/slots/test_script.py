@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from lib.engines.vllm.places import port, unit_name
+from lib.jobs import jobs
+from lib.jobs.jobs import JobState
+from lib.slots.job import KIND
 from tests.support.deployment import last_line
 from tests.support.hub_api import HubApi
-from tests.support.slots import MODEL, PLAIN, GpuServer, gpu_server
+from tests.support.slots import MODEL, PLAIN, SECOND_SLOT, SLOT, GpuServer, gpu_server
 from tests.support.waiting import until
 
 OTHER = "acme/Other-Instruct"
@@ -33,7 +36,7 @@ def test_a_model_is_deployed_and_answers(server: GpuServer) -> None:
     done = server.deploy()
     assert done.returncode == 0, done.stdout + done.stderr
     assert server.runs() == "Tiny-Instruct"
-    assert last_line(done) == "Tiny-Instruct is ready at http://127.0.0.1:8144/v1"
+    assert last_line(done) == f"Tiny-Instruct is ready at http://127.0.0.1:{port(SLOT)}/v1"
     ended = [(e.phase, e.state) for e in server.events() if e.state != "running"]
     assert ended == [
         ("check", "succeeded"),
@@ -60,7 +63,7 @@ def test_what_the_engine_gave_stands_beside_the_estimate_the_next_time(server: G
 
 def test_the_key_is_in_a_file_of_root_alone_and_nowhere_else(server: GpuServer) -> None:
     done = server.deploy()
-    file = server.places.env_file(40)
+    file = server.places.env_file(SLOT)
     assert file.stat().st_mode & 0o777 == 0o600
     key = file.read_text().strip().removeprefix("VLLM_API_KEY=")
     assert len(key) >= 32
@@ -70,34 +73,34 @@ def test_the_key_is_in_a_file_of_root_alone_and_nowhere_else(server: GpuServer) 
 
 def test_a_second_run_changes_nothing_and_leaves_it_running(server: GpuServer) -> None:
     assert server.deploy().returncode == 0
-    before, pid = server.snapshot(), server.systemd.state(unit_name(40))["MainPID"]
+    before, pid = server.snapshot(), server.systemd.state(unit_name(SLOT))["MainPID"]
     server.hub.requests.clear()
     done = server.deploy()
     assert done.returncode == 0, done.stdout
     assert server.snapshot() == before
-    assert server.systemd.state(unit_name(40))["MainPID"] == pid
+    assert server.systemd.state(unit_name(SLOT))["MainPID"] == pid
     assert server.hub.asked_for("/resolve/") == []
     assert "It runs already" in done.stdout
 
 
 def test_another_context_changes_the_unit_alone(server: GpuServer) -> None:
     assert server.deploy().returncode == 0
-    key = server.places.env_file(40).read_text()
-    assert server.deploy(MODEL, 40, "--max-model-len", "2048").returncode == 0
+    key = server.places.env_file(SLOT).read_text()
+    assert server.deploy(MODEL, SLOT, "--max-model-len", "2048").returncode == 0
     assert "--max-model-len 2048" in server.unit()
-    assert server.places.env_file(40).read_text() == key
+    assert server.places.env_file(SLOT).read_text() == key
 
 
 def test_a_dry_run_prints_every_file_and_changes_nothing(server: GpuServer) -> None:
-    done = server.deploy(MODEL, 40, "--dry-run")
+    done = server.deploy(MODEL, SLOT, "--dry-run")
     assert done.returncode == 0, done.stdout
-    assert f"would: write {server.places.unit(40)}" in done.stdout
+    assert f"would: write {server.places.unit(SLOT)}" in done.stdout
     assert "    | Restart=always" in done.stdout
-    assert "would run: systemctl start berth-slot-40.service" in done.stdout
+    assert f"would run: systemctl start {unit_name(SLOT)}" in done.stdout
     assert "VLLM_API_KEY=" not in done.stdout
     assert server.snapshot() == {}
     assert not server.places.models.exists()
-    assert not server.places.state(40).exists()
+    assert not server.places.state(SLOT).exists()
 
 
 def test_a_second_model_takes_the_slot(server: GpuServer) -> None:
@@ -115,10 +118,10 @@ def test_where_the_second_model_fails_the_first_runs_again(server: GpuServer) ->
     done = server.deploy(OTHER)
     assert done.returncode == 3, done.stdout
     assert last_line(done).startswith("The model leaves no memory for conversations.")
-    assert f"The machine is as it was: {MODEL} runs again on slot 40." in done.stdout
+    assert f"The machine is as it was: {MODEL} runs again on slot {SLOT}." in done.stdout
     assert server.snapshot() == before
     assert server.runs() == "Tiny-Instruct"
-    assert server.systemd.state(unit_name(40))["UnitFileState"] == "enabled"
+    assert server.systemd.state(unit_name(SLOT))["UnitFileState"] == "enabled"
 
 
 def test_where_the_first_model_fails_nothing_is_left_but_what_was_downloaded(
@@ -128,19 +131,19 @@ def test_where_the_first_model_fails_nothing_is_left_but_what_was_downloaded(
     done = server.deploy(OTHER)
     assert done.returncode == 3
     assert server.snapshot() == {}
-    assert server.systemd.state(unit_name(40))["UnitFileState"] == "disabled"
+    assert server.systemd.state(unit_name(SLOT))["UnitFileState"] == "disabled"
     assert "userdel berth" in (server.root.parent / "accounts").read_text()
     assert list(server.places.models.rglob("model.safetensors"))
 
 
 def test_a_context_that_is_too_long_is_tried_again_with_what_fits(server: GpuServer) -> None:
     server.behave(MODEL, {"context_fits": 512})
-    done = server.deploy(MODEL, 40, "--max-model-len", "4096")
+    done = server.deploy(MODEL, SLOT, "--max-model-len", "4096")
     assert done.returncode == 0, done.stdout
     assert "A context of 4,096 does not fit beside the model; 512 does." in done.stdout
     assert "--max-model-len 512 " in server.unit()
     assert "Context=512" in server.unit()
-    again = server.deploy(MODEL, 40, "--max-model-len", "4096")
+    again = server.deploy(MODEL, SLOT, "--max-model-len", "4096")
     assert "It runs already" in again.stdout
 
 
@@ -150,7 +153,7 @@ def test_it_is_tried_again_only_once(server: GpuServer) -> None:
         "cache is needed, the estimated maximum model length is 512. Try it."
     )
     server.behave(MODEL, {"refuses": text})
-    done = server.deploy(MODEL, 40, "--max-model-len", "4096")
+    done = server.deploy(MODEL, SLOT, "--max-model-len", "4096")
     assert done.returncode == 3
     starts = [call for call in server.systemd.asked() if "start" in call]
     assert len(starts) == 2
@@ -182,27 +185,27 @@ def test_its_own_word_is_the_cause_where_nothing_else_is_known(server: GpuServer
 def test_after_a_power_cut_the_same_run_completes(server: GpuServer, phase: str) -> None:
     server.add_model(OTHER, {"hangs": True})
     assert server.deploy().returncode == 0
-    running = server.start(OTHER, "40", "--cards", server.card, *PLAIN)
+    running = server.start(OTHER, str(SLOT), "--cards", server.card, *PLAIN)
     try:
         running.until(phase)
         os.killpg(running.process.pid, signal.SIGKILL)
         running.process.wait()
     finally:
         running.close()
-    assert (server.places.state(40) / "journal.jsonl").exists()
+    assert (server.places.state(SLOT) / "journal.jsonl").exists()
     server.behave(OTHER, {})
     done = server.deploy(OTHER)
     assert done.returncode == 0, done.stdout
     assert "An earlier run was broken off here" in done.stdout
     assert server.runs() == "Other-Instruct"
-    assert not (server.places.state(40) / "journal.jsonl").exists()
+    assert not (server.places.state(SLOT) / "journal.jsonl").exists()
 
 
 def test_after_a_power_cut_a_run_that_fails_brings_the_first_model_back(server: GpuServer) -> None:
     server.add_model(OTHER, {"hangs": True})
     assert server.deploy().returncode == 0
     before = server.snapshot()
-    running = server.start(OTHER, "40", "--cards", server.card, *PLAIN)
+    running = server.start(OTHER, str(SLOT), "--cards", server.card, *PLAIN)
     try:
         running.until("Starting Other-Instruct")
         os.killpg(running.process.pid, signal.SIGKILL)
@@ -218,7 +221,7 @@ def test_after_a_power_cut_a_run_that_fails_brings_the_first_model_back(server: 
 def test_cancelled_while_it_starts_the_first_model_comes_back(server: GpuServer) -> None:
     server.add_model(OTHER, {"hangs": True})
     assert server.deploy().returncode == 0
-    running = server.start(OTHER, "40", "--cards", server.card, *PLAIN)
+    running = server.start(OTHER, str(SLOT), "--cards", server.card, *PLAIN)
     try:
         running.until("Starting the program")
         assert running.interrupt() == 130
@@ -231,7 +234,7 @@ def test_cancelled_while_it_starts_the_first_model_comes_back(server: GpuServer)
 
 def test_two_runs_on_one_slot_do_not_mix(server: GpuServer) -> None:
     server.behave(MODEL, {"hangs": True})
-    running = server.start(MODEL, "40", "--cards", server.card, *PLAIN)
+    running = server.start(MODEL, str(SLOT), "--cards", server.card, *PLAIN)
     try:
         running.until("Starting the program")
         done = server.deploy()
@@ -245,50 +248,50 @@ def test_two_runs_on_one_slot_do_not_mix(server: GpuServer) -> None:
 
 def test_remove_leaves_nothing(server: GpuServer) -> None:
     assert server.deploy().returncode == 0
-    done = server.run("--remove", "40")
+    done = server.run("--remove", str(SLOT))
     assert done.returncode == 0, done.stdout
-    assert last_line(done) == "Slot 40 is empty."
+    assert last_line(done) == f"Slot {SLOT} is empty."
     assert server.snapshot() == {}
     left = [path for path in server.root.rglob("*") if path.is_file()]
     assert left == []
-    assert server.systemd.state(unit_name(40))["ActiveState"] == "inactive"
+    assert server.systemd.state(unit_name(SLOT))["ActiveState"] == "inactive"
 
 
 def test_remove_of_one_slot_leaves_the_other_with_what_both_use(server: GpuServer) -> None:
     server.add_model(OTHER)
     assert server.deploy().returncode == 0
-    assert server.deploy(OTHER, 41).returncode == 0
-    assert server.run("--remove", "40").returncode == 0
-    assert server.runs(41) == "Other-Instruct"
+    assert server.deploy(OTHER, SECOND_SLOT).returncode == 0
+    assert server.run("--remove", str(SLOT)).returncode == 0
+    assert server.runs(SECOND_SLOT) == "Other-Instruct"
     assert sorted(server.snapshot()) == [
-        "berth/slot-41.env",
+        f"berth/slot-{SECOND_SLOT}.env",
         "systemd/system/berth-nvidia.service",
-        "systemd/system/berth-slot-41.service",
+        f"systemd/system/berth-slot-{SECOND_SLOT}.service",
     ]
     models = {path.parent.parent.name for path in server.places.models.rglob("config.json")}
     assert models == {"Other-Instruct"}
 
 
 def test_remove_of_an_empty_slot_says_so(server: GpuServer) -> None:
-    done = server.run("--remove", "41")
+    done = server.run("--remove", str(SECOND_SLOT))
     assert done.returncode == 0
-    assert last_line(done) == "There is nothing on slot 41."
+    assert last_line(done) == f"There is nothing on slot {SECOND_SLOT}."
 
 
 def test_a_foreign_service_of_the_same_name_is_left_alone(server: GpuServer) -> None:
     text = "[Service]\nExecStart=/bin/true\n"
-    server.places.unit(40).write_text(text)
-    for done in (server.deploy(), server.run("--remove", "40")):
+    server.places.unit(SLOT).write_text(text)
+    for done in (server.deploy(), server.run("--remove", str(SLOT))):
         assert done.returncode == 7
         assert "does not carry Berth's mark" in last_line(done)
     assert server.unit() == text
 
 
 def test_a_busy_port_is_named_with_its_program(server: GpuServer) -> None:
-    with socket.create_server(("127.0.0.1", port(40))):
+    with socket.create_server(("127.0.0.1", port(SLOT))):
         done = server.deploy()
     assert done.returncode == 7
-    assert "Port 8144 is used by" in last_line(done)
+    assert f"Port {port(SLOT)} is used by" in last_line(done)
     assert f"(process {os.getpid()})" in last_line(done)
 
 
@@ -348,3 +351,94 @@ def test_help_is_the_header(server: GpuServer) -> None:
 def test_sourced_for_tests_it_does_nothing(server: GpuServer) -> None:
     done = server.call("type main >/dev/null && echo sourced")
     assert (done.returncode, done.stdout) == (0, "sourced\n")
+
+
+def test_sudo_gets_no_secret_in_its_arguments(server: GpuServer) -> None:
+    server.command("id", "echo 1000")
+    server.command("sudo", 'echo "sudo $*"; echo "token: ${HF_TOKEN:+is there}"')
+    done = server.call(
+        'unset BERTH_SYSTEM_ROOT; DRY_RUN=""; as_root python -m lib.slots deploy',
+        HF_TOKEN="hf_0123456789abcdef",
+    )
+    assert "sudo -n --preserve-env=BERTH_HOME," in done.stdout
+    assert "python -m lib.slots deploy" in done.stdout
+    assert "token: is there" in done.stdout
+    assert "hf_0123456789abcdef" not in done.stdout
+
+
+def test_under_sudo_the_callers_records_stay_the_callers(server: GpuServer) -> None:
+    server.command("id", "echo 0")
+    server.command("sudo", 'echo "sudo $*"')
+    done = server.call(
+        'PLAN=""; owner_of_home() { echo 1000; }; as_user echo looked', SUDO_UID="1000"
+    )
+    assert done.stdout.startswith("sudo -n -u #1000 --preserve-env=")
+    done = server.call('PLAN=""; owner_of_home() { echo 0; }; as_user echo looked', SUDO_UID="1000")
+    assert done.stdout == "looked\n"
+
+
+def test_what_is_missing_is_not_installed_without_a_word(server: GpuServer) -> None:
+    done = server.run(MODEL, str(SLOT), "--cards", server.card, "--without-nginx")
+    assert done.returncode == 7
+    assert "Not installed: LiteLLM" in done.stdout
+    assert "--yes" in last_line(done)
+    assert "--without-gateway" in last_line(done)
+    assert server.snapshot() == {}
+
+
+def test_on_a_terminal_it_asks_before_it_goes_on(server: GpuServer) -> None:
+    words = [MODEL, str(SLOT), "--cards", server.card]
+    code, shown = server.on_terminal([*words, *PLAIN], "n\n")
+    assert code == 130
+    assert "Go on? [Y/n]" in shown
+    code, shown = server.on_terminal([*words, "--without-nginx"], "n\n")
+    assert code == 7
+    assert "Install LiteLLM" in shown
+    code, shown = server.on_terminal(["--remove", str(SLOT)], "\n")
+    assert code == 130
+    assert "Remove the model, the service and all else of slot" in shown
+    assert server.snapshot() == {}
+
+
+def test_in_the_background_it_is_a_job(server: GpuServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = server.deploy(MODEL, SLOT, "--background")
+    assert done.returncode == 0, done.stdout
+    monkeypatch.setenv("BERTH_HOME", str(server.home))
+    [job] = jobs.recent(kind=KIND)
+    assert job.title == f"Deploy Tiny-Instruct on slot {SLOT}"
+    assert str(job.folder / "log") in last_line(done)
+    until(lambda: not jobs.find(job.id).is_active)
+    assert jobs.find(job.id).state == JobState.SUCCEEDED, jobs.find(job.id).log_tail()
+    assert server.runs() == "Tiny-Instruct"
+
+
+def test_several_servers_get_a_folder_each_and_nothing_is_started(
+    server: GpuServer, tmp_path: Path
+) -> None:
+    words = [
+        *(MODEL, "0", "--nodes", "2", "--addresses", "10.0.0.1,10.0.0.2", "--nic", "eno1"),
+        *("--tensor-parallel", "2", "--output", str(tmp_path / "nodes")),
+    ]
+    told = server.run(*words, "--dry-run")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "    | IPAddressAllow=10.0.0.2" in told.stdout
+    assert not (tmp_path / "nodes").exists()
+    done = server.run(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = sorted(
+        str(p.relative_to(tmp_path / "nodes")) for p in (tmp_path / "nodes").rglob("*.*")
+    )
+    assert files == [
+        "README.txt",
+        "node-0/berth-nvidia.service",
+        "node-0/berth-slot-0.service",
+        "node-1/berth-nvidia.service",
+        "node-1/berth-slot-0.service",
+    ]
+    head = (tmp_path / "nodes/node-0/berth-slot-0.service").read_text()
+    second = (tmp_path / "nodes/node-1/berth-slot-0.service").read_text()
+    assert "--nnodes 2 --node-rank 0" in head
+    assert "--headless" in second
+    assert "They restart together or not at all" in done.stdout
+    assert server.systemd.asked() == []
+    assert server.snapshot() == {}

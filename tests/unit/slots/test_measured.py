@@ -68,12 +68,13 @@ def test_a_model_that_runs_keeps_its_share_of_a_card_that_is_never_equally_free(
     runs = plan(utilization=0.9, context=512)
     again = as_it_runs(plan(utilization=0.89), runs)
     assert (again.utilization, again.context) == (0.9, 512)
-    assert as_it_runs(plan(utilization=0.95), runs).utilization == 0.9
+    assert as_it_runs(plan(utilization=0.93), runs).utilization == 0.9
 
 
 def test_it_is_planned_anew_where_anything_else_is_wanted_or_the_share_is_gone() -> None:
     runs = plan(utilization=0.9)
-    assert as_it_runs(plan(utilization=0.5), runs).utilization == 0.5
+    for share in (0.5, 0.97):  # less can be had, or much more than it has
+        assert as_it_runs(plan(utilization=share), runs).utilization == share
     assert as_it_runs(plan(utilization=0.8), None).utilization == 0.8
     for changes in (
         {"request": wished(model="acme/Anvil-8B", slot=0, context="4096")},

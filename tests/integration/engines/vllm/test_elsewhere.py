@@ -98,8 +98,9 @@ def test_a_wrong_key_is_a_note_and_no_models(lab: Running) -> None:
     lab.behave(key="changed")
     assert names() == []
     assert not ENGINE.health().up
-    assert "lab (127.0.0.1:" in ENGINE.health().problem
-    assert "does not take the key" in ENGINE.health().problem
+    assert ENGINE.health().problem == "None of the slots and servers answers."
+    assert "lab (127.0.0.1:" in ENGINE.health().note
+    assert "does not take the key" in ENGINE.health().note
     assert "k-lab" not in str(ENGINE.health())
 
 
@@ -173,4 +174,4 @@ def test_what_does_not_list_models_is_told(box: Box) -> None:
         assert names() == []
         health = ENGINE.health()
     assert not health.up
-    assert health.problem.endswith("does not list models as OpenAI does.")
+    assert health.note.endswith("does not list models as OpenAI does.")

@@ -23,7 +23,7 @@ def test_a_recorded_answer_is_understood() -> None:
 
 def test_several_engines_of_one_server_are_added_up() -> None:
     second = RECORDED.replace('engine="0"', 'engine="1"').replace("0.3712", "0.8")
-    now = parsed(RECORDED + second)
+    now = parsed(second + RECORDED)
     assert (now.running, now.waiting, now.generated) == (4, 2, 22)
     assert now.kv_share == 0.8
     assert now.kv_tokens == 1_048_576

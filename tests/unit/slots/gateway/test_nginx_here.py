@@ -163,3 +163,18 @@ def test_where_nothing_can_install_it_the_way_without_is_named(programs: Program
     with pytest.raises(EngineError, match="neither apt-get nor dnf") as refused:
         nginx_here.install_steps()
     assert "--without-nginx" in refused.value.fix
+
+
+def test_who_is_not_root_asks_sudo_and_raises_no_false_alarm(
+    tmp_path: Path, programs: Programs, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    denied = '[emerg] 7#7: open() "/run/nginx.pid" failed (13: Permission denied)'
+    programs.nginx(broken=denied)
+    programs.put("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+    assert problems(tmp_path, free_port) == []
+    programs.put("sudo", f"echo '{BROKEN}' >&2; exit 1")
+    [said] = problems(tmp_path, free_port)
+    assert "was broken before Berth came: unknown directive" in said
+    programs.put("sudo", f"echo '{READS}'")
+    assert problems(tmp_path, free_port) == []
