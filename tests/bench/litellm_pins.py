@@ -1,16 +1,23 @@
-"""LiteLLM's list of packages with their hashes: `python -m tests.bench.litellm_pins uv.lock`.
+"""LiteLLM's list of packages with their hashes, made anew for another version.
 
-Prints what belongs into lib/slots/gateway/litellm-requirements.txt, from the lock that `uv lock`
-makes of the lines below. Of each package only the wheels that a Linux server of ours can take are
-listed; a package without one would have to be built, and is an error.
+    pip download --no-deps litellm==VERSION
+    unzip -p litellm-*.whl '*/METADATA' >METADATA
+    python -m tests.bench.litellm_pins project METADATA >pyproject.toml
+    uv lock
+    python -m tests.bench.litellm_pins list uv.lock >lib/slots/gateway/litellm-requirements.txt
+
+Of each package only the wheels that a Linux server of ours can take are listed; a package without
+one would have to be built, and is an error.
 """
 
 import re
 import sys
 import tomllib
+from email.parser import Parser
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.tags import Tag
 from packaging.utils import parse_wheel_filename
 
@@ -23,8 +30,9 @@ HEAD = """\
 # The proxy extra of 1.110.2 names releases that no index has (litellm-proxy 1.110.2,
 # litellm-proxy-extras 0.4.114.post1, litellm-enterprise 0.1.83.post1). The first has no code that
 # the proxy asks for; of the other two the newest are taken, and the rest of the extra's lines as
-# they stand in the wheel's METADATA.
-INSTEAD = ("litellm==1.110.2", "litellm-proxy-extras==0.4.110", "litellm-enterprise==0.1.83")
+# they stand in the wheel's METADATA. Without prisma refusals become an error 500.
+INSTEAD = ("litellm-proxy-extras==0.4.110", "litellm-enterprise==0.1.83", "prisma>=0.11.0,<1.0")
+_NOT_TO_BE_HAD = ("litellm-proxy", "litellm-enterprise")
 INTERPRETERS = ("cp311", "cp312", "cp313")
 MACHINES = ("x86_64", "aarch64")
 
@@ -76,5 +84,25 @@ def lines(lock: Path) -> list[str]:
     ]
 
 
+def project(metadata: str) -> str:
+    """What `uv lock` is to resolve: this version, and the lines of its proxy extra."""
+    message = Parser().parsestr(metadata)
+    needs = [Requirement(line) for line in message.get_all("Requires-Dist", [])]
+    extra = [need for need in needs if need.marker and "extra" in str(need.marker)]
+    wanted = [need for need in extra if need.marker and need.marker.evaluate({"extra": "proxy"})]
+    kept = [f"{n.name}{n.specifier}" for n in wanted if not n.name.startswith(_NOT_TO_BE_HAD)]
+    listed = [f"litellm=={message['Version']}", *INSTEAD, *sorted(set(kept))]
+    rows = "".join(f'  "{line}",\n' for line in listed)
+    return (
+        '[project]\nname = "berth-litellm"\nversion = "0"\nrequires-python = ">=3.11,<3.14"\n'
+        f"dependencies = [\n{rows}]\n\n[tool.uv]\n"
+        "environments = [\"sys_platform == 'linux' and implementation_name == 'cpython'\"]"
+    )
+
+
 if __name__ == "__main__":
-    print(HEAD + "\n".join(lines(Path(sys.argv[1]))))
+    verb, file = sys.argv[1], Path(sys.argv[2])
+    if verb == "project":
+        print(project(file.read_text(encoding="utf-8")))
+    else:
+        print(HEAD + "\n".join(lines(file)))
