@@ -67,14 +67,12 @@ def problems(
         yield from installation.obstacles(name, places)
 
 
-def refused(places: Places) -> Iterator[str]:
-    """What is here and is not used, each in a sentence."""
-    for program in _candidates(VLLM, places):
-        if said := vllm_floors.objection(program.version):
-            yield f"{program.folder}: {said}"
-    for program in _candidates(LITELLM, places):
-        if said := litellm_floors.objection(program.version):
-            yield f"{program.folder}: {said}"
+def refused(name: str, places: Places) -> Iterator[str]:
+    """What is here and must not be used, each in a sentence."""
+    floors = vllm_floors if name == VLLM else litellm_floors
+    for program in _candidates(name, places):
+        if said := floors.objection(program.version):
+            yield f"{program.folder} is not used: {said}"
 
 
 def version_of(name: str, folder: Path) -> str:

@@ -97,9 +97,8 @@ def replace(doer: Doer, report: Report, active: bool, lead: Callable[[bool], Non
 def restart(places: Places, doer: Doer, report: Report, second: bool) -> None:
     """Without nginx: told before, with a short time for what runs."""
     running = requests_running(places, second)
-    told = "an unknown number of" if running is None else running
     report.note(
-        f"  LiteLLM is restarted: {told} requests that run there have {RESTART_SECONDS} s to end"
+        f"  LiteLLM is restarted: {_counted(running)} that run there may take {RESTART_SECONDS} s"
     )
     again = ("systemctl", "restart", UNITS[second])
     seconds = DRAIN_SECONDS + ACT_SECONDS  # it may have been started while there was an nginx
@@ -115,7 +114,7 @@ def end_other(places: Places, doer: Doer, report: Report, active: bool) -> None:
         return
     running = requests_running(places, other)
     if running:
-        report.note(f"  {running} requests run on in the LiteLLM of before, to their end")
+        report.note(f"  to their end in the LiteLLM of before: {_counted(running)}")
     doer.do(stop_soon(other))
 
 
@@ -126,6 +125,13 @@ def stop_soon(second: bool) -> Command:
         command=("systemctl", "stop", "--no-block", UNITS[second]),
         seconds=ACT_SECONDS,
     )
+
+
+def _counted(running: int | None) -> str:
+    """`1 request`, `2 requests`, `requests` where the number is not told."""
+    if running is None:
+        return "requests"
+    return f"{running} request{'' if running == 1 else 's'}"
 
 
 def _answer(second: bool) -> Answer:

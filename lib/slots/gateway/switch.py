@@ -132,6 +132,8 @@ def _bring_up(gateway: Gateway, doer: Doer, report: Report, units: Sequence[Unit
 def _prepare_litellm(gateway: Gateway, doer: Doer, report: Report) -> None:
     places, other = gateway.places, not gateway.active
     program = programs.litellm(places)
+    for sentence in programs.refused(LITELLM, places):
+        report.note(f"  {sentence}")
     installation.install(LITELLM, program, places, doer, report)
     if files.unit(places, other).exists():
         # Whatever is started there from here on ends when this is taken back.
@@ -260,7 +262,7 @@ def _end_now(places: Places, second: bool, hands: Hands, report: Report) -> None
     if litellm_here.runs(second):
         running = litellm_here.requests_running(places, second)
         if running:
-            report.note(f"  {running} requests that LiteLLM works on are cut")
+            report.note(f"  requests that LiteLLM works on and that are cut: {running}")
         hands.run("systemctl", "kill", "--signal=SIGKILL", unit, may_fail=True)
     hands.run("systemctl", "disable", "--now", unit)
     hands.run("systemctl", "reset-failed", unit, may_fail=True)

@@ -46,7 +46,7 @@ def test_one_with_a_known_hole_is_passed_over_and_named(tmp_path: Path) -> None:
     environment(tmp_path, "vllm", "0.18.0")
     places = Places(root=tmp_path)
     assert not programs.vllm(places).is_there
-    (said,) = programs.refused(places)
+    (said,) = programs.refused(VLLM, places)
     assert "older than 0.32.0" in said
 
 
@@ -85,7 +85,7 @@ def test_a_litellm_that_steals_or_has_holes_is_never_used(tmp_path: Path, versio
     environment(tmp_path, "litellm", version)
     places = Places(root=tmp_path)
     assert not programs.litellm(places).is_there
-    assert version in next(programs.refused(places))
+    assert version in next(programs.refused(LITELLM, places))
 
 
 def test_what_has_no_record_of_its_version_is_no_installation(tmp_path: Path) -> None:
