@@ -69,7 +69,7 @@ async def show(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     """End a deployment; what was downloaded is kept."""
-    return await _done(request, Job.cancel)
+    return await _done(request, _cancel)
 
 
 async def pause(request: Request) -> Response:
@@ -193,6 +193,10 @@ async def _done(request: Request, act: Callable[[Job], None]) -> Response:
     job = await run_in_threadpool(_named, request.path_params["id"])
     await run_in_threadpool(act, job)
     return JSONResponse(await run_in_threadpool(lambda: _described(jobs.find(job.id))))
+
+
+def _cancel(job: Job) -> None:
+    slot_job.cancel(job) if job.kind == slot_job.KIND else job.cancel()
 
 
 def _named(job_id: str) -> Job:

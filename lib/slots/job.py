@@ -1,6 +1,7 @@
 """A deployment on a slot as a job: refused before it starts, or started once."""
 
 import shutil
+import signal
 
 from lib.core.access import Action, require
 from lib.core.errors import EngineError
@@ -10,6 +11,8 @@ from lib.jobs.jobs import Job
 from lib.slots.request import SlotRequest
 
 KIND = "slot"
+# A service that is stopped, and the one before it started again, take longer than a download's end.
+LADDER = ((signal.SIGTERM, 60.0), (signal.SIGTERM, 15.0), (signal.SIGKILL, 3.0))  # seconds
 
 
 def start(request: SlotRequest) -> Job:
@@ -33,6 +36,11 @@ def start(request: SlotRequest) -> Job:
         details=wish,
         env=_secrets(),
     )
+
+
+def cancel(job: Job) -> None:
+    """End it; it has time to take back what it changed."""
+    job.cancel(LADDER)
 
 
 def retry(job: Job) -> Job:

@@ -161,7 +161,7 @@ def _numbers(now: Progress) -> str:
 
 def _controls(job: Job, now: Progress) -> None:
     with st.container(horizontal=True):
-        if now.phase == "download":
+        if now.phase == "download" and job.kind != slot_job.KIND:  # its cancel keeps all, too
             st.button(
                 "Pause",
                 icon=":material/pause:",
@@ -181,7 +181,8 @@ def _controls(job: Job, now: Progress) -> None:
 
 def _cancel(job_id: str) -> None:
     with shown_errors():
-        jobs.find(job_id).cancel()
+        job = jobs.find(job_id)
+        slot_job.cancel(job) if job.kind == slot_job.KIND else job.cancel()
 
 
 def _pause(job_id: str) -> None:

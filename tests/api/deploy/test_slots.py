@@ -166,7 +166,7 @@ def test_what_does_not_fit_or_is_not_there_is_refused_at_once(
     before = api.get("/deploy").json()
     error = fault(api.post("/deploy", json=body | {"model": LARGE}), 409)
     assert error["code"] == "does_not_fit"
-    assert "before its cache" in error["message"]
+    assert f"{LARGE} does not fit" in error["message"]
     fault(api.post("/deploy", json=body | {"model": "acme/None"}), 404)
     assert api.get("/deploy").json() == before
 
