@@ -6,11 +6,12 @@
 #   ./setup.sh --starter        the same, then fetch a small model (491 MB) and let it answer
 #   ./setup.sh --install-only   install what is missing, start nothing
 #   ./setup.sh test             install the test tools and a browser, run all checks and tests
-#   ./setup.sh test --all       the heavy tests too: a GPU server in a box (Linux, root, 6 GB, an hour)
+#   ./setup.sh test --all       the heavy tests too: a GPU server in a box (Debian, root, 8 GB)
 #
 # Options:
 #   --port N       the dashboard's port; without it 8501, or the next one that is free
 #   --no-browser   open no browser
+#   --all          with test: the heavy tests too
 #   --help         this text
 #
 # Environment:
@@ -82,6 +83,7 @@ parse() {
     esac
     shift
   done
+  [[ -z $ALL_TESTS || $COMMAND == test ]] || misused "--all belongs to test."
 }
 
 use_port() { # NUMBER
@@ -91,7 +93,7 @@ use_port() { # NUMBER
 }
 
 misused() { # WHAT
-  fail 2 "$1" "Usage: ./setup.sh [test] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
+  fail 2 "$1" "Usage: ./setup.sh [test [--all]] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
 }
 
 printable() { # TEXT
@@ -367,7 +369,8 @@ run_tests() {
 # A systemd in a container, and the web server that runs there.
 install_box() {
   ! { has systemd-nspawn && has nginx && has gcc; } || return 0
-  has apt-get || fail 4 "The heavy tests need systemd-nspawn, nginx and gcc." "Run them on Debian or Ubuntu."
+  has apt-get ||
+    fail 4 "The heavy tests need systemd-nspawn, nginx and gcc." "Run them on Debian or Ubuntu."
   say "Installing systemd-container and nginx for the tests"
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \

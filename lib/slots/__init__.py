@@ -1,1 +1,4 @@
-"""What a GPU slot needs written: its service, its entries in LiteLLM and nginx, their programs."""
+"""A GPU slot: what is deployed on it, what that needs written, and the way back.
+
+The work is done by deploy_model.sh, which asks this package (`python -m lib.slots`) what to do.
+"""

@@ -1,6 +1,7 @@
 """What deploy_model.sh has done for it: the check, the deployment, the way back, and more."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from lib.slots.request import NodesRequest, SlotRequest, nodes_wished, wished
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked for and return the exit code."""
     own_process()
+    os.umask(0o022)  # engines and LiteLLM have an account of their own, which must get to its files
     given = _parser().parse_args(arguments)
     code: int = phase.run(partial(given.run, given))
     return code

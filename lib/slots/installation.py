@@ -100,6 +100,12 @@ def complete(part: Path, final: Path) -> None:
     part.replace(final)
 
 
+def python_path(name: str) -> str:
+    """The Python that it would be installed with; "" where there is none."""
+    found = _first(name)
+    return str(found.path) if found else ""
+
+
 def obstacles(name: str, places: Places) -> Iterator[BerthError]:
     """What stands in the way of installing it."""
     yield from _without_python(name, _first(name))

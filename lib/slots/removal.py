@@ -16,6 +16,7 @@ from lib.slots.hands import Hands
 from lib.slots.journal import Journal
 from lib.slots.plan import present_text
 from lib.slots.service import RELOAD, account_note, has_user
+from lib.slots.start import reset
 from lib.slots.unit_text import PREPARATION
 
 
@@ -53,7 +54,7 @@ def _all(places: Places, slot: int, hands: Hands, report: Report) -> None:
     remove_from_gateway(places, slot, others, hands, report)
     if present_text(slot, places):
         hands.run("systemctl", "disable", "--now", unit_name(slot))
-        hands.run("systemctl", "reset-failed", unit_name(slot), may_fail=True)
+        hands.run(*reset(unit_name(slot)), may_fail=True)
     hands.file(places.unit(slot))
     hands.file(places.env_file(slot))
     hands.folder(places.cache(slot))
@@ -77,6 +78,7 @@ def _unused(places: Places, slot: int, others: list[Unit]) -> Iterator[Path]:
 
 def _shared(places: Places, hands: Hands) -> None:
     """What all slots used together."""
+    hands.run(*reset(PREPARATION), may_fail=True)
     hands.file(places.units / PREPARATION)
     hands.folder(places.cache(0).parent)
     if places.programs.is_dir():

@@ -94,7 +94,10 @@ def preparation_text() -> str:
     /proc/devices before its first command runs, and what is not there by then stays forbidden.
     """
     lines = {
-        "Unit": ["Description=NVIDIA device files for Berth's slots"],
+        "Unit": [
+            "Description=NVIDIA device files for Berth's slots",
+            "StartLimitIntervalSec=0",  # it runs with every start of every slot
+        ],
         "Service": ["Type=oneshot", f"ExecStart=-{MODPROBE} -c0 -u"],
         MARK: ["For=slots"],
     }

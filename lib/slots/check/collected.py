@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.core.errors import BadInput, BerthError
+from lib.core.errors import BadInput, BerthError, NoSpace
 from lib.core.settings import settings
 from lib.engines.vllm import systemd
 from lib.engines.vllm.places import Places, unit_name
@@ -26,7 +26,6 @@ from lib.slots.installation import VLLM
 from lib.slots.plan import PlannedCard, Program, SlotPlan, load_kept, present_text
 from lib.slots.request import SlotRequest
 
-PROGRAM_BYTES = 11 * 10**9  # vLLM with PyTorch and CUDA's libraries
 SAME_SHARE = 0.05
 MOUNTS = Path("/proc/self/mounts")
 
@@ -88,9 +87,12 @@ def _machine(request: SlotRequest, look: _Look, cards: Sequence[Card]) -> Iterat
 
 def _programs(plan: SlotPlan, look: _Look) -> Iterator[BerthError]:
     """What is wrong with the disks and programs that the plan needs."""
-    yield from _disks(plan, look.places)
+    full = list(_disks(plan, look.places))
+    yield from full
     yield from system.compiler(_python(plan.program, look.places))
-    yield from programs.problems(VLLM, plan.program, look.places, look.cards.cuda)
+    for problem in programs.problems(VLLM, plan.program, look.places, look.cards.cuda):
+        if not (full and isinstance(problem, NoSpace)):  # told already, with what else goes there
+            yield problem
     yield from gateway_problems(plan.request, look.places)
 
 
@@ -208,9 +210,9 @@ def _installs(request: SlotRequest, program: Program, places: Places) -> Iterato
 
 
 def _python(program: Program, places: Places) -> str:
-    """The one that runs vLLM; "" for the one that it will be installed with."""
+    """The one that runs vLLM, or that it will be installed with."""
     folder = places.root / program.folder.relative_to("/")
-    return str(folder / "bin/python") if program.is_there else ""
+    return str(folder / "bin/python") if program.is_there else installation.python_path(VLLM)
 
 
 def as_it_runs(plan: SlotPlan, kept: SlotPlan | None) -> SlotPlan:
@@ -244,7 +246,7 @@ def _disks(plan: SlotPlan, places: Places) -> Iterator[BerthError]:
     cache = places.cache(plan.slot)
     sizes: Mapping[str, int] = {file.path: file.bytes for file in plan.files}
     missing = disk.missing_bytes(sizes, plan.folder(places))
-    program = 0 if plan.program.is_there else PROGRAM_BYTES
+    program = 0 if plan.program.is_there else installation.NEEDED_BYTES[VLLM]
     yield from disk.short(
         [
             Wanted("the model", plan.folder(places), missing),

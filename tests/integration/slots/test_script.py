@@ -71,6 +71,16 @@ def test_the_key_is_in_a_file_of_root_alone_and_nowhere_else(server: GpuServer) 
     assert not any(key in word for call in server.systemd.asked() for word in call)
 
 
+def test_the_engines_account_gets_to_its_files_whatever_roots_umask_is(server: GpuServer) -> None:
+    words = f"{MODEL} {SLOT} --cards {server.card} {' '.join(PLAIN)}"
+    done = server.call(f"umask 077; main {words}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    weights = next(server.places.models.rglob("model.safetensors"))
+    for path in (weights, *weights.parents, server.places.settings, server.places.state(SLOT)):
+        if path.is_relative_to(server.root / "var/lib/berth") or path.name == "berth":
+            assert path.stat().st_mode & 0o044 == 0o044, path
+
+
 def test_a_second_run_changes_nothing_and_leaves_it_running(server: GpuServer) -> None:
     assert server.deploy().returncode == 0
     before, pid = server.snapshot(), server.systemd.state(unit_name(SLOT))["MainPID"]
