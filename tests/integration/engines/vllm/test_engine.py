@@ -65,7 +65,7 @@ def test_it_is_started_asked_and_stopped(box: Box) -> None:
     assert text_of(ENGINE.complete("tiny", "Once", PLAIN)) == "Paris is the capital. "
     assert ENGINE.count("tiny", "one two three") == 3
     ENGINE.stop("tiny")
-    assert only().state == State.STOPPED
+    until(lambda: only().state == State.STOPPED, "the end of the service")
     with pytest.raises(EngineDown, match="does not run"):
         next(ENGINE.chat("tiny", HELLO, PLAIN))
     assert ENGINE.count("tiny", "one") is None
@@ -224,7 +224,7 @@ def test_removing_stops_it_for_good_and_names_what_takes_the_rest(box: Box) -> N
     assert "starts no more with the machine" in told.value.message
     assert told.value.fix.endswith(f"deploy_model.sh --remove {slot}")
     assert box.systemd.state(unit_name(slot))["UnitFileState"] == "disabled"
-    assert only().state == State.STOPPED
+    until(lambda: only().state == State.STOPPED, "the end of the service")
 
 
 def test_without_rights_the_fix_is_the_command(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
