@@ -90,6 +90,10 @@ class Box:
             start_new_session=True,
         )
 
+    def inside(self, program: str) -> list[str]:
+        """What runs a program of this machine that sees the box's network and nothing more."""
+        return ["nsenter", "-t", str(self._init), "-n", "--", program]
+
     def path(self, inside: str) -> Path:
         """A file of the box, as this process sees it; what is bound there is not seen."""
         return Path(f"/proc/{self._init}/root{inside}")
