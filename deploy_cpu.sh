@@ -75,15 +75,15 @@ main() {
 # --- what was asked for ---
 
 parse() {
-  MODEL="" QUANT="" CONTEXT="" SLOTS=1 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
+  MODEL="" QUANT="" FILE="" REVISION="" CONTEXT="" SLOTS=1 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --quant | --context | --slots | --engine)
+      --quant | --file | --revision | --context | --slots | --engine)
         [[ $# -ge 2 ]] || misused "$1 needs a value."
         set_option "$1" "$2"
         shift
         ;;
-      --quant=* | --context=* | --slots=* | --engine=*) set_option "${1%%=*}" "${1#*=}" ;;
+      --quant=* | --file=* | --revision=* | --context=* | --slots=* | --engine=*) set_option "${1%%=*}" "${1#*=}" ;;
       --foreground) IN_BACKGROUND="" ;;
       --background) IN_BACKGROUND=yes ;;
       --accept-danger) ACCEPT_DANGER=yes ;;
@@ -102,6 +102,8 @@ parse() {
   MODEL=$(whole_path "$MODEL")
   REQUEST=(--engine "$ENGINE" --slots "$SLOTS")
   [[ -z $QUANT ]] || REQUEST+=(--quant "$QUANT")
+  [[ -z $FILE ]] || REQUEST+=(--file "$FILE")
+  [[ -z $REVISION ]] || REQUEST+=(--revision "$REVISION")
   [[ -z $CONTEXT ]] || REQUEST+=(--context "$CONTEXT")
   [[ -z $ACCEPT_DANGER ]] || REQUEST+=(--accept-danger)
 }
@@ -109,6 +111,8 @@ parse() {
 set_option() { # NAME VALUE
   case $1 in
     --quant) QUANT=$2 ;;
+    --file) FILE=$2 ;;
+    --revision) REVISION=$2 ;;
     --context) require_number "$1" "$2" && CONTEXT=$2 ;;
     --slots) require_number "$1" "$2" && SLOTS=$2 ;;
     --engine)
@@ -239,7 +243,7 @@ download() {
   elif [[ $(value installed) == yes ]]; then
     event download skipped "Ollama has it already."
   elif [[ $(value pulled) == yes ]]; then
-    run "$PYTHON" -m lib.engines pull "$NAME"
+    run "$PYTHON" -m lib.engines pull "$NAME" --sha256 "$(value sha256)"
   elif [[ $(value tier) == 0 ]]; then
     run "$PYTHON" -m lib.engines create "$NAME" "$(value first)"
   else

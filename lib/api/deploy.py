@@ -90,23 +90,24 @@ async def lookup(request: Request) -> Response:
     """A repository (`?repo=`) before it is deployed: its card, files, and what would be done."""
     require(Action.DEPLOY)
     asked = request.query_params
-    return JSONResponse(
-        await run_in_threadpool(_looked_up, asked.get("repo", ""), asked.get("quant", ""))
-    )
+    given = {"quantization": asked.get("quant", ""), "file": asked.get("file", "")}
+    return JSONResponse(await run_in_threadpool(_looked_up, asked.get("repo", ""), given))
 
 
-def _looked_up(text: str, quantization: str) -> dict[str, Any]:
+def _looked_up(text: str, given: dict[str, str]) -> dict[str, Any]:
     """The plan is missing where there is none, and `problem` says why."""
     named = hub.parse_reference(text)
     if not named.repo:
         raise BadInput(f"“{shown(text)}” is not a repository.", "Write organisation/name.")
+    wish = deploy.wished(model=text, **given)
     card = hub.look_up(named.repo, named.revision)
     told: dict[str, Any] = {"card": card.model_dump(mode="json"), "plan": None, "problem": None}
     try:
-        wish = deploy.wished(model=named.repo, quantization=quantization or named.quantization)
-        return told | {"plan": deploy.plan(wish).model_dump(mode="json")}
+        plan = deploy.plan(wish)
     except BerthError as error:
         return told | {"problem": error.as_json()["error"]}
+    card = card.described(plan.architecture, plan.parameters, plan.context_trained)
+    return told | {"card": card.model_dump(mode="json"), "plan": plan.model_dump(mode="json")}
 
 
 async def _events(job_id: str, offset: int) -> AsyncIterator[str]:

@@ -9,9 +9,9 @@ from lib.deploy.sources import Source
 from lib.download.hub_files import folder_of
 from lib.engines.llamacpp import oracle
 from lib.engines.llamacpp.oracle import Breakdown
+from lib.fit.file_names import Variant
 from lib.fit.gguf import Header
 from lib.fit.memory import Load
-from lib.fit.quantizations import Variant
 
 LONGEST_BEGINNING = 24 * 2**20  # a larger header is not worth a second download
 
@@ -32,7 +32,7 @@ def _header(source: Source, variant: Variant) -> Header:
 def _beginning(source: Source, variant: Variant, count: int) -> bytes:
     """From the disk where the file is there already."""
     folder = folder_of(source.card.id, source.card.sha) if source.card else Path()
-    path = folder / variant.paths[0]
+    path = folder / variant.first
     if source.card and not path.is_file():
         return hub.beginning(source.card, variant, count)
     with path.open("rb") as file:

@@ -81,7 +81,7 @@ def require_disk(found: Plan) -> None:
 
 
 def _subject(found: Plan) -> str:
-    return f"{found.quantization or 'The file'} with context {found.context:,}"
+    return f"{found.title or 'The file'} with context {found.context:,}"
 
 
 def _nearest(found: Plan) -> str:
@@ -92,9 +92,7 @@ def _nearest(found: Plan) -> str:
 
 def _offer(row: Row, context: int) -> str:
     less = row.comfortable_context < context
-    return (
-        f"{row.quantization} with context {row.comfortable_context:,}" if less else row.quantization
-    )
+    return f"{row.name} with context {row.comfortable_context:,}" if less else row.name
 
 
 def _secrets() -> dict[str, str]:

@@ -38,9 +38,11 @@ class PlannedFile(Frozen):
 
 
 class Row(Frozen):
-    """One quantization of the model and how it would run here at the plan's context."""
+    """One file of the model, or all parts of one, and how it would run here with the context."""
 
-    quantization: str
+    name: str  # which no other row has: its quantization where that is enough
+    quantization: str  # as its name tells it; the name where that tells none we know
+    type: str  # how its header says it is stored; "" where that was not read
     note: str  # about its quality
     bytes: int
     files: tuple[str, ...]
@@ -87,7 +89,10 @@ class Plan(Frozen):
     name: str  # in Ollama; the built-in engine names a model after its file
     is_pulled: bool  # Ollama fetches it; otherwise Berth does
     is_installed: bool  # nothing is to be fetched
+    title: str  # of the chosen row
     quantization: str
+    architecture: str
+    parameters: int
     context: int
     context_trained: int | None
     slots: int

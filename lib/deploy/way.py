@@ -7,11 +7,12 @@ from typing import NamedTuple
 from lib.core.names import slug
 from lib.core.settings import HUB, settings
 from lib.deploy import disk, engines
+from lib.deploy.ollama_names import own_name, pull_name
 from lib.deploy.request import EngineWish
 from lib.deploy.shapes import Disk, EngineChoice, PlannedFile
 from lib.deploy.sources import Source
 from lib.download.hub_files import folder_of
-from lib.fit.quantizations import Variant
+from lib.fit.file_names import Variant
 
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
@@ -40,7 +41,7 @@ def choose(wish: EngineWish, source: Source, variant: Variant) -> Way:
         return Way(
             engine, files, projector, "", is_pulled=False, is_installed=not here.needed, disk=here
         )
-    name = _ollama_name(source, variant)
+    name = _ollama_name(source, variant, is_pulled=not objection)
     is_installed = disk.is_in_ollama(name)
     stored_bytes = variant.bytes + (projector.bytes if projector else 0)
     room = disk.for_ollama(0 if is_installed else stored_bytes)
@@ -55,25 +56,31 @@ def _for_files(source: Source, files: tuple[PlannedFile, ...]) -> Disk:
     return disk.for_fetching(files, folder_of(source.card.id, source.card.sha))
 
 
-def _ollama_name(source: Source, variant: Variant) -> str:
+def _ollama_name(source: Source, variant: Variant, *, is_pulled: bool) -> str:
     if source.library:
         return source.library.name
-    if source.card is None:
-        stem = _PART.sub("", Path(variant.paths[0]).stem)
+    if source.card is None or source.contents is None:
+        stem = _PART.sub("", Path(variant.first).stem)
         return f"{slug(stem).lower()}:latest"
-    return f"hf.co/{source.card.id}:{variant.quantization}"
+    if is_pulled:
+        return pull_name(source.card, source.contents, variant)
+    return own_name(source.card, source.contents, variant, is_main=source.is_main)
 
 
 def _objection(source: Source, variant: Variant) -> str:
     """Why Ollama cannot fetch these files by itself; "" where it can."""
     if source.library:
         return ""
-    if source.card is None:
+    if source.card is None or source.contents is None:
         return "Ollama would store a second copy of the file."
     if variant.is_divided:
-        return f"{variant.quantization} is divided into files, which Ollama cannot pull."
+        return f"{variant.title} is divided into files, which Ollama cannot pull."
     if source.card.gated or source.card.is_private:
         return f"Ollama does not use the Hub token that {source.card.id} asks for."
     if settings().hf_endpoint != HUB:
         return "Ollama does not use HF_ENDPOINT."
+    if not source.is_main:
+        return "Ollama pulls the main branch alone."
+    if not pull_name(source.card, source.contents, variant):
+        return f"Ollama has no name that means {variant.title} and nothing else."
     return ""

@@ -73,7 +73,7 @@ def _serve(_given: argparse.Namespace) -> int:
 
 
 def _pull(given: argparse.Namespace) -> int:
-    return phase.run(partial(steps.pull, given.name))
+    return phase.run(partial(steps.pull, given.name, sha256=given.sha256))
 
 
 def _create(given: argparse.Namespace) -> int:
@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="start Ollama if it does not run").set_defaults(run=_serve)
     one = commands.add_parser("pull", help="have Ollama fetch a model")
     one.add_argument("name")
+    one.add_argument("--sha256", default="", help="of the only file that will do")
     one.set_defaults(run=_pull)
     one = commands.add_parser("create", help="make a model of Ollama's from a GGUF file")
     one.add_argument("name")

@@ -77,10 +77,20 @@ def _served() -> Health:
     return health
 
 
-def pull(name: str, report: Report) -> None:
-    """Have Ollama fetch a model from the Hub or from its library."""
+def pull(name: str, report: Report, sha256: str = "") -> None:
+    """Have Ollama fetch a model from the Hub or from its library.
+
+    EngineError, and nothing kept, where the file it fetched has another checksum than this one.
+    """
     report.begin("download", f"Ollama fetches {name}.")
     ollama.ENGINE.pull(name, _telling(report))
+    fetched = ollama.ENGINE.checksums(name)
+    if sha256 and fetched and sha256 not in fetched:
+        ollama.ENGINE.remove(name)
+        raise EngineError(
+            f"Ollama fetched another file for {name} than the one that was chosen; it was removed.",
+            "Use the built-in engine for this file (--engine llamacpp).",
+        )
     report.end(f"Ollama has {name}.")
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple, Self
 
 from lib.fit import memory
 from lib.fit.architecture import Geometry
+from lib.fit.file_names import Variant
 from lib.fit.memory import COMFORTABLE, FULL, Choice, Load, Need, Room, Verdict
-from lib.fit.quantizations import Variant
 
 
 class Fitting(NamedTuple):

@@ -14,12 +14,8 @@ from pydantic import Field
 from lib.core.values import Frozen
 from lib.core.words import memory
 from lib.fit.architecture import Geometry
-from lib.fit.quantizations import (
-    LADDER,
-    LOWEST_BY_ITSELF,
-    Variant,
-    quality,
-)
+from lib.fit.file_names import Variant
+from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, quality
 from lib.machine import sampler
 
 CACHE_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per element
@@ -91,7 +87,7 @@ class Choice(Frozen):
     @property
     def is_poor(self) -> bool:
         """Stored so coarsely that answers suffer: say so before it is chosen."""
-        return quality(self.variant.quantization) < quality(LOWEST_BY_ITSELF)
+        return 0 < self.variant.quality < quality(LOWEST_BY_ITSELF)
 
 
 def room_now() -> Room:
@@ -220,15 +216,18 @@ def recommend(offered: Sequence[Choice]) -> Choice | None:
     for test in tests:
         able = [choice for choice in fair if test(choice.verdict)]
         if able:
-            return max(able, key=lambda choice: _rank(choice.variant.quantization))
+            return max(able, key=lambda choice: _rank(choice.variant))
     return None
 
 
-def _rank(quantization: str) -> tuple[int, bool, float]:
-    """Place on the ladder: others stand on the rung below them, unquantized ones under all."""
-    bits = quality(quantization)
+def _rank(variant: Variant) -> tuple[bool, int, bool, float]:
+    """Place on the ladder: others stand on the rung below them, unquantized ones under all.
+
+    Under those are all whose quality nobody has measured, however large they are.
+    """
+    bits = variant.quality
     rungs = sum(bits >= quality(rung) for rung in LADDER) if bits <= quality(LADDER[0]) else 0
-    return rungs, quantization in LADDER, bits
+    return variant.is_known, rungs, variant.quantization in LADDER, bits
 
 
 def nearest(offered: Sequence[Choice], limit: int = 3) -> list[Choice]:

@@ -7,17 +7,20 @@ they run against to the official client.
 
 from lib.hub.cards import Card, Found, RepoFile
 from lib.hub.headers import beginning, header
+from lib.hub.inventory import Contents, contents
 from lib.hub.lookups import gguf_repositories, look_up, search
 from lib.hub.reference import Reference, parse_reference
 from lib.hub.token import TokenOrigin, forget_token, save_token, token_origin
 
 __all__ = [
     "Card",
+    "Contents",
     "Found",
     "Reference",
     "RepoFile",
     "TokenOrigin",
     "beginning",
+    "contents",
     "forget_token",
     "gguf_repositories",
     "header",

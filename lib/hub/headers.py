@@ -1,6 +1,5 @@
 """What a GGUF file on the Hub says about itself, read from its first megabytes."""
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import ValidationError
@@ -8,16 +7,13 @@ from pydantic import ValidationError
 from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.fit import gguf
-from lib.fit.quantizations import Variant
+from lib.fit.file_names import Variant
 from lib.hub import cache
-from lib.hub.api import ask, file_address
 from lib.hub.cards import Card, RepoFile
-from lib.hub.errors import Asked, unreadable
+from lib.hub.pieces import Pieces
 
-PIECE_SECONDS = 120.0
 FIRST_OF_LATER_PARTS = 2**20  # bytes: a later part has tensor infos alone, and no vocabulary
 AT_ONCE = 4
-_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
 def header(card: Card, variant: Variant) -> gguf.Header:
@@ -39,7 +35,7 @@ def header(card: Card, variant: Variant) -> gguf.Header:
 
 def beginning(card: Card, variant: Variant, count: int) -> bytes:
     """The first `count` bytes of the variant's (first) file."""
-    return _Source(card, card.file(variant.paths[0]), count).more(count)
+    return Pieces(card, card.file(variant.paths[0]), count).more(count)
 
 
 def _one(card: Card, file: RepoFile, first_bytes: int) -> gguf.Header:
@@ -58,7 +54,7 @@ def _one(card: Card, file: RepoFile, first_bytes: int) -> gguf.Header:
 
 
 def _fetched(card: Card, file: RepoFile, first_bytes: int) -> gguf.Header:
-    source = _Source(card, file, first_bytes)
+    source = Pieces(card, file, first_bytes)
     found = gguf.read_header(source.more, f"“{shown(file.path)}”")
     if found.file_bytes > file.bytes:
         raise BrokenFile(
@@ -67,38 +63,3 @@ def _fetched(card: Card, file: RepoFile, first_bytes: int) -> gguf.Header:
             "Choose another file, or another repository of this model.",
         )
     return found
-
-
-class _Source:
-    """A file on the Hub as a source of bytes, each piece at most as long as all before it."""
-
-    def __init__(self, card: Card, file: RepoFile, first_bytes: int) -> None:
-        self._asked = Asked(card.id, card.sha, file.path)
-        self._size = file.bytes
-        self._first_bytes = first_bytes
-        self._at = 0
-
-    def more(self, count: int) -> bytes:
-        """The next `count` bytes, or fewer; none only at the end."""
-        longest = max(self._first_bytes, self._at)
-        count = min(count, longest, self._size - self._at)
-        if count <= 0:
-            return b""
-        piece = self._piece(self._at, count)
-        self._at += len(piece)
-        return piece
-
-    def _piece(self, start: int, count: int) -> bytes:
-        answer = ask(
-            file_address(*self._asked),
-            self._asked,
-            headers={"Range": f"bytes={start}-{start + count - 1}", "Accept-Encoding": "identity"},
-            seconds=PIECE_SECONDS,
-            limit_bytes=start + count,
-        )
-        if answer.status != 206:
-            return answer.body[start:]
-        place = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        if not place or int(place[1]) != start:
-            raise unreadable()
-        return answer.body[:count]

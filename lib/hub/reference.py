@@ -14,7 +14,7 @@ from lib.core.names import (
 )
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.fit.quantizations import quantization_of
+from lib.fit.file_names import quantization_of
 
 LONGEST = 1_000
 LONGEST_WORDS = 200
@@ -38,6 +38,13 @@ class Reference(Frozen):
     path: str = ""  # of a file or folder in it
     quantization: str = ""  # in capitals, as far as one was named
     words: str = ""
+
+    @property
+    def key(self) -> str:
+        """The repository, and what else was said: another text for whatever means another file."""
+        what = self.path or self.quantization
+        more = f"@{self.revision}:{what}" if what or self.revision != "main" else ""
+        return f"{self.repo}{more}"
 
 
 def parse_reference(text: str) -> Reference:

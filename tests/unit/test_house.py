@@ -62,7 +62,9 @@ def test_every_engine_is_a_package_with_its_class_in_one_place() -> None:
 
 def test_scripts_and_styles_stand_with_the_elements() -> None:
     elements = LIB / "ui" / "elements"
-    astray = [p for p in LIB.rglob("*") if p.suffix in (".js", ".css") and elements not in p.parents]
+    astray = [
+        p for p in LIB.rglob("*") if p.suffix in (".js", ".css") and elements not in p.parents
+    ]
     assert astray == []
 
 

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +25,12 @@ from lib.core.locks import locked
 from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.engines.llamacpp.projector import can_see, projector_of
-from lib.fit import gguf
+from lib.engines.llamacpp.projector import can_see, kind_at, projector_of
+from lib.fit import gguf, kinds
+from lib.fit.kinds import Kind
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-_BY_PRODUCT = re.compile(r"mmproj|imatrix", re.IGNORECASE)
+FACTS = 2  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
 
@@ -37,6 +38,7 @@ LONGEST_SUFFIX = 40
 class ModelFile(Frozen):
     """One model on disk; `problem` and `fix` say why it cannot be used, where it cannot."""
 
+    kind: Kind = Kind.MODEL  # what goes beside a model is kept in the cache, and no model
     name: ModelName
     path: str  # under settings().models; of a divided model, its first part
     size_bytes: int  # with its projector, which other quantizations of it may share
@@ -78,7 +80,8 @@ def all_files() -> list[ModelFile]:
         known[path].changed == now.changed for path, now in seen.items()
     )
     files = known if is_true else _refreshed(seen)
-    return sorted(files.values(), key=lambda file: file.name)
+    models = (file for file in files.values() if file.kind == Kind.MODEL)
+    return sorted(models, key=lambda file: file.name)
 
 
 def find(name: str) -> ModelFile:
@@ -129,11 +132,11 @@ def _remove_empty(folder: Path, root: Path) -> None:
 
 
 def _seen() -> dict[str, _Seen]:
-    """The models that are there, by path."""
+    """The GGUF files that are there, by path."""
     root = settings().models
     parts: dict[str, list[os.stat_result]] = {}
     for folder, _, names in os.walk(root):
-        for path in (Path(folder, name) for name in names if _is_model(name)):
+        for path in (Path(folder, name) for name in names if _is_whole(name)):
             with contextlib.suppress(OSError, UnicodeEncodeError):
                 first = str(_first_part(path).relative_to(root))
                 first.encode()  # what is no text cannot be shown or asked for
@@ -147,13 +150,12 @@ def _summed(path: Path, stats: list[os.stat_result]) -> _Seen:
         stats = [*stats, projector.stat()]
     size = sum(stat.st_size for stat in stats)
     newest = max(stat.st_mtime_ns for stat in stats)
-    return _Seen(size, f"{newest:020} {size} {len(stats)}", str(projector or ""))
+    return _Seen(size, f"{newest:020} {size} {len(stats)} {FACTS}", str(projector or ""))
 
 
-def _is_model(name: str) -> bool:
-    """Whole, by its name: partial downloads end differently or begin with a dot."""
-    is_gguf = name.lower().endswith(".gguf") and not name.startswith(".")
-    return is_gguf and not _BY_PRODUCT.search(name)
+def _is_whole(name: str) -> bool:
+    """By its name: partial downloads end differently or begin with a dot."""
+    return name.lower().endswith(".gguf") and not name.startswith(".")
 
 
 def _first_part(path: Path) -> Path:
@@ -187,20 +189,28 @@ def _described(seen: Mapping[str, _Seen], known: Mapping[str, ModelFile]) -> dic
     files = {path: file for path, file in known.items() if path in seen}
     for path, now in sorted(seen.items(), key=lambda item: (item[1].changed, item[0])):
         if path not in files or files[path].changed != now.changed:
-            others = {file.name.casefold() for other, file in files.items() if other != path}
-            name = files[path].name if path in files else _new_name(path, others)
+            others = _names(file for other, file in files.items() if other != path)
+            is_old = path in files and files[path].kind == Kind.MODEL
+            name = files[path].name if is_old else _new_name(path, others)
             files[path] = _read(name, path, now)
     return files
 
 
+def _names(files: Iterable[ModelFile]) -> set[str]:
+    """What models are called, without case; what goes beside them takes no name away."""
+    return {file.name.casefold() for file in files if file.kind == Kind.MODEL}
+
+
 def _read(name: str, path: str, now: _Seen) -> ModelFile:
     common = {"name": name, "path": path, "size_bytes": now.size_bytes, "changed": now.changed}
+    whole = settings().models / path
     try:
-        header = gguf.read_model(settings().models / path)
+        header = gguf.read_model(whole)
     except BrokenFile as error:
-        return ModelFile(**common, problem=error.message, fix=error.fix)
+        return ModelFile(**common, kind=kind_at(whole), problem=error.message, fix=error.fix)
     return ModelFile(
         **common,
+        kind=kinds.kind_of(header),
         projector=now.projector if now.projector and can_see(Path(now.projector)) else "",
         quantization=header.quantization,
         context_trained=header.context_length,

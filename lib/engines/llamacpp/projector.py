@@ -6,12 +6,14 @@ A model's projector lies in its folder, or above that in the same download of a 
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from lib.core.errors import BrokenFile
 from lib.core.settings import settings
 from lib.fit import gguf
-from lib.fit.quantizations import best_projector, is_projector, name_alone
+from lib.fit.file_names import Variant, best_projector, name_alone, presumed_beside
+from lib.fit.kinds import Kind, kind, presumed
 
 DOWNLOAD_DEPTH = 3  # organisation/name/commit
 
@@ -31,13 +33,34 @@ def projector_of(model: Path, root: Path) -> Path | None:
     model = model.resolve()
     for folder in _folders(model, root.resolve()):
         files = dict(_ggufs(folder))
-        projectors = {name: size for name, size in files.items() if is_projector(name)}
+        projectors = {n: size for n, size in files.items() if _is_one(folder / n)}
         if folder == model.parent and not _is_download(folder, root.resolve()):
             names = {name_alone(name) for name in files if name not in projectors}
             projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, names)}
-        if best := best_projector(model.name, projectors.items()):
+        if best := best_projector(model.name, projectors.items(), lambda name: True):
             return folder / best[0]
     return None
+
+
+def kind_at(path: Path) -> Kind:
+    """What a file is, by its first bytes; where those tell nothing, by its name."""
+    try:
+        stat = path.stat()
+        return _kind_at(path, stat.st_mtime_ns, stat.st_size)
+    except (BrokenFile, OSError):
+        whole = [Variant(quantization="", paths=(path.name,), bytes=0)]
+        beside = presumed_beside(whole).get(path.name)
+        return presumed(beside.word) if beside else Kind.MODEL
+
+
+@lru_cache(maxsize=4_096)
+def _kind_at(path: Path, _changed: int, _size: int) -> Kind:
+    seen = gguf.glimpse_file(path)
+    return kind(seen.values, seen.tensors, seen.tensor_count)
+
+
+def _is_one(path: Path) -> bool:
+    return kind_at(path) == Kind.PROJECTOR
 
 
 def can_see(projector: Path) -> bool:

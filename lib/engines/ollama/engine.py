@@ -40,6 +40,7 @@ FOREVER = -1  # in memory until somebody stops it
 
 _NO_TEMPLATE = ("", "{{ .Prompt }}")
 _FROM = re.compile(r"^FROM (.+)$", re.MULTILINE)
+_BLOB = re.compile(r"^FROM .*sha256[-:]([0-9a-f]{64})$", re.MULTILINE)
 _RENDERER = re.compile(r"^RENDERER ", re.MULTILINE)
 _VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 
@@ -122,6 +123,13 @@ class Ollama:
         """
         self._check()
         store.pull(name, progress, silence_seconds)
+
+    def checksums(self, model: str) -> list[str]:
+        """The SHA-256 of each file that this model is made of, as far as Ollama tells."""
+        about = api.parsed(
+            api.call("POST", "/api/show", {"model": model}, ANSWER_SECONDS), api.Shown
+        )
+        return _BLOB.findall(about.modelfile)
 
     def create_from_file(
         self, path: Path, name: str, progress: Listener, silence_seconds: float = SILENCE_SECONDS

@@ -1,5 +1,6 @@
 """The one button that begins a deployment, and what has to be cleared up before it can."""
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -13,6 +14,7 @@ from lib.ui.session import DeployChoices, choose_to_deploy, watch_job
 
 REFUSAL = "deploy_refusal"
 MOST_OFFERED = 3
+_PLAIN = re.compile(r"\w[\w.-]*")
 
 
 def draw(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> None:
@@ -41,7 +43,8 @@ def draw(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> None:
 def _settled(plan: Plan) -> dict[str, object]:
     """What was shown is what is deployed, even if memory has become free or full since."""
     return {
-        "quantization": "" if plan.tier == Tier.FILE else plan.quantization,
+        "quantization": "" if plan.tier == Tier.FILE else plan.title,
+        "file": "",
         "context": plan.context,
         "accept_danger": plan.verdict.is_tight,
     }
@@ -53,7 +56,12 @@ def _label(plan: Plan) -> str:
         return "Deploy this file"
     missing = plan.bytes - plan.disk.kept
     price = f"downloads {words.disk(missing)}" if missing > 0 else "nothing to download"
-    return f"Deploy {plan.quantization} ({price})"
+    return f"Deploy {_label_of(plan.title)} ({price})"
+
+
+def _label_of(name: str) -> str:
+    """A file's name on a button, which reads Markdown: strangers choose such names."""
+    return name if _PLAIN.fullmatch(name) else markdown.plain(name)
 
 
 def _start(request: DeployRequest) -> None:
@@ -98,7 +106,7 @@ def _what_would_fit(plan: Plan, chosen: DeployChoices) -> None:
         if plan.verdict.largest_context:
             _instead(chosen, "context", plan.verdict.largest_context)
         for row in offered:
-            _instead(chosen, "quantization", row.quantization)
+            _instead(chosen, "quantization", row.name)
 
 
 def _nearest(plan: Plan) -> list[Row]:
@@ -109,7 +117,7 @@ def _nearest(plan: Plan) -> list[Row]:
 
 def _instead(chosen: DeployChoices, name: str, value: int | str) -> None:
     st.button(
-        f"Use context {value:,}" if isinstance(value, int) else f"Use {value}",
+        f"Use context {value:,}" if isinstance(value, int) else f"Use {_label_of(value)}",
         key=f"instead {name} {value}",
         on_click=_choose,
         args=(chosen.key(name), value),

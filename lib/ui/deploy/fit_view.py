@@ -70,12 +70,12 @@ def _mark(said: Verdict) -> str:
 def quantizations(plan: Plan, chosen: DeployChoices) -> None:
     """All ways in which the model can be had, to choose one."""
     is_complete = bool(st.session_state.get(chosen.key("all")))
-    by_name = {row.quantization: row for row in plan.rows if is_complete or _is_usual(row, plan)}
+    by_name = {row.name: row for row in plan.rows if is_complete or _is_usual(row, plan)}
     names = list(by_name)
     st.radio(
         "Quantization",
         names,
-        index=names.index(plan.quantization),
+        index=names.index(plan.title),
         key=chosen.key("quantization"),
         format_func=lambda name: _label(by_name[name]),
         captions=[_facts(row) for row in by_name.values()],
@@ -87,7 +87,7 @@ def quantizations(plan: Plan, chosen: DeployChoices) -> None:
 
 def _is_usual(row: Row, plan: Plan) -> bool:
     """One that is shown at once: where there are many, those that most people choose from."""
-    is_wanted = row.is_recommended or row.quantization in (plan.quantization, *LADDER)
+    is_wanted = row.is_recommended or row.name == plan.title or row.quantization in LADDER
     return is_wanted or len(plan.rows) <= MOST_ROWS
 
 
@@ -96,7 +96,7 @@ def _label(row: Row) -> str:
     said = row.verdict
     colour = "red" if not said.largest_context else "orange" if _is_limited(said) else "green"
     word = "Fits tightly" if said.fits and said.is_tight else said.word
-    parts = [f"**{markdown.plain(row.quantization)}**", f":{colour}-badge[{word}]"]
+    parts = [f"**{markdown.plain(row.name)}**", f":{colour}-badge[{word}]"]
     parts += [":primary-badge[Recommended]"] if row.is_recommended else []
     parts += [":gray-badge[Poor quality]"] if row.is_poor else []
     return " ".join(parts)

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lib import hub
 from lib.core import words
@@ -181,7 +182,7 @@ def parameters(number: int) -> str:
     return f"{number / 1e9:.1f} B" if number >= 10**9 else f"{number / 1e6:.0f} M"
 
 
-def card(about: Card) -> None:
+def card(about: Card, place: DeltaGenerator) -> None:
     """Who made it, how large it is, under which licence, who may have it."""
     parts = [
         f"{parameters(about.parameters)} parameters" if about.parameters else "",
@@ -193,7 +194,7 @@ def card(about: Card) -> None:
         "private" if about.is_private else "",
     ]
     colour = ":gray[{}]" if about.is_stale else "{}"
-    with st.container(border=True, gap="xsmall", key="deploy_card"):
+    with place.container(border=True, gap="xsmall", key="deploy_card"):
         st.markdown(colour.format(f"**[{markdown.plain(about.id)}]({about.url})**"))
         st.caption(" · ".join(part for part in parts if part))
         if about.is_stale:

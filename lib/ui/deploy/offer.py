@@ -5,6 +5,7 @@ import streamlit as st
 from lib import deploy
 from lib.core.errors import BerthError
 from lib.deploy import DeployRequest, Plan, Tier
+from lib.hub import Card, Reference
 from lib.machine.cards import nvidia_gpus
 from lib.ui import markdown
 from lib.ui.deploy import button as deploy_button
@@ -23,19 +24,35 @@ def offer(text: str) -> None:
         if lookup.is_path(text):
             _choices(lookup.full_path(text))
         elif hit := lookup.found(text):
-            reference, card = hit
-            lookup.card(card)
-            if reference.revision != MAIN:
-                st.info("Deployed is what the main branch has, not another revision.")
-            _choices(reference.repo, reference.quantization)
+            _found(*hit)
     except BerthError as error:
         lookup.problem(error)
 
 
-def _choices(model: str, quantization: str = "") -> None:
+def _found(reference: Reference, card: Card) -> None:
+    """The repository's card and the choices; where the Hub tells little, the header tells more."""
+    place = st.container()
+    if reference.revision != MAIN:
+        revision = markdown.plain(reference.revision)
+        st.info(f"Deployed is revision {revision}, whatever the main branch has.")
+    try:
+        if card.is_described:
+            lookup.card(card, place)
+        plan = _choices(reference.repo, reference)
+    except BerthError:
+        if not card.is_described:
+            lookup.card(card, place)
+        raise
+    if not card.is_described:
+        described = card.described(plan.architecture, plan.parameters, plan.context_trained)
+        lookup.card(described, place)
+
+
+def _choices(model: str, said: Reference | None = None) -> Plan:
     """The plan for what is chosen so far, and the choices, which make the next plan."""
-    chosen = deploy_choices(model)
-    request = _request(model, quantization, chosen)
+    said = said or Reference()
+    chosen = deploy_choices(said.key or model)
+    request = _request(model, said, chosen)
     plan = interruptible(deploy.plan, request)
     on_cpu, on_gpu = st.tabs(["CPU", "GPU"])
     with on_cpu:
@@ -49,6 +66,7 @@ def _choices(model: str, quantization: str = "") -> None:
         deploy_button.draw(plan, request, chosen)
     with on_gpu:
         _cards()
+    return plan
 
 
 def _warnings(plan: Plan) -> None:
@@ -68,11 +86,15 @@ def _cards() -> None:
     st.info(f"{has} Deployment to a GPU is not part of this version; the CPU tab works now.")
 
 
-def _request(model: str, quantization: str, chosen: DeployChoices) -> DeployRequest:
+def _request(model: str, said: Reference, chosen: DeployChoices) -> DeployRequest:
+    """What was chosen here, or else what the text in the field says."""
+    is_open = not chosen.quantization
     return DeployRequest.model_validate(
         {
             "model": model,
-            "quantization": chosen.quantization or quantization,
+            "quantization": chosen.quantization or ("" if said.path else said.quantization),
+            "file": said.path if is_open else "",
+            "revision": said.revision,
             "context": chosen.context,
             "slots": chosen.slots,
             "engine": chosen.engine,

@@ -8,8 +8,8 @@ import pytest
 from lib.core.errors import BrokenFile
 from lib.core.settings import settings
 from lib.fit import gguf
-from lib.fit.quantizations import Variant
-from lib.hub import Card, header, look_up, save_token
+from lib.fit.file_names import Variant
+from lib.hub import Card, header, look_up, pieces, save_token
 from lib.hub import headers as hub_headers
 from tests.support.expect import expect_failure
 from tests.support.fake_hub import FakeHub, Manner
@@ -174,7 +174,7 @@ def test_a_piece_that_does_not_come_is_explained(
 def test_a_stalling_file_server_is_given_up(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_headers, "PIECE_SECONDS", 0.6)
+    monkeypatch.setattr(pieces, "PIECE_SECONDS", 0.6)
     serve_tiny(hub, tmp_path, Manner(stall_after=300))
     expect_failure("timed_out", tiny_header)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lib.core.errors import BrokenFile
 from lib.fit.architecture import Geometry, Layer, geometry
+from lib.fit.file_names import variants
 from lib.fit.gguf import (
     Header,
     NeedMore,
@@ -29,7 +30,6 @@ from lib.fit.memory import (
     tokens_per_second,
     verdict,
 )
-from lib.fit.quantizations import variants
 from tests.support.blueprints_dense import dense
 from tests.support.headers import Blueprint, write
 from tests.support.plans import blueprint_file

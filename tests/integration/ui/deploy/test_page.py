@@ -177,9 +177,42 @@ def test_of_many_quantizations_the_usual_ones_are_shown_first(hub: HubApi) -> No
     assert deploy_button(page)[0].startswith("Deploy IQ2_XXS")
 
 
-def test_another_revision_is_not_deployed_in_silence(hub: HubApi, small: str) -> None:
-    page = opened(f"{hub.url}/{small}/tree/{hub.repositories[small]['sha']}")
-    assert "what the main branch has" in said(page)
+def test_another_revision_is_deployed_and_said(hub: HubApi, small: str) -> None:
+    sha = hub.repositories[small]["sha"]
+    page = opened(f"{hub.url}/{small}/tree/{sha}")
+    assert f"Deployed is revision {sha}" in said(page)
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["revision"] == sha
+
+
+def test_a_link_to_a_file_offers_that_file_and_another_can_be_chosen(
+    hub: HubApi, small: str
+) -> None:
+    add_model(hub, small, {"IQ4_KS": 40 * MEGABYTE, "UD-Q4_K_M": 55 * MEGABYTE})
+    page = opened(f"{hub.url}/{small}/blob/main/Small-UD-Q4_K_M.gguf")
+    assert deploy_button(page)[0] == "Deploy UD-Q4_K_M (downloads 55 MB)"
+    page.radio[0].set_value("IQ4_KS").run()
+    assert deploy_button(page)[0] == "Deploy IQ4_KS (downloads 40 MB)"
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert (job.details["quantization"], job.details["file"]) == ("IQ4_KS", "")
+
+
+def test_what_was_chosen_for_a_model_does_not_outvote_what_is_pasted_next(
+    hub: HubApi, small: str
+) -> None:
+    page = opened(small)
+    page.radio[0].set_value("Q2_K").run()
+    page.text_input(key="deploy_model").set_value(f"{small}:Q4_K_M").run()
+    assert deploy_button(page)[0] == "Deploy Q4_K_M (downloads 50 MB)"
+
+
+def test_a_name_that_a_stranger_chose_is_shown_as_it_is(hub: HubApi) -> None:
+    add_model(hub, "acme/Odd-GGUF", {"![x](x.png) :red[b]": 50 * MEGABYTE})
+    page = opened("acme/Odd-GGUF")
+    assert deploy_button(page)[0].replace("\\", "").startswith("Deploy Odd-![x](x.png) :red[b] (")
+    assert "\\!" in deploy_button(page)[0]
 
 
 def test_a_tight_fit_wants_the_name_typed(hub: HubApi) -> None:
