@@ -1,9 +1,10 @@
-"""The machine: what it is, its engines, how busy it has been, and who may use it."""
+"""The machine: what it is, its cards and engines, how busy it has been, and who may use it."""
 
 import streamlit as st
 
 from lib.engines import all_models
 from lib.ui import sharing, system
+from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
@@ -13,6 +14,7 @@ st.title("System")
 with shown_errors():
     system.about()
     system.usage()
+    cards.section()
     system.engines()
     sharing.section()
     if not all_models():

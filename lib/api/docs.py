@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from lib import VERSION
-from lib.api import attachments, deploy, models
+from lib.api import attachments, deploy, models, system
 from lib.core.access import Action, require
 from lib.deploy import DeployRequest
 from lib.engines.base import StartOptions
@@ -22,6 +23,8 @@ BODIES: dict[Any, type[BaseModel]] = {
     models.start: StartOptions,
     attachments.add: attachments.Upload,
 }
+RESULTS: dict[Any, type[BaseModel]] = {system.machine: system.System}
+PARTS = "$defs"  # where pydantic puts them; OpenAPI has one place for all
 GATEWAY = {
     "/v1/models": {"get": "Every running model, in OpenAI's shape."},
     "/v1/chat/completions": {"post": "OpenAI's chat completions, by the body's model."},
@@ -57,6 +60,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Berth", "version": VERSION},
         "paths": paths,
+        "components": {"schemas": _parts()},
     }
 
 
@@ -71,9 +75,27 @@ def _operation(route: Route) -> dict[str, Any]:
         **_ANSWERS,
     }
     if body := BODIES.get(route.endpoint):
-        schema = {"application/json": {"schema": body.model_json_schema()}}
-        operation["requestBody"] = {"content": schema}
+        operation["requestBody"] = _content(_schema(body, "validation"))
+    if result := RESULTS.get(route.endpoint):
+        done = {"description": "Done."} | _content(_schema(result, "serialization"))
+        operation["responses"] = _ANSWERS["responses"] | {"200": done}
     return operation
+
+
+def _schema(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
+    return model.model_json_schema(mode=mode, ref_template="#/components/schemas/{model}")
+
+
+def _content(schema: dict[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in schema.items() if name != PARTS}
+    return {"content": {"application/json": {"schema": own}}}
+
+
+def _parts() -> dict[str, Any]:
+    """The shapes that bodies and answers are made of, by name."""
+    schemas = [_schema(model, "validation") for model in BODIES.values()]
+    schemas += [_schema(model, "serialization") for model in RESULTS.values()]
+    return {name: part for schema in schemas for name, part in schema.get(PARTS, {}).items()}
 
 
 def page(described: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -11,12 +12,48 @@ from starlette.routing import Route
 
 from lib import VERSION
 from lib.core import lifecycle
-from lib.core.access import Action, require
+from lib.core.access import Action, carried, may, require
+from lib.core.values import Frozen
 from lib.engines import all_engines, all_models
-from lib.engines.base import Engine, Health
+from lib.engines.base import Engine, Health, Model
+from lib.fleet.on_cards import model_names
 from lib.machine import sampler
+from lib.machine.cards import Card, CardProcess, Cards
 
 PATIENCE_SECONDS = 2.0
+
+
+class Held(Frozen):
+    """What all running models of an engine hold."""
+
+    memory_bytes: int
+
+
+class KnownProcess(CardProcess):
+    """A program on a card; `model` is the one that it runs, empty where it is not Berth's."""
+
+    model: str = ""
+
+
+class KnownCard(Card):
+    """A graphics card, and to the owner who uses it."""
+
+    processes: tuple[KnownProcess, ...] = ()
+
+
+class KnownCards(Cards):
+    """All graphics cards; none and no problem where there is no NVIDIA driver."""
+
+    cards: tuple[KnownCard, ...] = ()
+
+
+class System(Frozen):
+    """What GET /api/system answers."""
+
+    machine: sampler.Machine
+    now: sampler.Sample
+    cards: KnownCards
+    engines: dict[str, Held]
 
 
 async def health(request: Request) -> Response:
@@ -34,9 +71,10 @@ async def health(request: Request) -> Response:
 
 
 async def machine(request: Request) -> Response:
-    """What the machine is, how busy it is now, and what each engine's models hold."""
+    """What the machine is, how busy it and its graphics cards are, and what the engines hold."""
     require(Action.LOOK)
-    return JSONResponse(await run_in_threadpool(_machine))
+    told = await run_in_threadpool(carried(_system))
+    return JSONResponse(told.model_dump(mode="json"))
 
 
 async def service(engine: Engine) -> dict[str, Any]:
@@ -48,15 +86,29 @@ async def service(engine: Engine) -> dict[str, Any]:
     return {"name": engine.name, "title": engine.title, **found.model_dump()}
 
 
-def _machine() -> dict[str, Any]:
+def _system() -> System:
     held: Counter[str] = Counter()
-    for model in all_models():
+    models = all_models()
+    for model in models:
         held[model.engine] += model.memory_bytes or 0
-    return {
-        "machine": sampler.machine().model_dump(),
-        "now": sampler.SAMPLER.latest().model_dump(),
-        "engines": {name: {"memory_bytes": held[name]} for name in all_engines()},
-    }
+    return System(
+        machine=sampler.machine(),
+        now=sampler.SAMPLER.latest(),
+        cards=_known(sampler.SAMPLER.cards(), models),
+        engines={name: Held(memory_bytes=held[name]) for name in all_engines()},
+    )
+
+
+def _known(seen: Cards, models: Sequence[Model]) -> KnownCards:
+    """With the models that run on them; guests do not learn what else does."""
+    told, names = seen.model_dump(), model_names(seen.cards, models)
+    for card in told["cards"]:
+        card["processes"] = [
+            process | {"model": names.get(process["pid"], "")}
+            for process in card["processes"]
+            if may(Action.DEPLOY)
+        ]
+    return KnownCards.model_validate(told)
 
 
 def routes() -> list[Route]:

@@ -6,6 +6,13 @@ they run against to the official client.
 """
 
 from lib.hub.cards import Card, Found, RepoFile
+from lib.hub.checkpoints import (
+    HubCheckpoint,
+    LocalCheckpoint,
+    checkpoint,
+    checkpoint_of,
+    local_checkpoint,
+)
 from lib.hub.headers import beginning, header
 from lib.hub.inventory import Contents, contents
 from lib.hub.lookups import gguf_repositories, look_up, search
@@ -16,14 +23,19 @@ __all__ = [
     "Card",
     "Contents",
     "Found",
+    "HubCheckpoint",
+    "LocalCheckpoint",
     "Reference",
     "RepoFile",
     "TokenOrigin",
     "beginning",
+    "checkpoint",
+    "checkpoint_of",
     "contents",
     "forget_token",
     "gguf_repositories",
     "header",
+    "local_checkpoint",
     "look_up",
     "parse_reference",
     "save_token",

@@ -2,6 +2,7 @@
 
 import ctypes
 import ctypes.util
+import logging
 import platform
 import re
 import sys
@@ -10,16 +11,21 @@ import time
 from collections import deque
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
+from pydantic import Field
 
 from lib.core.files import free_bytes
 from lib.core.settings import settings
 from lib.core.values import Frozen
+from lib.machine.cards import Cards, cards
 
 INTERVAL_SECONDS = 2.0
 KEPT_SECONDS = 3_600.0
+CARDS_SECONDS = 1.0  # so long a look waits for the cards; a driver can hang
 
+_log = logging.getLogger(__name__)
 _DROPPABLE = re.compile(r"^inactive_file ([0-9]+)$", re.MULTILINE)
 
 
@@ -33,6 +39,14 @@ class Machine(Frozen):
     memory_bytes: int
 
 
+class CardUse(NamedTuple):
+    """How busy and how full one graphics card was; None where it did not tell."""
+
+    key: str  # `Card.key`
+    percent: float | None
+    used_bytes: int | None
+
+
 class Sample(Frozen):
     """One look at the machine."""
 
@@ -43,6 +57,8 @@ class Sample(Frozen):
     disk_free_bytes: int  # where models are kept
     received_bytes_per_second: float
     sent_bytes_per_second: float
+    # Those that answered at that moment; whoever wants all that is known of them asks `cards()`.
+    cards: tuple[CardUse, ...] = Field(default=(), exclude=True)
 
 
 @cache
@@ -62,6 +78,17 @@ def memory_available_bytes() -> int:
     """Memory that a new process could get now without swapping, a container's limit included."""
     available, room = psutil.virtual_memory().available, room_bytes(_cgroup())
     return available if room is None else min(available, room)
+
+
+def card_use(seen: Cards) -> tuple[CardUse, ...]:
+    """What is remembered of a look at the cards; nothing where they did not answer."""
+    if seen.problem:
+        return ()
+    return tuple(
+        CardUse(sys.intern(card.key), card.utilization_percent, card.used_bytes)
+        for card in seen.cards
+        if not card.problem
+    )
 
 
 def limit_bytes(cgroup: Path) -> int | None:
@@ -88,6 +115,8 @@ class Sampler:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._traffic = (time.monotonic(), 0, 0)
+        self._cards: Cards | None = None
+        self._is_well = True
 
     def start(self) -> None:
         """Begin to look; harmless when it already does."""
@@ -111,10 +140,31 @@ class Sampler:
         """The newest sample, or one taken now where there is none."""
         return self._samples[-1] if self._samples else self._look()
 
+    def cards(self) -> Cards:
+        """The graphics cards as seen last, or as they are now where no server runs.
+
+        At once or within a second, whatever their driver does: meant for pages and routes.
+        """
+        return self._cards or cards(CARDS_SECONDS)
+
     def _run(self) -> None:
-        self._look()  # the first CPU figure and the first rates have nothing to compare with
+        self._try()  # the first CPU figure and the first rates have nothing to compare with
         while not self._stop.wait(self.interval_seconds):
-            self._samples.append(self._look())
+            if (sample := self._try()) is not None:
+                self._samples.append(sample)
+
+    def _try(self) -> Sample | None:
+        """A look; None where it fails, which must not end the looking."""
+        try:
+            self._cards = cards(CARDS_SECONDS)
+            sample = self._look()
+        except Exception:
+            if self._is_well:  # one that goes on failing is told of once
+                _log.exception("The machine could not be looked at")
+            self._is_well = False
+            return None
+        self._is_well = True
+        return sample
 
     def _look(self) -> Sample:
         received, sent = self._rates()
@@ -127,6 +177,7 @@ class Sampler:
             disk_free_bytes=free_bytes(settings().models),
             received_bytes_per_second=received,
             sent_bytes_per_second=sent,
+            cards=card_use(self.cards()),
         )
 
     def _rates(self) -> tuple[float, float]:

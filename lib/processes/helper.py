@@ -51,12 +51,14 @@ def helper(
         env=dict(environment),
         start_new_session=True,
     )
-    watch = threading.Timer(kill_after_seconds or threading.TIMEOUT_MAX, process.kill)
+    watch = None
     if kill_after_seconds is not None:
+        watch = threading.Timer(kill_after_seconds, process.kill)
         watch.start()
     try:
         yield Helper(process)
     finally:
-        watch.cancel()
+        if watch:
+            watch.cancel()
         process.kill()
         process.communicate()

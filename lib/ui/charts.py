@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import altair as alt
 
@@ -29,21 +29,25 @@ DARK = Colours(line="#2dd4bf", text="#93a09b", grid="#2b3533")
 
 def over_time(
     samples: Sequence[Sample],
-    value: Callable[[Sample], float],
+    value: Callable[[Sample], float | None],
     *,
     title: str,
     top: float,
     is_dark: bool,
 ) -> alt.Chart:
-    """A figure of the samples as a line over an area, from 0 to `top`, with the time below."""
-    points = [{"at": s.at * 1e3, "value": round(value(s), 2)} for s in thinned(samples)]
+    """A figure of the samples as a line over an area, from 0 to `top`, with the time below.
+
+    Where a sample has no such figure there is a gap.
+    """
+    figures = [(s.at * 1e3, value(s)) for s in thinned(samples)]
+    points = [{"at": at, "value": None if v is None else round(v, 2)} for at, v in figures]
     colours = DARK if is_dark else LIGHT
     line = alt.OverlayMarkDef(color=colours.line, strokeWidth=1.5)
     chart: alt.Chart = (
         alt.Chart(alt.InlineData(values=points), height=HEIGHT_PIXELS)
         .mark_area(interpolate="monotone", color=colours.line, fillOpacity=0.14, line=line)
         .encode(
-            x=alt.X("at:T", title=None, axis=_axis(colours, 4, "%H:%M:%S")),
+            x=alt.X("at:T", title=None, axis=_axis(colours, 4, "%H:%M:%S", labelSeparation=12)),
             y=alt.Y(
                 "value:Q",
                 title=title,
@@ -60,13 +64,14 @@ def over_time(
     return chart
 
 
-def _axis(colours: Colours, ticks: int, format: str) -> alt.Axis:
+def _axis(colours: Colours, ticks: int, format: str, **more: Any) -> alt.Axis:
     return alt.Axis(
         format=format,
         tickCount=ticks,
         titleColor=colours.text,
         labelColor=colours.text,
         gridColor=colours.grid,
+        **more,
     )
 
 

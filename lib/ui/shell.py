@@ -14,6 +14,7 @@ from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import all_engines
 from lib.machine.sampler import SAMPLER, machine
+from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements.element import element
 
 LOGO = ROOT / "docs" / "logo.svg"
@@ -56,12 +57,12 @@ def _role() -> Role:
 
 @st.fragment(run_every=10)
 def _status() -> None:
-    """Two lines: how full the memory is, and which engines are up."""
+    """How full the memory is and which engines are up; each graphics card in a line."""
     used, total = SAMPLER.latest().memory_used_bytes, machine().memory_bytes
     text = f"Memory {words.memory(used)} of {words.memory(total)}"
     st.progress(min(used / total, 1.0), text=text)
     lines = [f"{'●' if e.health().up else '○'} {e.title}" for e in all_engines().values()]
-    st.caption("  \n".join(lines))
+    st.caption("  \n".join([*sidebar_lines(), *lines]))
 
 
 @contextlib.contextmanager

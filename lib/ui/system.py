@@ -7,9 +7,10 @@ import streamlit as st
 from lib.core import words
 from lib.engines import all_engines
 from lib.engines.base import Engine
-from lib.machine.cards import nvidia_gpus
 from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import charts, markdown
+from lib.ui.cards import lines
+from lib.ui.cards import usage as card_usage
 
 REFRESH_SECONDS = 2.0
 RANGES = {"5 min": 300, "15 min": 900, "1 hour": 3_600}  # seconds
@@ -19,10 +20,9 @@ FEWEST_POINTS = 3
 def about() -> None:
     """The machine in a line."""
     here = machine()
-    cores = words.count(here.cores, "core")
-    cards = ", ".join(nvidia_gpus()) or "no NVIDIA GPU"
-    parts = (here.cpu, cores, words.memory(here.memory_bytes), cards, here.os)
-    st.markdown(markdown.plain(" · ".join(parts)))
+    cores, memory = words.count(here.cores, "core"), words.memory(here.memory_bytes)
+    parts = (here.cpu, cores, memory, lines.in_a_line(), here.os)
+    st.markdown(markdown.plain(" · ".join(filter(None, parts))))
 
 
 def engines() -> None:
@@ -45,7 +45,7 @@ def _engine(engine: Engine) -> None:
 
 
 def usage() -> None:
-    """Processor and memory over the time that was chosen."""
+    """Processor, memory and graphics cards over the time that was chosen."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Usage", width="content")
         chosen = st.segmented_control(
@@ -74,6 +74,7 @@ def _charts(seconds: int) -> None:
     now = samples[-1]
     st.altair_chart(processor, alt=f"Processor use, now {now.cpu_percent:.0f} %")
     st.altair_chart(memory, alt=f"Memory use, now {words.memory(now.memory_used_bytes)}")
+    card_usage.history(samples, is_dark=is_dark)
     st.caption(_now(now))
 
 

@@ -84,6 +84,15 @@ class HubApi(FakeHub):
         for revision in ("main", answer["sha"]):
             self.add(repo, revision, name, data, manner)
 
+    def add_small_file(self, repo: str, name: str, data: bytes) -> None:
+        """Serve a file that is not in large-file storage: the card tells no checksum of it."""
+        answer = self.repositories[repo]
+        others = [row for row in answer["siblings"] if row["rfilename"] != name]
+        blob = hashlib.sha256(data).hexdigest()[:40]
+        answer["siblings"] = [*others, {"rfilename": name, "blobId": blob, "size": len(data)}]
+        for revision in ("main", answer["sha"]):
+            self.add(repo, revision, name, data)
+
     def copy_repository(self, source: str, target: str, **changes: Any) -> None:
         """One more repository, like another but for the changes."""
         answer = copy.deepcopy(self.repositories[source])

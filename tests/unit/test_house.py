@@ -62,9 +62,8 @@ def test_every_engine_is_a_package_with_its_class_in_one_place() -> None:
 
 def test_scripts_and_styles_stand_with_the_elements() -> None:
     elements = LIB / "ui" / "elements"
-    astray = [
-        p for p in LIB.rglob("*") if p.suffix in (".js", ".css") and elements not in p.parents
-    ]
+    kinds = (".js", ".css")
+    astray = [p for p in LIB.rglob("*") if p.suffix in kinds and elements not in p.parents]
     assert astray == []
 
 

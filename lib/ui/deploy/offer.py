@@ -6,8 +6,8 @@ from lib import deploy
 from lib.core.errors import BerthError
 from lib.deploy import DeployRequest, Plan, Tier
 from lib.hub import Card, Reference
-from lib.machine.cards import nvidia_gpus
 from lib.ui import markdown
+from lib.ui.cards.lines import in_a_line
 from lib.ui.deploy import button as deploy_button
 from lib.ui.deploy import fit_view, lookup
 from lib.ui.session import DeployChoices, deploy_choices
@@ -81,8 +81,8 @@ def _warnings(plan: Plan) -> None:
 
 
 def _cards() -> None:
-    cards = nvidia_gpus()
-    has = f"This machine has {', '.join(cards)}." if cards else "No NVIDIA GPU was found here."
+    found = in_a_line()
+    has = f"This machine has {found}." if found else "No NVIDIA GPU was found here."
     st.info(f"{has} Deployment to a GPU is not part of this version; the CPU tab works now.")
 
 

@@ -19,7 +19,7 @@ from tests.support.fake_hub import FakeHub, Manner
 FETCH = """
 import sys
 from pathlib import Path
-from lib.download import Source, download
+from lib.download.one_file import Source, download
 download(Source(sys.argv[1], int(sys.argv[3]), sys.argv[4]), Path(sys.argv[2]),
          progress=lambda done, total: print(done, flush=True))
 """

@@ -91,7 +91,7 @@ def test_a_killed_runner_or_log_keeper_costs_no_output(home: Path) -> None:
         echo last; echo 3 > "${{BERTH_EVENTS%/*}}/exit_code.self" """
     job = begun(bash(script), "and on")
     keeper = next(
-        p for p in psutil.Process(group(job).pid).children() if "job_runner" in str(p.cmdline())
+        p for p in psutil.Process(group(job).pid).children() if "runner.py" in str(p.cmdline())
     )
     keeper.kill()
     until(lambda: not keeper.is_running(), "the end of the log's keeper")

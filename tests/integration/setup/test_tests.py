@@ -50,7 +50,7 @@ def test_elsewhere_playwright_brings_its_own(clone: Clone, playwright: str, code
 
 @pytest.mark.parametrize("failing", [[], ["api", "e2e"], ["mypy"]], ids=["none", "layers", "check"])
 def test_all_layers_run_and_are_counted(clone: Clone, failing: list[str]) -> None:
-    for name in ("ruff", "mypy", "shellcheck"):
+    for name in ("ruff", "mypy", "lint-imports", "shellcheck"):
         executable(clone.venv / "bin" / name, f"exit {int(name in failing)}")
     cases = [
         f'tests/{name}) echo "{line}"; exit {int(name in failing)} ;;'

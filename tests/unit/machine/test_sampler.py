@@ -1,5 +1,6 @@
 """What the machine is, and the sampler that watches it."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.machine import cards
 from lib.machine import sampler as system
 from lib.machine.sampler import Sampler, machine, memory_available_bytes
+from tests.support.cards import living_in
+from tests.support.waiting import until
 
 
 def wait_for(sampler: Sampler, count: int) -> None:
@@ -81,6 +85,80 @@ def test_without_a_server_the_latest_sample_is_taken_now() -> None:
 def test_a_models_folder_that_does_not_exist_yet_still_has_free_space(home: Path) -> None:
     assert not home.exists()
     assert Sampler().latest().disk_free_bytes > 0
+
+
+def test_a_look_that_fails_does_not_end_the_looking(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sampler, is_broken = Sampler(interval_seconds=0.01), threading.Event()
+
+    def rates() -> tuple[float, float]:
+        if is_broken.is_set():
+            raise OSError("no such interface")
+        return 0.0, 0.0
+
+    monkeypatch.setattr(sampler, "_rates", rates)
+    sampler.start()
+    wait_for(sampler, 1)
+    is_broken.set()
+    until(lambda: caplog.records)
+    assert "no such interface" in caplog.text
+    is_broken.clear()
+    wait_for(sampler, len(sampler.samples()) + 2)
+    sampler.stop()
+    assert len(caplog.records) == 1
+
+
+def test_a_sample_remembers_how_busy_and_how_full_each_card_was() -> None:
+    with living_in("two-cards"):
+        now, seen = Sampler().latest(), Sampler().cards().cards
+    assert [(use.key, use.percent, use.used_bytes) for use in now.cards] == [
+        (card.uuid, card.utilization_percent, card.used_bytes) for card in seen
+    ]
+
+
+def test_a_sample_says_nothing_of_cards_that_do_not_answer() -> None:
+    with living_in("lost-card"):
+        assert len(Sampler().latest().cards) == 1
+    for name in ("mismatch", "no-driver"):
+        with living_in(name):
+            assert Sampler().latest().cards == ()
+
+
+def test_the_newest_look_at_the_cards_is_that_of_the_sampler() -> None:
+    with living_in("one-card") as world:
+        sampler = Sampler(interval_seconds=0.01)
+        sampler.start()
+        wait_for(sampler, 1)
+        world.card(0, nvmlDeviceGetTemperatureV=91)
+        until(lambda: sampler.cards().cards[0].temperature_c == 91)
+        sampler.stop()
+
+
+def test_whoever_asks_a_running_sampler_causes_no_look() -> None:
+    with living_in("one-card"):
+        sampler = Sampler(interval_seconds=60)
+        sampler.start()
+        until(lambda: sampler.cards() is sampler.cards())
+        sampler.stop()
+
+
+def test_a_driver_that_hangs_stops_neither_the_samples_nor_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(system, "CARDS_SECONDS", 0.05)
+    with living_in("two-cards") as world:
+        sampler = Sampler(interval_seconds=0.01)
+        sampler.start()
+        wait_for(sampler, 1)
+        world.card(0, nvmlDeviceGetPowerUsage={"hangs": True})
+        monkeypatch.setattr(cards, "LATE_SECONDS", 0.0)
+        until(lambda: sampler.cards().problem)
+        wait_for(sampler, len(sampler.samples()) + 5)
+        assert sampler.latest().cards == ()  # a gap, rather than old figures as if they were new
+        assert len(sampler.cards().cards) == 2
+        sampler.stop()  # returns
+        world.card(0, nvmlDeviceGetPowerUsage=1)
 
 
 def cgroup(folder: Path, limit: str, current: str = "0", inactive: int = 0) -> Path:

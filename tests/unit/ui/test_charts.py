@@ -46,3 +46,10 @@ def test_a_chart_shows_its_values_in_the_colours_of_the_theme(
     assert [point["value"] for point in points] == [0, 1, 2]
     assert spec["encoding"]["y"]["scale"]["domain"] == [0, 100]
     assert all(colour in str(spec) for colour in colours)
+
+
+def test_a_chart_has_a_gap_where_a_figure_is_not_known() -> None:
+    figures = iter([1.0, None, 3.0])
+    chart = over_time(samples(3), lambda _: next(figures), title="Use", top=100, is_dark=False)
+    [points] = chart.to_dict()["datasets"].values()
+    assert [point["value"] for point in points] == [1.0, None, 3.0]

@@ -81,7 +81,7 @@ def test_what_the_engine_cannot_load_is_told_and_shown(models: Path) -> None:
 def test_memory_that_cannot_be_had_is_told(starter: str) -> None:
     said = run_elsewhere(
         "import resource\n"
-        "from lib.errors import EngineError\n"
+        "from lib.core.errors import EngineError\n"
         "resource.setrlimit(resource.RLIMIT_AS, (900_000_000, 900_000_000))\n"
         f"try: ENGINE.start('{starter}', StartOptions(context=32768))\n"
         "except EngineError as error: print(error)\n"

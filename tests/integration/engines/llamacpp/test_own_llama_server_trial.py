@@ -186,7 +186,7 @@ def test_a_path_in_the_home_folder_may_be_written_short(
 def test_a_program_is_tried_once_for_all_processes(bin_folder: Path) -> None:
     counter = bin_folder.parent / "count"
     write_program(bin_folder / "llama-server", counter=str(counter))
-    code = "from lib.engines.llamacpp_program import checked; print(checked().version)"
+    code = "from lib.engines.llamacpp.program import checked; print(checked().version)"
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
     assert done.stdout.strip() == b"b10488"
     assert starts_of(counter) == 2  # its version, the tiny model

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_ollama", "ended_jobs")
 
 JOB = """
 import sys
-from lib import events
+from lib.jobs import events
 for phase in ("detect", "plan", "engine"):
     events.emit(phase)
     events.emit(phase, "succeeded")
