@@ -23,6 +23,7 @@ from lib.hub import Card, Contents
 MAIN = "main"
 MOST_CANDIDATES = 5
 MOST_SHAPES = 4  # models of a repository whose headers are read, each of another shape
+MOST_BITS = 34  # per weight, of a file whose header is the model's
 READ_FIRST = "Q4_K_M"  # whose header is read where any would do
 _QUANTIZED = "base_model:quantized:"
 
@@ -148,10 +149,10 @@ def _on_hub(
 
 def _measured(variant: Variant, source: Source) -> Variant:
     """With its bits per weight, where its name tells no quantization that anybody knows."""
-    parameters = source.header_of(variant).parameters
-    if variant.is_known or not parameters:
+    bits = 8 * variant.bytes / max(source.header_of(variant).parameters, 1)
+    if variant.is_known or not 0 < bits <= MOST_BITS:
         return variant
-    return variant.model_copy(update={"bits": round(8 * variant.bytes / parameters, 2)})
+    return variant.model_copy(update={"bits": round(bits, 2)})
 
 
 def _other_shapes(card: Card, contents: Contents, first: Variant) -> list[tuple[Variant, Header]]:

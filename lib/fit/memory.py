@@ -220,14 +220,16 @@ def recommend(offered: Sequence[Choice]) -> Choice | None:
     return None
 
 
-def _rank(variant: Variant) -> tuple[bool, int, bool, float]:
+def _rank(variant: Variant) -> tuple[bool, int, bool, bool, float]:
     """Place on the ladder: others stand on the rung below them, unquantized ones under all.
 
-    Under those are all whose quality nobody has measured, however large they are.
+    One whose quality nobody has measured goes before an unquantized one alone, and only where its
+    size speaks for it.
     """
     bits = variant.quality
     rungs = sum(bits >= quality(rung) for rung in LADDER) if bits <= quality(LADDER[0]) else 0
-    return variant.is_known, rungs, variant.quantization in LADDER, bits
+    is_known = variant.is_known
+    return is_known and rungs > 0, rungs, is_known, variant.quantization in LADDER, bits
 
 
 def nearest(offered: Sequence[Choice], limit: int = 3) -> list[Choice]:

@@ -264,6 +264,29 @@ def test_unquantized_weights_are_recommended_only_where_nothing_else_is() -> Non
     assert chosen(60, {"F16": 16.1}) == "F16"
 
 
+@pytest.mark.parametrize(
+    ("bits", "expected"),
+    [
+        ({"F16": 0.0, "q4": 4.8}, "q4"),
+        ({"F16": 0.0, "q2": 2.6}, "F16"),
+        ({"F16": 0.0, "q4": 0.0}, "F16"),
+        ({"Q4_K_M": 0.0, "Q6_K_P": 6.7}, "Q4_K_M"),
+        ({"q4": 4.8, "q6": 6.6, "q3": 3.4}, "q6"),
+        ({"one": 0.0}, "one"),
+        ({"one": 3.0}, ""),
+    ],
+)
+def test_what_nobody_measured_is_recommended_where_only_its_size_can_speak(
+    bits: dict[str, float], expected: str
+) -> None:
+    found = [
+        variant.model_copy(update={"bits": bits[variant.title]})
+        for variant in variants((f"Model-8B-{name}.gguf", 10**9) for name in bits)
+    ]
+    choice = recommend(choices(found, plain(), Load(), room(64, 64)))
+    assert (choice.variant.title if choice else "") == expected
+
+
 def test_a_quantization_beside_the_ladder_stands_on_the_rung_below_it() -> None:
     assert chosen(60, {"Q5_K_S": 5.5, "Q4_K_M": 4.9, "Q3_K_M": 4.0}) == "Q4_K_M"
     assert chosen(60, {"Q5_K_S": 5.5, "Q3_K_M": 4.0}) == "Q5_K_S"
