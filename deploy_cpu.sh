@@ -5,6 +5,8 @@
 #
 #   ./deploy_cpu.sh Qwen/Qwen2.5-0.5B-Instruct    the best quantization that fits
 #   ./deploy_cpu.sh acme/Anvil-8B --quant Q4_K_M --context 16384
+#   ./deploy_cpu.sh hf.co/acme/Anvil-8B-GGUF:UD-Q4_K_XL    as other tools name it; an address, too
+#   ./deploy_cpu.sh ollama run hf.co/acme/Anvil-8B-GGUF    a command of theirs: its model is deployed here
 #   ./deploy_cpu.sh ~/models/anvil-q4_k_m.gguf    a file that is here already: used where it is
 #   ./deploy_cpu.sh acme/Anvil-8B --dry-run       the plan and the commands; nothing is changed
 #
@@ -14,7 +16,10 @@
 #   tier 3  Ollama's library, under its name for this model (with Ollama only)
 #
 # Options:
-#   --quant Q         the quantization, for example Q4_K_M; without it the best that fits
+#   --quant Q         the quantization, for example Q4_K_M, or the name that the list of files
+#                     shows; without it the best that fits
+#   --file PATH       this file of the repository, or what is in this folder of it
+#   --revision R      a branch, tag or commit of it (main)
 #   --context N       tokens of context for each slot; without it at most 8192, less where needed
 #   --slots N         requests answered at the same time (1)
 #   --engine E        ollama, llamacpp (the engine that comes with Berth) or auto: Ollama where it
@@ -75,7 +80,8 @@ main() {
 # --- what was asked for ---
 
 parse() {
-  MODEL="" QUANT="" FILE="" REVISION="" CONTEXT="" SLOTS=1 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
+  MODEL="" IS_COMMAND="" QUANT="" FILE="" REVISION="" CONTEXT="" SLOTS=1 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
+  ! is_tool "${1:-}" || IS_COMMAND=yes
   while [[ $# -gt 0 ]]; do
     case $1 in
       --quant | --file | --revision | --context | --slots | --engine)
@@ -87,25 +93,58 @@ parse() {
       --foreground) IN_BACKGROUND="" ;;
       --background) IN_BACKGROUND=yes ;;
       --accept-danger) ACCEPT_DANGER=yes ;;
-      --yes | -y) YES=yes ;;
+      --yes) YES=yes ;;
       --dry-run) DRY_RUN=yes ;;
-      -h | --help) manual && exit 0 ;;
-      -*) misused "Unknown option: $(printable "$1")." ;;
-      *)
-        [[ -z $MODEL ]] || misused "One model at a time: $(printable "$MODEL") or $(printable "$1")?"
-        MODEL=$1
-        ;;
+      --help) manual && exit 0 ;;
+      *) add_word "$1" ;;
     esac
     shift
   done
   [[ -n $MODEL ]] || misused "Which model? Give a repository such as Qwen/Qwen2.5-0.5B-Instruct, or a .gguf file."
-  MODEL=$(whole_path "$MODEL")
+  [[ -n $IS_COMMAND ]] || MODEL=$(whole_path "$MODEL")
   REQUEST=(--engine "$ENGINE" --slots "$SLOTS")
   [[ -z $QUANT ]] || REQUEST+=(--quant "$QUANT")
   [[ -z $FILE ]] || REQUEST+=(--file "$FILE")
   [[ -z $REVISION ]] || REQUEST+=(--revision "$REVISION")
   [[ -z $CONTEXT ]] || REQUEST+=(--context "$CONTEXT")
   [[ -z $ACCEPT_DANGER ]] || REQUEST+=(--accept-danger)
+}
+
+# Another tool's command may be pasted as it is; of that, Python reads the model.
+is_tool() { # WORD
+  case ${1##*/} in
+    ollama | docker | podman | hf | huggingface-cli | git | lms | vllm | curl | wget | uvx | ramalama) return 0 ;;
+    llama | llama-* | python | python3 | FROM | sudo) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+add_word() { # WORD
+  if [[ -n $IS_COMMAND ]]; then
+    MODEL=${MODEL:+$MODEL }$(quoted "$1")
+    return
+  fi
+  case $1 in
+    -y) YES=yes ;;
+    -h) manual && exit 0 ;;
+    -*) misused "Unknown option: $(printable "$1")." ;;
+    *)
+      if [[ -z $MODEL ]]; then
+        MODEL=$1
+      elif [[ $1 == *.[gG][gG][uU][fF] && $MODEL != *" "* ]]; then
+        MODEL="$MODEL $1" # a repository, then its file
+      else
+        misused "One model at a time: $(printable "$MODEL") or $(printable "$1")?"
+      fi
+      ;;
+  esac
+}
+
+quoted() { # WORD: as one word again, where it has spaces
+  case $1 in
+    *[[:space:]]*) printf '"%s"' "$1" ;;
+    *) printf '%s' "$1" ;;
+  esac
 }
 
 set_option() { # NAME VALUE
@@ -128,17 +167,22 @@ require_number() { # OPTION TEXT
   [[ $2 =~ ^[1-9][0-9]{0,7}$ ]] || misused "$1 needs a number, not $(printable "$2")."
 }
 
-# A file may be given by any path; a repository never ends in .gguf and has no file of its name here.
+# A file or a folder may be given by any path; organisation/name means the Hub, whatever is here.
 whole_path() { # MODEL
+  local here=""
   case $1 in
-    /*) printf '%s' "$1" ;;
-    *.gguf | *.GGUF) printf '%s/%s' "$PWD" "$1" ;;
-    *) printf '%s' "$1" ;;
+    /*) ;;
+    . | .. | ./* | ../* | */) here=$PWD/ ;;
+    *" "* | *:* | */*/*) [[ ! -e $1 ]] || here=$PWD/ ;;
+    *.[gG][gG][uU][fF]) here=$PWD/ ;;
+    */*) [[ ! -f $1 ]] || here=$PWD/ ;;
+    *) [[ ! -e $1 ]] || here=$PWD/ ;;
   esac
+  printf '%s%s' "$here" "$1"
 }
 
 misused() { # WHAT
-  fail 2 "$1" "Usage: ./deploy_cpu.sh MODEL [--quant Q] [--context N] [--engine auto|ollama|llamacpp] [--background] [--yes] [--dry-run] [--help]"
+  fail 2 "$1" "Usage: ./deploy_cpu.sh MODEL [--quant Q] [--file PATH] [--revision R] [--context N] [--engine auto|ollama|llamacpp] [--background] [--yes] [--dry-run] [--help]"
 }
 
 require_setup() {

@@ -3,6 +3,7 @@
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -18,6 +19,7 @@ SCRIPT = ROOT / "deploy_cpu.sh"
 LONGEST_PATH = 1_000
 LONGEST_NAME = 200
 MAIN = "main"
+LOCAL = "file://"
 
 EngineWish = Literal["auto", "ollama", "llamacpp"]
 
@@ -78,6 +80,8 @@ class DeployRequest(Frozen):
     def _understood(cls, given: Any) -> Any:
         """With what the model's own text says, where that is more than its name."""
         text = given.get("model") if isinstance(given, dict) else None
+        if isinstance(text, str) and text.startswith(LOCAL):
+            return {**given, "model": unquote(text.removeprefix(LOCAL))}
         if not isinstance(text, str) or text.startswith("/"):
             return given
         told = hub.parse_reference(text)

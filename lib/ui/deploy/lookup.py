@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -18,6 +19,7 @@ from lib.ui.deploy import token_form
 from lib.ui.session import choose_to_deploy
 from lib.ui.waiting import interruptible
 
+LOCAL = "file://"
 TYPING_PAUSE = "400ms"
 SHOWN, MOST_SHOWN = 8, 40
 USUAL = "Q4_K_M"  # what a size is given for, where a repository has many
@@ -43,12 +45,13 @@ def field() -> str:
 
 def is_path(text: str) -> bool:
     """Does it look like a file of this machine?"""
-    return text.startswith(("/", "~"))
+    return text.startswith(("/", "~", LOCAL))
 
 
 def full_path(text: str) -> str:
     """The file, with its whole path."""
-    return str(Path(text).expanduser().absolute())
+    path = unquote(text.removeprefix(LOCAL)) if text.startswith(LOCAL) else text
+    return str(Path(path).expanduser().absolute())
 
 
 def found(text: str) -> tuple[Reference, Card] | None:

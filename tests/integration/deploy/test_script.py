@@ -156,6 +156,64 @@ def test_a_divided_file_is_used_with_all_its_parts(script: Script, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"{REPOSITORY}:Q4_K_M"],
+        [f"hf.co/{REPOSITORY}:q4_k_m"],
+        [f"https://huggingface.co/{REPOSITORY}/blob/main/Tiny-Q4_K_M.gguf"],
+        [f"{REPOSITORY}/Tiny-Q4_K_M.gguf"],
+        [f"{REPOSITORY}:Tiny-Q4_K_M.gguf"],
+        [REPOSITORY, "Tiny-Q4_K_M.gguf"],
+        [REPOSITORY, "--file", "Tiny-Q4_K_M.gguf"],
+        [REPOSITORY, "--file=Tiny-Q4_K_M.gguf", "--revision=main"],
+        [REPOSITORY, "--quant", "Tiny-Q4_K_M"],
+        [f"hf download {REPOSITORY} Tiny-Q4_K_M.gguf"],
+        ["hf", "download", "--local-dir", "a b", REPOSITORY, "Tiny-Q4_K_M.gguf"],
+        ["ollama", "run", f"hf.co/{REPOSITORY}:Q4_K_M"],
+        ["llama", "serve", "--jinja", "-hf", f"{REPOSITORY}:Q4_K_M"],
+        ["./build/bin/llama-server", "-c", "512", "-hf", f"{REPOSITORY}:Q4_K_M"],
+        ["lms", "get", f"{REPOSITORY}@Q4_K_M", "-y"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("tiny")
+def test_what_other_tools_call_a_file_is_that_file(script: Script, arguments: list[str]) -> None:
+    done = script.run(*arguments, "--dry-run", "--engine", "llamacpp")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"hub_files {REPOSITORY}" in done.stdout
+    assert "Chosen: Q4_K_M " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [
+        ("/x/y.gguf", "/x/y.gguf"),
+        ("y.gguf", "{}/y.gguf"),
+        ("sub dir/it is.gguf", "{}/sub dir/it is.gguf"),
+        ("sub dir/not.gguf", "sub dir/not.gguf"),
+        ("./org/name", "{}/./org/name"),
+        ("../y", "{}/../y"),
+        ("folder", "{}/folder"),
+        ("folder/", "{}/folder/"),
+        ("org/name", "org/name"),
+        ("org/name/x.gguf", "org/name/x.gguf"),
+        ("org/name:x.gguf", "org/name:x.gguf"),
+        ("https://huggingface.co/a/b/blob/main/x.gguf", "{same}"),
+        ("ollama run hf.co/a/b:x.gguf", "{same}"),
+        ("org/file.gguf", "{}/org/file.gguf"),
+    ],
+)
+def test_a_path_is_told_from_what_the_hub_calls_it(
+    script: Script, tmp_path: Path, typed: str, means: str
+) -> None:
+    for name in ("folder", "org/name", "sub dir"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "sub dir" / "it is.gguf").touch()
+    done = script.call(f"cd '{tmp_path}'; whole_path '{typed}'")
+    assert done.stdout == means.format(tmp_path, same=typed)
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([], "Which model?"),
@@ -171,7 +229,8 @@ def test_a_divided_file_is_used_with_all_its_parts(script: Script, tmp_path: Pat
         (["a/b", "--file", "../x.gguf"], "is not the path of a file in a repository"),
         (["a/b", "--revision", "a..b"], "is not a revision"),
         (["a/b; rm -rf ~"], "is not a repository name"),
-        (["../../etc"], "is not a repository name"),
+        (["../../etc"], "is not the path of a GGUF file"),
+        (["ollama", "run", "llama3.2"], "is not a repository name"),
         (["a/\u202eb"], "characters that cannot be seen"),
         (["a/" + "b" * 10_000], "10,002 characters"),
         (["/nowhere/a.gguf"], "There is no file"),
