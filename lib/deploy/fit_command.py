@@ -8,8 +8,10 @@ from lib.core.errors import BerthError, DoesNotFit
 from lib.deploy.plan import plan
 from lib.deploy.request import wished
 from lib.deploy.table import fit
+from lib.engines.llamacpp import abilities
 from lib.fit.architecture import geometry
 from lib.fit.gguf import read_model
+from lib.fit.kinds import task_of
 from lib.fit.memory import Load, Verdict, room_now, verdict
 
 
@@ -41,7 +43,11 @@ def _is_file(model: str) -> bool:
 
 def _said_of_file(given: argparse.Namespace) -> Verdict:
     load = Load(context=given.context or Load().context, slots=given.slots)
-    said = verdict(geometry(read_model(Path(given.model))), load, room_now())
+    path = Path(given.model)
+    header = read_model(path)
+    if unable := abilities.objection(path.name, header, task_of(header)):
+        raise unable
+    said = verdict(geometry(header), load, room_now())
     print(said.model_dump_json() if given.json else f"{said.word}. {said.sentence}")
     return said
 

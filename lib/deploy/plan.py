@@ -5,17 +5,17 @@ from functools import cache
 from pathlib import Path
 
 from lib.core import words
-from lib.deploy import disk, engines, running, sources, way
-from lib.deploy.check import engine_plan
+from lib.deploy import disk, engines, estimates, runnable, running, sources, way
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, PlannedFile, Row
 from lib.deploy.sources import Source
 from lib.deploy.wish import Wish, offered
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.launch import load_of
-from lib.fit.architecture import Geometry, geometry
+from lib.fit.architecture import Geometry
 from lib.fit.file_names import Variant
 from lib.fit.fitting import Fitting
+from lib.fit.kinds import reads_at_once, task_of
 from lib.fit.memory import COMFORTABLE, Choice, Load, Need, Room, recommend, room_now
 from lib.fit.quantizations import note
 from lib.machine.bandwidth import read_bandwidth
@@ -35,10 +35,15 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     if held:
         fittings = {v: f._replace(room=f.room.with_more(held)) for v, f in fittings.items()}
         chosen = _chosen([chosen], fittings)
+    how = way.choose(request.engine, source, chosen)
+    header = source.header_of(chosen)
+    runnable.require(Path(chosen.first).name, header, how.engine)
     fitting = fittings[chosen]
     if not request.context:
         fitting = fitting.made_comfortable()
-    how = way.choose(request.engine, source, chosen)
+    asked = estimates.asked(source, chosen, fitting, ask_engine=ask_engine)
+    fittings = estimates.corrected(source, fittings, chosen, asked)
+    fitting = asked.fitting
     return Plan(
         model=request.model,
         engine=how.engine,
@@ -53,8 +58,9 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         is_installed=how.is_installed,
         title=chosen.title,
         quantization=_quantization(source, chosen),
-        architecture=source.header_of(chosen).architecture,
-        parameters=source.header_of(chosen).parameters,
+        architecture=header.architecture,
+        parameters=header.parameters,
+        task=task_of(header),
         context=fitting.load.context,
         context_trained=fitting.model.context_length,
         slots=fitting.load.slots,
@@ -65,8 +71,9 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         rows=tuple(_rows(source, fittings, fitting.load)),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
-        engine_plan=engine_plan(source, chosen, fitting.load) if ask_engine else None,
-        warnings=tuple(_warnings(request, source, chosen)),
+        engine_plan=asked.plan if ask_engine else None,
+        estimate=asked.note,
+        warnings=(*runnable.warnings(header, how.engine), *_warnings(request, source, chosen)),
     )
 
 
@@ -90,7 +97,9 @@ def _load(request: DeployRequest, source: Source) -> Load:
     """As it was asked for; with a projector, which all variants share."""
     projector = source.projector(source.choosable[0])
     options = StartOptions(context=request.context, slots=request.slots)
-    return load_of(options, source.header.context_length, projector.bytes if projector else 0)
+    trained, size = source.header.context_length, projector.bytes if projector else 0
+    task, at_once = task_of(source.header), reads_at_once(source.header)
+    return load_of(options, trained, size, task, at_once)
 
 
 def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:
@@ -100,7 +109,7 @@ def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:
     for variant in source.variants:
         header = source.header_of(variant)
         if id(header) not in shapes:
-            shapes[id(header)] = geometry(header)
+            shapes[id(header)] = estimates.shape(header)
         fittings[variant] = Fitting(shapes[id(header)].stored_in(variant.bytes), load, room)
     return fittings
 
@@ -160,8 +169,6 @@ def _quantization(source: Source, variant: Variant) -> str:
 def _warnings(request: DeployRequest, source: Source, variant: Variant) -> list[str]:
     trained = source.header.context_length
     found = []
-    if source.header.chat_template is None:
-        found.append("It has no chat template, so it can only continue a text.")
     if note(variant.quantization).startswith("Poor"):
         found.append(f"{variant.quantization} is stored so coarsely that answers suffer.")
     if len(source.meant) > 1 and request.wish:

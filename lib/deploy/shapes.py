@@ -5,6 +5,7 @@ from typing import Literal
 
 from lib.core.values import Frozen
 from lib.engines.llamacpp.oracle import Breakdown
+from lib.fit.kinds import Task
 from lib.fit.memory import Need, Room, Verdict
 
 EngineName = Literal["ollama", "llamacpp"]
@@ -93,6 +94,7 @@ class Plan(Frozen):
     quantization: str
     architecture: str
     parameters: int
+    task: Task
     context: int
     context_trained: int | None
     slots: int
@@ -104,6 +106,7 @@ class Plan(Frozen):
     disk: Disk
     removable: tuple[Removable, ...] = ()  # where the disk is short
     engine_plan: Breakdown | None = None  # the built-in engine's own figures
+    estimate: str = ""  # where the figures are not Berth's own: a sentence
     warnings: tuple[str, ...] = ()
 
     @property

@@ -31,7 +31,9 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield f"Source    {TIERS[plan.tier]}: {plan.source}"
     yield f"Engine    {plan.engine.title}. {plan.engine.reason}"
     yield f"Memory    {plan.verdict.word}. {plan.verdict.sentence}"
-    if plan.engine_plan:
+    if plan.estimate:
+        yield f"          {plan.estimate}"
+    elif plan.engine_plan:
         ours = plan.need.weights + plan.need.kv_cache + plan.need.compute
         theirs = words.memory(plan.engine_plan.total)
         yield f"          The engine itself plans {theirs} for what is {words.memory(ours)} here."

@@ -13,6 +13,8 @@ from lib.deploy.shapes import Disk, EngineChoice, PlannedFile
 from lib.deploy.sources import Source
 from lib.download.hub_files import folder_of
 from lib.fit.file_names import Variant
+from lib.fit.kinds import Task, task_of
+from lib.hub import Card
 
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
@@ -71,16 +73,23 @@ def _objection(source: Source, variant: Variant) -> str:
     """Why Ollama cannot fetch these files by itself; "" where it can."""
     if source.library:
         return ""
+    if task_of(source.header_of(variant)) == Task.RANKING:
+        return "Ollama does not rank texts."
     if source.card is None or source.contents is None:
         return "Ollama would store a second copy of the file."
+    return _objection_to_pull(source.card, source, variant)
+
+
+def _objection_to_pull(card: Card, source: Source, variant: Variant) -> str:
+    """The same for a file of the Hub."""
     if variant.is_divided:
         return f"{variant.title} is divided into files, which Ollama cannot pull."
-    if source.card.gated or source.card.is_private:
-        return f"Ollama does not use the Hub token that {source.card.id} asks for."
+    if card.gated or card.is_private:
+        return f"Ollama does not use the Hub token that {card.id} asks for."
     if settings().hf_endpoint != HUB:
         return "Ollama does not use HF_ENDPOINT."
     if not source.is_main:
         return "Ollama pulls the main branch alone."
-    if not pull_name(source.card, source.contents, variant):
+    if source.contents is None or not pull_name(card, source.contents, variant):
         return f"Ollama has no name that means {variant.title} and nothing else."
     return ""

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from lib.core.names import ModelName
 from lib.core.values import Frozen
+from lib.fit.kinds import Task
 
 # No address: an engine would fetch what stands there, files and other servers included.
 Image = Annotated[
@@ -46,6 +47,7 @@ class Model(Frozen):
     quantization: str = ""
     context: int | None = None  # tokens loaded per slot; None while it is not running
     context_trained: int | None = None
+    task: Task = Task.WRITING  # what it does with a text
     can_chat: bool = True  # False: no chat template, so it can only continue a text
     can_see: bool = False  # understands images
     url: str = ""  # the engine's own OpenAI base URL (…/v1) while it runs, on loopback
@@ -55,6 +57,11 @@ class Model(Frozen):
     note: str = ""  # worth knowing although it is not
     log: str = ""  # path of the engine's own output for this model
     source: str = ""  # repository or path it came from
+
+    @property
+    def writes(self) -> bool:
+        """Does it answer with a text, so that one can chat with it?"""
+        return self.task == Task.WRITING
 
 
 class Upstream(Frozen):

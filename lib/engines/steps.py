@@ -125,7 +125,7 @@ def _require_memory(model: Model, options: StartOptions) -> None:
     file = llamacpp_files.find(model.name)
     subject = geometry(gguf.read_model(file.full_path))
     projector_bytes = Path(file.projector).stat().st_size if file.projector else 0
-    load = load_of(options, subject.context_length, projector_bytes)
+    load = load_of(options, subject.context_length, projector_bytes, file.task, file.reads_at_once)
     said = Fitting(subject, load, room_now()).verdict
     if not said.fits:
         fix = "Close other programs or stop another model, then try again."

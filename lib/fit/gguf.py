@@ -8,6 +8,7 @@ ends within LONGEST_HEADER: a broken or hostile file costs an error and never me
 import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ FIRST_READ = 8 * 2**20  # holds the header of a vocabulary of 260,000 tokens
 LONGEST_ARRAY = 1_024  # longer ones are vocabularies: only their length is kept
 GLIMPSE_BYTES = 64 * 2**10  # reach to the vocabulary: what a file is stands before it
 LONGEST_TEXT = 1_000  # of a value that a glimpse keeps
+UNKNOWN = "type "  # what the name of a tensor type begins with that is not in our table
 MOST_TENSORS = 100_000
 MOST_VALUES = 1_000
 MOST_DIMENSIONS = 4
@@ -66,6 +68,12 @@ class Header(Frozen):
     data_offset: int  # where the weights begin; equal to the header's own length, aligned
     file_bytes: int  # what the whole file must have
     weights_bytes: int
+
+    @property
+    def unknown_types(self) -> tuple[str, ...]:
+        """The types of tensors that stand in no table here: `type 77`."""
+        found = {tensor.type for tensor in self.tensors if tensor.type.startswith(UNKNOWN)}
+        return tuple(sorted(found))
 
 
 class Glimpse(Frozen):
@@ -187,7 +195,7 @@ def parse(data: bytes | memoryview, name: str = "The file") -> Header:
     found = _Metadata()
     found.read(reader, value_count)
     values = found.values
-    tensors = tuple(_tensor(reader) for _ in range(tensor_count))
+    tensors = _measured([_tensor(reader) for _ in range(tensor_count)])
     if not alignment_of(values):
         raise reader.broken("has an alignment that is no power of two")
     data_offset = aligned(reader.at, alignment_of(values))
@@ -285,11 +293,28 @@ def _tensor(reader: Reader) -> Tensor:
     if elements >= 2**63 or offset >= 2**63:
         raise reader.broken(f"has an impossible size for the tensor “{shown(name)}”")
     if type_id not in TENSOR_TYPES:
-        raise reader.broken(f"has the tensor “{shown(name)}” of the unknown type {type_id}")
+        return Tensor(name, shape, f"{UNKNOWN}{type_id}", offset, 0)
     kind = TENSOR_TYPES[type_id]
     if shape and shape[0] % kind.block:
         raise reader.broken(f"has rows of {shape[0]} in “{shown(name)}”, which {kind.name} cannot")
     return Tensor(name, shape, kind.name, offset, elements // kind.block * kind.block_bytes)
+
+
+def _measured(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Those of types that are not in our table with their size: all up to the next one.
+
+    Of the last one nobody can tell; it counts as nothing.
+    """
+    if not any(tensor.type.startswith(UNKNOWN) for tensor in tensors):
+        return tuple(tensors)
+    offsets = sorted({tensor.offset for tensor in tensors})
+    ends = dict(pairwise([*offsets, offsets[-1]]))
+    return tuple(
+        tensor._replace(bytes=ends[tensor.offset] - tensor.offset)
+        if tensor.type.startswith(UNKNOWN)
+        else tensor
+        for tensor in tensors
+    )
 
 
 def _elements(shape: tuple[int, ...]) -> int:

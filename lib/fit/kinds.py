@@ -7,6 +7,16 @@ A word in a file's name is no evidence: a merged model may have LoRA in its name
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from lib.fit.engine_tables import (
+    DIFFUSION,
+    DRAFTERS,
+    ENCODER_DECODERS,
+    ENCODERS,
+    LONE_ENCODERS,
+    PICTURES,
+    SPEECH,
+    WITHOUT_CACHE,
+)
 from lib.fit.gguf import Header, Value
 
 # As ggml's docs/gguf.md and llama.cpp's converters name them.
@@ -15,9 +25,7 @@ _BY_ARCHITECTURE = {
     "clip": "projector",
     "imatrix": "importance",
     "controlvector": "control",
-    "eagle3": "drafter",
-    "dflash": "drafter",
-    "gemma4-assistant": "drafter",
+    **dict.fromkeys(DRAFTERS, "drafter"),
 }
 _BY_KEY = {"adapter.": "adapter", "imatrix.": "importance", "controlvector.": "control"}
 
@@ -101,3 +109,56 @@ def _only_drafts(
 def may_draft(values: Mapping[str, Value]) -> bool:
     """Does it name layers that guess ahead? Only its tensors tell whether it has others too."""
     return any(key.endswith(".nextn_predict_layers") and value for key, value in values.items())
+
+
+class Task(StrEnum):
+    """What a model does with a text; the first three can be served."""
+
+    WRITING = "writing"
+    EMBEDDING = "embedding"
+    RANKING = "ranking"
+    TRANSLATING = "translating"
+    DIFFUSION = "diffusion"
+    SPEECH = "speech"
+    ENCODING = "encoding"
+    PICTURES = "pictures"
+
+
+NOT_SERVED = {
+    Task.TRANSLATING: "it reads a whole text and then answers it in another way (encoder-decoder)",
+    Task.DIFFUSION: "it writes all of a text at once, by diffusion",
+    Task.SPEECH: "it makes speech, not text",
+    Task.ENCODING: "it is the text encoder of a model that makes pictures",
+    Task.PICTURES: "it makes pictures or films, or is a part of what does",
+}
+_BY_TABLE = {
+    Task.TRANSLATING: ENCODER_DECODERS,
+    Task.DIFFUSION: DIFFUSION,
+    Task.SPEECH: SPEECH,
+    Task.ENCODING: LONE_ENCODERS,
+    Task.PICTURES: PICTURES,
+}
+_RANK, _LAST, _POOLED = 4, 3, (1, 2, 3)  # llama.cpp's ways to sum a text up: a score, or a vector
+
+
+def task_of(header: Header) -> Task:
+    """What a model is for, by its architecture and by how it sums a text up."""
+    told = [task for task, names in _BY_TABLE.items() if header.architecture in names]
+    if told:
+        return told[0]
+    pooling = header.values.get(f"{header.architecture}.pooling_type")
+    if pooling == _RANK:
+        return Task.RANKING
+    is_embedding = header.architecture in ENCODERS or pooling in _POOLED
+    return Task.EMBEDDING if is_embedding else Task.WRITING
+
+
+def reads_at_once(header: Header) -> bool:
+    """Must it have all of a text before it at the same time, and so the memory for that?
+
+    One that takes its last token's vector and keeps a cache can read piece by piece.
+    """
+    if task_of(header) == Task.WRITING:
+        return False
+    pooling = header.values.get(f"{header.architecture}.pooling_type")
+    return pooling != _LAST or header.architecture in WITHOUT_CACHE

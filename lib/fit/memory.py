@@ -36,6 +36,8 @@ class Load(Frozen):
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     prompt_cache_bytes: int = Field(default=0, ge=0)
     projector_bytes: int = Field(default=0, ge=0)  # of the file that lets it see
+    batch: int = Field(default=BATCH_TOKENS, ge=1)  # tokens worked on at once (n_ubatch)
+    reads: bool = False  # it makes vectors of texts or ranks them, and writes none
 
 
 class Room(Frozen):
@@ -99,10 +101,11 @@ def room_now() -> Room:
 
 def need(model: Geometry, load: Load) -> Need:
     """The memory that a model takes when loaded so."""
+    weights, cache, working = model.correction
     return Need(
-        weights=model.weights_bytes,
-        kv_cache=_cache_bytes(model, load),
-        compute=_compute_bytes(model, load),
+        weights=model.weights_bytes + weights,
+        kv_cache=max(0, _cache_bytes(model, load) + cache),
+        compute=max(0, _compute_bytes(model, load) + working),
         prompt_cache=load.prompt_cache_bytes,
         fixed=PROCESS_BYTES + TOKEN_BYTES * model.vocabulary,
         projector=load.projector_bytes + PROJECTOR_WORK_BYTES if load.projector_bytes else 0,
@@ -117,14 +120,21 @@ def _cache_bytes(model: Geometry, load: Load) -> int:
 
 
 def _compute_bytes(model: Geometry, load: Load) -> int:
-    """What the graph works with for one batch, its attention masks, and the logits."""
+    """What the graph works with for one batch, its attention masks, and the logits.
+
+    One that reads texts and could write plans for the logits of all of a batch.
+    """
     batch = _batch_tokens(load)
-    layers = max(
+    works = (
         batch * layer.working + load.slots * (2 * layer.state - layer.convolved)
         for layer in model.layers
     )
+    layers = max(works, default=0)
     masks = {layer.window: _cells(layer.window, load) for layer in model.layers if layer.cached}
-    floats = layers + batch * model.working + load.slots * model.vocabulary
+    if not masks and load.reads:  # every token of the text looks at every other one
+        masks = dict.fromkeys((layer.window for layer in model.layers), batch)
+    scored = batch if load.reads and any(layer.cached for layer in model.layers) else load.slots
+    floats = layers + batch * model.working + scored * model.vocabulary
     return 4 * floats + 2 * batch * sum(masks.values())
 
 
@@ -135,7 +145,7 @@ def _cells(window: int, load: Load) -> int:
 
 
 def _batch_tokens(load: Load) -> int:
-    return min(BATCH_TOKENS, load.context * load.slots)
+    return min(load.batch, load.context * load.slots)
 
 
 def _rounded_up(number: int, step: int) -> int:

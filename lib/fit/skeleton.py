@@ -3,6 +3,8 @@
 from lib.fit.gguf import Header, alignment_of
 from lib.fit.gguf_writer import Value, beginning, pairs_of
 
+KEPT = ("tokenizer.ggml.token_type_count",)  # of the vocabulary: encoders have a matrix of it
+
 
 def skeleton(start: bytes, header: Header) -> tuple[bytes, int]:
     """The header, and the bytes that a file with it must have; a hole will do for the weights.
@@ -16,7 +18,7 @@ def skeleton(start: bytes, header: Header) -> tuple[bytes, int]:
     pairs = [
         start[began:ended]
         for key, (began, ended) in header.spans.items()
-        if not key.startswith(dropped)
+        if key in KEPT or not key.startswith(dropped)
     ]
     described: dict[str, Value] = {"tokenizer.ggml.model": "no_vocab"}
     if isinstance(tokens, int):

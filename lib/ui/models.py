@@ -13,6 +13,7 @@ from lib.core.errors import NotFound
 from lib.core.files import tail
 from lib.engines import all_models, engine_of, find_model
 from lib.engines.base import Model, State
+from lib.fit.kinds import Task
 from lib.fleet import actions
 from lib.sharing import limits
 from lib.ui import markdown
@@ -27,6 +28,7 @@ COLOURS: dict[State, Literal["green", "blue", "red", "gray"]] = {
     State.FAILED: "red",
     State.STOPPED: "gray",
 }
+READS = {Task.EMBEDDING: "makes vectors (embeddings)", Task.RANKING: "ranks texts (rerank)"}
 BUSY = (State.STARTING, State.STOPPING, State.DOWNLOADING)
 REFRESH_SECONDS = {True: 1.0, False: 5.0}  # while something changes, and while nothing does
 PER_PAGE = 20
@@ -97,14 +99,21 @@ def facts(model: Model) -> str:
         model.quantization,
         f"context {(model.context or model.context_trained or 0):,}",
         f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
-        "" if model.can_chat else "no chat template",
+        _limits(model),
         engine_of(model).title,
     ]
     return " · ".join(part for part in parts if part)
 
 
+def _limits(model: Model) -> str:
+    """What it does instead of answering; "" for what chats."""
+    if not model.writes:
+        return READS[model.task]
+    return "" if model.can_chat else "no chat template"
+
+
 def _buttons(model: Model, state: State, key: str) -> None:
-    if state == State.READY and limits.may_use(role(), model):
+    if state == State.READY and model.writes and limits.may_use(role(), model):
         _chat_button(model, key)
     if not may(Action.RUN):
         return
@@ -169,7 +178,12 @@ def base_url() -> str:
 def _snippet(model: Model) -> str:
     body = {"model": model.name, "messages": [{"role": "user", "content": "Hello"}]}
     path, sent = "chat/completions", json.dumps(body)
-    if not model.can_chat:
+    if model.task == Task.EMBEDDING:
+        path, sent = "embeddings", json.dumps({"model": model.name, "input": "Hello"})
+    elif model.task == Task.RANKING:
+        texts = {"query": "Hello", "documents": ["Good day", "Bread"]}
+        path, sent = "rerank", json.dumps({"model": model.name, **texts})
+    elif not model.can_chat:
         path, sent = "completions", json.dumps({"model": model.name, "prompt": "Once upon"})
     return (
         f"curl {base_url()}/v1/{path} \\\n  -H 'Content-Type: application/json' \\\n  -d '{sent}'"

@@ -30,7 +30,7 @@ from lib.engines.base import (
     State,
     Upstream,
 )
-from lib.engines.llamacpp import files, program, records
+from lib.engines.llamacpp import abilities, files, program, records
 from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
@@ -39,6 +39,7 @@ from lib.engines.llamacpp.launch import Program
 from lib.engines.llamacpp.records import Record, file_of
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
+from lib.fit.kinds import Task
 from lib.processes import background as process
 from lib.processes.background import ProgramFault
 
@@ -81,6 +82,9 @@ class LlamaCpp:
         file = files.find(model)
         if file.problem:
             raise BrokenFile(file.problem, file.fix)
+        unable = abilities.objection(file.name, file, file.task)
+        if unable:
+            raise unable
         with records.lock(model):
             _ensure_started(file, options)
 
@@ -106,6 +110,7 @@ class LlamaCpp:
         if record is None or to is None:
             return _not_running(model)
         try:
+            _require_writing(model, record.task)
             _require_template(record)
             require_sight(model, record.can_see, messages)
         except BerthError as error:
@@ -113,8 +118,11 @@ class LlamaCpp:
         return chat_stream(to.base_url, to.model, messages, options, to.key)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
-        """Works for every model."""
-        if to := self.upstream(model):
+        """Works for every model that writes."""
+        record, to = records.read(model), self.upstream(model)
+        if record and record.task != Task.WRITING:
+            return failed_stream(_writes_nothing(model, record.task))
+        if to:
             return complete_stream(to.base_url, to.model, prompt, options, to.key)
         return _not_running(model)
 
@@ -197,6 +205,7 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
         path=file.path,
         size_bytes=file.size_bytes,
         can_chat=file.can_chat,
+        task=file.task,
         can_see=bool(file.projector),
         projector=file.projector,
         options=options,
@@ -255,16 +264,20 @@ def _state(record: Record) -> State:
 
 def _idle(file: ModelFile, log: str) -> Model:
     """A file that nothing runs."""
+    problem = f"{file.problem} {file.fix}".strip()
+    if not problem:
+        problem = str(abilities.objection(file.name, file, file.task) or "")
     return Model(
         name=file.name,
         engine=NAME,
-        state=State.FAILED if file.problem else State.STOPPED,
+        state=State.FAILED if problem else State.STOPPED,
+        task=file.task,
         size_bytes=file.size_bytes,
         quantization=file.quantization,
         context_trained=file.context_trained,
         can_chat=file.can_chat,
         can_see=bool(file.projector),
-        problem=f"{file.problem} {file.fix}".strip(),
+        problem=problem,
         source=file.source,
         log=log,
     )
@@ -277,6 +290,7 @@ def _without_file(record: Record, log: str) -> Model:
         engine=NAME,
         state=State.STOPPED,
         size_bytes=record.size_bytes,
+        task=record.task,
         can_chat=record.can_chat,
         log=log,
     )
@@ -305,6 +319,20 @@ def _wheel_version() -> str:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version("xllamacpp")
     return ""
+
+
+def _require_writing(model: str, task: Task) -> None:
+    """EngineError where it only reads."""
+    if task != Task.WRITING:
+        raise _writes_nothing(model, task)
+
+
+def _writes_nothing(model: str, task: Task) -> EngineError:
+    path = "/v1/rerank" if task == Task.RANKING else "/v1/embeddings"
+    does = "ranks texts" if task == Task.RANKING else "makes vectors of texts"
+    return EngineError(
+        f"“{shown(model)}” {does} and writes none.", f"Ask it at {path}, or choose another model."
+    )
 
 
 def _require_template(record: Record) -> None:

@@ -27,10 +27,10 @@ from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.llamacpp.projector import can_see, kind_at, projector_of
 from lib.fit import gguf, kinds
-from lib.fit.kinds import Kind
+from lib.fit.kinds import Kind, Task
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-FACTS = 2  # of what is kept about a file: with another number all headers are read anew
+FACTS = 3  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
 
@@ -47,6 +47,10 @@ class ModelFile(Frozen):
     quantization: str = ""
     context_trained: int | None = None
     can_chat: bool = True
+    task: Task = Task.WRITING
+    reads_at_once: bool = False  # all of a text, see lib/fit/kinds.py
+    architecture: str = ""
+    unknown_types: tuple[str, ...] = ()
     problem: str = ""
     fix: str = ""
 
@@ -215,6 +219,10 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         quantization=header.quantization,
         context_trained=header.context_length,
         can_chat=header.chat_template is not None,
+        task=kinds.task_of(header),
+        reads_at_once=kinds.reads_at_once(header),
+        architecture=header.architecture,
+        unknown_types=header.unknown_types,
     )
 
 

@@ -69,6 +69,7 @@ def _child(path: Path, load: Load) -> Iterator[Iterable[str]]:
     """The output of an engine that begins to load the file; it is killed at the end."""
     context, slots = load.context * load.slots, load.slots
     command = [sys.executable, str(CHILD), str(path), str(context), str(slots), load.kv_type]
+    command += [str(load.batch), "read" if load.reads else "write"]
     kept = {name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN)}
     world = kept | {"GGML_NO_BACKTRACE": "1"}
     with helper(command, world, with_errors=True, kill_after_seconds=TIMEOUT_SECONDS) as child:

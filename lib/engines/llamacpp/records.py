@@ -28,6 +28,7 @@ from lib.core.names import ModelName
 from lib.core.settings import settings
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.causes import explain
+from lib.fit.kinds import Task
 from lib.processes import background as process
 
 ENDINGS = ("json", "key", "options", "exit", "log", "failed", "lock")
@@ -40,6 +41,7 @@ class Record(process.Child):
     path: str  # of the file, under settings().models
     size_bytes: int
     can_chat: bool
+    task: Task = Task.WRITING
     can_see: bool = False  # as the engine tells it, once it is ready
     projector: str = ""  # its path; "" for none
     options: StartOptions

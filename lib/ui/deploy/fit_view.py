@@ -30,6 +30,8 @@ def verdict(plan: Plan, request: DeployRequest) -> None:
     is_dark = st.context.theme.type == "dark"
     st.html(memory_bar.drawn(plan.need, plan.room.free_bytes, is_dark))
     speed = _at_most(plan.tokens_per_second)
+    if plan.estimate:
+        st.caption(markdown.plain(plan.estimate))
     _estimates(f"{speed.capitalize()}: memory cannot be read faster", request)
 
 

@@ -30,6 +30,16 @@ def _success(job: Job) -> None:
     if model is None:
         st.info("The model it deployed has been removed since.")
         return
+    if model.writes:
+        _chat_button(model)
+    sleeping = "" if model.state == State.READY else f" It is {model.state.lower()} now."
+    st.caption(f"Its name for programs, and the OpenAI-compatible address to use it at.{sleeping}")
+    with st.container(horizontal=True):
+        st.code(model.name, language=None, width="stretch")
+        st.code(f"{models.base_url()}/v1", language=None, width="stretch")
+
+
+def _chat_button(model: Model) -> None:
     with st.container(horizontal=True):
         chat = st.button(
             "Chat", type="primary", icon=":material/chat:", key=f"chat-{model.engine}-{model.name}"
@@ -37,11 +47,6 @@ def _success(job: Job) -> None:
         if chat:
             choose_model(f"{model.engine}/{model.name}")
             st.switch_page("pages/3_Chat.py")
-    sleeping = "" if model.state == State.READY else f" It is {model.state.lower()} now."
-    st.caption(f"Its name for programs, and the OpenAI-compatible address to use it at.{sleeping}")
-    with st.container(horizontal=True):
-        st.code(model.name, language=None, width="stretch")
-        st.code(f"{models.base_url()}/v1", language=None, width="stretch")
 
 
 def _deployed(job: Job) -> Model | None:

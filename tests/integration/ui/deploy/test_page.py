@@ -12,9 +12,12 @@ from lib.core.settings import settings
 from lib.deploy import KIND
 from lib.fit.memory import room_now
 from lib.jobs import jobs
+from tests.support.blueprints_dense import dense
 from tests.support.deploy_page import MEGABYTE, deploy_button, labels, opened, said
+from tests.support.headers import write
 from tests.support.hub_api import OWNER, HubApi
 from tests.support.shapes import add_model
+from tests.support.tiny_encoder import write_encoder
 from tests.support.tiny_gguf import write_tiny
 
 pytestmark = pytest.mark.usefixtures("no_ollama", "ended_jobs")
@@ -253,6 +256,19 @@ def test_a_model_without_gguf_files_shows_whose_are_used(hub: HubApi) -> None:
 def test_a_file_of_this_machine_can_be_deployed(tmp_path: Path) -> None:
     [file] = write_tiny(tmp_path / "tiny.gguf")
     page = opened(str(file))
+    assert deploy_button(page) == ("Deploy this file", False)
+
+
+def test_what_cannot_be_run_here_says_why_and_has_no_button(tmp_path: Path) -> None:
+    made = dense("t5", layers=2, width=64, forward=128, heads=2, kv=2, vocabulary=64, length=32)
+    page = opened(str(write(tmp_path / "anvil-t5.gguf", made)))
+    assert "cannot be run here" in said(page)
+    assert "deploy_start" not in [one.key for one in page.button]
+
+
+def test_an_encoder_is_offered_with_what_it_does(tmp_path: Path) -> None:
+    page = opened(str(write_encoder(tmp_path / "reader.gguf")))
+    assert "It makes vectors of texts" in said(page)
     assert deploy_button(page) == ("Deploy this file", False)
 
 

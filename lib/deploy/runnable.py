@@ -1,0 +1,39 @@
+"""Whether a model can be run at all, told before a byte of it is fetched, and what of it is."""
+
+from lib.core.errors import CannotRun
+from lib.deploy.shapes import EngineChoice
+from lib.engines.llamacpp import abilities
+from lib.fit.gguf import Header
+from lib.fit.kinds import NOT_SERVED, Task, task_of
+
+READS = {
+    Task.EMBEDDING: "It makes vectors of texts (embeddings, at /v1/embeddings); it writes none.",
+    Task.RANKING: "It ranks texts by a query (at /v1/rerank); it writes none.",
+}
+
+
+def require(name: str, header: Header, engine: EngineChoice) -> None:
+    """CannotRun where the engine that was chosen cannot run this model.
+
+    What an Ollama or a llama-server of the user's own knows, nobody can tell from here: they may
+    be newer than the engine that comes with Berth.
+    """
+    task = task_of(header)
+    unable = abilities.objection(name, header, task)
+    if unable and (engine.name == "llamacpp" or task in NOT_SERVED):
+        raise unable
+    if engine.name == "ollama" and task == Task.RANKING:
+        raise CannotRun("Ollama does not rank texts.", "Use the built-in engine for this model.")
+
+
+def warnings(header: Header, engine: EngineChoice) -> list[str]:
+    """What a person should know who wants to chat, or where nobody can tell whether it runs."""
+    task = task_of(header)
+    found = [READS[task]] if task in READS else []
+    if task == Task.WRITING and header.chat_template is None:
+        found.append("It has no chat template, so it can only continue a text.")
+    unknown = abilities.unknown_to_engine(header)
+    if unknown:
+        who = "Ollama" if engine.name == "ollama" else "your own llama-server"
+        found.append(f"Whether {who} knows it cannot be told: {abilities.engine()} {unknown}.")
+    return found
