@@ -21,7 +21,7 @@ from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions
 from lib.fleet import actions
 
-PRIVATE = {"url", "log", "source"}  # addresses and paths of this machine
+PRIVATE = {"url", "log", "source", "elsewhere"}  # addresses and paths of this machine
 
 
 async def index(request: Request) -> Response:
@@ -59,7 +59,8 @@ async def remove(request: Request) -> Response:
     require(Action.REMOVE)
     model = await _named(request)
     await run_in_threadpool(actions.remove, model)
-    return JSONResponse({"removed": model.name, "freed_bytes": model.size_bytes})
+    stays = {"stays_at": model.elsewhere} if model.elsewhere else {}
+    return JSONResponse({"removed": model.name, "freed_bytes": model.frees_bytes, **stays})
 
 
 def described(model: Model, request: Request) -> dict[str, Any]:

@@ -31,9 +31,9 @@ def for_ollama(size_bytes: int) -> Disk:
 def removable(limit: int = 20) -> tuple[Removable, ...]:
     """The installed models that do not run, largest first."""
     found = [
-        Removable(name=model.name, engine=model.engine, bytes=model.size_bytes or 0)
+        Removable(name=model.name, engine=model.engine, bytes=model.frees_bytes)
         for model in all_models()
-        if model.state in (State.STOPPED, State.FAILED)
+        if model.state in (State.STOPPED, State.FAILED) and not model.elsewhere
     ]
     return tuple(sorted(found, key=lambda one: -one.bytes)[:limit])
 

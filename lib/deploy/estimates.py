@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lib import hub
 from lib.core.errors import BerthError, BrokenFile
 from lib.core.names import shown
-from lib.deploy.sources import Source
+from lib.deploy.source import Source
 from lib.download.hub_files import folder_of
 from lib.engines.llamacpp import oracle
 from lib.engines.llamacpp.oracle import Breakdown

@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 from lib.core.errors import BerthError, DoesNotFit
+from lib.deploy import runnable
 from lib.deploy.plan import plan
 from lib.deploy.request import wished
 from lib.deploy.table import fit
-from lib.engines.llamacpp import abilities
 from lib.fit.architecture import geometry
 from lib.fit.gguf import read_model
-from lib.fit.kinds import task_of
 from lib.fit.memory import Load, Verdict, room_now, verdict
 
 
@@ -45,7 +44,7 @@ def _said_of_file(given: argparse.Namespace) -> Verdict:
     load = Load(context=given.context or Load().context, slots=given.slots)
     path = Path(given.model)
     header = read_model(path)
-    if unable := abilities.objection(path.name, header, task_of(header)):
+    if unable := runnable.objection(path.name, header):
         raise unable
     said = verdict(geometry(header), load, room_now())
     print(said.model_dump_json() if given.json else f"{said.word}. {said.sentence}")

@@ -5,16 +5,17 @@ from functools import cache
 from pathlib import Path
 
 from lib.core import words
-from lib.deploy import disk, engines, estimates, runnable, running, sources, way
+from lib.deploy import disk, engines, estimates, local_sources, runnable, running, sources, way
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, PlannedFile, Row
-from lib.deploy.sources import Source
+from lib.deploy.source import Source
 from lib.deploy.wish import Wish, offered
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.launch import load_of
 from lib.fit.architecture import Geometry
 from lib.fit.file_names import Variant
 from lib.fit.fitting import Fitting
+from lib.fit.gguf import Header
 from lib.fit.kinds import reads_at_once, task_of
 from lib.fit.memory import COMFORTABLE, Choice, Load, Need, Room, recommend, room_now
 from lib.fit.quantizations import note
@@ -30,7 +31,7 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     source = _source(request)
     load = _load(request, source)
     fittings = _fittings(source, load, room or room_now())
-    chosen = _chosen(source.choosable, fittings)
+    chosen = _chosen(_able(source), fittings)
     held = running.held_bytes(source, chosen)
     if held:
         fittings = {v: f._replace(room=f.room.with_more(held)) for v, f in fittings.items()}
@@ -87,7 +88,7 @@ def _sight(projector: PlannedFile | None, needed: Need) -> str:
 
 def _source(request: DeployRequest) -> Source:
     if request.is_file:
-        return sources.of_file(Path(request.model))
+        return local_sources.of_path(Path(request.model), request.quantization)
     has_ollama = engines.choose(request.engine).name == "ollama"
     wish = Wish(request.quantization, request.file, request.revision)
     return sources.of_repository(request.model, wish, has_ollama=has_ollama)
@@ -114,6 +115,12 @@ def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:
     return fittings
 
 
+def _able(source: Source) -> list[Variant]:
+    """Of what was asked for, the models that can be run here; all where none can."""
+    able = [v for v in source.choosable if not runnable.objection("", source.header_of(v))]
+    return able or source.choosable
+
+
 def _chosen(variants: Sequence[Variant], fittings: Mapping[Variant, Fitting]) -> Variant:
     """The best of these that fits comfortably."""
     choices = [Choice(variant=v, verdict=fittings[v].verdict) for v in variants]
@@ -129,7 +136,8 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
 def _rows(source: Source, fittings: Mapping[Variant, Fitting], load: Load) -> list[Row]:
     fitted = {variant: fitting._replace(load=load) for variant, fitting in fittings.items()}
     choices = [Choice(variant=v, verdict=fitting.verdict) for v, fitting in fitted.items()]
-    best = recommend(choices)
+    able = _able(source._replace(meant=()))
+    best = recommend([choice for choice in choices if choice.variant in able])
     return [_row(source, choice, fitted[choice.variant], choice is best) for choice in choices]
 
 
@@ -140,7 +148,7 @@ def _row(source: Source, choice: Choice, fitting: Fitting, is_recommended: bool)
         name=variant.title,
         quantization=variant.quantization or variant.title,
         type=stored_as,
-        note=_note(variant, stored_as),
+        note=_note(variant, stored_as, source.header_of(variant)),
         bytes=variant.bytes,
         files=variant.paths,
         need=choice.verdict.need,
@@ -152,8 +160,10 @@ def _row(source: Source, choice: Choice, fitting: Fitting, is_recommended: bool)
     )
 
 
-def _note(variant: Variant, stored_as: str) -> str:
+def _note(variant: Variant, stored_as: str, header: Header) -> str:
     """What to expect of its quality; that nobody knows, where that is so."""
+    if runnable.objection("", header):
+        return "Cannot be run here"
     if variant.is_known:
         return note(variant.quantization)
     known = [f"stored as {stored_as}"] if stored_as else []

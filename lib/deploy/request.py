@@ -12,7 +12,8 @@ from lib.core.errors import BadInput
 from lib.core.names import file_path, repo_name, revision_name, shown
 from lib.core.settings import ROOT
 from lib.core.values import Frozen
-from lib.fit.file_names import quantization_of
+from lib.engines.llamacpp import stores
+from lib.fit.file_names import GGUF, quantization_of
 from lib.fit.quantizations import quality
 
 SCRIPT = ROOT / "deploy_cpu.sh"
@@ -25,17 +26,23 @@ EngineWish = Literal["auto", "ollama", "llamacpp"]
 
 
 def model_reference(text: str) -> str:
-    """`organisation/name`, or the absolute path of a .gguf file; BadInput for anything else."""
+    """`organisation/name`, or the whole path of a .gguf file or a folder; BadInput for others."""
     return _file(text) if text.startswith("/") else repo_name(text)
 
 
 def _file(text: str) -> str:
-    if len(text) > LONGEST_PATH or not _is_visible(text) or not text.lower().endswith(".gguf"):
+    is_good = len(text) <= LONGEST_PATH and _is_visible(text)
+    if not is_good or not (text.lower().endswith(GGUF) or _is_store(Path(text))):
         raise BadInput(
             f"“{shown(text)}” is not the path of a GGUF file.",
-            "Give the whole path of a file whose name ends in .gguf.",
+            "Give the whole path of a file whose name ends in .gguf, or of a folder with some.",
         )
     return text
+
+
+def _is_store(path: Path) -> bool:
+    """A folder, or a file as the stores of other tools name it."""
+    return path.is_dir() or stores.is_blob(path)
 
 
 def _is_visible(text: str) -> bool:

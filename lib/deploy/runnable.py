@@ -18,12 +18,16 @@ def require(name: str, header: Header, engine: EngineChoice) -> None:
     What an Ollama or a llama-server of the user's own knows, nobody can tell from here: they may
     be newer than the engine that comes with Berth.
     """
-    task = task_of(header)
-    unable = abilities.objection(name, header, task)
+    task, unable = task_of(header), objection(name, header)
     if unable and (engine.name == "llamacpp" or task in NOT_SERVED):
         raise unable
     if engine.name == "ollama" and task == Task.RANKING:
         raise CannotRun("Ollama does not rank texts.", "Use the built-in engine for this model.")
+
+
+def objection(name: str, header: Header) -> CannotRun | None:
+    """Why the built-in engine cannot run this model; None where it can."""
+    return abilities.objection(name, header, task_of(header))
 
 
 def warnings(header: Header, engine: EngineChoice) -> list[str]:

@@ -1,23 +1,19 @@
 """Where a model's files come from: three tiers, each for exactly the model asked for."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import NamedTuple
 
 from lib import hub
 from lib.core.errors import BadInput, BerthError, NotFound
 from lib.core.names import shown
 from lib.deploy import library
 from lib.deploy.library import Stored
-from lib.deploy.shapes import PlannedFile, Tier
+from lib.deploy.shapes import Tier
+from lib.deploy.source import Source, require_a_model
 from lib.deploy.wish import Wish, called, cannot_run_alone, meant, offered
-from lib.engines.llamacpp.projector import usable_projector
-from lib.fit import gguf, kinds
-from lib.fit.file_names import Variant, quantization_of
+from lib.fit.file_names import Variant
 from lib.fit.gguf import Header
-from lib.fit.kinds import Kind
 from lib.hub import Card, Contents
 
 MAIN = "main"
@@ -26,69 +22,6 @@ MOST_SHAPES = 4  # models of a repository whose headers are read, each of anothe
 MOST_BITS = 34  # per weight, of a file whose header is the model's
 READ_FIRST = "Q4_K_M"  # whose header is read where any would do
 _QUANTIZED = "base_model:quantized:"
-
-
-class Source(NamedTuple):
-    """What there is of a model, and where; `header` is that of the first one that is meant."""
-
-    tier: Tier
-    sentence: str
-    variants: list[Variant]  # best first, each with a name of its own
-    header: Header
-    card: Card | None = None
-    library: Stored | None = None
-    contents: Contents | None = None
-    meant: Sequence[Variant] = ()  # those that were asked for; none: any
-    headers: Mapping[str, Header] = {}  # by the shape, where there are several models
-    is_main: bool = True  # of the Hub: what its main branch has
-    read: Sequence[str] = ()  # the first paths of those whose own headers these are
-
-    @property
-    def choosable(self) -> list[Variant]:
-        """Those that answer what was asked for."""
-        return [*self.meant] or self.variants
-
-    def header_of(self, variant: Variant) -> Header:
-        """Its own, or that of another file of the same shape."""
-        shape = self.contents.shapes.get(variant.first, "") if self.contents else ""
-        return self.headers.get(shape, self.header)
-
-    def is_read(self, variant: Variant) -> bool:
-        """Is it the file whose header was read?"""
-        return variant.first in self.read
-
-    def projector(self, variant: Variant) -> PlannedFile | None:
-        """The file that lets this variant see; None where there is none."""
-        if self.card and self.contents:
-            found = self.contents.projector(variant)
-            return PlannedFile(**self.card.file(found).model_dump()) if found else None
-        if self.library:
-            return None
-        path = usable_projector(Path(variant.first))
-        return PlannedFile(path=str(path), bytes=path.stat().st_size) if path else None
-
-    def files(self, variant: Variant) -> tuple[PlannedFile, ...]:
-        """The files of one of the variants."""
-        if self.card is None:
-            return (PlannedFile(path=variant.first, bytes=variant.bytes),)
-        found = (self.card.file(path) for path in variant.paths)
-        return tuple(PlannedFile(path=f.path, bytes=f.bytes, sha256=f.sha256) for f in found)
-
-
-def of_file(path: Path) -> Source:
-    """A file of this machine; of a divided model, all its parts. BrokenFile where it is no model.
-
-    `paths` of its variant are absolute.
-    """
-    header = gguf.read_model(path)
-    _require_a_model(path.name, header)
-    parts = gguf.shard_paths(path)
-    variant = Variant(
-        quantization=header.quantization or quantization_of(path.name),
-        paths=tuple(str(part) for part in parts),
-        bytes=sum(part.stat().st_size for part in parts),
-    )
-    return Source(Tier.FILE, f"{path} is on this machine.", [variant], header)
 
 
 def of_repository(repository: str, wish: Wish, *, has_ollama: bool = False) -> Source:
@@ -125,7 +58,7 @@ def _on_hub(
     usual = [variant for variant in found if variant.quantization == READ_FIRST]
     first = (usual or [*found])[0]
     header, shape = hub.header(card, first), contents.shapes[first.first]
-    _require_a_model(first.first, header)
+    require_a_model(first.first, header)
     others = _other_shapes(card, contents, first)
     is_all = len(found) == len(contents.models)
     source = Source(
@@ -179,13 +112,6 @@ def _in_library(card: Card, stored: Stored) -> Source:
     )
     said = f"Ollama's library has {card.id} as {stored.name}."
     return Source(Tier.LIBRARY, said, [variant], library.header(stored), library=stored)
-
-
-def _require_a_model(path: str, header: Header) -> None:
-    """BadInput for a file that its header tells to be something else."""
-    kind = kinds.kind_of(header)
-    if kind != Kind.MODEL:
-        raise cannot_run_alone(shown(path), kind)
 
 
 def _candidates(card: Card, contents: Contents) -> Iterator[Card]:

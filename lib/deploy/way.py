@@ -1,6 +1,5 @@
 """How a model's files get to its engine, and the disk they take."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +9,12 @@ from lib.deploy import disk, engines
 from lib.deploy.ollama_names import own_name, pull_name
 from lib.deploy.request import EngineWish
 from lib.deploy.shapes import Disk, EngineChoice, PlannedFile
-from lib.deploy.sources import Source
+from lib.deploy.source import Source
 from lib.download.hub_files import folder_of
+from lib.engines.llamacpp.stores import is_blob
 from lib.fit.file_names import Variant
 from lib.fit.kinds import Task, task_of
 from lib.hub import Card
-
-_PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 class Way(NamedTuple):
@@ -62,7 +60,7 @@ def _ollama_name(source: Source, variant: Variant, *, is_pulled: bool) -> str:
     if source.library:
         return source.library.name
     if source.card is None or source.contents is None:
-        stem = _PART.sub("", Path(variant.first).stem)
+        stem = variant.title if is_blob(Path(variant.first)) else variant.stem
         return f"{slug(stem).lower()}:latest"
     if is_pulled:
         return pull_name(source.card, source.contents, variant)

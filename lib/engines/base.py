@@ -57,6 +57,12 @@ class Model(Frozen):
     note: str = ""  # worth knowing although it is not
     log: str = ""  # path of the engine's own output for this model
     source: str = ""  # repository or path it came from
+    elsewhere: str = ""  # where its file lies, if what Berth has is only a link to it
+
+    @property
+    def frees_bytes(self) -> int:
+        """What removing it gives back on the disk: nothing where only a link goes."""
+        return 0 if self.elsewhere else self.size_bytes or 0
 
     @property
     def writes(self) -> bool:

@@ -4,6 +4,8 @@ something that goes beside a model and cannot run alone.
 A word in a file's name is no evidence: a merged model may have LoRA in its name, a drafter none.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -104,6 +106,13 @@ def _only_drafts(
     if not values.get(f"{architecture}.nextn_predict_layers") or tensors is None:
         return False
     return not any(name.startswith("blk.0.") for name in tensors)
+
+
+def shape_of(values: Mapping[str, Value]) -> str:
+    """One text for all files whose layers are the same, however they are stored."""
+    architecture = str(values.get("general.architecture", ""))
+    facts = sorted((k, v) for k, v in values.items() if k.startswith(f"{architecture}."))
+    return hashlib.sha256(json.dumps([architecture, facts]).encode()).hexdigest()[:16]
 
 
 def may_draft(values: Mapping[str, Value]) -> bool:

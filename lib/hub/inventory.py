@@ -5,9 +5,7 @@ Names group the files; what a group is, the header of one of its files tells, of
 header anyway.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
@@ -59,7 +57,8 @@ def contents(card: Card) -> Contents:
         for variant in members:
             kind = _kind(variant, seen.get(group), beside)
             found |= {path: kind for path in variant.paths if kind != Kind.MODEL}
-            shapes[variant.first] = _shape(seen.get(group), group)
+            glimpse = seen.get(group)
+            shapes[variant.first] = kinds.shape_of(glimpse.values) if glimpse else group
     models = file_names.variants(
         ((file.path, file.bytes) for file in card.files), lambda path: path not in found
     )
@@ -128,16 +127,3 @@ def _beginning(card: Card, file: RepoFile) -> Glimpse:
     found = gguf.glimpse(data, f"“{shown(file.path)}”")
     cache.write(question, found.model_dump_json())
     return found
-
-
-def _shape(seen: Glimpse | None, group: str) -> str:
-    """The same text for files whose layers are the same."""
-    if seen is None:
-        return group
-    architecture = str(seen.values.get("general.architecture", ""))
-    facts = _facts(seen.values.items(), f"{architecture}.")
-    return hashlib.sha256(json.dumps([architecture, facts]).encode()).hexdigest()[:16]
-
-
-def _facts(values: Iterable[tuple[str, gguf.Value]], prefix: str) -> list[tuple[str, gguf.Value]]:
-    return sorted((key, value) for key, value in values if key.startswith(prefix))

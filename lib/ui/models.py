@@ -159,10 +159,19 @@ def _details(model: Model, key: str) -> None:
         st.caption("What the engine wrote last")
         with st.container(height=220, autoscroll=True, key=f"log-{key}"):
             st.text(tail(Path(model.log), 4_000) or "Nothing yet.")
-    label = f"Remove (frees {_frees(model)})"
+    if model.elsewhere:
+        st.caption(f"Its file lies at {markdown.plain(model.elsewhere)}; Berth has a link to it.")
+    label = _removal(model)
     asked = (model.engine, model.name)
     if st.button(label, icon=":material/delete:", key=f"remove-{key}", on_click=ask, args=asked):
         st.rerun()  # a dialog belongs to the page: a fragment's next tick would close it
+
+
+def _removal(model: Model) -> str:
+    """`Remove (frees 2.0 GB)`; of a link that there is no more than that."""
+    if model.elsewhere:
+        return "Remove the link"
+    return f"Remove (frees {_frees(model)})"
 
 
 def _frees(model: Model) -> str:
@@ -212,13 +221,18 @@ def _forget() -> None:
 
 @st.dialog("Remove this model?", on_dismiss=_forget)
 def _confirm(model: Model) -> None:
-    st.markdown(f"**{markdown.plain(model.name)}** is stopped and its files are deleted.")
-    st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")
+    name = markdown.plain(model.name)
+    if model.elsewhere:
+        st.markdown(f"**{name}** is stopped and Berth's link to it is removed.")
+        st.caption(f"Its file stays where it is: {markdown.plain(model.elsewhere)}")
+    else:
+        st.markdown(f"**{name}** is stopped and its files are deleted.")
+        st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep", key="keep_model"):
             _forget()
             st.rerun()
-        if st.button(f"Remove (frees {_frees(model)})", type="primary", key="remove_model"):
+        if st.button(_removal(model), type="primary", key="remove_model"):
             with shown_errors():
                 actions.remove(model)
                 _forget()

@@ -279,6 +279,7 @@ def _idle(file: ModelFile, log: str) -> Model:
         can_see=bool(file.projector),
         problem=problem,
         source=file.source,
+        elsewhere=file.elsewhere,
         log=log,
     )
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from lib.core import links
 from lib.core.errors import (
     BadInput,
     BrokenFile,
@@ -25,7 +26,7 @@ from lib.core.locks import locked
 from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.engines.llamacpp.projector import can_see, kind_at, projector_of
+from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of
 from lib.fit import gguf, kinds
 from lib.fit.kinds import Kind, Task
 
@@ -58,6 +59,14 @@ class ModelFile(Frozen):
     def full_path(self) -> Path:
         """Where it is."""
         return settings().models / self.path
+
+    @property
+    def elsewhere(self) -> str:
+        """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
+        here = self.full_path
+        if here.is_symlink():
+            return str([*links.hops(here)][1])
+        return "" if links.is_inside(here, settings().models) else str(here.resolve())
 
     @property
     def source(self) -> str:
@@ -99,13 +108,16 @@ def find(name: str) -> ModelFile:
 def remove(file: ModelFile) -> None:
     """Delete the model's files, and the folders left empty; nothing outside settings().models.
 
-    Of a link the link itself goes, never what it points to. The projector goes with the last model
-    that uses it.
+    Of a link the link itself goes, never what it points to; what lies in a linked folder is not
+    ours to delete. The projector goes with the last model that uses it.
     """
     root = settings().models.resolve()
     first = file.full_path
-    if not first.parent.resolve().is_relative_to(root):
-        raise BadInput(f"“{shown(file.path)}” lies outside Berth's models.", "Delete it there.")
+    if not links.is_inside(first, root):
+        raise BadInput(
+            f"“{shown(file.path)}” lies outside Berth's models, in a folder that is linked there.",
+            f"Delete it there, or remove the link below {settings().models}.",
+        )
     try:
         for part in [p for p in first.parent.iterdir() if _first_part(p) == first]:
             part.unlink(missing_ok=True)
@@ -122,7 +134,8 @@ def _remove_projector(file: ModelFile, root: Path) -> None:
     """Where it is ours, and no other model's too."""
     used = {other.projector for other in all_files()}
     projector = Path(file.projector)
-    if file.projector and file.projector not in used and projector.is_relative_to(root):
+    is_ours = bool(file.projector) and links.is_inside(projector, root)
+    if is_ours and file.projector not in used:
         projector.unlink(missing_ok=True)
         _remove_empty(projector.parent, root)
 
@@ -139,17 +152,18 @@ def _seen() -> dict[str, _Seen]:
     """The GGUF files that are there, by path."""
     root = settings().models
     parts: dict[str, list[os.stat_result]] = {}
-    for folder, _, names in os.walk(root):
-        for path in (Path(folder, name) for name in names if _is_whole(name)):
+    for folder, names in links.walk(root):
+        for path in (folder / name for name in names if _is_whole(name)):
             with contextlib.suppress(OSError, UnicodeEncodeError):
                 first = str(_first_part(path).relative_to(root))
                 first.encode()  # what is no text cannot be shown or asked for
                 parts[first] = [*parts.get(first, []), path.stat()]
-    return {path: _summed(root / path, stats) for path, stats in parts.items()}
+    looked: Looked = {}
+    return {path: _summed(root / path, stats, looked) for path, stats in parts.items()}
 
 
-def _summed(path: Path, stats: list[os.stat_result]) -> _Seen:
-    projector = projector_of(path, settings().models)
+def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
+    projector = projector_of(path, settings().models, looked)
     if projector:
         stats = [*stats, projector.stat()]
     size = sum(stat.st_size for stat in stats)

@@ -42,8 +42,10 @@ def draw(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> None:
 
 def _settled(plan: Plan) -> dict[str, object]:
     """What was shown is what is deployed, even if memory has become free or full since."""
+    here = {"model": plan.files[0].path} if plan.tier == Tier.FILE else {}
     return {
-        "quantization": "" if plan.tier == Tier.FILE else plan.title,
+        **here,
+        "quantization": "" if here else plan.title,
         "file": "",
         "context": plan.context,
         "accept_danger": plan.verdict.is_tight,

@@ -259,6 +259,16 @@ def test_a_file_of_this_machine_can_be_deployed(tmp_path: Path) -> None:
     assert deploy_button(page) == ("Deploy this file", False)
 
 
+def test_a_whole_folder_is_offered_and_the_chosen_file_deployed(tmp_path: Path) -> None:
+    for name in ("tiny-Q8_0", "tiny-Q4_K_M"):
+        write_tiny(tmp_path / "mine" / f"{name}.gguf")
+    page = opened(str(tmp_path / "mine"))
+    page.radio[0].set_value("Q4_K_M").run()
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["model"] == str(tmp_path / "mine" / "tiny-Q4_K_M.gguf")
+
+
 def test_what_cannot_be_run_here_says_why_and_has_no_button(tmp_path: Path) -> None:
     made = dense("t5", layers=2, width=64, forward=128, heads=2, kv=2, vocabulary=64, length=32)
     page = opened(str(write(tmp_path / "anvil-t5.gguf", made)))
