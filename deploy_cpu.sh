@@ -55,7 +55,18 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # somebody typed: sh deploy_cpu.sh
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Where this file lies: it may have been started through a link, from elsewhere, with CDPATH set.
+folder_of() { # FILE
+  local file=$1 target
+  while [[ -L $file ]]; do
+    target=$(readlink "$file")
+    [[ $target == /* ]] || target=$(dirname "$file")/$target
+    file=$target
+  done
+  (CDPATH="" cd -- "$(dirname "$file")" && pwd)
+}
+
+ROOT=$(folder_of "${BASH_SOURCE[0]}")
 readonly ROOT
 readonly PYTHON=$ROOT/.venv/bin/python
 readonly INSTALLER=https://ollama.com/install.sh
@@ -224,10 +235,18 @@ free_bytes_of_vm_stat() {
 
 # Python, because a container may have less than /proc/meminfo says.
 detect_linux() {
-  CPU="$(uname -sm), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+  local name
+  name=$(cpu_name /proc/cpuinfo)
+  CPU="$(uname -sm)${name:+, $name}"
   read -r CORES FREE_BYTES TOTAL_BYTES < <(
     "$PYTHON" -c 'from lib.fit.memory import room_now; from lib.machine.sampler import machine; now = room_now(); print(machine().cores, now.free_bytes, now.total_bytes)'
   ) || true
+}
+
+# By one program alone: of a large machine there is more than a pipe holds, and whoever reads only
+# the first line of it would end the writer, and with it this script.
+cpu_name() { # FILE
+  sed -n '/^model name/{s/^[^:]*: *//p;q;}' "$1" 2>/dev/null || true
 }
 
 plan() {

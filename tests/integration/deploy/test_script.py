@@ -1,5 +1,6 @@
 """deploy_cpu.sh, run by a real bash: its options, what it sees of a machine, how it ends."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from lib.engines.base import State
 from lib.engines.llamacpp import ENGINE
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
+from tests.conftest import ROOT
 from tests.support.berth import stop_engines
 from tests.support.clone import bash
 from tests.support.deployment import REPOSITORY, SCRIPT, Script, add_tiny, last_line
@@ -243,6 +245,45 @@ def test_bad_input_ends_with_2_and_says_what_is_wrong(
     assert done.returncode == 2
     assert said in done.stdout + done.stderr
     assert (script.told.parent / "exit_code.self").read_text() == "2\n"
+
+
+@pytest.mark.parametrize("count", [1, 8, 256, 4_096])
+def test_a_machine_with_any_number_of_processors_is_looked_at(
+    script: Script, tmp_path: Path, count: int
+) -> None:
+    one = "processor\t: {}\nmodel name\t: Example EX 9999 @ 2.60GHz\ncpu MHz\t\t: 2600.000\n\n"
+    (tmp_path / "cpuinfo").write_text("".join(one.format(n) for n in range(count)))
+    done = script.call(f'cpu_name "{tmp_path}/cpuinfo"')
+    assert (done.returncode, done.stdout) == (0, "Example EX 9999 @ 2.60GHz\n")
+    for other in ("/nowhere", "/dev/null"):
+        done = script.call(f"cpu_name {other}; echo end")
+        assert done.stdout == "end\n"
+
+
+@pytest.mark.parametrize("name", ["deploy_cpu.sh", "setup.sh"])
+def test_a_script_finds_its_own_folder_however_it_is_started(tmp_path: Path, name: str) -> None:
+    real, elsewhere = ROOT / name, tmp_path / "else where"
+    (elsewhere / ROOT.name).mkdir(parents=True)
+    (tmp_path / "one").symlink_to(real)
+    (elsewhere / "two").symlink_to("../one")
+    started = [
+        ([str(real)], elsewhere, {}),
+        ([f"./{name}"], ROOT, {}),
+        ([f"{ROOT.name}/{name}"], ROOT.parent, {"CDPATH": str(elsewhere)}),
+        ([str(tmp_path / "one")], elsewhere, {"CDPATH": str(elsewhere)}),
+        (["./two"], elsewhere, {}),
+    ]
+    for arguments, folder, more in started:
+        done = subprocess.run(
+            [bash(), *arguments, "--help"],
+            cwd=folder,
+            env={**os.environ, **more},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("\n") or "Exit codes:" in done.stdout
+        assert done.stderr == ""
 
 
 def test_help_is_the_header(script: Script) -> None:
