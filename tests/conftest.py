@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = (
     "HF_TOKEN",
     "HF_TOKEN_PATH",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN",
     "HF_ENDPOINT",
     "HF_HUB_OFFLINE",
     "OLLAMA_HOST",
@@ -43,6 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A BERTH_HOME that no other test has seen."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))  # whoever runs the tests may be logged in
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")  # nobody's, lest the machine's own is asked
     access.own_process()  # who runs the tests is the owner, where a test does not say otherwise
     folder = tmp_path / "berth"

@@ -171,6 +171,32 @@ def test_a_piece_that_does_not_come_is_explained(
     expect_failure(code, tiny_header)
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+@pytest.mark.parametrize("token", ["", OWNER])
+def test_a_header_whose_address_has_expired_is_asked_for_anew(
+    hub: HubApi, tmp_path: Path, status: int, token: str
+) -> None:
+    if token:
+        save_token(token)
+    [whole] = write_tiny(tmp_path / "tiny-Q8_0.gguf")
+    with FakeHub() as storage:
+        manner = Manner(status=status, times=1)
+        kept = storage.add("bucket/of", "main", "blob", whole.read_bytes(), manner)
+        hub.add_file("acme/Notes", whole.name, whole.read_bytes(), Manner(redirect_to=kept))
+        assert tiny_header() == gguf.read_file(whole)
+    assert len(hub.asked_for("resolve")) == 2
+
+
+def test_a_storage_that_always_refuses_a_header_is_named(hub: HubApi, tmp_path: Path) -> None:
+    [whole] = write_tiny(tmp_path / "tiny-Q8_0.gguf")
+    with FakeHub() as storage:
+        kept = storage.add("bucket/of", "main", "blob", whole.read_bytes(), Manner(status=403))
+        elsewhere = kept.replace("127.0.0.1", "localhost")
+        hub.add_file("acme/Notes", whole.name, whole.read_bytes(), Manner(redirect_to=elsewhere))
+        error = expect_failure("storage_refused", tiny_header)
+    assert "localhost, where 127.0.0.1 keeps" in error.message
+
+
 def test_a_stalling_file_server_is_given_up(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
