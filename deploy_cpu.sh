@@ -20,8 +20,11 @@
 #                     shows; without it the best that fits
 #   --file PATH       this file of the repository, or what is in this folder of it
 #   --revision R      a branch, tag or commit of it (main)
-#   --context N       tokens of context for each slot; without it at most 8192, less where needed
+#   --context N       tokens of context for each slot; without it at most 8192, and less where needed,
+#                     but never less than 4096 by itself
 #   --slots N         requests answered at the same time (1)
+#   --kv-type T       how the cache of a conversation is stored: f16, or q8_0 in half the memory, or
+#                     q4_0 in a quarter, which some models answer worse with
 #   --engine E        ollama, llamacpp (the engine that comes with Berth) or auto: Ollama where it
 #                     is installed, else llamacpp. What is missing of Ollama is installed.
 #   --foreground      run here (the usual way)
@@ -91,16 +94,16 @@ main() {
 # --- what was asked for ---
 
 parse() {
-  MODEL="" IS_COMMAND="" QUANT="" FILE="" REVISION="" CONTEXT="" SLOTS=1 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
+  MODEL="" IS_COMMAND="" QUANT="" FILE="" REVISION="" CONTEXT="" SLOTS=1 KV_TYPE=f16 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
   ! is_tool "${1:-}" || IS_COMMAND=yes
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --quant | --file | --revision | --context | --slots | --engine)
+      --quant | --file | --revision | --context | --slots | --kv-type | --engine)
         [[ $# -ge 2 ]] || misused "$1 needs a value."
         set_option "$1" "$2"
         shift
         ;;
-      --quant=* | --file=* | --revision=* | --context=* | --slots=* | --engine=*) set_option "${1%%=*}" "${1#*=}" ;;
+      --quant=* | --file=* | --revision=* | --context=* | --slots=* | --kv-type=* | --engine=*) set_option "${1%%=*}" "${1#*=}" ;;
       --foreground) IN_BACKGROUND="" ;;
       --background) IN_BACKGROUND=yes ;;
       --accept-danger) ACCEPT_DANGER=yes ;;
@@ -113,7 +116,7 @@ parse() {
   done
   [[ -n $MODEL ]] || misused "Which model? Give a repository such as Qwen/Qwen2.5-0.5B-Instruct, or a .gguf file."
   [[ -n $IS_COMMAND ]] || MODEL=$(whole_path "$MODEL")
-  REQUEST=(--engine "$ENGINE" --slots "$SLOTS")
+  REQUEST=(--engine "$ENGINE" --slots "$SLOTS" --kv-type "$KV_TYPE")
   [[ -z $QUANT ]] || REQUEST+=(--quant "$QUANT")
   [[ -z $FILE ]] || REQUEST+=(--file "$FILE")
   [[ -z $REVISION ]] || REQUEST+=(--revision "$REVISION")
@@ -165,6 +168,12 @@ set_option() { # NAME VALUE
     --revision) REVISION=$2 ;;
     --context) require_number "$1" "$2" && CONTEXT=$2 ;;
     --slots) require_number "$1" "$2" && SLOTS=$2 ;;
+    --kv-type)
+      case $2 in
+        f16 | q8_0 | q4_0) KV_TYPE=$2 ;;
+        *) misused "No such type of cache: $(printable "$2"). Choose f16, q8_0 or q4_0." ;;
+      esac
+      ;;
     --engine)
       case $2 in
         auto | ollama | llamacpp) ENGINE=$2 ;;
@@ -327,7 +336,7 @@ fetch() {
 
 start() {
   [[ $ENGINE == ollama ]] || adopt
-  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS"
+  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE"
 }
 
 # The built-in engine names a model after its file.

@@ -112,8 +112,6 @@ def _stand_in(path: Path) -> int:
     folder = Path(tempfile.gettempdir()) / f"berth-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise OSError(
-            errno.ENOLCK, "Locks are refused, and what stands for them is not ours"
-        )
+        raise OSError(errno.ENOLCK, "Locks are refused, and what stands for them is not ours")
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:40]
     return os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)

@@ -64,6 +64,7 @@ def _request(given: argparse.Namespace) -> DeployRequest:
         revision=given.revision,
         context=given.context,
         slots=given.slots,
+        kv_type=given.kv_type,
         engine=given.engine,
         accept_danger=given.accept_danger,
     )
@@ -124,6 +125,7 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revision", default="main", help="a branch, tag or commit of it")
     parser.add_argument("--context", type=int, default=None, metavar="N", help="tokens per slot")
     parser.add_argument("--slots", type=int, default=1, metavar="N")
+    parser.add_argument("--kv-type", default="f16", choices=["f16", "q8_0", "q4_0"])
     parser.add_argument("--engine", default="auto", choices=["auto", "ollama", "llamacpp"])
     parser.add_argument(
         "--accept-danger", action="store_true", help="use up to 95 %% of the memory"

@@ -1,7 +1,6 @@
 """What deploying a model would do."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 from lib.core import words
@@ -19,7 +18,9 @@ from lib.fit.gguf import Header
 from lib.fit.kinds import reads_at_once, task_of
 from lib.fit.memory import COMFORTABLE, Choice, Load, Need, Room, recommend, room_now
 from lib.fit.quantizations import note
-from lib.machine.bandwidth import read_bandwidth
+from lib.machine import bandwidth
+
+SMALLER_CACHE = "q8_0"
 
 
 def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool = False) -> Plan:
@@ -36,7 +37,7 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     if held:
         fittings = {v: f._replace(room=f.room.with_more(held)) for v, f in fittings.items()}
         chosen = _chosen([chosen], fittings)
-    how = way.choose(request.engine, source, chosen)
+    how = way.choose(request.engine, source, chosen, request.kv_type)
     header = source.header_of(chosen)
     runnable.require(Path(chosen.first).name, header, how.engine)
     fitting = fittings[chosen]
@@ -65,10 +66,12 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         context=fitting.load.context,
         context_trained=fitting.model.context_length,
         slots=fitting.load.slots,
+        kv_type=request.kv_type,
+        fits_with_smaller_cache=_fits_with_smaller_cache(fitting),
         need=fitting.need,
         verdict=fitting.verdict,
         room=fitting.room,
-        tokens_per_second=fitting.tokens_per_second(_bandwidth()),
+        tokens_per_second=fitting.tokens_per_second(bandwidth.of_this_machine()),
         rows=tuple(_rows(source, fittings, fitting.load)),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
@@ -97,7 +100,7 @@ def _source(request: DeployRequest) -> Source:
 def _load(request: DeployRequest, source: Source) -> Load:
     """As it was asked for; with a projector, which all variants share."""
     projector = source.projector(source.choosable[0])
-    options = StartOptions(context=request.context, slots=request.slots)
+    options = StartOptions(context=request.context, slots=request.slots, kv_type=request.kv_type)
     trained, size = source.header.context_length, projector.bytes if projector else 0
     task, at_once = task_of(source.header), reads_at_once(source.header)
     return load_of(options, trained, size, task, at_once)
@@ -123,9 +126,22 @@ def _able(source: Source) -> list[Variant]:
 
 def _chosen(variants: Sequence[Variant], fittings: Mapping[Variant, Fitting]) -> Variant:
     """The best of these that fits comfortably."""
-    choices = [Choice(variant=v, verdict=fittings[v].verdict) for v in variants]
+    choices = [_choice(variant, fittings[variant]) for variant in variants]
     best = recommend(choices) or min(choices, key=_by_fairness)
     return best.variant
+
+
+def _choice(variant: Variant, fitting: Fitting) -> Choice:
+    speed = fitting.tokens_per_second(bandwidth.of_this_machine())
+    return Choice(variant=variant, verdict=fitting.verdict, speed=speed)
+
+
+def _fits_with_smaller_cache(fitting: Fitting) -> bool:
+    """Would it do to store the conversation in half the bytes?"""
+    if fitting.verdict.fits or fitting.load.kv_type != "f16":
+        return False
+    load = fitting.load.model_copy(update={"kv_type": SMALLER_CACHE})
+    return fitting._replace(load=load).verdict.fits
 
 
 def _by_fairness(choice: Choice) -> tuple[bool, int]:
@@ -135,7 +151,7 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
 
 def _rows(source: Source, fittings: Mapping[Variant, Fitting], load: Load) -> list[Row]:
     fitted = {variant: fitting._replace(load=load) for variant, fitting in fittings.items()}
-    choices = [Choice(variant=v, verdict=fitting.verdict) for v, fitting in fitted.items()]
+    choices = [_choice(variant, fitting) for variant, fitting in fitted.items()]
     able = _able(source._replace(meant=()))
     best = recommend([choice for choice in choices if choice.variant in able])
     return [_row(source, choice, fitted[choice.variant], choice is best) for choice in choices]
@@ -154,7 +170,7 @@ def _row(source: Source, choice: Choice, fitting: Fitting, is_recommended: bool)
         need=choice.verdict.need,
         verdict=choice.verdict,
         comfortable_context=fitting.context_within(COMFORTABLE),
-        tokens_per_second=fitting.tokens_per_second(_bandwidth()),
+        tokens_per_second=fitting.tokens_per_second(bandwidth.of_this_machine()),
         is_recommended=is_recommended,
         is_poor=choice.is_poor,
     )
@@ -164,6 +180,8 @@ def _note(variant: Variant, stored_as: str, header: Header) -> str:
     """What to expect of its quality; that nobody knows, where that is so."""
     if runnable.objection("", header):
         return "Cannot be run here"
+    if header.architecture == "gpt-oss" and variant.quantization == "MXFP4":
+        return note("F16")  # its experts are published so, and left so by every quantization
     if variant.is_known:
         return note(variant.quantization)
     known = [f"stored as {stored_as}"] if stored_as else []
@@ -190,9 +208,3 @@ def _warnings(request: DeployRequest, source: Source, variant: Variant) -> list[
     if source.card and source.card.is_stale:
         found.append(f"The Hub does not answer; this is from {words.ago(source.card.checked_at)}.")
     return found
-
-
-@cache
-def _bandwidth() -> float:
-    """Bytes a second, measured once in a process."""
-    return read_bandwidth()

@@ -12,6 +12,7 @@ from lib.core.errors import BadInput
 from lib.core.names import file_path, repo_name, revision_name, shown
 from lib.core.settings import ROOT
 from lib.core.values import Frozen
+from lib.engines.base import KvType
 from lib.engines.llamacpp import stores
 from lib.fit.file_names import GGUF, quantization_of
 from lib.fit.quantizations import quality
@@ -79,6 +80,7 @@ class DeployRequest(Frozen):
     revision: Annotated[str, AfterValidator(revision_name)] = MAIN
     context: int | None = Field(default=None, ge=256, le=10_485_760)  # tokens per slot
     slots: int = Field(default=1, ge=1, le=64)  # requests answered at the same time
+    kv_type: KvType = "f16"  # how the cache of a conversation is stored
     engine: EngineWish = "auto"
     accept_danger: bool = False  # use 80 to 95 % of the free memory
 
@@ -129,6 +131,7 @@ class DeployRequest(Frozen):
         command += ["--file", self.file] if self.file else []
         command += ["--revision", self.revision] if self.revision != MAIN else []
         command += ["--context", str(self.context)] if self.context else []
+        command += ["--kv-type", self.kv_type] if self.kv_type != "f16" else []
         return [*command, "--accept-danger"] if self.accept_danger else command
 
 

@@ -4,6 +4,7 @@ from enum import IntEnum
 from typing import Literal
 
 from lib.core.values import Frozen
+from lib.engines.base import KvType
 from lib.engines.llamacpp.oracle import Breakdown
 from lib.fit.kinds import Task
 from lib.fit.memory import Need, Room, Verdict
@@ -98,6 +99,8 @@ class Plan(Frozen):
     context: int
     context_trained: int | None
     slots: int
+    kv_type: KvType
+    fits_with_smaller_cache: bool  # where it does not fit as it is
     need: Need
     verdict: Verdict
     room: Room

@@ -11,6 +11,7 @@ from lib.deploy.request import EngineWish
 from lib.deploy.shapes import Disk, EngineChoice, PlannedFile
 from lib.deploy.source import Source
 from lib.download.hub_files import folder_of
+from lib.engines.base import KvType
 from lib.engines.llamacpp.stores import is_blob
 from lib.fit.file_names import Variant
 from lib.fit.kinds import Task, task_of
@@ -29,10 +30,11 @@ class Way(NamedTuple):
     disk: Disk
 
 
-def choose(wish: EngineWish, source: Source, variant: Variant) -> Way:
+def choose(wish: EngineWish, source: Source, variant: Variant, kv_type: KvType = "f16") -> Way:
     """Ollama pulls what it can by itself; anything else Berth fetches, and gives to the engine."""
     objection = _objection(source, variant)
-    engine = engines.choose(wish, objection)
+    worse = "" if kv_type == "f16" else "Ollama's server alone decides how caches are stored."
+    engine = engines.choose(wish, objection or worse)
     files, projector = source.files(variant), source.projector(variant)
     if projector and (objection or engine.name == "llamacpp"):
         files = (*files, projector)

@@ -60,7 +60,7 @@ def _stop(given: argparse.Namespace) -> None:
 
 
 def _start(given: argparse.Namespace) -> int:
-    options = StartOptions(context=given.context, slots=given.slots)
+    options = StartOptions(context=given.context, slots=given.slots, kv_type=given.kv_type)
     return phase.run(partial(steps.start, given.name, given.engine, options))
 
 
@@ -121,6 +121,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="", help="where two have a model of this name")
     parser.add_argument("--context", type=int, default=None, metavar="N", help="tokens per slot")
     parser.add_argument("--slots", type=int, default=1, metavar="N")
+    parser.add_argument("--kv-type", default="f16", choices=["f16", "q8_0", "q4_0"])
     parser.set_defaults(run=_start)
 
 

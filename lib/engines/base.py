@@ -16,6 +16,9 @@ Image = Annotated[
 ]
 
 
+KvType = Literal["f16", "q8_0", "q4_0"]  # how the cache of a conversation is stored
+
+
 class State(StrEnum):
     """A model's state, in the one word the whole product uses for it."""
 
@@ -85,7 +88,7 @@ class StartOptions(Frozen):
     slots: int = Field(default=1, ge=1, le=64)  # requests answered at the same time
     threads: int | None = Field(default=None, ge=1, le=1024)
     prompt_cache_mib: int = Field(default=256, ge=0, le=65_536)
-    kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
+    kv_type: KvType = "f16"
 
 
 class Message(Frozen):

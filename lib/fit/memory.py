@@ -15,7 +15,7 @@ from lib.core.values import Frozen
 from lib.core.words import memory
 from lib.fit.architecture import Geometry
 from lib.fit.file_names import Variant
-from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, quality
+from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, USUAL, quality
 from lib.machine import sampler
 
 CACHE_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per element
@@ -23,6 +23,9 @@ BATCH_TOKENS = 512  # the engine's n_ubatch
 CELL_STEP = 256  # cache sizes are multiples of it
 COMFORTABLE, FULL = 0.80, 0.95  # shares of the free memory: between them it fits, but tightly
 CONTEXT_STEP = 1_024
+LEAST_CONTEXT = 4_096  # no less by itself: a shorter one only where somebody asked for it
+FLUENT = 15.0  # tokens a second: about as fast as one reads along
+FASTER = 1.5  # so much faster, it is worth a step down in quality
 PROCESS_BYTES = 48 * 2**20  # Python, the engine's code, threads
 PROJECTOR_WORK_BYTES = 256 * 2**20  # for one image; it varies with its size, and is not exact
 TOKEN_BYTES = 130  # the vocabulary's tables, per token
@@ -85,6 +88,7 @@ class Choice(Frozen):
 
     variant: Variant
     verdict: Verdict
+    speed: float = 0.0  # tokens a second at most; 0 where nobody measured
 
     @property
     def is_poor(self) -> bool:
@@ -216,18 +220,37 @@ def choices(variants: Sequence[Variant], model: Geometry, load: Load, room: Room
 
 
 def recommend(offered: Sequence[Choice]) -> Choice | None:
-    """The best that fits comfortably; else tightly; else with less context. Never below Q3."""
+    """The best that fits comfortably; else tightly; else with less context. Never below Q3.
+
+    Where the best would write more slowly than one reads, a good one that does not, or that is much
+    faster.
+    """
     fair = [choice for choice in offered if not choice.is_poor]
     tests: tuple[Callable[[Verdict], bool], ...] = (
         lambda said: said.fits and not said.is_tight,
         lambda said: said.fits,
+        lambda said: said.largest_context >= LEAST_CONTEXT,
         lambda said: said.largest_context > 0,
     )
     for test in tests:
         able = [choice for choice in fair if test(choice.verdict)]
         if able:
-            return max(able, key=lambda choice: _rank(choice.variant))
+            return _fluent(max(able, key=lambda choice: _rank(choice.variant)), able)
     return None
+
+
+def _fluent(best: Choice, able: Sequence[Choice]) -> Choice:
+    """The best, or what keeps up with a reader or is much faster, where the best is slow."""
+    if not 0 < best.speed < FLUENT:
+        return best
+    finest, usual = best.variant.quality, quality(USUAL)
+    known = [choice for choice in able if choice.variant.is_known]
+    good = [choice for choice in known if usual <= choice.variant.quality <= finest]
+    fluent = [choice for choice in good if choice.speed >= FLUENT]
+    if fluent:
+        return max(fluent, key=lambda choice: _rank(choice.variant))
+    faster = [choice for choice in good if choice.speed >= FASTER * best.speed]
+    return max(faster, key=lambda choice: choice.speed, default=best)
 
 
 def _rank(variant: Variant) -> tuple[bool, int, bool, bool, float]:

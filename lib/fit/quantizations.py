@@ -74,6 +74,7 @@ BITS_PER_WEIGHT = {
 REPACKED = ("Q4_0", "Q4_K", "IQ4_NL", "MXFP4")  # on x86 copied into another layout when loaded
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")  # best first
+USUAL = "Q4_K_M"  # what most people take
 LOWEST_BY_ITSELF = "Q3_K_M"  # below it answers suffer: only a person may choose that
 
 _NOTES = (  # by the least bits per weight
@@ -82,7 +83,7 @@ _NOTES = (  # by the least bits per weight
     (6.5, "Hardly to be told from the original"),
     (5.4, "Very good"),
     (4.8, "Good, the usual choice"),
-    (4.4, "Good"),
+    (4.32, "Good"),
     (BITS_PER_WEIGHT[LOWEST_BY_ITSELF], "Noticeably weaker"),
     (0.0, "Poor: answers suffer"),
 )

@@ -3,6 +3,7 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 
@@ -26,3 +27,9 @@ def read_bandwidth(threads: int | None = None) -> float:
             list(pool.map(np.sum, pieces))  # numpy lets other threads run while it adds
             best = max(best, SAMPLE_BYTES / (time.perf_counter() - began))
     return best
+
+
+@cache
+def of_this_machine() -> float:
+    """Bytes a second, measured once in a process."""
+    return read_bandwidth()

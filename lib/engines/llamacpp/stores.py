@@ -6,6 +6,7 @@ rest keep files under their names.
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,24 @@ def _linked_to(blob: Path) -> Iterator[Stored]:
     """The names that the Hub's own tool has given to what lies in `blobs`."""
     for folder, names in links.walk(blob.parent.parent / "snapshots"):
         yield from (Stored(folder / name, "") for name in sorted(names))
+
+
+def known_folders() -> list[Path]:
+    """Where other tools keep models on this machine, as far as there are any."""
+    return [folder for folder in _usual() if folder.is_dir() and models_in(folder)]
+
+
+def _usual() -> Iterator[Path]:
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    hub_home = os.environ.get("HF_HOME") or f"{caches}/huggingface"
+    for folder in (
+        os.environ.get("HF_HUB_CACHE") or f"{hub_home}/hub",
+        "~/.lmstudio/models",
+        "~/.cache/lm-studio/models",
+        os.environ.get("OLLAMA_MODELS") or "~/.ollama/models",
+    ):
+        with contextlib.suppress(RuntimeError):  # a user without home
+            yield Path(folder).expanduser()
 
 
 def models_in(folder: Path) -> list[Stored]:

@@ -1,6 +1,5 @@
 """The one button that begins a deployment, and what has to be cleared up before it can."""
 
-import re
 from pathlib import Path
 
 import streamlit as st
@@ -9,12 +8,12 @@ from lib import deploy
 from lib.core import words
 from lib.core.errors import BerthError
 from lib.deploy import DeployRequest, Plan, Row, Tier
+from lib.deploy.plan import SMALLER_CACHE
 from lib.ui import markdown, models
 from lib.ui.session import DeployChoices, choose_to_deploy, watch_job
 
 REFUSAL = "deploy_refusal"
 MOST_OFFERED = 3
-_PLAIN = re.compile(r"\w[\w.-]*")
 
 
 def draw(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> None:
@@ -58,12 +57,7 @@ def _label(plan: Plan) -> str:
         return "Deploy this file"
     missing = plan.bytes - plan.disk.kept
     price = f"downloads {words.disk(missing)}" if missing > 0 else "nothing to download"
-    return f"Deploy {_label_of(plan.title)} ({price})"
-
-
-def _label_of(name: str) -> str:
-    """A file's name on a button, which reads Markdown: strangers choose such names."""
-    return name if _PLAIN.fullmatch(name) else markdown.plain(name)
+    return f"Deploy {markdown.label(plan.title)} ({price})"
 
 
 def _start(request: DeployRequest) -> None:
@@ -100,11 +94,14 @@ def _confirmed(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> boo
 def _what_would_fit(plan: Plan, chosen: DeployChoices) -> None:
     """The nearest choices that fit, each as a button."""
     offered = _nearest(plan)
-    if not offered and not plan.verdict.largest_context:
+    is_hopeless = not offered and not plan.verdict.largest_context
+    if is_hopeless and not plan.fits_with_smaller_cache:
         st.info("Nothing of this model fits: choose a smaller one, or close other programs.")
         return
     st.markdown("**What would fit:**")
     with st.container(horizontal=True):
+        if plan.fits_with_smaller_cache:
+            _instead(chosen, "kv_type", SMALLER_CACHE)
         if plan.verdict.largest_context:
             _instead(chosen, "context", plan.verdict.largest_context)
         for row in offered:
@@ -119,11 +116,17 @@ def _nearest(plan: Plan) -> list[Row]:
 
 def _instead(chosen: DeployChoices, name: str, value: int | str) -> None:
     st.button(
-        f"Use context {value:,}" if isinstance(value, int) else f"Use {_label_of(value)}",
+        _offer(name, value),
         key=f"instead {name} {value}",
         on_click=_choose,
         args=(chosen.key(name), value),
     )
+
+
+def _offer(name: str, value: int | str) -> str:
+    if name == "kv_type":
+        return f"Store the conversation in half the memory ({value})"
+    return f"Use context {value:,}" if isinstance(value, int) else f"Use {markdown.label(value)}"
 
 
 def _choose(key: str, value: int | str) -> None:

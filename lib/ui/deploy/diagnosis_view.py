@@ -42,7 +42,8 @@ def _with_context(job: Job, found: Diagnosis) -> None:
 
 def _other_quantization(job: Job, found: Diagnosis) -> None:
     if found.argument:
-        retry.button(job, f"Deploy {found.argument} instead", quantization=found.argument)
+        name = found.argument
+        retry.button(job, f"Deploy {markdown.label(name)} instead", quantization=name, file="")
 
 
 def _with_token(job: Job, found: Diagnosis) -> None:

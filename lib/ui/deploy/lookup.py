@@ -13,9 +13,9 @@ from lib.core.errors import BadInput, BerthError, NetworkError
 from lib.fit.memory import COMFORTABLE, room_now
 from lib.fit.quantizations import LADDER, estimated_bytes
 from lib.hub import Card, Found, Reference
-from lib.hub.errors import NoAccess, RepositoryNotFound
+from lib.hub.errors import HubFailed, NoAccess, RateLimited, RepositoryNotFound
 from lib.ui import markdown
-from lib.ui.deploy import token_form
+from lib.ui.deploy import token_form, without_network
 from lib.ui.session import choose_to_deploy
 from lib.ui.waiting import interruptible
 
@@ -75,6 +75,8 @@ def problem(error: BerthError) -> None:
         token_form.form(error.url)
     elif isinstance(error, NetworkError):
         st.button("Try again", icon=":material/refresh:", key="deploy_again")
+        if not isinstance(error, RateLimited | HubFailed):
+            without_network.draw()
 
 
 def words_of(error: BerthError) -> str:

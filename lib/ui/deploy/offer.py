@@ -14,6 +14,11 @@ from lib.ui.session import DeployChoices, deploy_choices
 from lib.ui.waiting import interruptible
 
 ENGINES = {"auto": "Choose for me", "ollama": "Ollama", "llamacpp": "Built-in engine"}
+CACHES = {
+    "f16": "As it is (f16)",
+    "q8_0": "In half the memory (q8_0)",
+    "q4_0": "In a quarter of the memory (q4_0), some models answer worse",
+}
 MOST_SLOTS = 8
 MAIN = "main"
 
@@ -98,6 +103,7 @@ def _request(model: str, said: Reference, chosen: DeployChoices) -> DeployReques
             "context": chosen.context,
             "slots": chosen.slots,
             "engine": chosen.engine,
+            "kv_type": chosen.kv_type,
         }
     )
 
@@ -124,6 +130,14 @@ def _engine(plan: Plan, chosen: DeployChoices) -> None:
             key=chosen.key("engine"),
         )
         st.caption(f"{plan.engine.title}: {markdown.plain(plan.engine.reason)}")
+        st.selectbox(
+            "Cache of the conversation",
+            list(CACHES),
+            format_func=CACHES.__getitem__,
+            key=chosen.key("kv_type"),
+            help="What the model keeps in mind of each token. In half the memory a longer context "
+            "fits, and answers are hardly worse; the built-in engine alone can do it.",
+        )
         st.number_input(
             "Conversations at the same time",
             1,

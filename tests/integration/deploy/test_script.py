@@ -13,7 +13,7 @@ from lib.core import locks
 from lib.deploy import KIND
 from lib.engines import find_model
 from lib.engines.base import State
-from lib.engines.llamacpp import ENGINE
+from lib.engines.llamacpp import ENGINE, records
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
 from tests.conftest import ROOT
@@ -66,13 +66,17 @@ def nothing_left_running(home: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tiny")
 def test_a_model_of_the_hub_is_deployed_and_answers(script: Script) -> None:
-    done = script.run(REPOSITORY, "--quant", "Q4_K_M", "--context", "512")
+    wishes = ("--quant", "Q4_K_M", "--context", "512", "--kv-type", "q8_0")
+    done = script.run(REPOSITORY, *wishes)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tier 1" in done.stdout
     assert done.stdout.count("passed: ") == 4
     assert "is ready at http://127.0.0.1:" in last_line(done)
     model = find_model("Tiny-Q4_K_M")
     assert (model.state, model.context) == (State.READY, 512)
+    record = records.read("Tiny-Q4_K_M")
+    assert record is not None
+    assert record.options.kv_type == "q8_0"
     assert "\033" not in done.stdout  # colours are for terminals
 
 
@@ -226,6 +230,7 @@ def test_a_path_is_told_from_what_the_hub_calls_it(
         (["a/b", "--context", "-5"], "--context needs a number"),
         (["a/b", "--slots=0"], "--slots needs a number"),
         (["a/b", "--engine", "vllm"], "No such engine: vllm"),
+        (["a/b", "--kv-type", "q2"], "No such type of cache: q2"),
         (["a/b", "--quant", "/Q4_K_M"], "is not a quantization"),
         (["a/b:Q4_K_M", "--quant", "Q8_0"], "Is it “Q8_0” or “Q4_K_M”?"),
         (["a/b", "--file", "../x.gguf"], "is not the path of a file in a repository"),

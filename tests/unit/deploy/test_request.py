@@ -146,6 +146,14 @@ def test_other_fields_and_values_are_refused(field: dict[str, object]) -> None:
     assert next(iter(field)) in caught.value.message
 
 
+def test_the_type_of_the_cache_is_handed_on() -> None:
+    assert "--kv-type" not in DeployRequest(model="a/b").command()
+    pairs = dict(pairwise(DeployRequest(model="a/b", kv_type="q8_0").command()))
+    assert pairs["--kv-type"] == "q8_0"
+    with pytest.raises(BadInput, match="kv_type"):
+        wished(model="a/b", kv_type="q2_k")
+
+
 def test_two_quantizations_of_a_model_are_two_deployments() -> None:
     first, second = (DeployRequest(model="a/b", quantization=q) for q in ("Q4_K_M", "Q8_0"))
     assert first.resource != second.resource

@@ -17,6 +17,7 @@ from tests.support.deploy_page import MEGABYTE, deploy_button, labels, opened, s
 from tests.support.headers import write
 from tests.support.hub_api import OWNER, HubApi
 from tests.support.shapes import add_model
+from tests.support.stores import hub_cache
 from tests.support.tiny_encoder import write_encoder
 from tests.support.tiny_gguf import write_tiny
 
@@ -150,6 +151,16 @@ def test_another_quantization_and_context_change_the_plan_at_once(hub: HubApi, s
     assert not [one for one in hub.requests[asked:] if "/api/" in one.path]
 
 
+def test_the_cache_can_be_stored_in_half_the_memory(small: str) -> None:
+    page = opened(small)
+    before = page.get("html")[0].proto.body
+    page.selectbox(key=f"deploy kv_type {small}").set_value("q8_0").run()
+    assert page.get("html")[0].proto.body != before
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["kv_type"] == "q8_0"
+
+
 def test_the_engine_and_the_number_of_conversations_can_be_chosen(small: str) -> None:
     page = opened(small)
     assert "Ollama is not installed" in said(page)
@@ -256,6 +267,28 @@ def test_a_model_without_gguf_files_shows_whose_are_used(hub: HubApi) -> None:
 def test_a_file_of_this_machine_can_be_deployed(tmp_path: Path) -> None:
     [file] = write_tiny(tmp_path / "tiny.gguf")
     page = opened(str(file))
+    assert deploy_button(page) == ("Deploy this file", False)
+
+
+@pytest.mark.parametrize("how", ["closed", "unknown", "off"])
+def test_without_the_hub_what_works_is_offered(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    address = {"closed": "http://127.0.0.1:9", "unknown": "http://hub.invalid"}
+    monkeypatch.setenv("HF_ENDPOINT", address.get(how, "http://127.0.0.1:9"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1" if how == "off" else "")
+    page = opened("acme/Anvil-1B-GGUF")
+    assert "What works without the Hub" in said(page)
+    assert "Start with a small model" in labels(page)
+    assert any("HF_ENDPOINT" in code.value for code in page.code)
+    hub_cache(tmp_path / "hf" / "hub", "acme/Anvil-GGUF", "Anvil-1B-Q4_K_M.gguf")
+    write_tiny(home / "models" / "here.gguf")
+    page = opened("acme/Anvil-1B-GGUF")
+    assert "Start with a small model" not in labels(page)
+    folder = str(tmp_path / "hf" / "hub")
+    page.button(key=f"deploy_folder {folder}").click().run()
+    assert page.text_input(key="deploy_model").value == folder
     assert deploy_button(page) == ("Deploy this file", False)
 
 
