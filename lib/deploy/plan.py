@@ -77,7 +77,10 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         removable=disk.removable() if how.disk.is_short else (),
         engine_plan=asked.plan if ask_engine else None,
         estimate=asked.note,
-        warnings=(*runnable.warnings(header, how.engine), *_warnings(request, source, chosen)),
+        warnings=(
+            *runnable.warnings(chosen.first, header, how.engine),
+            *_warnings(request, source, chosen),
+        ),
     )
 
 

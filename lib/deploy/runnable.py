@@ -1,8 +1,12 @@
 """Whether a model can be run at all, told before a byte of it is fetched, and what of it is."""
 
+from pathlib import Path
+
 from lib.core.errors import CannotRun
+from lib.core.names import shown
 from lib.deploy.shapes import EngineChoice
 from lib.engines.llamacpp import abilities
+from lib.engines.llamacpp.templates import template_name, template_of
 from lib.fit.gguf import Header
 from lib.fit.kinds import NOT_SERVED, Task, task_of
 
@@ -30,14 +34,27 @@ def objection(name: str, header: Header) -> CannotRun | None:
     return abilities.objection(name, header, task_of(header))
 
 
-def warnings(header: Header, engine: EngineChoice) -> list[str]:
+def warnings(file: str, header: Header, engine: EngineChoice) -> list[str]:
     """What a person should know who wants to chat, or where nobody can tell whether it runs."""
     task = task_of(header)
     found = [READS[task]] if task in READS else []
     if task == Task.WRITING and header.chat_template is None:
-        found.append("It has no chat template, so it can only continue a text.")
+        found.append(_without_template(Path(file), engine))
     unknown = abilities.unknown_to_engine(header)
     if unknown:
         who = "Ollama" if engine.name == "ollama" else "your own llama-server"
         found.append(f"Whether {who} knows it cannot be told: {abilities.engine()} {unknown}.")
     return found
+
+
+def _without_template(file: Path, engine: EngineChoice) -> str:
+    """That it has none, and how it gets one; or which one beside it is used."""
+    if engine.name != "llamacpp":
+        return "It has no chat template, so it can only continue a text."
+    if file.is_absolute() and (given := template_of(file)):
+        return f"It has no chat template of its own: {given} is used."
+    name = shown(template_name(file.name))
+    return (
+        "It has no chat template, so it can only continue a text. "
+        f"If you have one, put it beside the file as {name}."
+    )

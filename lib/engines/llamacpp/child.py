@@ -34,6 +34,8 @@ def parameters(xl: Any, options: dict[str, Any]) -> Any:
         params.n_batch = params.n_ubatch = options["batch"]
     if options["task"] == "ranking":
         params.pooling_type = xl.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
+    if options["template"]:
+        params.chat_template = Path(options["template"]).read_text("utf-8", "replace")
     params.mmproj.path = options["projector"]
     params.mmproj_use_gpu = options["gpu_layers"] != 0
     params.ctx_shift = False  # what outgrows the context ends, and loses nothing silently

@@ -37,6 +37,7 @@ from lib.engines.llamacpp.causes import PortTaken
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import Program
 from lib.engines.llamacpp.records import Record, file_of
+from lib.engines.llamacpp.templates import template_name
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
 from lib.fit.kinds import Task
@@ -341,7 +342,8 @@ def _require_template(record: Record) -> None:
     if not record.can_chat:
         raise EngineError(
             f"“{record.model}” has no chat template, so it can only continue a text.",
-            "Choose one that was made to chat: its name often ends in Instruct or it.",
+            "Choose one that was made to chat: its name often ends in Instruct or it. Or put a "
+            f"template beside its file as {shown(template_name(record.path))}, and start it again.",
         )
 
 

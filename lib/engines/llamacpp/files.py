@@ -27,6 +27,7 @@ from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of
+from lib.engines.llamacpp.templates import template_of
 from lib.fit import gguf, kinds
 from lib.fit.kinds import Kind, Task
 
@@ -48,6 +49,7 @@ class ModelFile(Frozen):
     quantization: str = ""
     context_trained: int | None = None
     can_chat: bool = True
+    template: str = ""  # the whole path of the one beside it, which goes before its own
     task: Task = Task.WRITING
     reads_at_once: bool = False  # all of a text, see lib/fit/kinds.py
     architecture: str = ""
@@ -81,6 +83,7 @@ class _Seen(NamedTuple):
     size_bytes: int
     changed: str
     projector: str
+    template: str
 
 
 _CACHE = TypeAdapter(dict[str, ModelFile])
@@ -163,12 +166,13 @@ def _seen() -> dict[str, _Seen]:
 
 
 def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
-    projector = projector_of(path, settings().models, looked)
+    projector, template = projector_of(path, settings().models, looked), template_of(path)
     if projector:
         stats = [*stats, projector.stat()]
     size = sum(stat.st_size for stat in stats)
     newest = max(stat.st_mtime_ns for stat in stats)
-    return _Seen(size, f"{newest:020} {size} {len(stats)} {FACTS}", str(projector or ""))
+    changed = f"{newest:020} {size} {len(stats)} {FACTS} {template or ''}".strip()
+    return _Seen(size, changed, str(projector or ""), str(template or ""))
 
 
 def _is_whole(name: str) -> bool:
@@ -232,7 +236,8 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         projector=now.projector if now.projector and can_see(Path(now.projector)) else "",
         quantization=header.quantization,
         context_trained=header.context_length,
-        can_chat=header.chat_template is not None,
+        can_chat=header.chat_template is not None or bool(now.template),
+        template=now.template,
         task=kinds.task_of(header),
         reads_at_once=kinds.reads_at_once(header),
         architecture=header.architecture,

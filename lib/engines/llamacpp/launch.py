@@ -109,6 +109,7 @@ class Launch(Frozen):
     gpu_layers: int
     checkpoints: int = CHECKPOINTS
     projector: str = ""  # the file that lets it see images
+    template: str = ""  # the file of a chat template that goes before its own
     task: Task = Task.WRITING
     batch: int = BATCH_TOKENS  # tokens worked on at once
 
@@ -137,6 +138,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
         kv_type=options.kv_type,
         gpu_layers=default_gpu_layers(),
         projector=file.projector,
+        template=file.template,
         task=file.task,
         batch=batch_of(context, file.reads_at_once),
     )
@@ -190,6 +192,7 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
     options: dict[str, str | int | None] = {
         "-m": launch.path,
         **({"--mmproj": launch.projector} if launch.projector else {}),
+        **({"--chat-template-file": launch.template} if launch.template else {}),
         **_task_flags(launch),
         "-c": launch.context,
         "-np": launch.slots,

@@ -31,7 +31,7 @@ from tests.support.hub_api import OWNER, HubApi
 from tests.support.ollama import faking
 from tests.support.ollama_library import OllamaLibrary
 from tests.support.shapes import add_model
-from tests.support.tiny_gguf import write_tiny, write_truncated
+from tests.support.tiny_gguf import CHATML, write_tiny, write_truncated
 
 GB = 10**9
 SIZES = {"Q8_0": 8 * GB, "Q6_K": 6 * GB, "Q4_K_M": 4 * GB, "Q2_K": 2 * GB}
@@ -453,3 +453,14 @@ def test_a_model_that_runs_is_not_in_its_own_way(hub: HubApi, tmp_path: Path, ho
     finally:
         stop_engines()
     assert 0 < held < 2**30
+
+
+def test_without_a_template_it_is_told_how_to_give_one(tmp_path: Path) -> None:
+    [file] = write_tiny(tmp_path / "there" / "Base-F32.gguf", template=None)
+    [told] = deploy.plan(deploy.wished(model=str(file))).warnings
+    assert told.startswith("It has no chat template, so it can only continue a text.")
+    assert told.endswith("as Base-F32.jinja.")
+    given = file.with_suffix(".jinja")
+    given.write_text(CHATML)
+    [told] = deploy.plan(deploy.wished(model=str(file))).warnings
+    assert told == f"It has no chat template of its own: {given} is used."

@@ -107,10 +107,12 @@ def test_an_own_program_is_spared_the_flags_that_it_lacks() -> None:
     assert line[-6:] == ["--ctx-checkpoints", "4", *switches]
 
 
-def test_an_own_program_gets_the_projector_too() -> None:
-    launch = launch_for(1_024, StartOptions()).model_copy(update={"projector": "/m/mmproj.gguf"})
+def test_an_own_program_gets_the_projector_and_the_template_too() -> None:
+    beside = {"projector": "/m/mmproj.gguf", "template": "/m/m.jinja"}
+    launch = launch_for(1_024, StartOptions()).model_copy(update=beside)
     line = command(launch, Path("unused"), Program(path="/bin/llama-server"))
     assert line[line.index("--mmproj") + 1] == "/m/mmproj.gguf"
+    assert line[line.index("--chat-template-file") + 1] == "/m/m.jinja"
 
 
 def test_the_child_gets_no_settings_and_no_token_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
