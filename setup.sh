@@ -6,10 +6,12 @@
 #   ./setup.sh --starter        the same, then fetch a small model (491 MB) and let it answer
 #   ./setup.sh --install-only   install what is missing, start nothing
 #   ./setup.sh test             install the test tools and a browser, run all checks and tests
+#   ./setup.sh test --all       the heavy tests too: a GPU server in a box (Debian, root, 8 GB)
 #
 # Options:
 #   --port N       the dashboard's port; without it 8501, or the next one that is free
 #   --no-browser   open no browser
+#   --all          with test: the heavy tests too
 #   --help         this text
 #
 # Environment:
@@ -73,10 +75,11 @@ main() {
 # --- what was asked for ---
 
 parse() {
-  COMMAND="start" PORT=8501 PORT_IS_GIVEN="" WITH_BROWSER=yes WITH_STARTER=""
+  COMMAND="start" PORT=8501 PORT_IS_GIVEN="" WITH_BROWSER=yes WITH_STARTER="" ALL_TESTS=""
   while [[ $# -gt 0 ]]; do
     case $1 in
       test) COMMAND="test" ;;
+      --all) ALL_TESTS=--all ;;
       --install-only) COMMAND="install" ;;
       --starter) WITH_STARTER=yes ;;
       --no-browser) WITH_BROWSER="" ;;
@@ -91,6 +94,7 @@ parse() {
     esac
     shift
   done
+  [[ -z $ALL_TESTS || $COMMAND == test ]] || misused "--all belongs to test."
 }
 
 use_port() { # NUMBER
@@ -100,7 +104,7 @@ use_port() { # NUMBER
 }
 
 misused() { # WHAT
-  fail 2 "$1" "Usage: ./setup.sh [test] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
+  fail 2 "$1" "Usage: ./setup.sh [test [--all]] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
 }
 
 printable() { # TEXT
@@ -369,7 +373,19 @@ run_tests() {
   make_venv
   install_list requirements-dev.txt
   install_browser
-  exec "$BASH" tests/run.sh
+  [[ -z $ALL_TESTS ]] || install_box
+  exec "$BASH" tests/run.sh ${ALL_TESTS:+"$ALL_TESTS"}
+}
+
+# A systemd in a container, and the web server that runs there.
+install_box() {
+  ! { has systemd-nspawn && has nginx && has gcc; } || return 0
+  has apt-get ||
+    fail 4 "The heavy tests need systemd-nspawn, nginx and gcc." "Run them on Debian or Ubuntu."
+  say "Installing systemd-container and nginx for the tests"
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+    systemd systemd-container nginx-light gcc python3 python3-dev python3-venv
 }
 
 install_browser() {

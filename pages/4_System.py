@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import sharing, system
+from lib.ui import addresses, services, sharing, system
 from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
@@ -16,6 +16,8 @@ with shown_errors():
     system.usage()
     cards.section()
     system.engines()
+    services.section()
+    addresses.section()
     sharing.section()
     if not all_models():
         starter.invitation()

@@ -35,6 +35,8 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+    # No test sees a GPU slot that it has not made.
+    os.environ["BERTH_SYSTEM_ROOT"] = str(ROOT / "tests" / ".cache" / "no-system")
     # A llama-server of whoever runs the tests is used by all of them, or by none.
     os.environ["BERTH_LLAMA_SERVER"] = os.environ.get("BERTH_TEST_LLAMA_SERVER") or "off"
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # All checks, then the four layers of tests; `./setup.sh test` calls it when all is installed.
-# Everything runs, whatever failed before. Exit code 1 when anything did.
+# Everything runs, whatever failed before. Exit code 1 when anything did. With --all the layer `gpu`
+# comes last: real vLLM, LiteLLM, nginx and systemd.
 
 set -euo pipefail
 
@@ -17,10 +18,11 @@ main() {
   check .venv/bin/ruff check .
   check .venv/bin/mypy
   check .venv/bin/lint-imports
-  check .venv/bin/shellcheck setup.sh deploy_cpu.sh tests/run.sh .ci/run
+  check .venv/bin/shellcheck setup.sh deploy_cpu.sh deploy_model.sh tests/run.sh .ci/run
   for name in unit api integration e2e; do
     layer "$name"
   done
+  [[ ${1:-} != --all ]] || layer gpu 0 # in order: each has the server that the one before it left
   report
 }
 
@@ -29,10 +31,10 @@ check() { # COMMAND…
   "$@" || FAILED="$FAILED ${1##*/}"
 }
 
-layer() { # NAME
+layer() { # NAME [WORKERS]
   local log=$RESULTS/$1.log last
   printf '\n== pytest tests/%s\n' "$1"
-  "$PYTHON" -m pytest "tests/$1" -n "$WORKERS" --dist worksteal --durations 10 2>&1 | tee "$log" ||
+  "$PYTHON" -m pytest "tests/$1" -n "${2:-$WORKERS}" --dist worksteal --durations 10 2>&1 | tee "$log" ||
     FAILED="$FAILED $1"
   last=$(tail -n 1 "$log")
   SUMMARY="$SUMMARY$(printf '%-12s %s' "$1" "$last")"$'\n'

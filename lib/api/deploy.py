@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from itertools import islice
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -15,36 +16,48 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from lib import deploy, hub
-from lib.api.errors import read_model
+from lib.api.errors import read_json, validated
 from lib.core import lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import BadInput, BerthError, NotFound
 from lib.core.names import shown
 from lib.deploy import DeployRequest, diagnosis
+from lib.engines.vllm.places import places
+from lib.hub import Reference
 from lib.jobs import jobs
 from lib.jobs.jobs import Job
+from lib.machine.sampler import SAMPLER
+from lib.slots import job as slot_job
+from lib.slots import offer
+from lib.slots.request import SlotRequest, wished
 
 LOOK_SECONDS = 0.5
 LOG_LINES = 200
 LONGEST_SECONDS = 6 * 3600.0  # of one answer; the client comes again with Last-Event-ID
 KEEP_ALIVE_SECONDS = 10.0
+MOST_LISTED = 50
+KINDS = (deploy.KIND, slot_job.KIND)
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def create(request: Request) -> Response:
-    """Begin a deployment; answers with its job at once. Asked twice, the one under way."""
+    """Begin a deployment; answers with its job at once. Asked twice, the one under way.
+
+    With a `slot` in the body it is one on graphics cards.
+    """
     require(Action.DEPLOY)
-    wish = await read_model(request, DeployRequest)
-    job = await run_in_threadpool(deploy.start, wish)
+    told = await read_json(request)
+    if isinstance(told, dict) and "slot" in told:
+        job = await run_in_threadpool(offer.start, validated(told, SlotRequest))
+    else:
+        job = await run_in_threadpool(deploy.start, validated(told, DeployRequest))
     return JSONResponse(await run_in_threadpool(_described, job), status_code=202)
 
 
 async def index(request: Request) -> Response:
     """The deployments, newest first."""
     require(Action.DEPLOY)
-    found = await run_in_threadpool(jobs.recent, 50, deploy.KIND)
-    rows = await run_in_threadpool(lambda: [_described(job) for job in found])
-    return JSONResponse({"deployments": rows})
+    return JSONResponse({"deployments": await run_in_threadpool(_rows)})
 
 
 async def show(request: Request) -> Response:
@@ -56,7 +69,7 @@ async def show(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     """End a deployment; what was downloaded is kept."""
-    return await _done(request, Job.cancel)
+    return await _done(request, _cancel)
 
 
 async def pause(request: Request) -> Response:
@@ -68,7 +81,8 @@ async def retry(request: Request) -> Response:
     """The same deployment again; it goes on with what the last one fetched."""
     require(Action.DEPLOY)
     job = await run_in_threadpool(_named, request.path_params["id"])
-    again = await run_in_threadpool(deploy.retry, job)
+    act = slot_job.retry if job.kind == slot_job.KIND else deploy.retry
+    again = await run_in_threadpool(act, job)
     return JSONResponse(await run_in_threadpool(_described, again), status_code=202)
 
 
@@ -87,18 +101,43 @@ async def stream(request: Request) -> Response:
 
 
 async def lookup(request: Request) -> Response:
-    """A repository (`?repo=`) before it is deployed: its card, files, and what would be done."""
+    """A repository (`?repo=`) before it is deployed: its card, files, and what would be done.
+
+    With `?slot=` also what would be done on that slot's graphics cards.
+    """
     require(Action.DEPLOY)
     asked = request.query_params
-    given = {"quantization": asked.get("quant", ""), "file": asked.get("file", "")}
-    return JSONResponse(await run_in_threadpool(_looked_up, asked.get("repo", ""), given))
-
-
-def _looked_up(text: str, given: dict[str, str]) -> dict[str, Any]:
-    """The plan is missing where there is none, and `problem` says why."""
-    named = hub.parse_reference(text)
+    named = hub.parse_reference(asked.get("repo", ""))
     if not named.repo:
-        raise BadInput(f"“{shown(text)}” is not a repository.", "Write organisation/name.")
+        raise BadInput(
+            f"“{shown(asked.get('repo', ''))}” is not a repository.", "Write organisation/name."
+        )
+    given = {"quantization": asked.get("quant", ""), "file": asked.get("file", "")}
+    told = await run_in_threadpool(_looked_up, named, asked["repo"], given)
+    if "slot" in asked:
+        wish = wished(model=named.repo, slot=asked["slot"])
+        told["on_slot"] = await run_in_threadpool(_on_slot, wish)
+    return JSONResponse(told)
+
+
+def _on_slot(wish: SlotRequest) -> dict[str, Any]:
+    """The plan is missing where the model cannot be had; `problems` say what stands in the way."""
+    found = offer.offer(wish, SAMPLER.cards(), places())
+    problems = (found.refusal, *found.obstacles, found.needs_root)
+    return {
+        "plan": found.plan.model_dump(mode="json") if found.plan else None,
+        "verdict": found.verdict.model_dump(mode="json") if found.verdict else None,
+        "problems": [error.as_json()["error"] for error in problems if error],
+        "alternatives": [
+            {"sentence": way.sentence, "request": way.request and way.request.model_dump()}
+            for way in found.alternatives
+        ],
+        "before": found.before.model_dump(mode="json") if found.before else None,
+    }
+
+
+def _looked_up(named: Reference, text: str, given: dict[str, str]) -> dict[str, Any]:
+    """The plan is missing where there is none, and `problem` says why."""
     wish = deploy.wished(model=text, **given)
     card = hub.look_up(named.repo, named.revision)
     told: dict[str, Any] = {"card": card.model_dump(mode="json"), "plan": None, "problem": None}
@@ -108,6 +147,11 @@ def _looked_up(text: str, given: dict[str, str]) -> dict[str, Any]:
         return told | {"problem": error.as_json()["error"]}
     card = card.described(plan.architecture, plan.parameters, plan.context_trained)
     return told | {"card": card.model_dump(mode="json"), "plan": plan.model_dump(mode="json")}
+
+
+def _rows() -> list[dict[str, Any]]:
+    found = (job for job in jobs.recent(jobs.KEPT_JOBS) if job.kind in KINDS)
+    return [_described(job) for job in islice(found, MOST_LISTED)]
 
 
 async def _events(job_id: str, offset: int) -> AsyncIterator[str]:
@@ -154,9 +198,13 @@ async def _done(request: Request, act: Callable[[Job], None]) -> Response:
     return JSONResponse(await run_in_threadpool(lambda: _described(jobs.find(job.id))))
 
 
+def _cancel(job: Job) -> None:
+    slot_job.cancel(job) if job.kind == slot_job.KIND else job.cancel()
+
+
 def _named(job_id: str) -> Job:
     job = jobs.find(job_id)
-    if job.kind != deploy.KIND:
+    if job.kind not in KINDS:
         raise NotFound(f"There is no deployment “{shown(job_id)}”.", "See /api/deploy.")
     return job
 

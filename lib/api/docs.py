@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -17,9 +17,10 @@ from lib.api import attachments, deploy, models, system
 from lib.core.access import Action, require
 from lib.deploy import DeployRequest
 from lib.engines.base import StartOptions
+from lib.slots.request import SlotRequest
 
-BODIES: dict[Any, type[BaseModel]] = {
-    deploy.create: DeployRequest,
+BODIES: dict[Any, Any] = {  # a model, or several to choose from
+    deploy.create: DeployRequest | SlotRequest,
     models.start: StartOptions,
     attachments.add: attachments.Upload,
 }
@@ -83,8 +84,9 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _schema(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
-    return model.model_json_schema(mode=mode, ref_template="#/components/schemas/{model}")
+def _schema(model: Any, mode: JsonSchemaMode) -> dict[str, Any]:
+    made = TypeAdapter(model)
+    return made.json_schema(mode=mode, ref_template="#/components/schemas/{model}")
 
 
 def _content(schema: dict[str, Any]) -> dict[str, Any]:

@@ -59,9 +59,19 @@ async def read_model(
     request: Request, model: type[_Body], limit_bytes: int = LARGEST_BODY
 ) -> _Body:
     """The body as a `model`; an empty one is a `model` of defaults."""
+    return validated(await read_json(request, limit_bytes), model)
+
+
+async def read_json(request: Request, limit_bytes: int = LARGEST_BODY) -> Any:
+    """The body's JSON; an empty one is an empty object."""
     body = await read_body(request, limit_bytes)
+    return parsed(body) if body else {}
+
+
+def validated(told: Any, model: type[_Body]) -> _Body:
+    """It as a `model`, or BadInput."""
     try:
-        return model.model_validate(parsed(body) if body else {})
+        return model.model_validate(told)
     except ValidationError as error:
         raise BadInput(_first_problem(error), "Correct the request and send it again.") from error
 

@@ -21,7 +21,7 @@ from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions
 from lib.fleet import actions
 
-PRIVATE = {"url", "log", "source", "elsewhere"}  # addresses and paths of this machine
+PRIVATE = {"url", "log", "source", "stays_at", "remove_with", "activity"}  # matters of the owner
 
 
 async def index(request: Request) -> Response:
@@ -59,7 +59,7 @@ async def remove(request: Request) -> Response:
     require(Action.REMOVE)
     model = await _named(request)
     await run_in_threadpool(actions.remove, model)
-    stays = {"stays_at": model.elsewhere} if model.elsewhere else {}
+    stays = {"stays_at": model.stays_at} if model.stays_at else {}
     return JSONResponse({"removed": model.name, "freed_bytes": model.frees_bytes, **stays})
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from lib import VERSION
 from lib.core import lifecycle
-from lib.core.access import Action, carried, may, require
+from lib.core.access import Action, Role, carried, may, require, role
 from lib.core.values import Frozen
 from lib.engines import all_engines, all_models
 from lib.engines.base import Engine, Health, Model
@@ -65,7 +65,7 @@ async def health(request: Request) -> Response:
             "ok": True,
             "version": VERSION,
             "uptime_seconds": round(lifecycle.uptime_seconds(), 1),
-            "services": services,
+            "services": [found for found in services if not found["is_absent"]],
         }
     )
 
@@ -83,7 +83,8 @@ async def service(engine: Engine) -> dict[str, Any]:
         found = await asyncio.wait_for(asyncio.to_thread(engine.health), PATIENCE_SECONDS)
     except TimeoutError:
         found = Health(up=False, problem=f"No answer within {PATIENCE_SECONDS:.0f} s.")
-    return {"name": engine.name, "title": engine.title, **found.model_dump()}
+    hidden = {"note"} if role() == Role.GUEST else set()  # it may name other machines
+    return {"name": engine.name, "title": engine.title, **found.model_dump(exclude=hidden)}
 
 
 def _system() -> System:

@@ -55,8 +55,11 @@ def queue(contenders: Sequence[Contender], free_bytes: int) -> list[int]:
 
 
 def need_bytes(model: Model, load: StartOptions) -> int:
-    """Memory that loading the model takes: 0 for one that is in memory or on its way there."""
-    if model.state in (State.READY, State.STARTING):
+    """Memory that loading the model takes: 0 for one that is in memory or on its way there.
+
+    That of a graphics card or of another machine is not what the others want.
+    """
+    if model.place or model.state in (State.READY, State.STARTING):
         return 0
     if model.engine == llamacpp.NAME:
         with contextlib.suppress(BerthError, OSError):
@@ -150,7 +153,9 @@ def _noting(request: ReplyRequest) -> Iterator[None]:
 
 
 def _is_idle(request: ReplyRequest) -> bool:
-    return find_model(request.model, request.engine).state in (State.STOPPED, State.FAILED)
+    """Will it take memory when it is loaded?"""
+    model = find_model(request.model, request.engine)
+    return not model.place and model.state in (State.STOPPED, State.FAILED)
 
 
 def _wait(reply: Reply, before: Sequence[Reply]) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -21,6 +22,7 @@ THINK_SECONDS = 1_800.0
 ANSWER_SECONDS = 10.0
 LONGEST_ERROR = 65_536
 LONGEST_LINE = 4 * 2**20
+LONGEST_TEXT = 4 * 2**20  # bytes of an answer that is read as text
 
 
 class Refused(EngineError):
@@ -234,6 +236,32 @@ def request_json(
         return answer.json()
     except ValueError:
         return None
+
+
+def get_text(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = ANSWER_SECONDS,
+    longest_bytes: int = LONGEST_TEXT,
+) -> str:
+    """The text a server answers, such as its metrics; the same errors as `get_json`.
+
+    No more is read than `longest_bytes`, nor longer than `seconds` after it began to come.
+    """
+    timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+    with (
+        explained(url),
+        local().stream("GET", url, headers=headers, timeout=timeout) as answer,
+    ):
+        give_up_at, body = time.monotonic() + seconds, b""
+        for piece in answer.iter_bytes():
+            body += piece
+            if len(body) > longest_bytes or time.monotonic() > give_up_at:
+                raise EngineError(f"{url} answers without an end.", "Look at what listens there.")
+    text = body.decode("utf-8", "replace")
+    if answer.is_error:
+        raise Refused(answer.status_code, text[:LONGEST_ERROR])
+    return text
 
 
 class Lines(Iterator[str]):

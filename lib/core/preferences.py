@@ -26,8 +26,17 @@ class GuestLimits(BaseModel):
     replies_each: int = Field(default=1, ge=1, le=64)  # of one guest at the same time
     replies_of_all: int = Field(default=4, ge=1, le=256)
     questions_per_minute: int = Field(default=20, ge=1, le=1_000)  # of one guest
-    models: list[str] = Field(default=[], max_length=1_000)  # `engine/name`; none: all that run
+    models: list[str] = Field(default=[], max_length=1_000)  # none: all that run here
     may_load: bool = False  # a model that does not run
+
+
+class EngineAddress(BaseModel):
+    """A server of the OpenAI dialect on another machine; its key is kept elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    name: str = Field(max_length=64)  # what its models are told apart by
+    url: str = Field(max_length=2_048)  # …/v1
 
 
 class Preferences(BaseModel):
@@ -40,6 +49,8 @@ class Preferences(BaseModel):
     share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
     share_at_start: bool = False
     guests: GuestLimits = GuestLimits()
+    # See lib/engines/vllm/addresses.py, which checks them.
+    engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)
 
 
 def preferences() -> Preferences:

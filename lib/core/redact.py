@@ -39,11 +39,15 @@ _LOOKS = (
 
 
 def known_secrets(environ: Mapping[str, str]) -> list[str]:
-    """The values of variables named …TOKEN, …KEY, …SECRET or …PASSWORD, and the saved Hub token."""
+    """The values of variables named …TOKEN, …KEY, …SECRET or …PASSWORD, and what is saved.
+
+    That is the Hub token, and the keys of engines.
+    """
     found = [value.strip() for name, value in environ.items() if _SECRET_NAME.search(name)]
     home = Path(environ.get("BERTH_HOME") or "~/.berth").expanduser()
-    with contextlib.suppress(OSError, ValueError):
-        found.append((home / "hf_token").read_text(encoding="utf-8").strip())
+    for path in (home / "hf_token", *home.glob("engine_keys/*"), *home.glob("slots/*.key")):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(path.read_text(encoding="utf-8").strip())
     return [value for value in found if SHORTEST_KNOWN <= len(value) <= LONGEST_SECRET]
 
 

@@ -19,6 +19,7 @@ class Settings(BaseModel):
     hf_endpoint: str
     hf_token: SecretStr | None
     is_offline: bool
+    system_root: Path  # what stands above /etc and /var of the GPU side; `/` but for tests
 
     @property
     def jobs(self) -> Path:
@@ -56,19 +57,33 @@ class Settings(BaseModel):
         return self.home / "chat.toml"
 
     @property
+    def engine_keys(self) -> Path:
+        """One file per server on another machine that wants a key."""
+        return self.home / "engine_keys"
+
+    @property
+    def slots(self) -> Path:
+        """Of each GPU slot the key, for its owner, and what its service wrote last."""
+        return self.home / "slots"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"
 
 
 def settings() -> Settings:
-    """The settings of this moment: `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`."""
+    """The settings of this moment.
+
+    `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `BERTH_SYSTEM_ROOT`.
+    """
     home = Path(os.environ.get("BERTH_HOME") or "~/.berth").expanduser().resolve()
     return Settings(
         home=home,
         hf_endpoint=(os.environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
         hf_token=_token(home),
         is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
+        system_root=Path(os.environ.get("BERTH_SYSTEM_ROOT") or "/"),
     )
 
 

@@ -1,9 +1,12 @@
 """Numbers as people read them: GiB for memory, GB for files, `44 s` for durations."""
 
+import re
 import time
 
 _MEMORY = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _FILES = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+_SECONDS = {"h": 3_600, "min": 60, "s": 1}
+_PART = re.compile(r"(\d+(?:\.\d+)?) (h|min|s)\b")
 
 
 def memory(amount: float) -> str:
@@ -36,6 +39,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def seconds(text: str) -> float | None:
+    """The seconds of what `duration` has written; None where none of it is one."""
+    parts = _PART.findall(text)
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts) if parts else None
 
 
 def ago(epoch: float, now: float | None = None) -> str:

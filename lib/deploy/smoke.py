@@ -5,14 +5,12 @@ python -m lib.deploy.smoke NAME [--engine ENGINE]
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any
 
 from lib import dashboard
-from lib.core import words
-from lib.core.errors import BerthError, EngineError, NoAnswer
+from lib.core.errors import EngineError
 from lib.core.http import get_json, request_json
 from lib.core.names import shown
 from lib.engines import engine_of, find_model
@@ -21,6 +19,7 @@ from lib.engines.openai_api import authorization, chat_stream, complete_stream
 from lib.fit.kinds import Task
 from lib.jobs import phase
 from lib.jobs.report import Report
+from lib.jobs.trial import tried
 
 QUESTION = "What is the capital of France?"
 BEGINNING = "The capital of France is"  # for a model that can only continue a text
@@ -29,14 +28,12 @@ PROBE_TOKENS = 16  # where the way is tested, not the answer
 LONGEST_SHOWN = 300
 READ_SECONDS = 120.0
 
-Result = TypeVar("Result")
-
 
 def check(name: str, engine: str, report: Report) -> None:
     """All tests, each a line and an event; NoAnswer at the first that fails."""
     report.begin("test", f"Testing {name}.")
-    model = _tried("listed", lambda: _listed(name, engine), report)
-    to = _tried("the engine's own API answers", lambda: _upstream(model), report)
+    model = tried("listed", lambda: _listed(name, engine), report)
+    to = tried("the engine's own API answers", lambda: _upstream(model), report)
     gateway = _gateway(name)
     if model.writes:
         _test_writing(model, to, gateway, report)
@@ -46,20 +43,20 @@ def check(name: str, engine: str, report: Report) -> None:
 
 
 def _test_writing(model: Model, to: Upstream, gateway: Upstream | None, report: Report) -> None:
-    said = _tried("it answers a question", lambda: _text(_asked(engine_of(model), model)), report)
+    said = tried("it answers a question", lambda: _text(_asked(engine_of(model), model)), report)
     report.say(f"  It says: {shown(' '.join(said.split()), LONGEST_SHOWN)}")
-    _tried("the OpenAI endpoint answers", lambda: _text(_over_openai(to, model)), report)
+    tried("the OpenAI endpoint answers", lambda: _text(_over_openai(to, model)), report)
     if gateway:
-        _tried("Berth's gateway answers", lambda: _text(_over_openai(gateway, model)), report)
+        tried("Berth's gateway answers", lambda: _text(_over_openai(gateway, model)), report)
 
 
 def _test_reading(model: Model, to: Upstream, gateway: Upstream | None, report: Report) -> None:
     """What makes vectors or ranks is asked for those."""
     ranks = model.task == Task.RANKING
     what, test = ("it ranks two texts", ranked) if ranks else ("it makes a vector", embedded)
-    _tried(what, lambda: test(to), report)
+    tried(what, lambda: test(to), report)
     if gateway:
-        _tried("Berth's gateway answers", lambda: test(gateway), report)
+        tried("Berth's gateway answers", lambda: test(gateway), report)
 
 
 def embedded(to: Upstream) -> int:
@@ -85,16 +82,6 @@ def _post(to: Upstream, path: str, body: dict[str, Any]) -> dict[str, Any]:
         "POST", f"{to.base_url}/{path}", body, authorization(to.key), seconds=READ_SECONDS
     )
     return said if isinstance(said, dict) else {}
-
-
-def _tried(what: str, test: Callable[[], Result], report: Report) -> Result:
-    began = time.monotonic()
-    try:
-        result = test()
-    except BerthError as error:
-        raise NoAnswer(f"Test failed: {what}. {error.message}", error.fix) from error
-    report.note(f"  passed: {what} ({words.duration(time.monotonic() - began)})")
-    return result
 
 
 def _listed(name: str, engine: str) -> Model:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from lib import hub
 from lib.core import words
@@ -24,6 +25,13 @@ from lib.hub.api import file_address
 from lib.jobs import phase
 from lib.jobs.events import PhaseState
 from lib.jobs.report import Report
+
+
+class Origin(NamedTuple):
+    """A repository at a commit."""
+
+    repository: str
+    revision: str
 
 
 def folder_of(repository: str, revision: str) -> Path:
@@ -47,16 +55,26 @@ def fetch(card: Card, paths: Sequence[str], report: Report, patience: Patience) 
     NetworkError where it does not answer, BrokenFile where what comes is not what it named.
     """
     files = [card.file(path) for path in paths]
-    folder, total = folder_of(card.id, card.sha), sum(file.bytes for file in files)
+    return fetch_into(
+        folder_of(card.id, card.sha), Origin(card.id, card.sha), files, report, patience
+    )
+
+
+def fetch_into(
+    folder: Path, origin: Origin, files: Sequence[RepoFile], report: Report, patience: Patience
+) -> list[Path]:
+    """The same into a folder of the caller's, of files that are known already."""
+    total = sum(file.bytes for file in files)
     if all(is_whole(folder / file.path, file.bytes) for file in files):
-        report.begin("download", f"{words.count(len(files), 'file')} of {card.id} there already.")
+        count = words.count(len(files), "file")
+        report.begin("download", f"{count} of {origin.repository} there already.")
         report.end("Nothing to download.", PhaseState.SKIPPED)
         return [folder / file.path for file in files]
-    report.begin("download", f"Downloading {words.disk(total)} from {card.id}.")
+    report.begin("download", f"Downloading {words.disk(total)} from {origin.repository}.")
     _require_space(files, folder)
     done = 0
     for file in files:
-        _fetch(card, file, folder / file.path, (done, total), report, patience)
+        _fetch(origin, file, folder / file.path, (done, total), report, patience)
         done += file.bytes
     report.progress(total, total)
     report.end(f"Complete and verified: {words.count(len(files), 'file')} in {folder}.")
@@ -76,7 +94,7 @@ def _require_space(files: Sequence[RepoFile], folder: Path) -> None:
 
 
 def _fetch(
-    card: Card,
+    origin: Origin,
     file: RepoFile,
     target: Path,
     before: tuple[int, int],
@@ -92,7 +110,7 @@ def _fetch(
 
     download(
         Source(
-            settings().hf_endpoint + file_address(card.id, card.sha, file.path),
+            settings().hf_endpoint + file_address(origin.repository, origin.revision, file.path),
             file.bytes,
             file.sha256,
         ),

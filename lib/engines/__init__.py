@@ -6,7 +6,7 @@ from functools import cache
 
 from lib.core.errors import NotFound
 from lib.core.names import model_name, shown
-from lib.engines.base import Engine, Model, State
+from lib.engines.base import Engine, Health, Model, State
 
 
 @cache
@@ -17,6 +17,12 @@ def all_engines() -> dict[str, Engine]:
     ]
     found = [module.ENGINE for module in modules if hasattr(module, "ENGINE")]
     return {engine.name: engine for engine in found}
+
+
+def present_engines() -> dict[str, Health]:
+    """The health of each engine of which anything is here, by the engine's name."""
+    healths = {name: engine.health() for name, engine in all_engines().items()}
+    return {name: health for name, health in healths.items() if not health.is_absent}
 
 
 def all_models(engine: str = "") -> list[Model]:

@@ -31,8 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def running() -> list[Model]:
-    """Every model of every engine that is loaded, or about to be."""
-    return [m for m in all_models() if m.state not in (State.STOPPED, State.FAILED)]
+    """Every model of every engine that is loaded here, or about to be."""
+    found = [model for model in all_models() if not model.is_elsewhere]
+    return [model for model in found if model.state not in (State.STOPPED, State.FAILED)]
 
 
 def listing(models: list[Model]) -> str:

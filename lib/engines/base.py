@@ -38,6 +38,7 @@ class Health(Frozen):
     problem: str = ""
     fix: str = ""
     note: str = ""  # worth knowing although it is up
+    is_absent: bool = False  # nothing of it is here: pages leave it out
 
 
 class Model(Frozen):
@@ -60,12 +61,16 @@ class Model(Frozen):
     note: str = ""  # worth knowing although it is not
     log: str = ""  # path of the engine's own output for this model
     source: str = ""  # repository or path it came from
-    elsewhere: str = ""  # where its file lies, if what Berth has is only a link to it
+    place: str = ""  # where it runs, if that has a name: a slot, or another machine's address
+    is_elsewhere: bool = False  # on another machine: it can be asked here, and nothing else
+    activity: str = ""  # what it does just now, in one line
+    remove_with: str = ""  # the command that removes it, where Berth itself may not
+    stays_at: str = ""  # where its file lies, if what Berth has is only a link to it
 
     @property
     def frees_bytes(self) -> int:
         """What removing it gives back on the disk: nothing where only a link goes."""
-        return 0 if self.elsewhere else self.size_bytes or 0
+        return 0 if self.stays_at else self.size_bytes or 0
 
     @property
     def writes(self) -> bool:

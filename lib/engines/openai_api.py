@@ -15,8 +15,14 @@ from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
 from lib.engines.messages import continued, sent, without_echo
 
-_TOO_LONG = re.compile(r"maximum context length is (\d+) tokens.*?(\d+)", re.DOTALL)
-_UNREADABLE_IMAGE = re.compile(r"[Ff]ailed to (?:load|decode) image")
+_TOO_LONG = re.compile(
+    r"maximum context length is (\d+) tokens.*?(at least )?(\d+)( characters)?", re.DOTALL
+)
+_REPLY_TOO_LONG = re.compile(r"max_tokens=(\d+) cannot be greater than max_model_len=(\d+)")
+_UNREADABLE_IMAGE = re.compile(r"[Ff]ailed to (?:load|decode) image|cannot identify image")
+_BLIND = re.compile(r"is not a multimodal model|[Aa]t most 0 image")
+_DIED = re.compile(r"EngineCore encountered an issue|EngineDeadError")
+_NO_MODEL = re.compile(r"model `?([^`\s]+)`? (?:does not exist|was not found|not found)")
 _BROKEN_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _START_AGAIN = "Open Models to see why, then start it again."
 
@@ -27,13 +33,15 @@ def chat_stream(
     messages: Sequence[Message],
     options: ChatOptions,
     key: SecretStr | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> DeltaStream:
     """Answer a conversation at `base_url` (…/v1); nothing is sent before the first `next`.
 
-    A reply at the end is continued by llama-server of itself (its `--prefill-assistant`).
+    A reply at the end is continued by llama-server of itself (its `--prefill-assistant`); what
+    other servers want for it, and what only they know, is `extra`.
     """
     turns = [_turn(message) for message in sent(messages)]
-    body = {"model": model, "messages": turns, **_sampling(options)}
+    body = {"model": model, "messages": turns, **_sampling(options), **(extra or {})}
     return _reply(f"{base_url}/chat/completions", body, key, continued(messages))
 
 
@@ -82,6 +90,11 @@ def deltas(lines: Iterable[str]) -> Iterator[Delta]:
 
 def explained(refused: Refused) -> EngineError:
     """An engine's error answer, in words for the user."""
+    if refused.http_status in (401, 403):
+        return EngineError(
+            "The engine does not take the key that Berth has for it.",
+            "Enter it anew where the address stands, on System; for a slot, deploy it again.",
+        )
     try:
         said = json.loads(refused.body)
     except ValueError:
@@ -119,8 +132,12 @@ class _Failed(Iterator[Delta]):
 
 class _Part(BaseModel):
     content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
+    reasoning_content: str | None = None  # llama-server's name for it
+    reasoning: Any = None  # vLLM's; of others it may be anything
+
+    @property
+    def thought(self) -> str:
+        return self.reasoning if isinstance(self.reasoning, str) else ""
 
 
 class _Choice(BaseModel):
@@ -133,7 +150,7 @@ class _Choice(BaseModel):
         part = self.delta
         return Delta(
             text=part.content or self.text or "",
-            reasoning=part.reasoning_content or part.reasoning or "",
+            reasoning=part.reasoning_content or part.thought,
         )
 
 
@@ -238,24 +255,44 @@ def _in_words(said: Any) -> EngineError:
     """An error object of any engine, or whatever came in its place."""
     fields = said if isinstance(said, dict) else {"message": said}
     message = shown(str(fields.get("message") or said), 500).rstrip(".")
-    if (overrun := _overrun(fields, message)) is not None:
-        asked, context = overrun
-        return TooLong(
-            f"The conversation has {asked:,} tokens, and this model was started with a context"
-            f" of {context:,}.",
-            "Shorten it or begin a new one, or start the model with a larger context.",
-        )
-    if _UNREADABLE_IMAGE.search(message):
-        return EngineError("The engine cannot read this image.", "Use a PNG or JPEG file.")
+    if too_long := _too_long(fields, message):
+        return too_long
+    for pattern, what, fix in _KNOWN:
+        if match := pattern.search(message):
+            return EngineError(what.format(*(shown(group, 100) for group in match.groups())), fix)
     if fields.get("code") == 503:
         return EngineError("The model is still loading.", "Try again in a moment.")
     return EngineError(f"The engine refused: {message}.", "Change the request, then try again.")
 
 
-def _overrun(fields: Mapping[str, Any], message: str) -> tuple[int, int] | None:
-    """Tokens asked for and tokens there are, where a conversation is too long."""
+_KNOWN = (
+    (_UNREADABLE_IMAGE, "The engine cannot read this image.", "Use a PNG or JPEG file."),
+    (_BLIND, "This model cannot see images.", "Remove the image, or choose a model that sees."),
+    (_DIED, "The engine died in the middle of its reply.", "It starts again by itself; ask then."),
+    (
+        _REPLY_TOO_LONG,
+        "A reply of {0} tokens is more than the model's whole context of {1}.",
+        "Lower the length of the reply in the chat's settings.",
+    ),
+    (_NO_MODEL, "The engine has no model “{0}”.", "Open Models to see which it has."),
+)
+
+
+def _too_long(fields: Mapping[str, Any], message: str) -> TooLong | None:
+    """Where a conversation is longer than the context, told as exactly as the engine does."""
     asked, context = fields.get("n_prompt_tokens"), fields.get("n_ctx")
     if isinstance(asked, int) and isinstance(context, int):
-        return asked, context
+        return _longer(f"{asked:,} tokens", context)
     match = _TOO_LONG.search(message)
-    return (int(match[2]), int(match[1])) if match else None
+    if match is None:
+        return None
+    # vLLM stops to count where it is clear that it is too much, or judges by the characters.
+    unit = "characters, too many for its tokens" if match[4] else "tokens"
+    return _longer(f"{match[2] or ''}{int(match[3]):,} {unit}", int(match[1]))
+
+
+def _longer(has: str, context: int) -> TooLong:
+    return TooLong(
+        f"The conversation has {has}, and this model was started with a context of {context:,}.",
+        "Shorten it or begin a new one, or start the model with a larger context.",
+    )

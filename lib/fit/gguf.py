@@ -15,9 +15,10 @@ from typing import NamedTuple
 from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.core.values import Frozen
+from lib.fit.beginning import NeedMore as NeedMore  # for whoever reads a header
+from lib.fit.beginning import read_beginning
 from lib.fit.gguf_bytes import AGAIN, ARRAY, SCALARS, STRING, Reader
-from lib.fit.gguf_bytes import LONGEST_HEADER as LONGEST_HEADER  # for whoever reads a header
-from lib.fit.gguf_bytes import NeedMore as NeedMore
+from lib.fit.gguf_bytes import LONGEST_HEADER as LONGEST_HEADER
 from lib.fit.quantizations import FILE_TYPES, TENSOR_TYPES
 
 FIRST_READ = 8 * 2**20  # holds the header of a vocabulary of 260,000 tokens
@@ -116,18 +117,7 @@ def glimpse_file(path: Path) -> Glimpse:
 
 def read_header(more: Callable[[int], bytes], name: str = "The file") -> Header:
     """The header from a source of bytes: `more(n)` gives the next n, fewer only at the end."""
-    data, wanted = b"", FIRST_READ
-    while True:
-        piece = more(wanted - len(data))
-        data += piece
-        try:
-            return parse(data, name)
-        except NeedMore as error:
-            if not piece:
-                raise BrokenFile(
-                    f"{name} ends inside its header, after {len(data):,} bytes.", AGAIN
-                ) from error
-            wanted = error.bytes
+    return read_beginning(more, lambda data: parse(data, name), FIRST_READ, name, AGAIN)
 
 
 def read_model(path: Path) -> Header:

@@ -3,6 +3,7 @@
 import struct
 
 from lib.core.errors import BrokenFile
+from lib.fit.beginning import NeedMore
 
 LONGEST_HEADER = 64 * 2**20
 AGAIN = "Download it again, or choose another file of this model."
@@ -13,14 +14,6 @@ SCALARS = {
     for type_id, code in zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True)
 }
 _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
-
-
-class NeedMore(Exception):
-    """The prefix ends inside the header; `bytes` is the length worth asking for next."""
-
-    def __init__(self, wanted: int) -> None:
-        super().__init__(f"the header goes on: read {wanted:,} bytes")
-        self.bytes = wanted
 
 
 class Reader:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.core.values import Frozen
-from lib.fit.gguf import NeedMore
+from lib.fit.beginning import NeedMore, read_beginning
 
 FIRST_READ = 128 * 2**10  # holds the header of most parts of a divided model
 LONGEST_HEADER = 100_000_000  # the format's own limit
@@ -103,18 +103,7 @@ def check_size(found: Tensors, size: int, name: str) -> None:
 
 def read_header(more: Callable[[int], bytes], name: str = "The file") -> Tensors:
     """The tensors from a source of bytes: `more(n)` gives the next n, fewer only at the end."""
-    data, wanted = b"", FIRST_READ
-    while True:
-        piece = more(wanted - len(data))
-        data += piece
-        try:
-            return parse_header(data, name)
-        except NeedMore as error:
-            if not piece:
-                raise BrokenFile(
-                    f"{name} ends inside its header, after {len(data):,} bytes.", AGAIN
-                ) from error
-            wanted = error.bytes
+    return read_beginning(more, lambda data: parse_header(data, name), FIRST_READ, name, AGAIN)
 
 
 def parse_header(beginning: bytes, name: str = "The file") -> Tensors:

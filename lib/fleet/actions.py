@@ -53,13 +53,22 @@ def remove(model: Model) -> None:
 
 def start_soon(model: Model, options: StartOptions | None = None) -> None:
     """Begin to load the model; pressing twice begins once."""
+    _begin(model, options or StartOptions(), stops_first=False)
+
+
+def restart_soon(model: Model) -> None:
+    """Begin to unload the model and to load it again, as its service says."""
+    _begin(model, StartOptions(), stops_first=True)
+
+
+def _begin(model: Model, options: StartOptions, *, stops_first: bool) -> None:
     require(Action.RUN)
     key = _key(model)
     if key in _starting:
         return
     _starting.add(key)
     _failures.pop(key, None)
-    arguments = (key, model, options or StartOptions())
+    arguments = (key, model, options, stops_first)
     threading.Thread(
         target=carried(_start), args=arguments, name=f"start-{key}", daemon=True
     ).start()
@@ -75,8 +84,10 @@ def failure(model: Model) -> BerthError | None:
     return _failures.get(_key(model))
 
 
-def _start(key: str, model: Model, options: StartOptions) -> None:
+def _start(key: str, model: Model, options: StartOptions, stops_first: bool) -> None:
     try:
+        if stops_first:
+            stop(model)
         start(model, options)
     except BerthError as error:
         _failures[key] = error

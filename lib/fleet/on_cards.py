@@ -25,7 +25,7 @@ def model_names(cards: Sequence[Card], models: Sequence[Model]) -> dict[int, str
     if not pids:
         return {}
     children = {record.pid: record.model for record in records.read_all()}
-    slots = {_port(model): model.name for model in models}
+    slots = {_port(model): model.name for model in models if not model.is_elsewhere}
     loaded = [m.name for m in models if m.engine == "ollama" and m.state == State.READY]
     found = {}
     for pid in pids:

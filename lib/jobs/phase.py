@@ -32,7 +32,10 @@ def run(work: Callable[[Report], None], goodbye: str = "Interrupted.") -> int:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """The first signal ends the work in order; later ones must not disturb that."""
+    """The first signal ends the work in order; later ones must not disturb that.
+
+    They are taken and passed over: Python complains of one that comes while it begins to ignore it.
+    """
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda _number, _frame: None)
     raise KeyboardInterrupt

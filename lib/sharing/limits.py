@@ -119,7 +119,8 @@ def require_loading(model: Model) -> None:
 
 
 def _check_model(limits: GuestLimits, model: Model) -> None:
-    if limits.models and key(model) not in limits.models:
+    # What is asked of another machine may cost money there: the owner has to name it.
+    if (limits.models or model.is_elsewhere) and key(model) not in limits.models:
         raise Forbidden(f"The model “{model.name}” is not for guests.", "Choose another model.")
     if model.state != State.READY and not limits.may_load:
         raise Forbidden(

@@ -61,6 +61,8 @@ def row(model: Model, with_details: bool = False) -> None:
             with st.container(gap=None, width="stretch"):
                 st.markdown(f"**{markdown.plain(model.name)}**")
                 st.caption(facts(model))
+                if model.activity:
+                    st.caption(markdown.plain(model.activity))
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 _buttons(model, badge(model), key)
                 if with_details:
@@ -97,10 +99,11 @@ def facts(model: Model) -> str:
     parts = [
         words.disk(model.size_bytes) if model.size_bytes else "",
         model.quantization,
-        f"context {(model.context or model.context_trained or 0):,}",
+        _context(model),
         f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
         _limits(model),
-        engine_of(model).title,
+        "" if model.is_elsewhere else engine_of(model).title,
+        f"on {model.place}" if model.is_elsewhere else model.place,
     ]
     return " · ".join(part for part in parts if part)
 
@@ -112,10 +115,16 @@ def _limits(model: Model) -> str:
     return "" if model.can_chat else "no chat template"
 
 
+def _context(model: Model) -> str:
+    """Nobody tells it of a model on another machine, at times."""
+    context = model.context or model.context_trained
+    return "" if context is None and model.is_elsewhere else f"context {context or 0:,}"
+
+
 def _buttons(model: Model, state: State, key: str) -> None:
     if state == State.READY and model.writes and limits.may_use(role(), model):
         _chat_button(model, key)
-    if not may(Action.RUN):
+    if model.is_elsewhere or not may(Action.RUN):
         return
     if state == State.READY:
         st.button("Stop", key=f"stop-{key}", on_click=_stop, args=(model.name, model.engine))
@@ -132,6 +141,11 @@ def _chat_button(model: Model, key: str) -> None:
 def _start(model: Model) -> None:
     with shown_errors():
         actions.start_soon(model)
+
+
+def _restart(model: Model) -> None:
+    with shown_errors():
+        actions.restart_soon(model)
 
 
 def _stop(name: str, engine: str) -> None:
@@ -159,8 +173,31 @@ def _details(model: Model, key: str) -> None:
         st.caption("What the engine wrote last")
         with st.container(height=220, autoscroll=True, key=f"log-{key}"):
             st.text(tail(Path(model.log), 4_000) or "Nothing yet.")
-    if model.elsewhere:
-        st.caption(f"Its file lies at {markdown.plain(model.elsewhere)}; Berth has a link to it.")
+    if model.is_elsewhere:
+        st.caption(f"It runs on {markdown.plain(model.place)}: it is started and stopped there.")
+    elif model.remove_with:
+        _restart_button(model, key)
+        st.caption("To remove it with its service and files, run this in a terminal.")
+        st.code(model.remove_with, language="bash", wrap_lines=True)
+    else:
+        _remove_button(model, key)
+
+
+def _restart_button(model: Model, key: str) -> None:
+    """For a model whose settings stand in its service."""
+    if model.state == State.READY:
+        st.button(
+            "Restart",
+            icon=":material/restart_alt:",
+            key=f"restart-{key}",
+            on_click=_restart,
+            args=(model,),
+        )
+
+
+def _remove_button(model: Model, key: str) -> None:
+    if model.stays_at:
+        st.caption(f"Its file lies at {markdown.plain(model.stays_at)}; Berth has a link to it.")
     label = _removal(model)
     asked = (model.engine, model.name)
     if st.button(label, icon=":material/delete:", key=f"remove-{key}", on_click=ask, args=asked):
@@ -169,7 +206,7 @@ def _details(model: Model, key: str) -> None:
 
 def _removal(model: Model) -> str:
     """`Remove (frees 2.0 GB)`; of a link that there is no more than that."""
-    if model.elsewhere:
+    if model.stays_at:
         return "Remove the link"
     return f"Remove (frees {_frees(model)})"
 
@@ -222,9 +259,9 @@ def _forget() -> None:
 @st.dialog("Remove this model?", on_dismiss=_forget)
 def _confirm(model: Model) -> None:
     name = markdown.plain(model.name)
-    if model.elsewhere:
+    if model.stays_at:
         st.markdown(f"**{name}** is stopped and Berth's link to it is removed.")
-        st.caption(f"Its file stays where it is: {markdown.plain(model.elsewhere)}")
+        st.caption(f"Its file stays where it is: {markdown.plain(model.stays_at)}")
     else:
         st.markdown(f"**{name}** is stopped and its files are deleted.")
         st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")

@@ -47,6 +47,26 @@ class DeployChoices(NamedTuple):
         return _deploy_key(self.model, name)
 
 
+class SlotChoices(NamedTuple):
+    """The same for a model on graphics cards."""
+
+    model: str
+    slot: int | None  # None: the free one with most room
+    context: int | None  # tokens; None: as many as fit
+    max_num_seqs: int | None  # None: the usual
+    tensor_parallel: int  # cards that share it
+    is_text_only: bool
+    has_small_cache: bool
+    has_small_weights: bool
+    served_name: str  # empty: the repository's
+    with_gateway: bool
+    with_nginx: bool
+
+    def key(self, name: str) -> str:
+        """Where a choice is kept: the key of its widget."""
+        return _slot_key(self.model, name)
+
+
 def conversation() -> Conversation | None:
     """The conversation that is open in this session."""
     return cast("Conversation | None", st.session_state.get("chat_conversation"))
@@ -120,6 +140,31 @@ def deploy_choices(model: str) -> DeployChoices:
 
 def _deploy_key(model: str, name: str) -> str:
     return f"deploy {name} {model}"
+
+
+def slot_choices(model: str) -> SlotChoices:
+    """The choices for this model on graphics cards as they stand."""
+
+    def choice(name: str, otherwise: Any = None) -> Any:
+        return st.session_state.get(_slot_key(model, name), otherwise)
+
+    return SlotChoices(
+        model=model,
+        slot=choice("slot"),
+        context=choice("context"),
+        max_num_seqs=choice("max_num_seqs"),
+        tensor_parallel=choice("tensor_parallel") or 1,
+        is_text_only=bool(choice("is_text_only")),
+        has_small_cache=bool(choice("has_small_cache")),
+        has_small_weights=bool(choice("has_small_weights")),
+        served_name=str(choice("served_name") or "").strip(),
+        with_gateway=bool(choice("with_gateway", True)),
+        with_nginx=bool(choice("with_nginx", True)),
+    )
+
+
+def _slot_key(model: str, name: str) -> str:
+    return f"slot {name} {model}"
 
 
 def watched_job() -> str:

@@ -145,7 +145,7 @@ def _limits(now: GuestLimits) -> None:
             list(dict.fromkeys([*known, *now.models])),
             default=now.models,
             format_func=lambda key: key.partition("/")[2],
-            placeholder="All that run",
+            placeholder="All that run on this machine",
             key=f"{LIMIT}models",
         )
         st.checkbox(

@@ -12,7 +12,7 @@ from lib.core import access, words
 from lib.core.access import Actor, NotSignedIn, Role
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
-from lib.engines import all_engines
+from lib.engines import all_engines, present_engines
 from lib.machine.sampler import SAMPLER, machine
 from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements.element import element
@@ -61,7 +61,8 @@ def _status() -> None:
     used, total = SAMPLER.latest().memory_used_bytes, machine().memory_bytes
     text = f"Memory {words.memory(used)} of {words.memory(total)}"
     st.progress(min(used / total, 1.0), text=text)
-    lines = [f"{'●' if e.health().up else '○'} {e.title}" for e in all_engines().values()]
+    engines, healths = all_engines(), present_engines()
+    lines = [f"{'●' if one.up else '○'} {engines[name].title}" for name, one in healths.items()]
     st.caption("  \n".join([*sidebar_lines(), *lines]))
 
 

@@ -5,8 +5,9 @@ import time
 import streamlit as st
 
 from lib.core import words
-from lib.engines import all_engines
-from lib.engines.base import Engine
+from lib.core.access import Action, may
+from lib.engines import all_engines, present_engines
+from lib.engines.base import Engine, Health
 from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import charts, markdown
 from lib.ui.cards import lines
@@ -28,13 +29,12 @@ def about() -> None:
 def engines() -> None:
     """Each engine: up or not, its version, and what to do where it is down."""
     st.subheader("Engines")
-    for engine in all_engines().values():
-        with st.container(border=True, key=f"engine-{engine.name}"):
-            _engine(engine)
+    for name, health in present_engines().items():
+        with st.container(border=True, key=f"engine-{name}"):
+            _engine(all_engines()[name], health)
 
 
-def _engine(engine: Engine) -> None:
-    health = engine.health()
+def _engine(engine: Engine, health: Health) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{engine.title}**", width="content")
         st.badge("Up" if health.up else "Down", color="green" if health.up else "gray")
@@ -42,6 +42,16 @@ def _engine(engine: Engine) -> None:
             st.caption(f"version {markdown.plain(health.version)}", width="content")
     if not health.up:
         st.caption(markdown.plain(f"{health.problem} {health.fix}".strip()))
+    if may(Action.CONFIGURE):
+        _for_the_owner(engine, health)
+
+
+def _for_the_owner(engine: Engine, health: Health) -> None:
+    """What else is known of it, and what its models do now."""
+    busy = [model for model in engine.models() if model.activity]
+    said = [health.note, *(f"{model.name}: {model.activity}" for model in busy)]
+    for text in filter(None, said):
+        st.caption(markdown.plain(text))
 
 
 def usage() -> None:

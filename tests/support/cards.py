@@ -93,10 +93,23 @@ def living_in(name: str) -> Iterator[CardWorld]:
     with (
         card_world(name) as world,
         mock.patch.dict(os.environ, world.environment),
-        mock.patch.dict(sys.modules, pynvml=stub()),
+        _imported("pynvml", stub()),
         mock.patch.object(cards, "READER", cards.Reader()),
     ):
         yield world
+
+
+@contextlib.contextmanager
+def _imported(name: str, module: ModuleType) -> Iterator[None]:
+    """This module under this name; what else is imported meanwhile stays."""
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
 
 
 def in_world(name: str) -> pytest.MarkDecorator:

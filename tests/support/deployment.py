@@ -80,29 +80,7 @@ class Script:
 
     def on_terminal(self, arguments: Sequence[str], typed: str, **world: str) -> tuple[int, str]:
         """Run it on a real terminal, where this is typed; the exit code and what was shown."""
-        ours, its = os.openpty()
-        process = subprocess.Popen(
-            [bash(), str(SCRIPT), *arguments],
-            cwd=ROOT,
-            env=self.world(**world),
-            stdin=its,
-            stdout=its,
-            stderr=its,
-            start_new_session=True,
-        )
-        os.close(its)
-        os.write(ours, typed.encode())
-        shown = b""
-        while True:
-            try:
-                piece = os.read(ours, 65_536)
-            except OSError:  # the terminal is gone with its last user
-                break
-            if not piece:
-                break
-            shown += piece
-        os.close(ours)
-        return process.wait(SECONDS), shown.decode("utf-8", "replace")
+        return on_terminal([bash(), str(SCRIPT), *arguments], typed, self.world(**world))
 
     def events(self) -> list[Event]:
         """What it told of itself."""
@@ -120,6 +98,33 @@ class Script:
             text=True,
             timeout=SECONDS,
         )
+
+
+def on_terminal(command: Sequence[str], typed: str, world: Mapping[str, str]) -> tuple[int, str]:
+    """Run the command on a real terminal, where this is typed; exit code and what was shown."""
+    ours, its = os.openpty()
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=dict(world),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    os.write(ours, typed.encode())
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65_536)
+        except OSError:  # the terminal is gone with its last user
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    return process.wait(SECONDS), shown.decode("utf-8", "replace")
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -55,8 +55,10 @@ class Behaviour:
     stamp: bool = False  # every token is the epoch time at which it left, in seconds
     paragraph: int = 0  # a blank line after every so many tokens
     reasoning: int = 0  # so many tokens come as reasoning first
+    reasoning_field: str = "reasoning_content"  # vLLM calls it reasoning
     status: int = 200  # answer every request with this instead
     error_after: int = -1  # tokens, then an error inside the stream
+    error_text: str = "ordered by the test"
     cut_after: int = -1  # tokens, then an orderly end without [DONE]
     die_after: int = -1  # tokens, then kill -9 to itself
     split_utf8: bool = False  # every chunk ends inside a character where there is one
@@ -201,7 +203,7 @@ class Fake:
             if number == do.die_after:
                 os.kill(os.getpid(), signal.SIGKILL)
             if number == do.error_after:
-                error = json.loads(error_json(500, "server_error", "ordered by the test"))
+                error = json.loads(error_json(500, "server_error", do.error_text))
                 await self._send(response, error)
             if number in (do.error_after, do.cut_after):
                 call.ended = "broken"
@@ -210,7 +212,8 @@ class Fake:
             piece = f"{time.time():.6f} " if do.stamp else word
             if do.paragraph and number % do.paragraph == do.paragraph - 1:
                 piece += "\n\n"
-            await self._send(response, token_chunk(call, piece, number < do.reasoning))
+            thought = do.reasoning_field if number < do.reasoning else "content"
+            await self._send(response, token_chunk(call, piece, thought))
             call.tokens_sent += 1
         return False
 
@@ -278,10 +281,8 @@ def chunk(call: Call, **choice: Any) -> dict[str, Any]:
     }
 
 
-def token_chunk(call: Call, piece: str, is_reasoning: bool) -> dict[str, Any]:
-    if "/chat/" not in call.path:
-        return chunk(call, text=piece)
-    return chunk(call, delta={"reasoning_content" if is_reasoning else "content": piece})
+def token_chunk(call: Call, piece: str, name: str) -> dict[str, Any]:
+    return chunk(call, delta={name: piece}) if "/chat/" in call.path else chunk(call, text=piece)
 
 
 def prompt_words(body: dict[str, Any]) -> int:

@@ -229,8 +229,8 @@ def _row(answer: dict[str, Any], query: Query) -> dict[str, Any]:
 def main() -> None:
     """Serve until SIGTERM."""
     with HubApi() as hub:
-        print(hub.url, flush=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        print(hub.url, flush=True)
         while True:
             time.sleep(3600)
 

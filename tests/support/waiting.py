@@ -12,9 +12,11 @@ SECONDS = 30.0
 Sight = TypeVar("Sight")
 
 
-def until(look: Callable[[], Sight], what: str = "what was expected") -> Sight:
+def until(
+    look: Callable[[], Sight], what: str = "what was expected", seconds: float = SECONDS
+) -> Sight:
     """What `look` sees, as soon as it sees anything; `what` is said where it sees nothing."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + seconds
     while not (sight := look()):
         assert time.monotonic() < deadline, f"{what} did not happen in time"
         time.sleep(0.02)

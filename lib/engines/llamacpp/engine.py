@@ -280,7 +280,7 @@ def _idle(file: ModelFile, log: str) -> Model:
         can_see=bool(file.projector),
         problem=problem,
         source=file.source,
-        elsewhere=file.elsewhere,
+        stays_at=file.stays_at,
         log=log,
     )
 

@@ -63,7 +63,7 @@ class ModelFile(Frozen):
         return settings().models / self.path
 
     @property
-    def elsewhere(self) -> str:
+    def stays_at(self) -> str:
         """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
         here = self.full_path
         if here.is_symlink():

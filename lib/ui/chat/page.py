@@ -153,4 +153,7 @@ def _welcome(model: Model) -> None:
     )
     loads = "" if model.state == State.READY else " It is loaded when you send the first message."
     st.markdown(f"##### {can}.")
-    st.caption(f"{model.name} runs on this machine; nothing you write leaves it.{loads}")
+    where = "this machine; nothing you write leaves it."
+    if model.is_elsewhere:
+        where = f"{model.place}, another machine: what you write goes there."
+    st.caption(markdown.plain(f"{model.name} runs on {where}{loads}"))

@@ -5,11 +5,12 @@ import streamlit as st
 from lib import deploy
 from lib.core.errors import NotFound
 from lib.jobs import jobs
+from lib.slots import job as slot_job
 from lib.ui.deploy import job_view
 from lib.ui.session import watched_job
 
 EARLIER = 20
-KINDS = (deploy.KIND, "starter")
+KINDS = (deploy.KIND, slot_job.KIND, "starter")
 
 
 def watched() -> None:
@@ -29,7 +30,8 @@ def is_watching() -> bool:
 
 
 def _watched() -> str:
-    return watched_job() or next((job.id for job in jobs.running(deploy.KIND)), "")
+    under_way = (job.id for job in jobs.running() if job.kind in (deploy.KIND, slot_job.KIND))
+    return watched_job() or next(under_way, "")
 
 
 def earlier() -> None:

@@ -9,8 +9,10 @@ from lib.core import words
 from lib.jobs import jobs
 from lib.jobs.events import PhaseState, Progress
 from lib.jobs.jobs import Job, JobState
+from lib.slots import job as slot_job
 from lib.ui import markdown
 from lib.ui.deploy import log_view, outcome
+from lib.ui.deploy.gpu import stages
 from lib.ui.shell import shown_errors
 
 OUTCOMES: dict[JobState, tuple[str, Literal["gray", "blue", "green", "red", "orange"]]] = {
@@ -29,12 +31,25 @@ PHASES = {
     "verify": "Checking the file",
     "start": "Starting the model",
     "test": "Asking a first question",
+    "check": "Looking at model and machine",
+    "unload": "Stopping what ran there",
+    "service": "Writing the service",
+    "gateway": "Making it known to LiteLLM and nginx",
 }
 STEPS = {  # what a deployment goes through, in order
     "detect": "Machine",
     "plan": "Plan",
     "engine": "Engine",
     "download": "Download",
+    "start": "Start",
+    "test": "Test",
+}
+SLOT_STEPS = {  # the same on graphics cards
+    "check": "Check",
+    "unload": "Unload",
+    "download": "Download",
+    "service": "Service",
+    "gateway": "Gateway",
     "start": "Start",
     "test": "Test",
 }
@@ -104,21 +119,24 @@ def _heading(job: Job) -> None:
 
 def _steps(job: Job, now: Progress) -> str:
     """`✓ Machine   ✓ Plan   ● Download   ○ Start`, each in its colour."""
-    known = {name: state for name, state in now.phases if name in STEPS}
+    names = SLOT_STEPS if job.kind == slot_job.KIND else STEPS
+    known = {name: state for name, state in now.phases if name in names}
     if job.state != JobState.SUCCEEDED or not known:
-        known = {name: known.get(name, "") for name in STEPS}
-    return "&emsp;".join(_step(name, state, job) for name, state in known.items())
+        known = {name: known.get(name, "") for name in names}
+    return "&emsp;".join(_step(names[name], state, job) for name, state in known.items())
 
 
-def _step(name: str, state: str, job: Job) -> str:
+def _step(title: str, state: str, job: Job) -> str:
     if state == PhaseState.RUNNING and not job.is_active:
         state = PhaseState.FAILED if job.state == JobState.FAILED else PhaseState.CANCELLED
     mark = MARKS[PhaseState(state)] if state in list(PhaseState) else AHEAD
-    return mark.format(STEPS[name]).replace(" ", "&nbsp;")
+    return mark.format(title).replace(" ", "&nbsp;")
 
 
 def _bar(job: Job, now: Progress) -> None:
-    """The download's bar: empty before it, full after it."""
+    """The download's bar, empty before it, full after it; a slot's start has one of its own."""
+    if job.kind == slot_job.KIND and now.phase == "start" and stages.bar(job):
+        return
     is_begun = any(name == "download" for name, _ in now.phases)
     share = now.percent / 100 if now.percent is not None else float(is_begun)
     st.progress(share, text=_doing(job, now))
@@ -143,7 +161,7 @@ def _numbers(now: Progress) -> str:
 
 def _controls(job: Job, now: Progress) -> None:
     with st.container(horizontal=True):
-        if now.phase == "download":
+        if now.phase == "download" and job.kind != slot_job.KIND:  # its cancel keeps all, too
             st.button(
                 "Pause",
                 icon=":material/pause:",
@@ -163,7 +181,8 @@ def _controls(job: Job, now: Progress) -> None:
 
 def _cancel(job_id: str) -> None:
     with shown_errors():
-        jobs.find(job_id).cancel()
+        job = jobs.find(job_id)
+        slot_job.cancel(job) if job.kind == slot_job.KIND else job.cancel()
 
 
 def _pause(job_id: str) -> None:

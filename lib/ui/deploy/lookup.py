@@ -14,6 +14,7 @@ from lib.fit.memory import COMFORTABLE, room_now
 from lib.fit.quantizations import LADDER, estimated_bytes
 from lib.hub import Card, Found, Reference
 from lib.hub.errors import HubFailed, NoAccess, RateLimited, RepositoryNotFound
+from lib.machine.sampler import SAMPLER
 from lib.ui import markdown
 from lib.ui.deploy import token_form, without_network
 from lib.ui.session import choose_to_deploy
@@ -130,7 +131,7 @@ def _filters() -> tuple[list[str], str | None, int | None]:
             "Show only",
             [HAS_GGUF, FITS, IS_OPEN],
             selection_mode="multi",
-            default=[HAS_GGUF, FITS],
+            default=[FITS] if SAMPLER.cards().cards else [HAS_GGUF, FITS],
             key="deploy_kinds",
         )
         licence = st.selectbox(
@@ -155,7 +156,13 @@ def _passes(row: Found, size_gb: int | None, has_to_fit: bool) -> bool:
     if size_gb is not None and estimated_bytes(row.parameters, USUAL) > size_gb * 10**9:
         return False
     smallest = estimated_bytes(row.parameters, LADDER[-2]) + OVERHEAD_BYTES
-    return not has_to_fit or smallest <= COMFORTABLE * room_now().free_bytes
+    return not has_to_fit or smallest <= _room_bytes()
+
+
+def _room_bytes() -> float:
+    """What a model could have: of the memory, or of the graphics card with most room."""
+    on_cards = [card.free_bytes or 0 for card in SAMPLER.cards().cards]
+    return max(COMFORTABLE * room_now().free_bytes, *on_cards, 0)
 
 
 def _result(row: Found) -> None:

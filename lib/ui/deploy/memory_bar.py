@@ -1,8 +1,10 @@
-"""The memory that a model would take, as a bar: what it is for, and what stays free.
+"""Memory as a bar: what a model would take it for, or who holds it, and what stays free.
 
 HTML instead of a chart: it follows a slider without flickering, and no library has to be loaded.
 """
 
+from collections.abc import Sequence
+from html import escape
 from typing import NamedTuple
 
 from lib.core import words
@@ -32,6 +34,7 @@ PROMPTS = Colour("#7c5cbf", "#8f7cc4")
 FIXED = Colour("#667069", "#7d8a85")
 FREE = Colour("#e4e7e3", "#26302e")
 MISSING = Colour("#b42318", "#f87171")
+OTHERS = Colour("#9c948c", "#6f6861")
 SMALLEST_SHARE = 0.004  # so that a part that is there can be seen
 
 
@@ -50,19 +53,26 @@ def parts(need: Need, free_bytes: int) -> list[Part]:
 
 
 def drawn(need: Need, free_bytes: int, is_dark: bool) -> str:
-    """The bar with its parts in words beneath; a mark where the free memory ends."""
+    """The bar of a need, with a mark where the free memory ends if that is within it."""
+    is_short = need.total > free_bytes
     shown = parts(need, free_bytes)
-    whole = max(need.total, free_bytes, 1)
+    whole = max(need.total, free_bytes)
+    return bar(shown, whole, is_dark, mark_bytes=free_bytes if is_short else None)
+
+
+def bar(shown: Sequence[Part], whole: int, is_dark: bool, *, mark_bytes: int | None = None) -> str:
+    """Parts of a whole with each of them in words beneath; a mark where what can be had ends."""
+    whole = max(whole, 1)
     pieces = "".join(_piece(part, part.bytes / whole, is_dark) for part in shown)
     legend = "".join(_word(part, is_dark) for part in shown)
     mark = ""
-    if need.total > free_bytes:
-        mark = _mark(free_bytes / whole, is_dark)
-        legend += _word(Part("free now: up to the mark,", free_bytes, MISSING), is_dark)
+    if mark_bytes is not None:
+        mark = _mark(mark_bytes / whole, is_dark)
+        legend += _word(Part("free now: up to the mark,", mark_bytes, MISSING), is_dark)
     said = ", ".join(f"{part.label} {words.memory(part.bytes)}" for part in shown)
     return (
-        f'<div role="img" aria-label="Memory: {said}" style="position:relative;display:flex;gap:2px'
-        f';height:1.6rem;border-radius:0.5rem;overflow:hidden">{pieces}{mark}</div>'
+        f'<div role="img" aria-label="Memory: {escape(said)}" style="position:relative;display:flex'
+        f';gap:2px;height:1.6rem;border-radius:0.5rem;overflow:hidden">{pieces}{mark}</div>'
         '<div style="display:flex;flex-wrap:wrap;gap:0.15rem 1rem;margin-top:0.45rem;'
         f'font-size:0.85rem">{legend}</div>'
     )
@@ -71,7 +81,7 @@ def drawn(need: Need, free_bytes: int, is_dark: bool) -> str:
 def _piece(part: Part, share: float, is_dark: bool) -> str:
     width = max(share, SMALLEST_SHARE) * 100
     return (
-        f'<div title="{part.label} {words.memory(part.bytes)}" style="flex:{width:.2f} 0 0;'
+        f'<div title="{escape(part.label)} {words.memory(part.bytes)}" style="flex:{width:.2f} 0 0;'
         f'background:{part.colour[is_dark]}"></div>'
     )
 
@@ -90,4 +100,4 @@ def _word(part: Part, is_dark: bool) -> str:
         '<span style="display:inline-block;width:0.7rem;height:0.7rem;border-radius:2px;'
         f'margin-right:0.35rem;background:{part.colour[is_dark]}"></span>'
     )
-    return f"<span>{square}{part.label} {words.memory(part.bytes)}</span>"
+    return f"<span>{square}{escape(part.label)} {words.memory(part.bytes)}</span>"

@@ -7,9 +7,9 @@ from lib.core.errors import BerthError
 from lib.deploy import DeployRequest, Plan, Tier
 from lib.hub import Card, Reference
 from lib.ui import markdown
-from lib.ui.cards.lines import in_a_line
 from lib.ui.deploy import button as deploy_button
 from lib.ui.deploy import fit_view, lookup
+from lib.ui.deploy.gpu import panel
 from lib.ui.session import DeployChoices, deploy_choices
 from lib.ui.waiting import interruptible
 
@@ -21,6 +21,7 @@ CACHES = {
 }
 MOST_SLOTS = 8
 MAIN = "main"
+PROCESSOR, CARDS = "This machine's processor", "Graphics cards"
 
 
 def offer(text: str) -> None:
@@ -36,21 +37,56 @@ def offer(text: str) -> None:
 
 def _found(reference: Reference, card: Card) -> None:
     """The repository's card and the choices; where the Hub tells little, the header tells more."""
-    place = st.container()
+    place, plan = st.container(), None
+    if card.is_described:
+        lookup.card(card, place)
+    try:
+        plan = _ways(reference, card)
+    finally:
+        if not card.is_described:
+            lookup.card(_described(card, plan), place)
+
+
+def _described(card: Card, plan: Plan | None) -> Card:
+    if plan is None:
+        return card
+    return card.described(plan.architecture, plan.parameters, plan.context_trained)
+
+
+def _ways(reference: Reference, card: Card) -> Plan | None:
+    """On the processor or on graphics cards; where there are none, that is only mentioned."""
+    if not panel.has_cards():
+        plan = _on_processor(reference)
+        panel.elsewhere(reference.repo)
+        return plan
+    on_processor, on_cards = st.tabs(
+        [PROCESSOR, CARDS],
+        default=PROCESSOR if card.variants else CARDS,
+        key=f"deploy tab {reference.repo}",
+        on_change="rerun",  # what is not looked at is not asked for either
+    )
+    plan = None
+    with on_processor:
+        if on_processor.open:
+            plan = _on_processor(reference)
+    with on_cards:
+        if on_cards.open:
+            if reference.revision != MAIN:
+                st.info("Deployed is what the main branch has, not another revision.")
+            panel.draw(reference.repo)
+    return plan
+
+
+def _on_processor(reference: Reference) -> Plan | None:
+    """Its own troubles must not hide the other way."""
     if reference.revision != MAIN:
         revision = markdown.plain(reference.revision)
         st.info(f"Deployed is revision {revision}, whatever the main branch has.")
     try:
-        if card.is_described:
-            lookup.card(card, place)
-        plan = _choices(reference.repo, reference)
-    except BerthError:
-        if not card.is_described:
-            lookup.card(card, place)
-        raise
-    if not card.is_described:
-        described = card.described(plan.architecture, plan.parameters, plan.context_trained)
-        lookup.card(described, place)
+        return _choices(reference.repo, reference)
+    except BerthError as error:
+        lookup.problem(error)
+        return None
 
 
 def _choices(model: str, said: Reference | None = None) -> Plan:
@@ -59,18 +95,14 @@ def _choices(model: str, said: Reference | None = None) -> Plan:
     chosen = deploy_choices(said.key or model)
     request = _request(model, said, chosen)
     plan = interruptible(deploy.plan, request)
-    on_cpu, on_gpu = st.tabs(["CPU", "GPU"])
-    with on_cpu:
-        _source(plan)
-        fit_view.verdict(plan, request)
-        fit_view.context(plan, chosen)
-        if len(plan.rows) > 1:
-            fit_view.quantizations(plan, chosen)
-        _engine(plan, chosen)
-        _warnings(plan)
-        deploy_button.draw(plan, request, chosen)
-    with on_gpu:
-        _cards()
+    _source(plan)
+    fit_view.verdict(plan, request)
+    fit_view.context(plan, chosen)
+    if len(plan.rows) > 1:
+        fit_view.quantizations(plan, chosen)
+    _engine(plan, chosen)
+    _warnings(plan)
+    deploy_button.draw(plan, request, chosen)
     return plan
 
 
@@ -83,12 +115,6 @@ def _warnings(plan: Plan) -> None:
             f"{plan.engine.title} is not installed: its official installer is run first.",
             icon=":material/install_desktop:",
         )
-
-
-def _cards() -> None:
-    found = in_a_line()
-    has = f"This machine has {found}." if found else "No NVIDIA GPU was found here."
-    st.info(f"{has} Deployment to a GPU is not part of this version; the CPU tab works now.")
 
 
 def _request(model: str, said: Reference, chosen: DeployChoices) -> DeployRequest:

@@ -6,8 +6,10 @@ from lib.deploy.starter import STARTER
 from lib.engines import all_models
 from lib.engines.base import Model, State
 from lib.jobs.jobs import Job, JobState
+from lib.slots import job as slot_job
 from lib.ui import models
 from lib.ui.deploy import diagnosis_view, retry
+from lib.ui.deploy.gpu import result
 from lib.ui.session import choose_model
 
 STARTER_KIND = "starter"
@@ -32,6 +34,9 @@ def _success(job: Job) -> None:
         return
     if model.writes:
         _chat_button(model)
+    if job.kind == slot_job.KIND:
+        result.addresses(job, model)
+        return
     sleeping = "" if model.state == State.READY else f" It is {model.state.lower()} now."
     st.caption(f"Its name for programs, and the OpenAI-compatible address to use it at.{sleeping}")
     with st.container(horizontal=True):
@@ -51,6 +56,8 @@ def _chat_button(model: Model) -> None:
 
 def _deployed(job: Job) -> Model | None:
     """The model that the job named as ready in its last words, if it is still there."""
+    if job.kind == slot_job.KIND:
+        return result.deployed(job)
     said = job.progress().note
     found = sorted(all_models(), key=lambda model: -len(model.name))
     if job.kind == STARTER_KIND:

@@ -253,7 +253,8 @@ def test_what_is_no_repository_is_not_looked_up(api: httpx.Client, repo: str) ->
 def test_the_description_has_the_routes(api: httpx.Client) -> None:
     described = api.get("/openapi.json").json()["paths"]
     schema = described["/api/deploy"]["post"]["requestBody"]["content"]["application/json"]
-    assert "quantization" in schema["schema"]["properties"]
+    named = [choice["$ref"].rpartition("/")[2] for choice in schema["schema"]["anyOf"]]
+    assert named == ["DeployRequest", "SlotRequest"]
     assert {"get", "delete"} <= set(described["/api/deploy/{id}"])
     assert "/api/models/lookup" in described
 

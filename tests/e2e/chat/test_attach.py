@@ -15,7 +15,7 @@ from tests.support.berth import lay_fake, running_berth
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server
 
-CSS = (ROOT / "lib" / "ui" / "attach.css").read_text(encoding="utf-8")
+CSS = (ROOT / "lib" / "ui" / "elements" / "attach.css").read_text(encoding="utf-8")
 MOUNT = """async (css) => {
     document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
     const place = document.createElement("div");

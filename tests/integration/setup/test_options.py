@@ -37,6 +37,7 @@ def test_every_option_and_exit_code_is_in_the_help(clone: Clone) -> None:
     [
         ["--nonsense"],
         ["deploy"],
+        ["--all"],
         [""],
         ["--port"],
         ["--port", ""],

@@ -77,6 +77,13 @@ def test_the_token_saved_from_the_browser_is_known(home: Path) -> None:
     assert redact("token saved-in-the-browser") == "token ***"
 
 
+@pytest.mark.parametrize("place", ["engine_keys/lab", "slots/slot-0.key"])
+def test_the_keys_of_engines_are_known(home: Path, place: str) -> None:
+    (home / place).parent.mkdir(parents=True)
+    (home / place).write_text("plain-words-of-a-key\n")
+    assert redact("it sent plain-words-of-a-key") == "it sent ***"
+
+
 def test_of_two_secrets_the_longer_one_is_masked_whole() -> None:
     assert redact("abcdefgh-more", ["abcdefgh", "abcdefgh-more"]) == "***"
 

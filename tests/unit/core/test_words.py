@@ -29,6 +29,14 @@ def test_durations(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0.21 s", 0.21), ("44 s", 44), ("1 min 42 s", 102), ("2 h 5 min", 7_500), ("soon", None)],
+)
+def test_durations_are_read_again(text: str, seconds: float | None) -> None:
+    assert words.seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
     ("past", "text"),
     [
         (3, "just now"),

@@ -51,6 +51,14 @@ def test_a_reply_is_never_longer_than_the_limit(asked: int | None, limit: int) -
     assert left.model_copy(update={"max_tokens": asked}) == options
 
 
+def test_a_model_on_another_machine_is_for_guests_only_where_the_owner_names_it() -> None:
+    there = Model(name="big@lab", engine="vllm", state=State.READY, is_elsewhere=True)
+    with pytest.raises(Forbidden, match="is not for guests"):
+        within(GuestLimits(), ME.who, there, ChatOptions(), [])
+    assert within(GuestLimits(models=["vllm/big@lab"]), ME.who, there, ChatOptions(), [])
+    assert admit(*OWNER, there, ChatOptions(), [])
+
+
 def test_a_guest_gets_one_reply_at_a_time_and_all_guests_four() -> None:
     with pytest.raises(TooMany, match="still being answered"):
         admit(*ME, READY, ChatOptions(), [OWNER, ME])

@@ -30,7 +30,7 @@ def test_a_model_in_the_hubs_cache_has_the_name_of_its_link(models: Path, tmp_pa
     [link] = hub_cache(tmp_path / "hub", "acme/Anvil-1B", "Anvil-1B-Q4_K_M.gguf")
     file = adopt(link)
     assert (file.name, file.problem) == ("Anvil-1B-Q4_K_M", "")
-    assert file.elsewhere == str(link)
+    assert file.stays_at == str(link)
     assert adopt(link) == file
     assert all_links(models) == ["Anvil-1B-Q4_K_M.gguf"]
 
@@ -81,7 +81,7 @@ def test_a_model_of_ollamas_is_used_under_its_name_there(
     blob = ollama_store(tmp_path / "ollama", manifest)
     file = adopt(blob)
     assert (file.name, file.problem) == (name, "")
-    assert file.elsewhere == str(blob)
+    assert file.stays_at == str(blob)
     ENGINE.remove(name)
     assert blob.exists()
     assert list(models.iterdir()) == []
@@ -107,7 +107,7 @@ def test_a_linked_folder_below_the_models_is_looked_into(models: Path, tmp_path:
     [mine] = write_tiny(tmp_path / "mine" / "m.gguf")
     (models / "linked").symlink_to(mine.parent)
     assert [model.name for model in ENGINE.models()] == ["m"]
-    assert ENGINE.models()[0].elsewhere == str(mine)
+    assert ENGINE.models()[0].stays_at == str(mine)
     for path in (mine, models / "linked" / "m.gguf"):
         assert adopt(path).path == "linked/m.gguf"
     assert all_links(models) == ["linked"]
@@ -129,7 +129,7 @@ def test_the_folder_of_models_may_be_a_link_itself(home: Path, tmp_path: Path) -
     home.mkdir()
     (home / "models").symlink_to(real)
     [model] = ENGINE.models()
-    assert (model.elsewhere, model.can_see) == ("", True)
+    assert (model.stays_at, model.can_see) == ("", True)
     for path in (file, home / "models" / file.relative_to(real)):
         assert adopt(path).name == "m"
     assert not list(real.glob("local/*"))
@@ -181,7 +181,7 @@ def test_a_link_of_ours_that_leads_nowhere_makes_room(models: Path, tmp_path: Pa
     old.unlink()
     [new] = write_tiny(tmp_path / "new" / "m.gguf")
     assert adopt(new).path == "local/m.gguf"
-    assert files.find("m").elsewhere == str(new)
+    assert files.find("m").stays_at == str(new)
 
 
 def test_two_files_of_one_name_are_two_models(models: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What stands between clients and the engines: LiteLLM, which balances, and nginx before it."""
