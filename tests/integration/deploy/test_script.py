@@ -265,7 +265,7 @@ def test_a_machine_with_any_number_of_processors_is_looked_at(
         assert done.stdout == "end\n"
 
 
-@pytest.mark.parametrize("name", ["deploy_cpu.sh", "setup.sh"])
+@pytest.mark.parametrize("name", ["deploy_cpu.sh", "deploy_model.sh", "setup.sh"])
 def test_a_script_finds_its_own_folder_however_it_is_started(tmp_path: Path, name: str) -> None:
     real, elsewhere = ROOT / name, tmp_path / "else where"
     (elsewhere / ROOT.name).mkdir(parents=True)
