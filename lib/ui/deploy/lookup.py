@@ -13,10 +13,10 @@ from lib.core.errors import BadInput, BerthError, NetworkError
 from lib.fit.memory import COMFORTABLE, room_now
 from lib.fit.quantizations import LADDER, estimated_bytes
 from lib.hub import Card, Found, Reference
-from lib.hub.errors import HubFailed, NoAccess, RateLimited, RepositoryNotFound
+from lib.hub.errors import HubFailed, RateLimited, RepositoryNotFound
 from lib.machine.sampler import SAMPLER
 from lib.ui import markdown
-from lib.ui.deploy import token_form, without_network
+from lib.ui.deploy import token_form, trouble, without_network
 from lib.ui.session import choose_to_deploy
 from lib.ui.waiting import interruptible
 
@@ -70,24 +70,15 @@ def found(text: str) -> tuple[Reference, Card] | None:
 
 
 def problem(error: BerthError) -> None:
-    """What went wrong and what to do; where a token would help, the field for it."""
-    st.error(words_of(error), icon=":material/error:")
-    if isinstance(error, NoAccess):
-        token_form.form(error.url)
-    elif isinstance(error, NetworkError):
-        st.button("Try again", icon=":material/refresh:", key="deploy_again")
-        if not isinstance(error, RateLimited | HubFailed):
-            without_network.draw()
-
-
-def words_of(error: BerthError) -> str:
-    """Message and remedy, with what others wrote into them shown letter for letter."""
-    return f"**{markdown.plain(error.message)}** {markdown.safe(error.fix)}"
+    """What went wrong and what to do; without a network, what works all the same."""
+    trouble.draw(error)
+    if isinstance(error, NetworkError) and not isinstance(error, RateLimited | HubFailed):
+        without_network.draw()
 
 
 def _not_found(error: BerthError, reference: Reference) -> None:
     """It may be half typed, mistyped, or hidden: what is near, then the token."""
-    st.warning(words_of(error), icon=":material/search_off:")
+    st.warning(trouble.words_of(error), icon=":material/search_off:")
     with st.expander("It is private or gated: use a Hub token", key="deploy_token_fold"):
         token_form.form()
     results(reference.repo.partition("/")[2], heading="Did you mean one of these?")
