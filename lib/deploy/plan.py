@@ -72,6 +72,7 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         verdict=fitting.verdict,
         room=fitting.room,
         tokens_per_second=fitting.tokens_per_second(bandwidth.of_this_machine()),
+        is_speed_rough=bandwidth.known().is_rough,
         rows=tuple(_rows(source, fittings, fitting.load)),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
@@ -123,7 +124,11 @@ def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:
 
 def _able(source: Source) -> list[Variant]:
     """Of what was asked for, the models that can be run here; all where none can."""
-    able = [v for v in source.choosable if not runnable.objection("", source.header_of(v))]
+    is_able: dict[int, bool] = {}
+    for header in map(source.header_of, source.choosable):
+        if id(header) not in is_able:
+            is_able[id(header)] = runnable.objection("", header) is None
+    able = [v for v in source.choosable if is_able[id(source.header_of(v))]]
     return able or source.choosable
 
 

@@ -105,6 +105,7 @@ class Plan(Frozen):
     verdict: Verdict
     room: Room
     tokens_per_second: float  # at most
+    is_speed_rough: bool = False  # the memory was measured while other programs were busy
     rows: tuple[Row, ...]  # best first
     disk: Disk
     removable: tuple[Removable, ...] = ()  # where the disk is short

@@ -13,6 +13,7 @@ TIERS = {
     Tier.LIBRARY: "tier 3, Ollama's library",
 }
 MOST_REMOVABLE = 3
+ROUGH = "memory was measured while other programs were busy, so it may be more"
 SHORTEST_NAME, LONGEST_NAME = 22, 80  # characters
 
 
@@ -37,6 +38,8 @@ def _lines(plan: Plan) -> Iterator[str]:
         ours = plan.need.weights + plan.need.kv_cache + plan.need.compute
         theirs = words.memory(plan.engine_plan.total)
         yield f"          The engine itself plans {theirs} for what is {words.memory(ours)} here."
+    if plan.is_speed_rough:
+        yield f"Speed     {words.at_most(plan.tokens_per_second).capitalize()}: {ROUGH}."
     yield f"Disk      {_disk(plan)}"
     yield from (f"Note      {warning}" for warning in plan.warnings)
     yield ""
@@ -62,7 +65,7 @@ def _disk(plan: Plan) -> str:
 
 
 def _row(row: Row, is_chosen: bool, width: int) -> str:
-    speed = f"{row.tokens_per_second:,.0f} tok/s"
+    speed = words.at_most(row.tokens_per_second).removeprefix("at most ")
     verdict = f"{row.verdict.word}. {row.note}." if row.note else row.verdict.word
     size, memory = words.disk(row.bytes), words.memory(row.need.total)
     return _columns("→" if is_chosen else "", width, _name(row), size, memory, speed, verdict)

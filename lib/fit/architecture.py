@@ -7,8 +7,9 @@ architectures in tests/bench/fit_accuracy.py: a fitted rule, checked there again
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple, Self
 
 from lib.core.errors import BrokenFile
@@ -59,6 +60,11 @@ class Geometry(Frozen):
     active_bytes: int  # of the weights, read for every token: all but the experts not chosen
     correction: tuple[int, int, int] = (0, 0, 0)  # bytes more of weights, cache, working memory
     is_estimated: bool = True  # False: the header does not tell what a token costs
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[Layer, int], ...]:
+        """Layers that are alike, and how many there are of them: few, in most models."""
+        return tuple(Counter(self.layers).items())
 
     def stored_in(self, size_bytes: int) -> Self:
         """The same model in a file of another size, that is, in another quantization."""

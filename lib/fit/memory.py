@@ -7,13 +7,14 @@ the engine's own figures by tests/bench/fit_accuracy.py.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
 
 from lib.core.values import Frozen
 from lib.core.words import memory
-from lib.fit.architecture import Geometry
+from lib.fit.architecture import Geometry, Layer
 from lib.fit.file_names import Variant
 from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, USUAL, quality
 from lib.machine import sampler
@@ -29,6 +30,10 @@ FASTER = 1.5  # so much faster, it is worth a step down in quality
 PROCESS_BYTES = 48 * 2**20  # Python, the engine's code, threads
 PROJECTOR_WORK_BYTES = 256 * 2**20  # for one image; it varies with its size, and is not exact
 TOKEN_BYTES = 130  # the vocabulary's tables, per token
+MOST_KEPT = 4_096  # results: the files of a repository differ by their weights alone
+SHAPES_KEPT = 64
+
+Kinds = tuple[tuple[Layer, int], ...]
 
 
 class Load(Frozen):
@@ -108,7 +113,7 @@ def need(model: Geometry, load: Load) -> Need:
     weights, cache, working = model.correction
     return Need(
         weights=model.weights_bytes + weights,
-        kv_cache=max(0, _cache_bytes(model, load) + cache),
+        kv_cache=max(0, _cache_bytes(model.kinds, load) + cache),
         compute=max(0, _compute_bytes(model, load) + working),
         prompt_cache=load.prompt_cache_bytes,
         fixed=PROCESS_BYTES + TOKEN_BYTES * model.vocabulary,
@@ -116,14 +121,20 @@ def need(model: Geometry, load: Load) -> Need:
     )
 
 
-def _cache_bytes(model: Geometry, load: Load) -> int:
+@lru_cache(MOST_KEPT)
+def _cache_bytes(kinds: Kinds, load: Load) -> int:
     """Keys and values of every layer, and the state of recurrent ones as 32-bit floats."""
-    elements = sum(layer.cached * _cells(layer.window, load) for layer in model.layers)
-    state = sum(layer.state for layer in model.layers)
+    elements = sum(layer.cached * _cells(layer.window, load) * count for layer, count in kinds)
+    state = sum(layer.state * count for layer, count in kinds)
     return load.slots * round(elements * CACHE_BYTES[load.kv_type] + 4 * state)
 
 
 def _compute_bytes(model: Geometry, load: Load) -> int:
+    return _working_bytes(model.kinds, model.working, model.vocabulary, load)
+
+
+@lru_cache(MOST_KEPT)
+def _working_bytes(kinds: Kinds, working: int, vocabulary: int, load: Load) -> int:
     """What the graph works with for one batch, its attention masks, and the logits.
 
     One that reads texts and could write plans for the logits of all of a batch.
@@ -131,14 +142,14 @@ def _compute_bytes(model: Geometry, load: Load) -> int:
     batch = _batch_tokens(load)
     works = (
         batch * layer.working + load.slots * (2 * layer.state - layer.convolved)
-        for layer in model.layers
+        for layer, _ in kinds
     )
     layers = max(works, default=0)
-    masks = {layer.window: _cells(layer.window, load) for layer in model.layers if layer.cached}
+    masks = {layer.window: _cells(layer.window, load) for layer, _ in kinds if layer.cached}
     if not masks and load.reads:  # every token of the text looks at every other one
-        masks = dict.fromkeys((layer.window for layer in model.layers), batch)
-    scored = batch if load.reads and any(layer.cached for layer in model.layers) else load.slots
-    floats = layers + batch * model.working + scored * model.vocabulary
+        masks = dict.fromkeys((layer.window for layer, _ in kinds), batch)
+    scored = batch if load.reads and any(layer.cached for layer, _ in kinds) else load.slots
+    floats = layers + batch * working + scored * vocabulary
     return 4 * floats + 2 * batch * sum(masks.values())
 
 
@@ -162,9 +173,11 @@ def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
     Where the file names no trained length, the context asked for is the limit.
     """
 
+    costs = _costs(model.stored_in(0), load.model_copy(update={"context": 1}))
+    room = FULL * free_bytes - model.weights_bytes
+
     def fits(context: int) -> bool:
-        shortened = load.model_copy(update={"context": context})
-        return need(model, shortened).total <= FULL * free_bytes
+        return costs.of(context) <= room
 
     longest = model.context_length or load.context
     if fits(longest):
@@ -174,6 +187,26 @@ def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle * CONTEXT_STEP) else (low, middle - 1)
     return low * CONTEXT_STEP
+
+
+class _Costs:
+    """What all but the weights takes, by the context: the same for every file of a shape."""
+
+    def __init__(self, shape: Geometry, load: Load) -> None:
+        self._shape, self._load = shape, load
+        self._known: dict[int, int] = {}
+
+    def of(self, context: int) -> int:
+        """In bytes."""
+        if context not in self._known:
+            load = self._load.model_copy(update={"context": context})
+            self._known[context] = need(self._shape, load).total
+        return self._known[context]
+
+
+@lru_cache(SHAPES_KEPT)
+def _costs(shape: Geometry, load: Load) -> _Costs:
+    return _Costs(shape, load)
 
 
 def verdict(model: Geometry, load: Load, room: Room) -> Verdict:
@@ -273,7 +306,12 @@ def nearest(offered: Sequence[Choice], limit: int = 3) -> list[Choice]:
 def tokens_per_second(model: Geometry, load: Load, bytes_per_second: float) -> float:
     """The most that memory bandwidth allows while one reply is written at full context.
 
-    Every token reads the active weights and its slot's cache once. Small models stay below this.
+    Small models stay below this.
     """
-    cache = _cache_bytes(model, load.model_copy(update={"slots": 1}))
-    return bytes_per_second / (model.active_bytes + cache)
+    return bytes_per_second / bytes_per_token(model, load)
+
+
+def bytes_per_token(model: Geometry, load: Load) -> int:
+    """What is read for every token at full context: the active weights and its slot's cache."""
+    cache = _cache_bytes(model.kinds, load.model_copy(update={"slots": 1}))
+    return max(1, model.active_bytes + cache)

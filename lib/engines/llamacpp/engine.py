@@ -37,6 +37,7 @@ from lib.engines.llamacpp.causes import PortTaken
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import Program
 from lib.engines.llamacpp.records import Record, file_of
+from lib.engines.llamacpp.speed import Noted
 from lib.engines.llamacpp.templates import template_name
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
@@ -116,15 +117,17 @@ class LlamaCpp:
             require_sight(model, record.can_see, messages)
         except BerthError as error:
             return failed_stream(error)
-        return chat_stream(to.base_url, to.model, messages, options, to.key)
+        stream = chat_stream(to.base_url, to.model, messages, options, to.key)
+        return Noted(stream, record.token_bytes)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
         """Works for every model that writes."""
         record, to = records.read(model), self.upstream(model)
         if record and record.task != Task.WRITING:
             return failed_stream(_writes_nothing(model, record.task))
-        if to:
-            return complete_stream(to.base_url, to.model, prompt, options, to.key)
+        if record and to:
+            stream = complete_stream(to.base_url, to.model, prompt, options, to.key)
+            return Noted(stream, record.token_bytes)
         return _not_running(model)
 
     def count(self, model: str, text: str) -> int | None:
@@ -145,12 +148,16 @@ class LlamaCpp:
 def _ensure_started(file: ModelFile, options: StartOptions) -> None:
     """With the lock held: keep the child that runs, or replace it."""
     record = records.read(file.name)
-    wanted = (file.path, file.projector, options)
-    is_same = record and (record.path, record.projector, record.options) == wanted
+    wanted = (file.path, file.projector, file.template, options)
+    is_same = record and _as_started(record) == wanted
     if record and is_same and record.is_alive and not record.is_stopping:
         _wait_until_ready(record)
     else:
         _start(file, options)
+
+
+def _as_started(record: Record) -> tuple[str, str, str, StartOptions]:
+    return record.path, record.projector, record.template, record.options
 
 
 def _start(file: ModelFile, options: StartOptions) -> None:
@@ -209,6 +216,8 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
         task=file.task,
         can_see=bool(file.projector),
         projector=file.projector,
+        template=file.template,
+        token_bytes=0 if launch.gpu_layers else file.token_bytes,
         options=options,
         port=port,
         started_at=time.time(),

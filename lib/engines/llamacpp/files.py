@@ -27,12 +27,13 @@ from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of
+from lib.engines.llamacpp.speed import token_bytes
 from lib.engines.llamacpp.templates import template_of
 from lib.fit import gguf, kinds
 from lib.fit.kinds import Kind, Task
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-FACTS = 3  # of what is kept about a file: with another number all headers are read anew
+FACTS = 4  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
 
@@ -54,6 +55,7 @@ class ModelFile(Frozen):
     reads_at_once: bool = False  # all of a text, see lib/fit/kinds.py
     architecture: str = ""
     unknown_types: tuple[str, ...] = ()
+    token_bytes: int = 0  # that are read for every token of a usual context; 0: nobody can tell
     problem: str = ""
     fix: str = ""
 
@@ -242,6 +244,7 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         reads_at_once=kinds.reads_at_once(header),
         architecture=header.architecture,
         unknown_types=header.unknown_types,
+        token_bytes=token_bytes(header),
     )
 
 

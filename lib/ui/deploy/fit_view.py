@@ -20,6 +20,7 @@ QUANTIZATION_HELP = (
     "How coarsely the model's numbers are stored: fewer bits make the file smaller and faster, and "
     "the answers a little worse. Below Q3 they suffer visibly."
 )
+ROUGH = "other programs were busy, so it may be more"
 SMALLEST_CONTEXT = 1_024
 MOST_ROWS = 8
 
@@ -29,16 +30,11 @@ def verdict(plan: Plan, request: DeployRequest) -> None:
     st.markdown(f"{_mark(plan.verdict)} {plan.verdict.sentence}")
     is_dark = st.context.theme.type == "dark"
     st.html(memory_bar.drawn(plan.need, plan.room.free_bytes, is_dark))
-    speed = _at_most(plan.tokens_per_second)
+    speed = words.at_most(plan.tokens_per_second)
     if plan.estimate:
         st.caption(markdown.plain(plan.estimate))
-    _estimates(f"{speed.capitalize()}: memory cannot be read faster", request)
-
-
-def _at_most(tokens_per_second: float) -> str:
-    """An upper bound, and said to be one."""
-    digits = 0 if tokens_per_second >= 10 else 1
-    return f"at most {tokens_per_second:,.{digits}f} tok/s"
+    why = f"measured while {ROUGH}" if plan.is_speed_rough else "memory cannot be read faster"
+    _estimates(f"{speed.capitalize()}: {why}", request)
 
 
 @st.fragment(parallel=True)
@@ -114,7 +110,7 @@ def _facts(row: Row) -> str:
         words.disk(row.bytes),
         f"{words.memory(row.need.total)} of memory",
         row.note,
-        _at_most(row.tokens_per_second),
+        words.at_most(row.tokens_per_second),
     )
     return " · ".join(part for part in parts if part)
 

@@ -17,11 +17,13 @@ from lib.core.errors import (
 )
 from lib.deploy import DeployRequest, Plan, Tier, library, require_disk, require_room
 from lib.deploy.__main__ import main
+from lib.deploy.table import table
 from lib.download.partial import RESERVE_BYTES
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import ENGINE, oracle
 from lib.fit.memory import FULL, Room
 from lib.hub.errors import TokenNeeded
+from lib.machine.bandwidth import Known
 from tests.support.berth import stop_engines
 from tests.support.blueprints import MODELS
 from tests.support.deployment import REPOSITORY, add_tiny
@@ -88,6 +90,26 @@ def test_what_writes_faster_than_one_reads_goes_before_what_is_finer(
     assert found.quantization == quantization
     assert [row.name for row in found.rows if row.is_recommended] == [quantization]
     assert planned(64, quantization="Q8_0").quantization == "Q8_0"
+
+
+@pytest.mark.usefixtures("big")
+def test_no_model_is_told_to_write_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lib.machine.bandwidth.of_this_machine", lambda: 10**8)
+    text = table(planned(64))
+    assert "less than 0.1 tok/s" in text
+    assert not re.search(r"\b0(\.0)? tok/s", text)
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("is_rough", [True, False])
+def test_a_speed_that_was_measured_among_busy_programs_is_marked(
+    monkeypatch: pytest.MonkeyPatch, is_rough: bool
+) -> None:
+    seen = Known(measured=GB, is_rough=is_rough)
+    monkeypatch.setattr("lib.machine.bandwidth.known", lambda: seen)
+    found = planned(64)
+    assert found.is_speed_rough == is_rough
+    assert ("other programs were busy" in table(found)) == is_rough
 
 
 def test_a_step_down_that_is_hardly_faster_is_not_taken(
