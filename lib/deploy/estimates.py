@@ -91,8 +91,7 @@ def engine_plan(source: Source, variant: Variant, load: Load) -> Breakdown | Non
     """What the engine would allocate; None where it cannot tell, or not soon."""
     with contextlib.suppress(BerthError, OSError):
         header = _header(source, variant)
-        if header.data_offset <= LONGEST_BEGINNING:
-            return oracle.ask(header, _beginning(source, variant, header.data_offset), load)
+        return oracle.ask(header, lambda: _beginning(source, variant, header.data_offset), load)
     return None
 
 
@@ -101,10 +100,12 @@ def _header(source: Source, variant: Variant) -> Header:
 
 
 def _beginning(source: Source, variant: Variant, count: int) -> bytes:
-    """From the disk where the file is there already."""
+    """From the disk where the file is there already; BrokenFile where it is too long to fetch."""
     folder = folder_of(source.card.id, source.card.sha) if source.card else Path()
     path = folder / variant.first
     if source.card and not path.is_file():
+        if count > LONGEST_BEGINNING:
+            raise BrokenFile(f"The header has {count:,} bytes.", "Choose another file.")
         return hub.beginning(source.card, variant, count)
     with path.open("rb") as file:
         return file.read(count)

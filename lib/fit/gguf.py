@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ConfigDict
+
 from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.core.values import Frozen
@@ -26,6 +28,8 @@ LONGEST_ARRAY = 1_024  # longer ones are vocabularies: only their length is kept
 GLIMPSE_BYTES = 64 * 2**10  # reach to the vocabulary: what a file is stands before it
 LONGEST_TEXT = 1_000  # of a value that a glimpse keeps
 UNKNOWN = "type "  # what the name of a tensor type begins with that is not in our table
+VOCABULARY = "tokenizer."  # what the keys begin with that nobody plans memory with
+KEPT = ("tokenizer.ggml.token_type_count",)  # but for this: encoders have a matrix of it
 MOST_TENSORS = 100_000
 MOST_VALUES = 1_000
 MOST_DIMENSIONS = 4
@@ -55,6 +59,8 @@ class Tensor(NamedTuple):
 class Header(Frozen):
     """All that a file says before its weights begin."""
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     version: int
     architecture: str
     name: str
@@ -64,7 +70,7 @@ class Header(Frozen):
     parameters: int
     values: Mapping[str, Value]  # without the arrays longer than LONGEST_ARRAY
     lengths: Mapping[str, int]  # of every array, kept or not
-    spans: Mapping[str, tuple[int, int]]  # where each pair of key and value begins and ends
+    pairs: Mapping[str, bytes]  # as they stand in the file, by their keys, but for the vocabulary
     tensors: tuple[Tensor, ...]
     data_offset: int  # where the weights begin; equal to the header's own length, aligned
     file_bytes: int  # what the whole file must have
@@ -175,12 +181,17 @@ def glimpse(data: bytes, name: str = "The file") -> Glimpse:
     return Glimpse(values=short, tensor_count=tensor_count, tensors=tensors)
 
 
-def parse(data: bytes | memoryview, name: str = "The file") -> Header:
+def parse(
+    data: bytes | memoryview,
+    name: str = "The file",
+    jumps: Mapping[int, int] | None = None,
+) -> Header:
     """The header from the first bytes of a file, called `name` in errors.
 
-    NeedMore where they end too early, BrokenFile where more bytes would not help.
+    `jumps` tells where arrays of the vocabulary end; whoever gives some may leave out what is in
+    them. NeedMore where the bytes end too early, BrokenFile where more would not help.
     """
-    reader = Reader(data, name)
+    reader = Reader(data, name, jumps)
     version, tensor_count, value_count = _preamble(reader)
     found = _Metadata()
     found.read(reader, value_count)
@@ -199,7 +210,7 @@ def parse(data: bytes | memoryview, name: str = "The file") -> Header:
         parameters=sum(_elements(tensor.shape) for tensor in tensors),
         values=values,
         lengths=found.lengths,
-        spans=found.spans,
+        pairs=found.pairs,
         tensors=tensors,
         data_offset=data_offset,
         file_bytes=max((data_offset + t.offset + t.bytes for t in tensors), default=reader.at),
@@ -235,25 +246,30 @@ def _check_magic(reader: Reader) -> None:
 
 
 class _Metadata:
-    """As far as read: keys and values, the length of every array, and where each pair stands."""
+    """As far as read: keys and values, the length of every array, and the bytes of the pairs."""
 
     def __init__(self) -> None:
         self.values: dict[str, Value] = {}
         self.lengths: dict[str, int] = {}
-        self.spans: dict[str, tuple[int, int]] = {}
+        self.pairs: dict[str, bytes] = {}
+        self._seen: set[str] = set()
 
     def read(self, reader: Reader, count: int) -> None:
         """The next `count` pairs."""
         for _ in range(count):
             began, key, type_id = reader.at, reader.string(), reader.u32()
-            if key in self.spans:
+            if key in self._seen:
                 raise reader.broken(f"has the key “{shown(key)}” twice")
+            self._seen.add(key)
+            is_vocabulary = key.startswith(VOCABULARY) and key not in KEPT
+            reader.may_jump = is_vocabulary and reader.jumps is not None
             value, length = _value(reader, type_id)
             if value is not None:
                 self.values[key] = value
             if type_id == ARRAY:
                 self.lengths[key] = length
-            self.spans[key] = (began, reader.at)
+            if not is_vocabulary:
+                self.pairs[key] = bytes(reader.data[began : reader.at])
 
 
 def _value(reader: Reader, type_id: int) -> tuple[Value | None, int]:

@@ -1,6 +1,7 @@
 """The bytes of a GGUF header, read step by step; every step is checked against their end."""
 
 import struct
+from collections.abc import Mapping
 
 from lib.core.errors import BrokenFile
 from lib.fit.beginning import NeedMore
@@ -16,13 +17,35 @@ SCALARS = {
 _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
 
 
-class Reader:
-    """A position in the bytes of a header; every step is checked against their end."""
+class NeedStrings(NeedMore):
+    """The prefix ends inside an array of strings that is passed over.
 
-    def __init__(self, data: bytes | memoryview, name: str) -> None:
+    Of `count` strings, the first of which begins at `start`, `passed` end before `at`.
+    """
+
+    def __init__(self, wanted: int, at: int, start: int, passed: int, count: int) -> None:
+        super().__init__(wanted, at)
+        self.start, self.passed, self.count = start, passed, count
+
+
+class Reader:
+    """A position in the bytes of a header; every step is checked against their end.
+
+    `jumps` tells of arrays, by where they begin, where they end. While `may_jump` is set, bytes are
+    passed over that nobody has.
+    """
+
+    def __init__(
+        self,
+        data: bytes | memoryview,
+        name: str,
+        jumps: Mapping[int, int] | None = None,
+    ) -> None:
         self.data = memoryview(data)
         self.name = name
         self.at = 0
+        self.jumps = jumps
+        self.may_jump = False
 
     def broken(self, what: str) -> BrokenFile:
         """The error to raise: the file `what`."""
@@ -36,11 +59,18 @@ class Reader:
 
     def move_to(self, end: int) -> None:
         """Go on at `end`: BrokenFile beyond any header, NeedMore beyond the bytes there are."""
+        self._check(end)
+        if end > len(self.data):
+            raise NeedMore(self._worth(end), self.at)
+        self.at = end
+
+    def _check(self, end: int) -> None:
         if end > LONGEST_HEADER:
             raise self.broken(f"has a header longer than {LONGEST_HEADER // 2**20} MB")
-        if end > len(self.data):
-            raise NeedMore(min(max(end, 2 * len(self.data)), LONGEST_HEADER))
-        self.at = end
+
+    def _worth(self, end: int) -> int:
+        """How much to ask for where it has to reach to `end`."""
+        return min(max(end, 2 * len(self.data)), LONGEST_HEADER)
 
     def u32(self) -> int:
         """A number of four bytes."""
@@ -68,17 +98,28 @@ class Reader:
 
     def skip_strings(self, count: int) -> None:
         """Pass `count` strings; a vocabulary has 300,000, so this is the one loop that is tuned."""
-        data, at, length_at = self.data, self.at, _U64.unpack_from
+        data, at, length_at, passed = self.data, self.at, _U64.unpack_from, 0
+        if self.may_jump and self.jumps and at in self.jumps:
+            self._pass_to(self.jumps[at])
+            return
         try:
-            for _ in range(count):
+            for passed in range(count):  # noqa: B007 (told where it ends early)
                 at += 8 + length_at(data, at)[0]
         except (struct.error, OverflowError):
-            at += 8
-        self.move_to(at)
+            self._check(at + 8)
+            more = self._worth(at + 8)
+            raise NeedStrings(more, at, self.at, passed, count) from None
+        self._pass_to(at)
 
     def skip_array(self, type_id: int, count: int) -> None:
         """Pass an array whose values nobody needs."""
         if type_id == STRING:
             self.skip_strings(count)
         else:
-            self.move_to(self.at + SCALARS[type_id].size * count)
+            self._pass_to(self.at + SCALARS[type_id].size * count)
+
+    def _pass_to(self, end: int) -> None:
+        if not self.may_jump:
+            self.move_to(end)
+        self._check(end)
+        self.at = end

@@ -146,7 +146,7 @@ def test_where_our_arithmetic_is_not_checked_the_engine_is_asked(tmp_path: Path)
     assert found.estimate == "These figures are the engine's own plan."
     header = gguf.read_file(file)
     start = file.read_bytes()[: header.data_offset]
-    theirs = oracle.ask(header, start, Load(context=found.context, batch=2_048, reads=True))
+    theirs = oracle.ask(header, lambda: start, Load(context=found.context, batch=2_048, reads=True))
     assert found.need.kv_cache == theirs.context
     assert found.need.compute == theirs.compute
     assert found.rows[0].need == found.need

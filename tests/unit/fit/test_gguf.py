@@ -134,7 +134,8 @@ def test_a_tensor_of_an_unknown_type_takes_all_up_to_the_next() -> None:
 def test_a_glimpse_tells_what_the_first_bytes_hold(tiny: bytes) -> None:
     whole = parse(tiny)
     assert glimpse(tiny).tensors == tuple(one.name for one in whole.tensors)
-    seen = glimpse(tiny[: whole.spans["llama.context_length"][1]])
+    length = whole.pairs["llama.context_length"]
+    seen = glimpse(tiny[: tiny.index(length) + len(length)])
     assert seen.values["general.architecture"] == "llama"
     assert (seen.tensor_count, seen.tensors) == (len(whole.tensors), None)
     assert "llama.embedding_length" not in seen.values
@@ -147,10 +148,12 @@ def test_version_2_is_read_too() -> None:
     assert parse(header(version=2)).version == 2
 
 
-def test_a_span_is_where_its_pair_stands() -> None:
+def test_pairs_are_kept_as_they_stand_but_for_the_vocabulary() -> None:
     pairs = (pair("a", STRING, text("x")), pair("b", UINT32, b"\1\0\0\0"))
-    data = header(*pairs)
-    assert [data[began:ended] for began, ended in parse(data).spans.values()] == list(pairs)
+    others = (pair("tokenizer.ggml.model", STRING, text("gpt2")),)
+    found = parse(header(*pairs, *others))
+    assert list(found.pairs.values()) == list(pairs)
+    assert Header.model_validate_json(found.model_dump_json()) == found
 
 
 @pytest.mark.parametrize("pieces", [500, 7_000, 10**9])

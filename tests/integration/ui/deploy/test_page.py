@@ -270,6 +270,18 @@ def test_a_file_of_this_machine_can_be_deployed(tmp_path: Path) -> None:
     assert deploy_button(page) == ("Deploy this file", False)
 
 
+def test_a_path_in_the_hubs_cache_is_offered_with_what_lies_beside_the_link(
+    tmp_path: Path,
+) -> None:
+    [link, _] = hub_cache(tmp_path / "hub", "acme/VL", "VL-1B-Q4_K_M.gguf", projector=True)
+    page = opened(str(link))
+    assert "lets it see images" in said(page)
+    assert deploy_button(page) == ("Deploy this file", False)
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["model"] == str(link)
+
+
 @pytest.mark.parametrize("how", ["closed", "unknown", "off"])
 def test_without_the_hub_what_works_is_offered(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, how: str
