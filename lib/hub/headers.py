@@ -76,6 +76,6 @@ def _read(source: Pieces, file: RepoFile) -> gguf.Header:
     def more(count: int) -> bytes:
         nonlocal begun
         there, begun = begun, b""
-        return there + source.more(count - len(there))
+        return there or source.more(max(count, gguf.FIRST_READ))
 
     return gguf.read_header(more, name)

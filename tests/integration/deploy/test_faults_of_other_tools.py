@@ -9,7 +9,7 @@ import pytest
 
 from lib import deploy
 from lib import hub as the_hub
-from lib.core.errors import BadInput, CannotRun
+from lib.core.errors import CannotRun
 from lib.core.settings import settings
 from lib.deploy import Plan
 from lib.download.hub_files import fetch
@@ -17,6 +17,7 @@ from lib.engines.llamacpp import ENGINE, adopt
 from lib.fit import gguf
 from lib.fit.memory import Room, room_now
 from lib.hub import look_up
+from lib.hub.errors import FileMissing
 from lib.jobs.report import Report
 from tests.support.blueprints_dense import dense
 from tests.support.deployment import Script
@@ -175,7 +176,7 @@ def test_a_link_to_one_exact_file_deploys_that_file(
     assert (first_file(found), found.files[0].bytes) == (wanted, TWO[wanted] * MB)
     small = planned(f"{repo}/Anvil-1B-Q4_K_M.gguf")
     assert small.parameters < found.parameters, "the header is that of the file"
-    with pytest.raises(BadInput, match="has no GGUF file “Anvil-9B"):
+    with pytest.raises(FileMissing, match="has no GGUF file “Anvil-9B"):
         planned(form.format(repo=repo, file="Anvil-9B-Q4_K_M.gguf"))
 
 

@@ -102,13 +102,15 @@ def serve_vocabulary(hub: HubApi) -> gguf.Header:
     return gguf.parse(start)
 
 
-def test_of_a_header_with_a_large_vocabulary_less_than_half_is_read(hub: HubApi) -> None:
+def test_of_a_header_with_a_large_vocabulary_much_is_never_read(hub: HubApi) -> None:
     whole = serve_vocabulary(hub)
     card = look_up("acme/Large")
     assert header(card, card.variants[0]) == whole
-    assert read_bytes(hub) < 4 * 2**20 < 0.8 * whole.data_offset
+    asked = read_bytes(hub)
+    assert asked <= 4 * 2**20
+    assert asked < 0.8 * whole.data_offset
     assert header(card, card.variants[0]) == whole
-    assert read_bytes(hub) < 4 * 2**20
+    assert read_bytes(hub) == asked
 
 
 def test_where_the_vocabulary_cannot_be_passed_over_it_is_read_whole(
@@ -126,7 +128,7 @@ def test_a_long_header_is_read_in_growing_pieces(
 ) -> None:
     for name, count in (("FIRST_READ", 1_000), ("MOST_WINDOWS", 0)):
         monkeypatch.setattr(gguf_jumps, name, count)
-    monkeypatch.setattr(gguf, "FIRST_READ", 2_000)
+    monkeypatch.setattr(gguf, "FIRST_READ", 1_000)
     whole = serve_tiny(hub, tmp_path)
     assert tiny_header() == gguf.read_file(whole)
     assert ranges(hub)[:3] == ["bytes=0-999", "bytes=1000-1999", "bytes=2000-3999"]
@@ -136,7 +138,7 @@ def test_a_server_without_ranges_is_left_when_there_is_enough(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gguf_jumps, "FIRST_READ", 1_000)
-    monkeypatch.setattr(gguf, "FIRST_READ", 2_000)
+    monkeypatch.setattr(gguf, "FIRST_READ", 1_000)
     whole = serve_tiny(hub, tmp_path, Manner(has_ranges=False))
     assert tiny_header() == gguf.read_file(whole)
 
