@@ -5,6 +5,8 @@
 #
 #   ./deploy_cpu.sh Qwen/Qwen2.5-0.5B-Instruct    the best quantization that fits
 #   ./deploy_cpu.sh acme/Anvil-8B --quant Q4_K_M --context 16384
+#   ./deploy_cpu.sh hf.co/acme/Anvil-8B-GGUF:UD-Q4_K_XL    as other tools name it; an address, too
+#   ./deploy_cpu.sh ollama run hf.co/acme/Anvil-8B-GGUF    a command of theirs: its model is deployed here
 #   ./deploy_cpu.sh ~/models/anvil-q4_k_m.gguf    a file that is here already: used where it is
 #   ./deploy_cpu.sh acme/Anvil-8B --dry-run       the plan and the commands; nothing is changed
 #
@@ -14,9 +16,15 @@
 #   tier 3  Ollama's library, under its name for this model (with Ollama only)
 #
 # Options:
-#   --quant Q         the quantization, for example Q4_K_M; without it the best that fits
-#   --context N       tokens of context for each slot; without it at most 8192, less where needed
+#   --quant Q         the quantization, for example Q4_K_M, or the name that the list of files
+#                     shows; without it the best that fits
+#   --file PATH       this file of the repository, or what is in this folder of it
+#   --revision R      a branch, tag or commit of it (main)
+#   --context N       tokens of context for each slot; without it at most 8192, and less where needed,
+#                     but never less than 4096 by itself
 #   --slots N         requests answered at the same time (1)
+#   --kv-type T       how the cache of a conversation is stored: f16, or q8_0 in half the memory, or
+#                     q4_0 in a quarter, which some models answer worse with
 #   --engine E        ollama, llamacpp (the engine that comes with Berth) or auto: Ollama where it
 #                     is installed, else llamacpp. What is missing of Ollama is installed.
 #   --foreground      run here (the usual way)
@@ -50,7 +58,18 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # somebody typed: sh deploy_cpu.sh
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Where this file lies: it may have been started through a link, from elsewhere, with CDPATH set.
+folder_of() { # FILE
+  local file=$1 target
+  while [[ -L $file ]]; do
+    target=$(readlink "$file")
+    [[ $target == /* ]] || target=$(dirname "$file")/$target
+    file=$target
+  done
+  (CDPATH="" cd -- "$(dirname "$file")" && pwd)
+}
+
+ROOT=$(folder_of "${BASH_SOURCE[0]}")
 readonly ROOT
 readonly PYTHON=$ROOT/.venv/bin/python
 readonly INSTALLER=https://ollama.com/install.sh
@@ -75,42 +94,86 @@ main() {
 # --- what was asked for ---
 
 parse() {
-  MODEL="" QUANT="" CONTEXT="" SLOTS=1 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
+  MODEL="" IS_COMMAND="" QUANT="" FILE="" REVISION="" CONTEXT="" SLOTS=1 KV_TYPE=f16 ENGINE="auto" IN_BACKGROUND="" ACCEPT_DANGER="" YES="" DRY_RUN=""
+  ! is_tool "${1:-}" || IS_COMMAND=yes
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --quant | --context | --slots | --engine)
+      --quant | --file | --revision | --context | --slots | --kv-type | --engine)
         [[ $# -ge 2 ]] || misused "$1 needs a value."
         set_option "$1" "$2"
         shift
         ;;
-      --quant=* | --context=* | --slots=* | --engine=*) set_option "${1%%=*}" "${1#*=}" ;;
+      --quant=* | --file=* | --revision=* | --context=* | --slots=* | --kv-type=* | --engine=*) set_option "${1%%=*}" "${1#*=}" ;;
       --foreground) IN_BACKGROUND="" ;;
       --background) IN_BACKGROUND=yes ;;
       --accept-danger) ACCEPT_DANGER=yes ;;
-      --yes | -y) YES=yes ;;
+      --yes) YES=yes ;;
       --dry-run) DRY_RUN=yes ;;
-      -h | --help) manual && exit 0 ;;
-      -*) misused "Unknown option: $(printable "$1")." ;;
-      *)
-        [[ -z $MODEL ]] || misused "One model at a time: $(printable "$MODEL") or $(printable "$1")?"
-        MODEL=$1
-        ;;
+      --help) manual && exit 0 ;;
+      *) add_word "$1" ;;
     esac
     shift
   done
   [[ -n $MODEL ]] || misused "Which model? Give a repository such as Qwen/Qwen2.5-0.5B-Instruct, or a .gguf file."
-  MODEL=$(whole_path "$MODEL")
-  REQUEST=(--engine "$ENGINE" --slots "$SLOTS")
+  [[ -n $IS_COMMAND ]] || MODEL=$(whole_path "$MODEL")
+  REQUEST=(--engine "$ENGINE" --slots "$SLOTS" --kv-type "$KV_TYPE")
   [[ -z $QUANT ]] || REQUEST+=(--quant "$QUANT")
+  [[ -z $FILE ]] || REQUEST+=(--file "$FILE")
+  [[ -z $REVISION ]] || REQUEST+=(--revision "$REVISION")
   [[ -z $CONTEXT ]] || REQUEST+=(--context "$CONTEXT")
   [[ -z $ACCEPT_DANGER ]] || REQUEST+=(--accept-danger)
+}
+
+# Another tool's command may be pasted as it is; of that, Python reads the model.
+is_tool() { # WORD
+  case ${1##*/} in
+    ollama | docker | podman | hf | huggingface-cli | git | lms | vllm | curl | wget | uvx | ramalama) return 0 ;;
+    llama | llama-* | python | python3 | FROM | sudo) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+add_word() { # WORD
+  if [[ -n $IS_COMMAND ]]; then
+    MODEL=${MODEL:+$MODEL }$(quoted "$1")
+    return
+  fi
+  case $1 in
+    -y) YES=yes ;;
+    -h) manual && exit 0 ;;
+    -*) misused "Unknown option: $(printable "$1")." ;;
+    *)
+      if [[ -z $MODEL ]]; then
+        MODEL=$1
+      elif [[ $1 == *.[gG][gG][uU][fF] && $MODEL != *" "* ]]; then
+        MODEL="$MODEL $1" # a repository, then its file
+      else
+        misused "One model at a time: $(printable "$MODEL") or $(printable "$1")?"
+      fi
+      ;;
+  esac
+}
+
+quoted() { # WORD: as one word again, where it has spaces
+  case $1 in
+    *[[:space:]]*) printf '"%s"' "$1" ;;
+    *) printf '%s' "$1" ;;
+  esac
 }
 
 set_option() { # NAME VALUE
   case $1 in
     --quant) QUANT=$2 ;;
+    --file) FILE=$2 ;;
+    --revision) REVISION=$2 ;;
     --context) require_number "$1" "$2" && CONTEXT=$2 ;;
     --slots) require_number "$1" "$2" && SLOTS=$2 ;;
+    --kv-type)
+      case $2 in
+        f16 | q8_0 | q4_0) KV_TYPE=$2 ;;
+        *) misused "No such type of cache: $(printable "$2"). Choose f16, q8_0 or q4_0." ;;
+      esac
+      ;;
     --engine)
       case $2 in
         auto | ollama | llamacpp) ENGINE=$2 ;;
@@ -124,17 +187,22 @@ require_number() { # OPTION TEXT
   [[ $2 =~ ^[1-9][0-9]{0,7}$ ]] || misused "$1 needs a number, not $(printable "$2")."
 }
 
-# A file may be given by any path; a repository never ends in .gguf and has no file of its name here.
+# A file or a folder may be given by any path; organisation/name means the Hub, whatever is here.
 whole_path() { # MODEL
+  local here=""
   case $1 in
-    /*) printf '%s' "$1" ;;
-    *.gguf | *.GGUF) printf '%s/%s' "$PWD" "$1" ;;
-    *) printf '%s' "$1" ;;
+    /*) ;;
+    . | .. | ./* | ../* | */) here=$PWD/ ;;
+    *" "* | *:* | */*/*) [[ ! -e $1 ]] || here=$PWD/ ;;
+    *.[gG][gG][uU][fF]) here=$PWD/ ;;
+    */*) [[ ! -f $1 ]] || here=$PWD/ ;;
+    *) [[ ! -e $1 ]] || here=$PWD/ ;;
   esac
+  printf '%s%s' "$here" "$1"
 }
 
 misused() { # WHAT
-  fail 2 "$1" "Usage: ./deploy_cpu.sh MODEL [--quant Q] [--context N] [--engine auto|ollama|llamacpp] [--background] [--yes] [--dry-run] [--help]"
+  fail 2 "$1" "Usage: ./deploy_cpu.sh MODEL [--quant Q] [--file PATH] [--revision R] [--context N] [--engine auto|ollama|llamacpp] [--background] [--yes] [--dry-run] [--help]"
 }
 
 require_setup() {
@@ -176,10 +244,18 @@ free_bytes_of_vm_stat() {
 
 # Python, because a container may have less than /proc/meminfo says.
 detect_linux() {
-  CPU="$(uname -sm), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+  local name
+  name=$(cpu_name /proc/cpuinfo)
+  CPU="$(uname -sm)${name:+, $name}"
   read -r CORES FREE_BYTES TOTAL_BYTES < <(
     "$PYTHON" -c 'from lib.fit.memory import room_now; from lib.machine.sampler import machine; now = room_now(); print(machine().cores, now.free_bytes, now.total_bytes)'
   ) || true
+}
+
+# By one program alone: of a large machine there is more than a pipe holds, and whoever reads only
+# the first line of it would end the writer, and with it this script.
+cpu_name() { # FILE
+  sed -n '/^model name/{s/^[^:]*: *//p;q;}' "$1" 2>/dev/null || true
 }
 
 plan() {
@@ -239,7 +315,7 @@ download() {
   elif [[ $(value installed) == yes ]]; then
     event download skipped "Ollama has it already."
   elif [[ $(value pulled) == yes ]]; then
-    run "$PYTHON" -m lib.engines pull "$NAME"
+    run "$PYTHON" -m lib.engines pull "$NAME" --sha256 "$(value sha256)"
   elif [[ $(value tier) == 0 ]]; then
     run "$PYTHON" -m lib.engines create "$NAME" "$(value first)"
   else
@@ -260,7 +336,7 @@ fetch() {
 
 start() {
   [[ $ENGINE == ollama ]] || adopt
-  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS"
+  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE"
 }
 
 # The built-in engine names a model after its file.

@@ -64,10 +64,21 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # somebody typed: sh deploy_model.sh
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Where this file lies: it may have been started through a link, from elsewhere, with CDPATH set.
+folder_of() { # FILE
+  local file=$1 target
+  while [[ -L $file ]]; do
+    target=$(readlink "$file")
+    [[ $target == /* ]] || target=$(dirname "$file")/$target
+    file=$target
+  done
+  (CDPATH="" cd -- "$(dirname "$file")" && pwd)
+}
+
+ROOT=$(folder_of "${BASH_SOURCE[0]}")
 readonly ROOT
 readonly PYTHON=$ROOT/.venv/bin/python
-readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BERTH_SYSTEM_ROOT,HF_TOKEN,HF_ENDPOINT,HF_HUB_OFFLINE,HTTPS_PROXY,https_proxy,HTTP_PROXY,http_proxy,NO_PROXY,no_proxy,SSL_CERT_FILE,PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_CERT
+readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BERTH_SYSTEM_ROOT,HF_TOKEN,HF_HOME,HF_TOKEN_PATH,HF_HUB_DISABLE_IMPLICIT_TOKEN,HF_ENDPOINT,HF_HUB_OFFLINE,HTTPS_PROXY,https_proxy,HTTP_PROXY,http_proxy,NO_PROXY,no_proxy,SSL_CERT_FILE,PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_CERT
 
 main() {
   CHILD="" PLAN="" BEGUN=""
@@ -180,6 +191,7 @@ require_linux() {
 require_setup() {
   export BERTH_HOME=${BERTH_HOME:-$HOME/.berth}
   [[ $BERTH_HOME == /* ]] || export BERTH_HOME=$PWD/$BERTH_HOME
+  export HF_HOME=${HF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/huggingface} # the login, under sudo too
   [[ -x $PYTHON ]] || fail 7 "Berth is not installed in this folder yet." "Run ./setup.sh --install-only, then this again."
   cd "$ROOT"
 }

@@ -38,7 +38,18 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # somebody typed: sh setup.sh
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Where this file lies: it may have been started through a link, from elsewhere, with CDPATH set.
+folder_of() { # FILE
+  local file=$1 target
+  while [[ -L $file ]]; do
+    target=$(readlink "$file")
+    [[ $target == /* ]] || target=$(dirname "$file")/$target
+    file=$target
+  done
+  (CDPATH="" cd -- "$(dirname "$file")" && pwd)
+}
+
+ROOT=$(folder_of "${BASH_SOURCE[0]}")
 readonly ROOT
 readonly VENV=.venv
 readonly BERTH_PYTHON=$VENV/bin/python

@@ -18,7 +18,7 @@ page("Chat", layout=compare.layout(talk))
 with shown_errors():
     conversation.take_finished(talk)
     history.mount(talk["id"] if talk["turns"] else "", hear)
-    models = limits.usable(all_models())
+    models = [model for model in limits.usable(all_models()) if model.writes]
     model = chat.header(talk, models) if models else None
     chat.notes()
     messages(talk)

@@ -12,12 +12,14 @@ import hypothesis
 import pytest
 
 from lib.core import access, locks
+from lib.machine import bandwidth
 from tests.support.hub_api import HubApi
 
 ROOT = Path(__file__).resolve().parent.parent
 FOREIGN = (
     "HF_TOKEN",
     "HF_TOKEN_PATH",
+    "HF_HUB_DISABLE_IMPLICIT_TOKEN",
     "HF_ENDPOINT",
     "HF_HUB_OFFLINE",
     "OLLAMA_HOST",
@@ -45,7 +47,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A BERTH_HOME that no other test has seen."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))  # whoever runs the tests may be logged in
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")  # nobody's, lest the machine's own is asked
+    monkeypatch.setattr(bandwidth, "TRY_SECONDS", 0.0)  # each home measures its machine anew
+    monkeypatch.setattr(bandwidth, "TRIES", 1)
     access.own_process()  # who runs the tests is the owner, where a test does not say otherwise
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))

@@ -14,7 +14,7 @@ readonly FEW=3
 readonly WORKERS=${BERTH_TEST_WORKERS:-3} # each waits for servers and browsers much of its time
 
 main() {
-  cd "$(dirname "${BASH_SOURCE[0]}")/.."
+  CDPATH="" cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
   mkdir -p "$RESULTS"
   FAILED="" SUMMARY="" PASSED=0 BROKEN=0 SKIPPED=0
   check .venv/bin/ruff format --check .

@@ -112,7 +112,8 @@ async def lookup(request: Request) -> Response:
         raise BadInput(
             f"“{shown(asked.get('repo', ''))}” is not a repository.", "Write organisation/name."
         )
-    told = await run_in_threadpool(_looked_up, named, asked.get("quant", ""))
+    given = {"quantization": asked.get("quant", ""), "file": asked.get("file", "")}
+    told = await run_in_threadpool(_looked_up, named, asked["repo"], given)
     if "slot" in asked:
         wish = wished(model=named.repo, slot=asked["slot"])
         told["on_slot"] = await run_in_threadpool(_on_slot, wish)
@@ -135,15 +136,17 @@ def _on_slot(wish: SlotRequest) -> dict[str, Any]:
     }
 
 
-def _looked_up(named: Reference, quantization: str) -> dict[str, Any]:
+def _looked_up(named: Reference, text: str, given: dict[str, str]) -> dict[str, Any]:
     """The plan is missing where there is none, and `problem` says why."""
+    wish = deploy.wished(model=text, **given)
     card = hub.look_up(named.repo, named.revision)
     told: dict[str, Any] = {"card": card.model_dump(mode="json"), "plan": None, "problem": None}
     try:
-        wish = deploy.wished(model=named.repo, quantization=quantization or named.quantization)
-        return told | {"plan": deploy.plan(wish).model_dump(mode="json")}
+        plan = deploy.plan(wish)
     except BerthError as error:
         return told | {"problem": error.as_json()["error"]}
+    card = card.described(plan.architecture, plan.parameters, plan.context_trained)
+    return told | {"card": card.model_dump(mode="json"), "plan": plan.model_dump(mode="json")}
 
 
 def _rows() -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ GATEWAY = {
     "/v1/chat/completions": {"post": "OpenAI's chat completions, by the body's model."},
     "/v1/completions": {"post": "OpenAI's completions, by the body's model."},
     "/v1/embeddings": {"post": "OpenAI's embeddings, by the body's model."},
+    "/v1/rerank": {"post": "Texts ranked by how well they answer a query, by the body's model."},
 }
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Berth API</title>
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto;

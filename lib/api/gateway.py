@@ -30,7 +30,7 @@ from lib.engines import all_models
 from lib.engines.base import State, Upstream
 
 MODELS = "/v1/models"
-COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
 CONNECT_SECONDS = 5.0
 # Shorter than the engines keep theirs, so that a pooled connection is seldom a closed one.

@@ -22,7 +22,7 @@ from lib.engines.base import Model, StartOptions
 from lib.fleet import actions
 from lib.slots import job as slot_job
 
-PRIVATE = {"url", "log", "source", "remove_with", "activity"}  # matters of the owner
+PRIVATE = {"url", "log", "source", "stays_at", "remove_with", "activity"}  # matters of the owner
 
 
 async def index(request: Request) -> Response:
@@ -63,7 +63,8 @@ async def remove(request: Request) -> Response:
         job = await run_in_threadpool(slot_job.removal, model)
         return JSONResponse({"removing": model.name, "job": job.id}, status_code=202)
     await run_in_threadpool(actions.remove, model)
-    return JSONResponse({"removed": model.name, "freed_bytes": model.size_bytes})
+    stays = {"stays_at": model.stays_at} if model.stays_at else {}
+    return JSONResponse({"removed": model.name, "freed_bytes": model.frees_bytes, **stays})
 
 
 def described(model: Model, request: Request) -> dict[str, Any]:

@@ -11,6 +11,7 @@ BerthError
  ├─ NetworkError   something outside this machine could not be reached
  └─ EngineError    an inference engine refused, failed or ended
      ├─ EngineDown     nothing answers
+     ├─ CannotRun      a model of a kind that no engine here runs
      ├─ NoAnswer       a model runs, and does not do what it should
      └─ TooLong        a conversation has more tokens than its model can hold
 
@@ -90,6 +91,10 @@ class EngineError(BerthError, code="engine_failed", status=502, exit_code=7):
 
 class EngineDown(EngineError, code="engine_down", status=503):
     """Nothing answers where the engine should be."""
+
+
+class CannotRun(EngineError, code="cannot_run", status=422):
+    """The model is of a kind that no engine here runs."""
 
 
 class NoAnswer(EngineError, code="test_failed", exit_code=8):

@@ -6,6 +6,7 @@ Connecting is quick or hopeless; a first token may take minutes. So the two have
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from lib.core import proxies
 from lib.core.errors import EngineDown, EngineError, NetworkError
 
 CONNECT_SECONDS = 5.0
@@ -63,19 +65,60 @@ def local() -> httpx.Client:
 def outside() -> httpx.Client:
     """For the Hub and package indexes: with the user's proxy and redirects.
 
-    httpx drops the credentials where a redirect leaves the host. NetworkError for certificates or
-    a proxy that cannot be used.
+    httpx drops the credentials where a redirect leaves the host. NetworkError for certificates
+    that cannot be used; for a proxy that cannot, at the request that would go through it.
     """
     try:
-        return httpx.Client(
-            timeout=httpx.Timeout(30.0, connect=15.0),
-            follow_redirects=True,
-            headers={"User-Agent": "berth"},
-        )
-    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        trusted = httpx.create_ssl_context()
+    except (OSError, ValueError) as error:
         raise NetworkError(
             f"No connection can be made: {error}.",
-            "Check SSL_CERT_FILE and the proxy variables, then restart Berth.",
+            "Check SSL_CERT_FILE and SSL_CERT_DIR, then restart Berth.",
+        ) from error
+    return httpx.Client(
+        timeout=httpx.Timeout(30.0, connect=15.0),
+        follow_redirects=True,
+        headers={"User-Agent": "berth"},
+        transport=_ThroughProxies(trusted),
+        trust_env=False,  # core/proxies.py reads it
+    )
+
+
+class _ThroughProxies(httpx.BaseTransport):
+    """Sends each request the way that the environment says for its server."""
+
+    def __init__(self, trusted: ssl.SSLContext) -> None:
+        self._trusted = trusted
+        self._ways: dict[str, httpx.HTTPTransport] = {"": httpx.HTTPTransport(verify=trusted)}
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer; NetworkError where the proxy is none that can be used."""
+        url = request.url
+        return self._way(proxies.proxy_for(url.scheme, url.host, url.port)).handle_request(request)
+
+    def _way(self, proxy: str) -> httpx.HTTPTransport:
+        with self._lock:
+            if proxy not in self._ways:
+                self._ways[proxy] = _through(proxy, self._trusted)
+            return self._ways[proxy]
+
+    def close(self) -> None:
+        """Close every connection."""
+        for way in self._ways.values():
+            way.close()
+
+
+def _through(proxy: str, trusted: ssl.SSLContext) -> httpx.HTTPTransport:
+    try:
+        if proxy.partition("://")[0].lower() not in proxies.KNOWN:
+            raise ValueError("only http and https proxies can be used")
+        return httpx.HTTPTransport(verify=trusted, proxy=httpx.Proxy(proxy))
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        variable, address = proxies.variable_of(proxy), proxies.without_secret(proxy)
+        raise NetworkError(
+            f"{variable} names the proxy {address}, which cannot be used: {error}.",
+            f"Correct or unset {variable}, then restart Berth.",
         ) from error
 
 

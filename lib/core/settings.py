@@ -88,9 +88,27 @@ def settings() -> Settings:
 
 
 def _token(home: Path) -> SecretStr | None:
-    """The Hub token from the environment, else from the file it was saved in from the browser."""
-    given = os.environ.get("HF_TOKEN", "").strip()
-    if not given:
-        with contextlib.suppress(OSError, ValueError):  # absent, or not what was saved
-            given = (home / "hf_token").read_text(encoding="utf-8").strip()
+    """The Hub token: of the environment, saved from the browser, or of the Hub's own tool."""
+    given = os.environ.get("HF_TOKEN", "").strip() or _read(home / "hf_token") or _login()
     return SecretStr(given) if given else None
+
+
+def _login() -> str:
+    """What `hf auth login` has kept, unless that is to be used only where it is named."""
+    is_off = os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper()
+    return "" if is_off in ("1", "ON", "YES", "TRUE") else _read(login_file())
+
+
+def login_file() -> Path:
+    """Where the Hub's own tool keeps its token."""
+    if path := os.environ.get("HF_TOKEN_PATH"):
+        return Path(path).expanduser()
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{caches}/huggingface"
+    return Path(home).expanduser() / "token"
+
+
+def _read(path: Path) -> str:
+    with contextlib.suppress(OSError, ValueError):  # absent, or not what was saved
+        return path.read_text(encoding="utf-8").strip()
+    return ""

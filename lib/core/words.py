@@ -41,6 +41,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def at_most(tokens_per_second: float) -> str:
+    """`at most 8.5 tok/s`: an upper bound, and said to be one; never a nought."""
+    if tokens_per_second < 0.1:
+        return "less than 0.1 tok/s"
+    digits = 0 if tokens_per_second >= 10 else 1
+    return f"at most {tokens_per_second:,.{digits}f} tok/s"
+
+
 def seconds(text: str) -> float | None:
     """The seconds of what `duration` has written; None where none of it is one."""
     parts = _PART.findall(text)

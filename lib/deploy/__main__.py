@@ -60,8 +60,11 @@ def _request(given: argparse.Namespace) -> DeployRequest:
     return wished(
         model=given.model,
         quantization=given.quant,
+        file=given.file,
+        revision=given.revision,
         context=given.context,
         slots=given.slots,
+        kv_type=given.kv_type,
         engine=given.engine,
         accept_danger=given.accept_danger,
     )
@@ -84,6 +87,7 @@ def _lines(found: Plan) -> Iterator[str]:
     yield f"name={found.name}"
     yield f"pulled={'yes' if found.is_pulled else 'no'}"
     yield f"installed={'yes' if found.is_installed else 'no'}"
+    yield f"sha256={found.files[0].sha256}"
     yield f"context={found.context}"
     yield f"tight={'yes' if found.verdict.is_tight else 'no'}"
     yield f"first={_first(found)}"
@@ -115,10 +119,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_request(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="organisation/name, or the whole path of a .gguf file")
-    parser.add_argument("--quant", default="", metavar="Q")
+    parser.add_argument("model", help="what names a repository, or the whole path of a .gguf file")
+    parser.add_argument("--quant", default="", metavar="Q", help="a quantization, or a file's name")
+    parser.add_argument("--file", default="", metavar="PATH", help="a file or folder in it")
+    parser.add_argument("--revision", default="main", help="a branch, tag or commit of it")
     parser.add_argument("--context", type=int, default=None, metavar="N", help="tokens per slot")
     parser.add_argument("--slots", type=int, default=1, metavar="N")
+    parser.add_argument("--kv-type", default="f16", choices=["f16", "q8_0", "q4_0"])
     parser.add_argument("--engine", default="auto", choices=["auto", "ollama", "llamacpp"])
     parser.add_argument(
         "--accept-danger", action="store_true", help="use up to 95 %% of the memory"

@@ -53,13 +53,38 @@ _KNOWN = (
         Action.SIGN_IN,
     ),
     Known(
+        r"cannot be run here: (.+?)\.(?:\s|$)",
+        "This model cannot be run here: {0}.",
+        "Choose another model.",
+        Action.NONE,
+    ),
+    Known(
+        r"(“.+?”) (?:cannot be deployed|is no model): it is (.+?)\.(?:\s|$)",
+        "{0} is no model: it is {1}.",
+        "Choose a model it is for.",
+        Action.NONE,
+    ),
+    Known(
+        r"has no GGUF file (“.+?”).*?Choose one of (?P<argument>.+?)(?:, | and \d|\.(?:\s|$))",
+        "The repository has no file {0}.",
+        "Choose {argument} or another one that is there.",
+        Action.OTHER_QUANTIZATION,
+    ),
+    Known(
+        r"refuses its address \(\d+\)|, where \S+ keeps .+? answered \d+",
+        "The host that stores the Hub's files refused the address it was asked at.",
+        _AGAIN,
+        Action.RETRY,
+    ),
+    Known(
         r"has no (?:\S+ )?GGUF files",
         "There are no GGUF files of this model.",
         "Search for its name with GGUF, or choose another model.",
         Action.NONE,
     ),
     Known(
-        r"has no (\S+), and no other repository.*?Choose one of (?P<argument>[A-Z0-9_]+)",
+        r"has no (.+?), and no other repository.*?"
+        r"Choose one of (?P<argument>.+?)(?:, | and \d|\.(?:\s|$))",
         "There is no {0} of this model.",
         "Choose {argument} or another one that is there.",
         Action.OTHER_QUANTIZATION,
@@ -77,14 +102,15 @@ _KNOWN = (
         Action.FREE_SPACE,
     ),
     Known(
-        r"(\w+) with context [\d,]+ (?:does not fit|fits only just).*?"
-        r"Nearest: (?:[^.]*?; )?\1 with context (?P<argument>[\d,]+)",
+        r"(\S+) with context [\d,]+ (?:does not fit|fits only just).*?"
+        r"Nearest: (?:.*?; )?\1 with context (?P<argument>[\d,]+)",
         "The context is too large for the memory that is free.",
         "Use a context of {argument}, or close other programs.",
         Action.RETRY_WITH_CONTEXT,
     ),
     Known(
-        r"(?:does not fit|fits only just).*?Nearest: (?P<argument>\w+)",
+        r"(?:does not fit|fits only just).*?"
+        r"Nearest: (?P<argument>.+?)(?: with context [\d,]+)?(?:;|\.(?:\s|$))",
         "The model needs more memory than is free.",
         "Choose {argument}, or close other programs.",
         Action.OTHER_QUANTIZATION,

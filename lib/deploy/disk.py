@@ -31,10 +31,10 @@ def for_ollama(size_bytes: int) -> Disk:
 def removable(limit: int = 20) -> tuple[Removable, ...]:
     """The installed models that do not run and that Berth may remove, largest first."""
     found = [
-        Removable(name=model.name, engine=model.engine, bytes=model.size_bytes or 0)
+        Removable(name=model.name, engine=model.engine, bytes=model.frees_bytes)
         for model in all_models()
         if model.state in (State.STOPPED, State.FAILED)
-        and not (model.is_elsewhere or model.remove_with)
+        and not (model.stays_at or model.is_elsewhere or model.remove_with)
     ]
     return tuple(sorted(found, key=lambda one: -one.bytes)[:limit])
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from lib.core.errors import BerthError, DoesNotFit
+from lib.deploy import runnable
 from lib.deploy.plan import plan
 from lib.deploy.request import wished
 from lib.deploy.table import fit
@@ -16,7 +17,7 @@ from lib.fit.memory import Load, Verdict, room_now, verdict
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument(
-        "model", help="organisation/name, or a .gguf file (any part of a divided one)"
+        "model", help="what names a repository, or a .gguf file (any part of a divided one)"
     )
     parser.add_argument("--context", type=int, default=None, metavar="N")
     parser.add_argument("--slots", type=int, default=1, metavar="N")
@@ -25,18 +26,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Print the verdict and return the exit code; 3 where the model does not fit."""
-    is_file = given.model.lower().endswith(".gguf") or Path(given.model).is_file()
     try:
-        said = _said_of_file(given) if is_file else _said_of_repository(given)
+        said = _said_of_file(given) if _is_file(given.model) else _said_of_repository(given)
     except BerthError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0 if said.largest_context else DoesNotFit.exit_code
 
 
+def _is_file(model: str) -> bool:
+    """Is it a path? One that is not there must look like nothing else."""
+    looks_so = model.startswith(("/", "./", "../")) or "/" not in model
+    return Path(model).is_file() or (looks_so and model.lower().endswith(".gguf"))
+
+
 def _said_of_file(given: argparse.Namespace) -> Verdict:
     load = Load(context=given.context or Load().context, slots=given.slots)
-    said = verdict(geometry(read_model(Path(given.model))), load, room_now())
+    path = Path(given.model)
+    header = read_model(path)
+    if unable := runnable.objection(path.name, header):
+        raise unable
+    said = verdict(geometry(header), load, room_now())
     print(said.model_dump_json() if given.json else f"{said.word}. {said.sentence}")
     return said
 

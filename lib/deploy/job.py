@@ -58,9 +58,8 @@ def require_room(found: Plan, accept_danger: bool) -> None:
     if not said.fits:
         free = words.memory(found.room.free_bytes)
         nothing = f"Nothing of it fits {free}: choose a smaller model, or close other programs."
-        raise DoesNotFit(
-            f"{_subject(found)} does not fit. {said.sentence}", _nearest(found) or nothing
-        )
+        offers = f"{_nearest(found)} {_smaller_cache(found)}".strip()
+        raise DoesNotFit(f"{_subject(found)} does not fit. {said.sentence}", offers or nothing)
     if said.is_tight and not accept_danger:
         raise DoesNotFit(
             f"{_subject(found)} fits only just: it takes {said.share:.0%} of the free memory.",
@@ -81,7 +80,7 @@ def require_disk(found: Plan) -> None:
 
 
 def _subject(found: Plan) -> str:
-    return f"{found.quantization or 'The file'} with context {found.context:,}"
+    return f"{found.title or 'The file'} with context {found.context:,}"
 
 
 def _nearest(found: Plan) -> str:
@@ -90,11 +89,15 @@ def _nearest(found: Plan) -> str:
     return f"Nearest: {'; '.join(texts[:MOST_OFFERED])}." if texts else ""
 
 
+def _smaller_cache(found: Plan) -> str:
+    if not found.fits_with_smaller_cache:
+        return ""
+    return "Or store the conversation in half the memory: --kv-type q8_0."
+
+
 def _offer(row: Row, context: int) -> str:
     less = row.comfortable_context < context
-    return (
-        f"{row.quantization} with context {row.comfortable_context:,}" if less else row.quantization
-    )
+    return f"{row.name} with context {row.comfortable_context:,}" if less else row.name
 
 
 def _secrets() -> dict[str, str]:

@@ -27,7 +27,12 @@ def verdict(model: Model, context: int) -> Verdict | None:
     except BerthError:
         return None
     now = room_now()
-    load = load_of(StartOptions(context=context), shape.context_length)
+    load = load_of(
+        StartOptions(context=context),
+        shape.context_length,
+        task=model.task,
+        at_once=file.reads_at_once,
+    )
     return Fitting(shape, load, now.with_more(model.memory_bytes or 0)).verdict
 
 

@@ -1,21 +1,26 @@
 """What deploying a model would do."""
 
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lib.core import words
-from lib.deploy import disk, engines, running, sources, way
-from lib.deploy.check import engine_plan
+from lib.deploy import disk, engines, estimates, local_sources, runnable, running, sources, way
 from lib.deploy.request import DeployRequest
 from lib.deploy.shapes import Plan, PlannedFile, Row
-from lib.deploy.sources import Source
+from lib.deploy.source import Source
+from lib.deploy.wish import Wish, offered
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.launch import load_of
-from lib.fit.architecture import geometry
+from lib.fit.architecture import Geometry
+from lib.fit.file_names import Variant
 from lib.fit.fitting import Fitting
+from lib.fit.gguf import Header
+from lib.fit.kinds import reads_at_once, task_of
 from lib.fit.memory import COMFORTABLE, Choice, Load, Need, Room, recommend, room_now
-from lib.fit.quantizations import Variant, note
-from lib.machine.bandwidth import read_bandwidth
+from lib.fit.quantizations import note
+from lib.machine import bandwidth
+
+SMALLER_CACHE = "q8_0"
 
 
 def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool = False) -> Plan:
@@ -25,16 +30,22 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     those of the Hub, BrokenFile, BadInput, EngineError. A model that does not fit is no error here.
     """
     source = _source(request)
-    asked = Fitting(geometry(source.header), _load(request, source), room or room_now())
-    chosen = _chosen(request.quantization, source, asked)
+    load = _load(request, source)
+    fittings = _fittings(source, load, room or room_now())
+    chosen = _chosen(_able(source), fittings)
     held = running.held_bytes(source, chosen)
     if held:
-        asked = asked._replace(room=asked.room.with_more(held))
-        chosen = _chosen(chosen.quantization, source, asked)
-    fitting = asked.stored_in(chosen)
+        fittings = {v: f._replace(room=f.room.with_more(held)) for v, f in fittings.items()}
+        chosen = _chosen([chosen], fittings)
+    how = way.choose(request.engine, source, chosen, request.kv_type)
+    header = source.header_of(chosen)
+    runnable.require(Path(chosen.first).name, header, how.engine)
+    fitting = fittings[chosen]
     if not request.context:
         fitting = fitting.made_comfortable()
-    how = way.choose(request.engine, source, chosen)
+    asked = estimates.asked(source, chosen, fitting, ask_engine=ask_engine)
+    fittings = estimates.corrected(source, fittings, chosen, asked)
+    fitting = asked.fitting
     return Plan(
         model=request.model,
         engine=how.engine,
@@ -47,19 +58,30 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         name=how.name,
         is_pulled=how.is_pulled,
         is_installed=how.is_installed,
-        quantization=chosen.quantization,
+        title=chosen.title,
+        quantization=_quantization(source, chosen),
+        architecture=header.architecture,
+        parameters=header.parameters,
+        task=task_of(header),
         context=fitting.load.context,
         context_trained=fitting.model.context_length,
         slots=fitting.load.slots,
+        kv_type=request.kv_type,
+        fits_with_smaller_cache=_fits_with_smaller_cache(fitting),
         need=fitting.need,
         verdict=fitting.verdict,
         room=fitting.room,
-        tokens_per_second=fitting.tokens_per_second(_bandwidth()),
-        rows=tuple(_rows(source.variants, asked._replace(load=fitting.load))),
+        tokens_per_second=fitting.tokens_per_second(bandwidth.of_this_machine()),
+        is_speed_rough=bandwidth.known().is_rough,
+        rows=tuple(_rows(source, fittings, fitting.load)),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
-        engine_plan=engine_plan(source, chosen, fitting.load) if ask_engine else None,
-        warnings=tuple(_warnings(request, source, chosen)),
+        engine_plan=asked.plan if ask_engine else None,
+        estimate=asked.note,
+        warnings=(
+            *runnable.warnings(chosen.first, header, how.engine),
+            *_warnings(request, source, chosen),
+        ),
     )
 
 
@@ -73,23 +95,61 @@ def _sight(projector: PlannedFile | None, needed: Need) -> str:
 
 def _source(request: DeployRequest) -> Source:
     if request.is_file:
-        return sources.of_file(Path(request.model))
+        return local_sources.of_path(Path(request.model), request.quantization)
     has_ollama = engines.choose(request.engine).name == "ollama"
-    return sources.of_repository(request.model, request.quantization, has_ollama=has_ollama)
+    wish = Wish(request.quantization, request.file, request.revision)
+    return sources.of_repository(request.model, wish, has_ollama=has_ollama)
 
 
 def _load(request: DeployRequest, source: Source) -> Load:
     """As it was asked for; with a projector, which all variants share."""
-    projector = source.projector(source.variants[0])
-    options = StartOptions(context=request.context, slots=request.slots)
-    return load_of(options, source.header.context_length, projector.bytes if projector else 0)
+    projector = source.projector(source.choosable[0])
+    options = StartOptions(context=request.context, slots=request.slots, kv_type=request.kv_type)
+    trained, size = source.header.context_length, projector.bytes if projector else 0
+    task, at_once = task_of(source.header), reads_at_once(source.header)
+    return load_of(options, trained, size, task, at_once)
 
 
-def _chosen(quantization: str, source: Source, asked: Fitting) -> Variant:
-    """What was asked for; without a wish, the best that fits comfortably."""
-    offered = asked.choices([v for v in source.variants if quantization in ("", v.quantization)])
-    best = recommend(offered) or min(offered, key=_by_fairness)
+def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:
+    """Every variant with the shape that its own header, or one alike, tells of."""
+    shapes: dict[int, Geometry] = {}
+    fittings = {}
+    for variant in source.variants:
+        header = source.header_of(variant)
+        if id(header) not in shapes:
+            shapes[id(header)] = estimates.shape(header)
+        fittings[variant] = Fitting(shapes[id(header)].stored_in(variant.bytes), load, room)
+    return fittings
+
+
+def _able(source: Source) -> list[Variant]:
+    """Of what was asked for, the models that can be run here; all where none can."""
+    is_able: dict[int, bool] = {}
+    for header in map(source.header_of, source.choosable):
+        if id(header) not in is_able:
+            is_able[id(header)] = runnable.objection("", header) is None
+    able = [v for v in source.choosable if is_able[id(source.header_of(v))]]
+    return able or source.choosable
+
+
+def _chosen(variants: Sequence[Variant], fittings: Mapping[Variant, Fitting]) -> Variant:
+    """The best of these that fits comfortably."""
+    choices = [_choice(variant, fittings[variant]) for variant in variants]
+    best = recommend(choices) or min(choices, key=_by_fairness)
     return best.variant
+
+
+def _choice(variant: Variant, fitting: Fitting) -> Choice:
+    speed = fitting.tokens_per_second(bandwidth.of_this_machine())
+    return Choice(variant=variant, verdict=fitting.verdict, speed=speed)
+
+
+def _fits_with_smaller_cache(fitting: Fitting) -> bool:
+    """Would it do to store the conversation in half the bytes?"""
+    if fitting.verdict.fits or fitting.load.kv_type != "f16":
+        return False
+    load = fitting.load.model_copy(update={"kv_type": SMALLER_CACHE})
+    return fitting._replace(load=load).verdict.fits
 
 
 def _by_fairness(choice: Choice) -> tuple[bool, int]:
@@ -97,43 +157,62 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
     return choice.is_poor, choice.variant.bytes
 
 
-def _rows(variants: list[Variant], asked: Fitting) -> list[Row]:
-    offered = asked.choices(variants)
-    best = recommend(offered)
-    return [_row(choice, asked.stored_in(choice.variant), choice is best) for choice in offered]
+def _rows(source: Source, fittings: Mapping[Variant, Fitting], load: Load) -> list[Row]:
+    fitted = {variant: fitting._replace(load=load) for variant, fitting in fittings.items()}
+    choices = [_choice(variant, fitting) for variant, fitting in fitted.items()]
+    able = _able(source._replace(meant=()))
+    best = recommend([choice for choice in choices if choice.variant in able])
+    return [_row(source, choice, fitted[choice.variant], choice is best) for choice in choices]
 
 
-def _row(choice: Choice, fitting: Fitting, is_recommended: bool) -> Row:
+def _row(source: Source, choice: Choice, fitting: Fitting, is_recommended: bool) -> Row:
     variant = choice.variant
+    stored_as = source.header_of(variant).quantization if source.is_read(variant) else ""
     return Row(
-        quantization=variant.quantization,
-        note=note(variant.quantization),
+        name=variant.title,
+        quantization=variant.quantization or variant.title,
+        type=stored_as,
+        note=_note(variant, stored_as, source.header_of(variant)),
         bytes=variant.bytes,
         files=variant.paths,
         need=choice.verdict.need,
         verdict=choice.verdict,
         comfortable_context=fitting.context_within(COMFORTABLE),
-        tokens_per_second=fitting.tokens_per_second(_bandwidth()),
+        tokens_per_second=fitting.tokens_per_second(bandwidth.of_this_machine()),
         is_recommended=is_recommended,
         is_poor=choice.is_poor,
     )
 
 
+def _note(variant: Variant, stored_as: str, header: Header) -> str:
+    """What to expect of its quality; that nobody knows, where that is so."""
+    if runnable.objection("", header):
+        return "Cannot be run here"
+    if header.architecture == "gpt-oss" and variant.quantization == "MXFP4":
+        return note("F16")  # its experts are published so, and left so by every quantization
+    if variant.is_known:
+        return note(variant.quantization)
+    known = [f"stored as {stored_as}"] if stored_as else []
+    known += [f"about {variant.bits:.1f} bits a weight"] if variant.bits else []
+    return ", ".join(["Quality unknown", *known])
+
+
+def _quantization(source: Source, variant: Variant) -> str:
+    """As its name tells it; for a file of this machine, what is known at all."""
+    return variant.quantization if source.card is None else variant.quantization or variant.title
+
+
 def _warnings(request: DeployRequest, source: Source, variant: Variant) -> list[str]:
     trained = source.header.context_length
     found = []
-    if source.header.chat_template is None:
-        found.append("It has no chat template, so it can only continue a text.")
     if note(variant.quantization).startswith("Poor"):
         found.append(f"{variant.quantization} is stored so coarsely that answers suffer.")
+    if len(source.meant) > 1 and request.wish:
+        found.append(
+            f"“{request.wish}” may mean {offered(source.meant)}: {variant.title} is chosen."
+        )
     if request.context and trained and request.context > trained:
         found.append(f"It was trained for a context of {trained:,}: no more is used.")
     if source.card and source.card.is_stale:
         found.append(f"The Hub does not answer; this is from {words.ago(source.card.checked_at)}.")
     return found
-
-
-@cache
-def _bandwidth() -> float:
-    """Bytes a second, measured once in a process."""
-    return read_bandwidth()

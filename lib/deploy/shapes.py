@@ -4,7 +4,9 @@ from enum import IntEnum
 from typing import Literal
 
 from lib.core.values import Frozen
+from lib.engines.base import KvType
 from lib.engines.llamacpp.oracle import Breakdown
+from lib.fit.kinds import Task
 from lib.fit.memory import Need, Room, Verdict
 
 EngineName = Literal["ollama", "llamacpp"]
@@ -38,9 +40,11 @@ class PlannedFile(Frozen):
 
 
 class Row(Frozen):
-    """One quantization of the model and how it would run here at the plan's context."""
+    """One file of the model, or all parts of one, and how it would run here with the context."""
 
-    quantization: str
+    name: str  # which no other row has: its quantization where that is enough
+    quantization: str  # as its name tells it; the name where that tells none we know
+    type: str  # how its header says it is stored; "" where that was not read
     note: str  # about its quality
     bytes: int
     files: tuple[str, ...]
@@ -87,18 +91,26 @@ class Plan(Frozen):
     name: str  # in Ollama; the built-in engine names a model after its file
     is_pulled: bool  # Ollama fetches it; otherwise Berth does
     is_installed: bool  # nothing is to be fetched
+    title: str  # of the chosen row
     quantization: str
+    architecture: str
+    parameters: int
+    task: Task
     context: int
     context_trained: int | None
     slots: int
+    kv_type: KvType
+    fits_with_smaller_cache: bool  # where it does not fit as it is
     need: Need
     verdict: Verdict
     room: Room
     tokens_per_second: float  # at most
+    is_speed_rough: bool = False  # the memory was measured while other programs were busy
     rows: tuple[Row, ...]  # best first
     disk: Disk
     removable: tuple[Removable, ...] = ()  # where the disk is short
     engine_plan: Breakdown | None = None  # the built-in engine's own figures
+    estimate: str = ""  # where the figures are not Berth's own: a sentence
     warnings: tuple[str, ...] = ()
 
     @property

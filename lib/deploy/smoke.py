@@ -7,14 +7,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from typing import Any
 
 from lib import dashboard
 from lib.core.errors import EngineError
-from lib.core.http import get_json
+from lib.core.http import get_json, request_json
 from lib.core.names import shown
 from lib.engines import engine_of, find_model
 from lib.engines.base import ChatOptions, DeltaStream, Engine, Message, Model, State, Upstream
 from lib.engines.openai_api import authorization, chat_stream, complete_stream
+from lib.fit.kinds import Task
 from lib.jobs import phase
 from lib.jobs.report import Report
 from lib.jobs.trial import tried
@@ -24,6 +26,7 @@ BEGINNING = "The capital of France is"  # for a model that can only continue a t
 ANSWER_TOKENS = 200
 PROBE_TOKENS = 16  # where the way is tested, not the answer
 LONGEST_SHOWN = 300
+READ_SECONDS = 120.0
 
 
 def check(name: str, engine: str, report: Report) -> None:
@@ -31,13 +34,54 @@ def check(name: str, engine: str, report: Report) -> None:
     report.begin("test", f"Testing {name}.")
     model = tried("listed", lambda: _listed(name, engine), report)
     to = tried("the engine's own API answers", lambda: _upstream(model), report)
+    gateway = _gateway(name)
+    if model.writes:
+        _test_writing(model, to, gateway, report)
+    else:
+        _test_reading(model, to, gateway, report)
+    report.end(f"{name} is ready at {(gateway or to).base_url}")
+
+
+def _test_writing(model: Model, to: Upstream, gateway: Upstream | None, report: Report) -> None:
     said = tried("it answers a question", lambda: _text(_asked(engine_of(model), model)), report)
     report.say(f"  It says: {shown(' '.join(said.split()), LONGEST_SHOWN)}")
     tried("the OpenAI endpoint answers", lambda: _text(_over_openai(to, model)), report)
-    gateway = _gateway(name)
     if gateway:
         tried("Berth's gateway answers", lambda: _text(_over_openai(gateway, model)), report)
-    report.end(f"{name} is ready at {(gateway or to).base_url}")
+
+
+def _test_reading(model: Model, to: Upstream, gateway: Upstream | None, report: Report) -> None:
+    """What makes vectors or ranks is asked for those."""
+    ranks = model.task == Task.RANKING
+    what, test = ("it ranks two texts", ranked) if ranks else ("it makes a vector", embedded)
+    tried(what, lambda: test(to), report)
+    if gateway:
+        tried("Berth's gateway answers", lambda: test(gateway), report)
+
+
+def embedded(to: Upstream) -> int:
+    """How long the vector is that it makes of a text; EngineError where it makes none."""
+    said = _post(to, "embeddings", {"model": to.model, "input": QUESTION})
+    vector = said["data"][0]["embedding"] if said.get("data") else []
+    if not any(vector):
+        raise EngineError("The vector was empty.", "Open Models to see the model's log.")
+    return len(vector)
+
+
+def ranked(to: Upstream) -> int:
+    """How many of two texts it ranks; EngineError where it ranks none."""
+    texts = ["Paris is the capital of France.", "Bread is made of flour."]
+    said = _post(to, "rerank", {"model": to.model, "query": QUESTION, "documents": texts})
+    if len(said.get("results", [])) != len(texts):
+        raise EngineError("It ranked nothing.", "Open Models to see the model's log.")
+    return len(texts)
+
+
+def _post(to: Upstream, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    said = request_json(
+        "POST", f"{to.base_url}/{path}", body, authorization(to.key), seconds=READ_SECONDS
+    )
+    return said if isinstance(said, dict) else {}
 
 
 def _listed(name: str, engine: str) -> Model:

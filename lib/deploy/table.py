@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from lib.core import words
+from lib.core.names import shown
 from lib.deploy.shapes import Plan, Row, Tier
 
 TIERS = {
@@ -12,6 +13,8 @@ TIERS = {
     Tier.LIBRARY: "tier 3, Ollama's library",
 }
 MOST_REMOVABLE = 3
+ROUGH = "memory was measured while other programs were busy, so it may be more"
+SHORTEST_NAME, LONGEST_NAME = 22, 80  # characters
 
 
 def table(plan: Plan) -> str:
@@ -22,28 +25,33 @@ def table(plan: Plan) -> str:
 def fit(plan: Plan) -> str:
     """The verdict and how each quantization would do."""
     verdict = f"{plan.verdict.word}. {plan.verdict.sentence}"
-    return "\n".join([f"{plan.quantization}: {verdict}", *_rows(plan)])
+    return "\n".join([f"{plan.title}: {verdict}", *_rows(plan)])
 
 
 def _lines(plan: Plan) -> Iterator[str]:
     yield f"Source    {TIERS[plan.tier]}: {plan.source}"
     yield f"Engine    {plan.engine.title}. {plan.engine.reason}"
     yield f"Memory    {plan.verdict.word}. {plan.verdict.sentence}"
-    if plan.engine_plan:
+    if plan.estimate:
+        yield f"          {plan.estimate}"
+    elif plan.engine_plan:
         ours = plan.need.weights + plan.need.kv_cache + plan.need.compute
         theirs = words.memory(plan.engine_plan.total)
         yield f"          The engine itself plans {theirs} for what is {words.memory(ours)} here."
+    if plan.is_speed_rough:
+        yield f"Speed     {words.at_most(plan.tokens_per_second).capitalize()}: {ROUGH}."
     yield f"Disk      {_disk(plan)}"
     yield from (f"Note      {warning}" for warning in plan.warnings)
     yield ""
     yield from _rows(plan)
     yield ""
-    yield f"Chosen: {plan.quantization or 'the file'} with context {plan.context:,}."
+    yield f"Chosen: {shown(plan.title, LONGEST_NAME)} with context {plan.context:,}."
 
 
 def _rows(plan: Plan) -> Iterator[str]:
-    yield _columns("", "quantization", "size", "memory", "at most", "verdict")
-    yield from (_row(row, row.quantization == plan.quantization) for row in plan.rows)
+    width = max(SHORTEST_NAME, *(len(_name(row)) for row in plan.rows))
+    yield _columns("", width, "file", "size", "memory", "at most", "verdict")
+    yield from (_row(row, row.name == plan.title, width) for row in plan.rows)
 
 
 def _disk(plan: Plan) -> str:
@@ -56,15 +64,19 @@ def _disk(plan: Plan) -> str:
     return text
 
 
-def _row(row: Row, is_chosen: bool) -> str:
-    speed = f"{row.tokens_per_second:,.0f} tok/s"
-    name = f"{row.quantization} (recommended)" if row.is_recommended else row.quantization
+def _row(row: Row, is_chosen: bool, width: int) -> str:
+    speed = words.at_most(row.tokens_per_second).removeprefix("at most ")
     verdict = f"{row.verdict.word}. {row.note}." if row.note else row.verdict.word
     size, memory = words.disk(row.bytes), words.memory(row.need.total)
-    return _columns("→" if is_chosen else "", name, size, memory, speed, verdict)
+    return _columns("→" if is_chosen else "", width, _name(row), size, memory, speed, verdict)
 
 
-def _columns(mark: str, *cells: str) -> str:
-    widths = (22, 9, 9, 13, 0)
+def _name(row: Row) -> str:
+    name = shown(row.name, LONGEST_NAME)
+    return f"{name} (recommended)" if row.is_recommended else name
+
+
+def _columns(mark: str, width: int, *cells: str) -> str:
+    widths = (width, 9, 9, 13, 0)
     padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
     return f"{mark:2}{'  '.join(padded)}".rstrip()

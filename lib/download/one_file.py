@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from lib.core.errors import BrokenFile, NetworkError, NotFound
@@ -55,6 +55,14 @@ class Remote:
     total: int | None
     identity: dict[str, Any]
     sha256: str
+
+
+class _Said(NamedTuple):
+    """An answer: its status, who gave it, and the headers of the redirects and of itself."""
+
+    status: int
+    url: str
+    hops: Sequence[Mapping[str, str]]
 
 
 class Interrupted(NetworkError):
@@ -140,7 +148,7 @@ def _receive(
         if answer.status_code == 416:  # the part is longer than the file
             part.restart()
         hops = [hop.headers for hop in (*answer.history, answer)]
-        remote = _remote(source, answer.status_code, hops)
+        remote = _remote(source, _Said(answer.status_code, str(answer.url), hops))
         _continue(part, remote)
         if remote.total is not None:
             part.require_space(remote.total - part.size, free)
@@ -176,13 +184,13 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _remote(source: Source, status: int, hops: Sequence[Mapping[str, str]]) -> Remote:
+def _remote(source: Source, said: _Said) -> Remote:
     """What is coming, from the headers of the answer and of the redirects before it."""
-    headers = hops[-1]
-    _raise_for(status, source.url, headers)
+    headers, status, hops = said.hops[-1], said.status, said.hops
+    _raise_for(said, source.url)
     ranged = _RANGE.fullmatch(headers.get("Content-Range", "")) if status == 206 else None
     if status == 206 and not ranged:
-        raise Interrupted(f"{_host(source.url)} sent a piece of unknown place.", "Resume it later.")
+        raise Interrupted(f"{_host(said.url)} sent a piece of unknown place.", "Resume it later.")
     length = headers.get("Content-Length", "")
     start = int(ranged[1]) if ranged else 0
     total = int(ranged[2] if ranged else length) if ranged or length else source.size
@@ -212,11 +220,23 @@ def _continue(part: Partial, remote: Remote) -> None:
     part.identify(remote.identity)
 
 
-def _raise_for(status: int, url: str, headers: Mapping[str, str]) -> None:
-    """Turns an error status into words."""
-    host, name = _host(url), shown(unquote(urlsplit(url).path.rpartition("/")[2]))
+def _raise_for(said: _Said, url: str) -> None:
+    """Turns an error status into words.
+
+    The Hub sends whoever may have a file on to where it is stored, by an address that is good for
+    a while. What that other host refuses says nothing about rights: the next try asks for a new
+    address.
+    """
+    status, headers = said.status, said.hops[-1]
+    host, name = _host(said.url), shown(unquote(urlsplit(url).path.rpartition("/")[2]))
     if status in (200, 206):
         return
+    if 400 <= status < 500 and status not in (416, 429) and _origin(said.url) != _origin(url):
+        raise Interrupted(
+            f"{host}, where {_host(url)} keeps {name}, refuses its address ({status}): it may have "
+            "expired.",
+            "Resume it: a new address is asked for.",
+        )
     if status in (401, 403):
         raise NotFound(
             f"{host} refuses {name} ({status}): the repository is private, gated or missing.",

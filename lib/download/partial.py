@@ -96,6 +96,7 @@ class Partial:
         if self.size == 0:
             self._path.unlink(missing_ok=True)
             self._note.unlink(missing_ok=True)
+        locks.give_back(self._file.fileno())
         self._file.close()
 
     def _digest(self) -> Any:
@@ -132,9 +133,10 @@ def _locked_part(target: Path, size: int | None, waiting: Callable[[int], None])
     path = _part(target)
     while not is_whole(target, size):
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        is_ours = locks.take(handle)
+        is_ours = locks.take(handle, path)
         if is_ours and _is_at(path, handle):
             return os.fdopen(handle, "ab+", buffering=0)
+        locks.give_back(handle)
         os.close(handle)
         if not is_ours:
             with contextlib.suppress(OSError):

@@ -61,7 +61,7 @@ def _stop(given: argparse.Namespace) -> None:
 
 
 def _start(given: argparse.Namespace) -> int:
-    options = StartOptions(context=given.context, slots=given.slots)
+    options = StartOptions(context=given.context, slots=given.slots, kv_type=given.kv_type)
     return phase.run(partial(steps.start, given.name, given.engine, options))
 
 
@@ -74,7 +74,7 @@ def _serve(_given: argparse.Namespace) -> int:
 
 
 def _pull(given: argparse.Namespace) -> int:
-    return phase.run(partial(steps.pull, given.name))
+    return phase.run(partial(steps.pull, given.name, sha256=given.sha256))
 
 
 def _create(given: argparse.Namespace) -> int:
@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="start Ollama if it does not run").set_defaults(run=_serve)
     one = commands.add_parser("pull", help="have Ollama fetch a model")
     one.add_argument("name")
+    one.add_argument("--sha256", default="", help="of the only file that will do")
     one.set_defaults(run=_pull)
     one = commands.add_parser("create", help="make a model of Ollama's from a GGUF file")
     one.add_argument("name")
@@ -121,6 +122,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="", help="where two have a model of this name")
     parser.add_argument("--context", type=int, default=None, metavar="N", help="tokens per slot")
     parser.add_argument("--slots", type=int, default=1, metavar="N")
+    parser.add_argument("--kv-type", default="f16", choices=["f16", "q8_0", "q4_0"])
     parser.set_defaults(run=_start)
 
 

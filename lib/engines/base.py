@@ -8,11 +8,15 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from lib.core.names import ModelName
 from lib.core.values import Frozen
+from lib.fit.kinds import Task
 
 # No address: an engine would fetch what stands there, files and other servers included.
 Image = Annotated[
     str, StringConstraints(pattern=r"^data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/]+={0,2}$")
 ]
+
+
+KvType = Literal["f16", "q8_0", "q4_0"]  # how the cache of a conversation is stored
 
 
 class State(StrEnum):
@@ -47,6 +51,7 @@ class Model(Frozen):
     quantization: str = ""
     context: int | None = None  # tokens loaded per slot; None while it is not running
     context_trained: int | None = None
+    task: Task = Task.WRITING  # what it does with a text
     can_chat: bool = True  # False: no chat template, so it can only continue a text
     can_see: bool = False  # understands images
     url: str = ""  # the engine's own OpenAI base URL (…/v1) while it runs, on loopback
@@ -60,6 +65,17 @@ class Model(Frozen):
     is_elsewhere: bool = False  # on another machine: it can be asked here, and nothing else
     activity: str = ""  # what it does just now, in one line
     remove_with: str = ""  # the command that removes it, where Berth itself may not
+    stays_at: str = ""  # where its file lies, if what Berth has is only a link to it
+
+    @property
+    def frees_bytes(self) -> int:
+        """What removing it gives back on the disk: nothing where only a link goes."""
+        return 0 if self.stays_at else self.size_bytes or 0
+
+    @property
+    def writes(self) -> bool:
+        """Does it answer with a text, so that one can chat with it?"""
+        return self.task == Task.WRITING
 
 
 class Upstream(Frozen):
@@ -77,7 +93,7 @@ class StartOptions(Frozen):
     slots: int = Field(default=1, ge=1, le=64)  # requests answered at the same time
     threads: int | None = Field(default=None, ge=1, le=1024)
     prompt_cache_mib: int = Field(default=256, ge=0, le=65_536)
-    kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
+    kv_type: KvType = "f16"
 
 
 class Message(Frozen):

@@ -77,10 +77,20 @@ def _served() -> Health:
     return health
 
 
-def pull(name: str, report: Report) -> None:
-    """Have Ollama fetch a model from the Hub or from its library."""
+def pull(name: str, report: Report, sha256: str = "") -> None:
+    """Have Ollama fetch a model from the Hub or from its library.
+
+    EngineError, and nothing kept, where the file it fetched has another checksum than this one.
+    """
     report.begin("download", f"Ollama fetches {name}.")
     ollama.ENGINE.pull(name, _telling(report))
+    fetched = ollama.ENGINE.checksums(name)
+    if sha256 and fetched and sha256 not in fetched:
+        ollama.ENGINE.remove(name)
+        raise EngineError(
+            f"Ollama fetched another file for {name} than the one that was chosen; it was removed.",
+            "Use the built-in engine for this file (--engine llamacpp).",
+        )
     report.end(f"Ollama has {name}.")
 
 
@@ -115,7 +125,7 @@ def _require_memory(model: Model, options: StartOptions) -> None:
     file = llamacpp_files.find(model.name)
     subject = geometry(gguf.read_model(file.full_path))
     projector_bytes = Path(file.projector).stat().st_size if file.projector else 0
-    load = load_of(options, subject.context_length, projector_bytes)
+    load = load_of(options, subject.context_length, projector_bytes, file.task, file.reads_at_once)
     said = Fitting(subject, load, room_now()).verdict
     if not said.fits:
         fix = "Close other programs or stop another model, then try again."

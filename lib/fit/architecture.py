@@ -7,12 +7,14 @@ architectures in tests/bench/fit_accuracy.py: a fitted rule, checked there again
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple, Self
 
 from lib.core.errors import BrokenFile
 from lib.core.values import Frozen
+from lib.fit.engine_tables import WITHOUT_CACHE
 from lib.fit.gguf import Header
 from lib.fit.quantizations import REPACKED
 
@@ -56,6 +58,13 @@ class Geometry(Frozen):
     context_length: int | None  # tokens the model was trained for
     weights_bytes: int
     active_bytes: int  # of the weights, read for every token: all but the experts not chosen
+    correction: tuple[int, int, int] = (0, 0, 0)  # bytes more of weights, cache, working memory
+    is_estimated: bool = True  # False: the header does not tell what a token costs
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[Layer, int], ...]:
+        """Layers that are alike, and how many there are of them: few, in most models."""
+        return tuple(Counter(self.layers).items())
 
     def stored_in(self, size_bytes: int) -> Self:
         """The same model in a file of another size, that is, in another quantization."""
@@ -73,6 +82,20 @@ def geometry(header: Header) -> Geometry:
         context_length=header.context_length,
         weights_bytes=_loaded_bytes(facts) + _twice_loaded_bytes(header),
         active_bytes=_active_bytes(facts),
+    )
+
+
+def weights_alone(header: Header) -> Geometry:
+    """What is known of a model whose layers cannot be told: its weights, and nothing else."""
+    tokens = header.lengths.get("tokenizer.ggml.tokens", 0)
+    return Geometry(
+        layers=(),
+        working=0,
+        vocabulary=tokens,
+        context_length=header.context_length,
+        weights_bytes=header.weights_bytes,
+        active_bytes=header.weights_bytes,
+        is_estimated=False,
     )
 
 
@@ -97,12 +120,16 @@ class _Facts:
                 self.loaded.append(tensor)
         self.width = self.number("embedding_length")
         self.cached_layers = self.layers - self.number("attention.shared_kv_layers")
-        missing = next((index for index in range(self.layers) if index not in self.shapes), None)
+        missing = next((index for index in range(self.layers) if self._is_lost(index)), None)
         if missing is not None:
             raise BrokenFile(
                 f"The file has no tensors for layer {missing} of {self.layers}.",
                 "It may be a part of a divided model: take all parts.",
             )
+
+    def _is_lost(self, layer: int) -> bool:
+        """Has it no tensors, though it does something? Some models have layers that do nothing."""
+        return layer not in self.shapes and self.number("attention.head_count", layer, 1) > 0
 
     def number(self, key: str, layer: int = 0, default: int = 0) -> int:
         """A value of the architecture, of one layer where the file lists them."""
@@ -156,6 +183,8 @@ def _window(facts: _Facts, index: int) -> int:
 
 def _cached(facts: _Facts, index: int, window: int) -> int:
     """Elements of keys and values that the layer keeps for a token."""
+    if facts.header.architecture in WITHOUT_CACHE:
+        return 0
     shapes = facts.shapes[index]
     has_keys = "attn_k" in shapes or "attn_kv_a_mqa" in shapes
     if not has_keys and ("attn_qkv" not in shapes or _is_recurrent(shapes)):

@@ -9,11 +9,15 @@ Parsed = TypeVar("Parsed")
 
 
 class NeedMore(Exception):
-    """The prefix ends inside the header; `bytes` is the length worth asking for next."""
+    """The prefix ends inside the header; `bytes` is the length worth asking for next.
 
-    def __init__(self, wanted: int) -> None:
+    `at` is where the first byte that is missed belongs, for whoever can leave some before it out.
+    """
+
+    def __init__(self, wanted: int, at: int = 0) -> None:
         super().__init__(f"the header goes on: read {wanted:,} bytes")
         self.bytes = wanted
+        self.at = at
 
 
 def read_beginning(

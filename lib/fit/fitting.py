@@ -5,8 +5,8 @@ from typing import NamedTuple, Self
 
 from lib.fit import memory
 from lib.fit.architecture import Geometry
-from lib.fit.memory import COMFORTABLE, FULL, Choice, Load, Need, Room, Verdict
-from lib.fit.quantizations import Variant
+from lib.fit.file_names import Variant
+from lib.fit.memory import COMFORTABLE, FULL, LEAST_CONTEXT, Choice, Load, Need, Room, Verdict
 
 
 class Fitting(NamedTuple):
@@ -46,9 +46,13 @@ class Fitting(NamedTuple):
         return min(self.load.context, memory.largest_context(self.model, self.load, free))
 
     def made_comfortable(self) -> Self:
-        """With as much less context as it takes to leave other programs some room."""
+        """With as much less context as it takes to leave other programs some room.
+
+        Unchanged where that would be less than a conversation needs: then a smaller quantization
+        or a smaller cache is for a person to choose, or that little context.
+        """
         for share in (COMFORTABLE, FULL):
             context = self.context_within(share)
-            if context:
+            if context >= min(LEAST_CONTEXT, self.load.context):
                 return self._replace(load=self.load.model_copy(update={"context": context}))
         return self

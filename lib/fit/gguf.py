@@ -5,35 +5,37 @@ strangers, so every length, count and type in it is bounded before it is used, a
 ends within LONGEST_HEADER: a broken or hostile file costs an error and never memory or time.
 """
 
+import contextlib
 import re
-import struct
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+from pydantic import ConfigDict
 
 from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.core.values import Frozen
-from lib.fit.beginning import NeedMore as NeedMore
+from lib.fit.beginning import NeedMore as NeedMore  # for whoever reads a header
 from lib.fit.beginning import read_beginning
+from lib.fit.gguf_bytes import AGAIN, ARRAY, SCALARS, STRING, Reader
+from lib.fit.gguf_bytes import LONGEST_HEADER as LONGEST_HEADER
 from lib.fit.quantizations import FILE_TYPES, TENSOR_TYPES
 
 FIRST_READ = 8 * 2**20  # holds the header of a vocabulary of 260,000 tokens
-LONGEST_HEADER = 64 * 2**20
 LONGEST_ARRAY = 1_024  # longer ones are vocabularies: only their length is kept
+GLIMPSE_BYTES = 64 * 2**10  # reach to the vocabulary: what a file is stands before it
+LONGEST_TEXT = 1_000  # of a value that a glimpse keeps
+UNKNOWN = "type "  # what the name of a tensor type begins with that is not in our table
+VOCABULARY = "tokenizer."  # what the keys begin with that nobody plans memory with
+KEPT = ("tokenizer.ggml.token_type_count",)  # but for this: encoders have a matrix of it
 MOST_TENSORS = 100_000
 MOST_VALUES = 1_000
 MOST_DIMENSIONS = 4
-AGAIN = "Download it again, or choose another file of this model."
 
 Value = bool | int | float | str | tuple[bool | int | float | str, ...]
 
-_STRING, _ARRAY = 8, 9
-_SCALARS = {
-    type_id: struct.Struct(f"<{code}")
-    for type_id, code in zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True)
-}
-_U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 _OTHER_FORMATS = {
     b"version https://git-lfs": "a Git LFS pointer, not the file itself",
@@ -57,6 +59,8 @@ class Tensor(NamedTuple):
 class Header(Frozen):
     """All that a file says before its weights begin."""
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     version: int
     architecture: str
     name: str
@@ -66,11 +70,25 @@ class Header(Frozen):
     parameters: int
     values: Mapping[str, Value]  # without the arrays longer than LONGEST_ARRAY
     lengths: Mapping[str, int]  # of every array, kept or not
-    spans: Mapping[str, tuple[int, int]]  # where each pair of key and value begins and ends
+    pairs: Mapping[str, bytes]  # as they stand in the file, by their keys, but for the vocabulary
     tensors: tuple[Tensor, ...]
     data_offset: int  # where the weights begin; equal to the header's own length, aligned
     file_bytes: int  # what the whole file must have
     weights_bytes: int
+
+    @property
+    def unknown_types(self) -> tuple[str, ...]:
+        """The types of tensors that stand in no table here: `type 77`."""
+        found = {tensor.type for tensor in self.tensors if tensor.type.startswith(UNKNOWN)}
+        return tuple(sorted(found))
+
+
+class Glimpse(Frozen):
+    """What the first bytes of a file tell, wherever they end."""
+
+    values: Mapping[str, Value]  # those whose pair is whole, without long texts
+    tensor_count: int
+    tensors: tuple[str, ...] | None  # their names; None where the bytes do not reach so far
 
 
 def read_file(path: Path) -> Header:
@@ -91,6 +109,16 @@ def read_file(path: Path) -> Header:
             "Resume or repeat the download.",
         )
     return header
+
+
+def glimpse_file(path: Path) -> Glimpse:
+    """What the first bytes of a file on disk tell; BrokenFile where it is no GGUF file."""
+    name = f"“{shown(path.name)}”"
+    try:
+        with path.open("rb") as file:
+            return glimpse(file.read(GLIMPSE_BYTES), name)
+    except OSError as error:
+        raise BrokenFile(f"{name} cannot be read: {error.strerror}.", "Check the path.") from error
 
 
 def read_header(more: Callable[[int], bytes], name: str = "The file") -> Header:
@@ -138,15 +166,37 @@ def shard_paths(path: Path) -> list[Path]:
     return parts
 
 
-def parse(data: bytes | memoryview, name: str = "The file") -> Header:
+def glimpse(data: bytes, name: str = "The file") -> Glimpse:
+    """As much as these first bytes tell; BrokenFile where they begin no GGUF file."""
+    reader = Reader(data, name)
+    try:
+        _, tensor_count, value_count = _preamble(reader)
+    except NeedMore as error:
+        raise BrokenFile(f"{name} ends inside its header.", AGAIN) from error
+    found, tensors = _Metadata(), None
+    with contextlib.suppress(NeedMore):
+        found.read(reader, value_count)
+        tensors = tuple(_tensor(reader).name for _ in range(tensor_count))
+    short = {key: value for key, value in found.values.items() if len(str(value)) <= LONGEST_TEXT}
+    return Glimpse(values=short, tensor_count=tensor_count, tensors=tensors)
+
+
+def parse(
+    data: bytes | memoryview,
+    name: str = "The file",
+    jumps: Mapping[int, int] | None = None,
+) -> Header:
     """The header from the first bytes of a file, called `name` in errors.
 
-    NeedMore where they end too early, BrokenFile where more bytes would not help.
+    `jumps` tells where arrays of the vocabulary end; whoever gives some may leave out what is in
+    them. NeedMore where the bytes end too early, BrokenFile where more would not help.
     """
-    reader = _Reader(data, name)
+    reader = Reader(data, name, jumps)
     version, tensor_count, value_count = _preamble(reader)
-    values, lengths, spans = _metadata(reader, value_count)
-    tensors = tuple(_tensor(reader) for _ in range(tensor_count))
+    found = _Metadata()
+    found.read(reader, value_count)
+    values = found.values
+    tensors = _measured([_tensor(reader) for _ in range(tensor_count)])
     if not alignment_of(values):
         raise reader.broken("has an alignment that is no power of two")
     data_offset = aligned(reader.at, alignment_of(values))
@@ -159,8 +209,8 @@ def parse(data: bytes | memoryview, name: str = "The file") -> Header:
         chat_template=_text(values, "tokenizer.chat_template") or None,
         parameters=sum(_elements(tensor.shape) for tensor in tensors),
         values=values,
-        lengths=lengths,
-        spans=spans,
+        lengths=found.lengths,
+        pairs=found.pairs,
         tensors=tensors,
         data_offset=data_offset,
         file_bytes=max((data_offset + t.offset + t.bytes for t in tensors), default=reader.at),
@@ -168,72 +218,7 @@ def parse(data: bytes | memoryview, name: str = "The file") -> Header:
     )
 
 
-class _Reader:
-    """A position in the bytes of a header; every step is checked against their end."""
-
-    def __init__(self, data: bytes | memoryview, name: str) -> None:
-        self.data = memoryview(data)
-        self.name = name
-        self.at = 0
-
-    def broken(self, what: str) -> BrokenFile:
-        """The error to raise: the file `what`."""
-        return BrokenFile(f"{self.name} {what}.", AGAIN)
-
-    def take(self, count: int) -> memoryview:
-        """The next `count` bytes."""
-        start = self.at
-        self.move_to(start + count)
-        return self.data[start : self.at]
-
-    def move_to(self, end: int) -> None:
-        """Go on at `end`: BrokenFile beyond any header, NeedMore beyond the bytes there are."""
-        if end > LONGEST_HEADER:
-            raise self.broken(f"has a header longer than {LONGEST_HEADER // 2**20} MB")
-        if end > len(self.data):
-            raise NeedMore(min(max(end, 2 * len(self.data)), LONGEST_HEADER))
-        self.at = end
-
-    def u32(self) -> int:
-        number: int = _U32.unpack(self.take(4))[0]
-        return number
-
-    def u64(self) -> int:
-        number: int = _U64.unpack(self.take(8))[0]
-        return number
-
-    def string(self) -> str:
-        return str(self.take(self.u64()), "utf-8", "replace")
-
-    def scalar(self, type_id: int) -> bool | int | float | str:
-        """One value that is not an array."""
-        if type_id == _STRING:
-            return self.string()
-        if type_id not in _SCALARS:
-            raise self.broken(f"has a value of the unknown type {type_id}")
-        layout = _SCALARS[type_id]
-        value: bool | int | float = layout.unpack(self.take(layout.size))[0]
-        return value
-
-    def skip_strings(self, count: int) -> None:
-        """Pass `count` strings; a vocabulary has 300,000, so this is the one loop that is tuned."""
-        data, at, length_at = self.data, self.at, _U64.unpack_from
-        try:
-            for _ in range(count):
-                at += 8 + length_at(data, at)[0]
-        except (struct.error, OverflowError):
-            at += 8
-        self.move_to(at)
-
-    def skip_array(self, type_id: int, count: int) -> None:
-        """Pass an array whose values nobody needs."""
-        if type_id == _STRING:
-            self.skip_strings(count)
-        else:
-            self.move_to(self.at + _SCALARS[type_id].size * count)
-
-
-def _preamble(reader: _Reader) -> tuple[int, int, int]:
+def _preamble(reader: Reader) -> tuple[int, int, int]:
     """Version, number of tensors, number of metadata values."""
     _check_magic(reader)
     version = reader.u32()
@@ -247,7 +232,7 @@ def _preamble(reader: _Reader) -> tuple[int, int, int]:
     return version, tensor_count, value_count
 
 
-def _check_magic(reader: _Reader) -> None:
+def _check_magic(reader: Reader) -> None:
     start = bytes(reader.data[:24])
     if b"GGUF".startswith(start[:4]) and start:
         reader.take(4)
@@ -260,34 +245,41 @@ def _check_magic(reader: _Reader) -> None:
     raise reader.broken(f"is {found}" if found else "is not a GGUF file")
 
 
-def _metadata(
-    reader: _Reader, count: int
-) -> tuple[dict[str, Value], dict[str, int], dict[str, tuple[int, int]]]:
-    """The key-value pairs, the length of every array, and where each pair stands."""
-    values: dict[str, Value] = {}
-    lengths: dict[str, int] = {}
-    spans: dict[str, tuple[int, int]] = {}
-    for _ in range(count):
-        began, key, type_id = reader.at, reader.string(), reader.u32()
-        if key in spans:
-            raise reader.broken(f"has the key “{shown(key)}” twice")
-        value, length = _value(reader, type_id)
-        if value is not None:
-            values[key] = value
-        if type_id == _ARRAY:
-            lengths[key] = length
-        spans[key] = (began, reader.at)
-    return values, lengths, spans
+class _Metadata:
+    """As far as read: keys and values, the length of every array, and the bytes of the pairs."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.lengths: dict[str, int] = {}
+        self.pairs: dict[str, bytes] = {}
+        self._seen: set[str] = set()
+
+    def read(self, reader: Reader, count: int) -> None:
+        """The next `count` pairs."""
+        for _ in range(count):
+            began, key, type_id = reader.at, reader.string(), reader.u32()
+            if key in self._seen:
+                raise reader.broken(f"has the key “{shown(key)}” twice")
+            self._seen.add(key)
+            is_vocabulary = key.startswith(VOCABULARY) and key not in KEPT
+            reader.may_jump = is_vocabulary and reader.jumps is not None
+            value, length = _value(reader, type_id)
+            if value is not None:
+                self.values[key] = value
+            if type_id == ARRAY:
+                self.lengths[key] = length
+            if not is_vocabulary:
+                self.pairs[key] = bytes(reader.data[began : reader.at])
 
 
-def _value(reader: _Reader, type_id: int) -> tuple[Value | None, int]:
+def _value(reader: Reader, type_id: int) -> tuple[Value | None, int]:
     """One value, None for a long array, and an array's length."""
-    return _array(reader) if type_id == _ARRAY else (reader.scalar(type_id), 1)
+    return _array(reader) if type_id == ARRAY else (reader.scalar(type_id), 1)
 
 
-def _array(reader: _Reader) -> tuple[Value | None, int]:
+def _array(reader: Reader) -> tuple[Value | None, int]:
     type_id, length = reader.u32(), reader.u64()
-    if type_id != _STRING and type_id not in _SCALARS:  # arrays of arrays: the engine has none
+    if type_id != STRING and type_id not in SCALARS:  # arrays of arrays: the engine has none
         raise reader.broken(f"has an array of the unknown type {type_id}")
     if length > LONGEST_HEADER:
         raise reader.broken(f"has an array of {length:,} values")
@@ -297,7 +289,7 @@ def _array(reader: _Reader) -> tuple[Value | None, int]:
     return None, length
 
 
-def _tensor(reader: _Reader) -> Tensor:
+def _tensor(reader: Reader) -> Tensor:
     name, dimensions = reader.string(), reader.u32()
     if dimensions > MOST_DIMENSIONS:
         raise reader.broken(f"has a tensor of {dimensions} dimensions")
@@ -307,11 +299,28 @@ def _tensor(reader: _Reader) -> Tensor:
     if elements >= 2**63 or offset >= 2**63:
         raise reader.broken(f"has an impossible size for the tensor “{shown(name)}”")
     if type_id not in TENSOR_TYPES:
-        raise reader.broken(f"has the tensor “{shown(name)}” of the unknown type {type_id}")
+        return Tensor(name, shape, f"{UNKNOWN}{type_id}", offset, 0)
     kind = TENSOR_TYPES[type_id]
     if shape and shape[0] % kind.block:
         raise reader.broken(f"has rows of {shape[0]} in “{shown(name)}”, which {kind.name} cannot")
     return Tensor(name, shape, kind.name, offset, elements // kind.block * kind.block_bytes)
+
+
+def _measured(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Those of types that are not in our table with their size: all up to the next one.
+
+    Of the last one nobody can tell; it counts as nothing.
+    """
+    if not any(tensor.type.startswith(UNKNOWN) for tensor in tensors):
+        return tuple(tensors)
+    offsets = sorted({tensor.offset for tensor in tensors})
+    ends = dict(pairwise([*offsets, offsets[-1]]))
+    return tuple(
+        tensor._replace(bytes=ends[tensor.offset] - tensor.offset)
+        if tensor.type.startswith(UNKNOWN)
+        else tensor
+        for tensor in tensors
+    )
 
 
 def _elements(shape: tuple[int, ...]) -> int:

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Mapping, Sequence
 
-from lib.fit.gguf import Tensor, aligned
+from lib.fit.gguf import UNKNOWN, Tensor, aligned
 from lib.fit.quantizations import TENSOR_TYPES
 
 VERSION = 3
@@ -28,12 +28,17 @@ def beginning(
     infos, offset = [], 0
     for tensor in tensors:
         shape = _u32(len(tensor.shape)) + b"".join(map(_u64, tensor.shape))
-        place = _u32(_TYPE_IDS[tensor.type]) + _u64(offset)
+        place = _u32(_type_id(tensor.type)) + _u64(offset)
         infos.append(_string(tensor.name) + shape + place)
         offset = aligned(offset + tensor.bytes, alignment)
     counts = _u64(len(tensors)) + _u64(len(pairs))
     made = b"".join((b"GGUF", _u32(version), counts, *pairs, *infos))
     return made, aligned(len(made), alignment) + offset
+
+
+def _type_id(name: str) -> int:
+    """A type's number; of one that we do not know, the one that the file had."""
+    return int(name.removeprefix(UNKNOWN)) if name.startswith(UNKNOWN) else _TYPE_IDS[name]
 
 
 def pairs_of(values: Mapping[str, Value]) -> list[bytes]:

@@ -7,19 +7,16 @@ the engine's own figures by tests/bench/fit_accuracy.py.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
 
 from lib.core.values import Frozen
 from lib.core.words import memory
-from lib.fit.architecture import Geometry
-from lib.fit.quantizations import (
-    LADDER,
-    LOWEST_BY_ITSELF,
-    Variant,
-    quality,
-)
+from lib.fit.architecture import Geometry, Layer
+from lib.fit.file_names import Variant
+from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, USUAL, quality
 from lib.machine import sampler
 
 CACHE_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per element
@@ -27,9 +24,16 @@ BATCH_TOKENS = 512  # the engine's n_ubatch
 CELL_STEP = 256  # cache sizes are multiples of it
 COMFORTABLE, FULL = 0.80, 0.95  # shares of the free memory: between them it fits, but tightly
 CONTEXT_STEP = 1_024
+LEAST_CONTEXT = 4_096  # no less by itself: a shorter one only where somebody asked for it
+FLUENT = 15.0  # tokens a second: about as fast as one reads along
+FASTER = 1.5  # so much faster, it is worth a step down in quality
 PROCESS_BYTES = 48 * 2**20  # Python, the engine's code, threads
 PROJECTOR_WORK_BYTES = 256 * 2**20  # for one image; it varies with its size, and is not exact
 TOKEN_BYTES = 130  # the vocabulary's tables, per token
+MOST_KEPT = 4_096  # results: the files of a repository differ by their weights alone
+SHAPES_KEPT = 64
+
+Kinds = tuple[tuple[Layer, int], ...]
 
 
 class Load(Frozen):
@@ -40,6 +44,8 @@ class Load(Frozen):
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     prompt_cache_bytes: int = Field(default=0, ge=0)
     projector_bytes: int = Field(default=0, ge=0)  # of the file that lets it see
+    batch: int = Field(default=BATCH_TOKENS, ge=1)  # tokens worked on at once (n_ubatch)
+    reads: bool = False  # it makes vectors of texts or ranks them, and writes none
 
 
 class Room(Frozen):
@@ -87,11 +93,12 @@ class Choice(Frozen):
 
     variant: Variant
     verdict: Verdict
+    speed: float = 0.0  # tokens a second at most; 0 where nobody measured
 
     @property
     def is_poor(self) -> bool:
         """Stored so coarsely that answers suffer: say so before it is chosen."""
-        return quality(self.variant.quantization) < quality(LOWEST_BY_ITSELF)
+        return 0 < self.variant.quality < quality(LOWEST_BY_ITSELF)
 
 
 def room_now() -> Room:
@@ -103,32 +110,46 @@ def room_now() -> Room:
 
 def need(model: Geometry, load: Load) -> Need:
     """The memory that a model takes when loaded so."""
+    weights, cache, working = model.correction
     return Need(
-        weights=model.weights_bytes,
-        kv_cache=_cache_bytes(model, load),
-        compute=_compute_bytes(model, load),
+        weights=model.weights_bytes + weights,
+        kv_cache=max(0, _cache_bytes(model.kinds, load) + cache),
+        compute=max(0, _compute_bytes(model, load) + working),
         prompt_cache=load.prompt_cache_bytes,
         fixed=PROCESS_BYTES + TOKEN_BYTES * model.vocabulary,
         projector=load.projector_bytes + PROJECTOR_WORK_BYTES if load.projector_bytes else 0,
     )
 
 
-def _cache_bytes(model: Geometry, load: Load) -> int:
+@lru_cache(MOST_KEPT)
+def _cache_bytes(kinds: Kinds, load: Load) -> int:
     """Keys and values of every layer, and the state of recurrent ones as 32-bit floats."""
-    elements = sum(layer.cached * _cells(layer.window, load) for layer in model.layers)
-    state = sum(layer.state for layer in model.layers)
+    elements = sum(layer.cached * _cells(layer.window, load) * count for layer, count in kinds)
+    state = sum(layer.state * count for layer, count in kinds)
     return load.slots * round(elements * CACHE_BYTES[load.kv_type] + 4 * state)
 
 
 def _compute_bytes(model: Geometry, load: Load) -> int:
-    """What the graph works with for one batch, its attention masks, and the logits."""
+    return _working_bytes(model.kinds, model.working, model.vocabulary, load)
+
+
+@lru_cache(MOST_KEPT)
+def _working_bytes(kinds: Kinds, working: int, vocabulary: int, load: Load) -> int:
+    """What the graph works with for one batch, its attention masks, and the logits.
+
+    One that reads texts and could write plans for the logits of all of a batch.
+    """
     batch = _batch_tokens(load)
-    layers = max(
+    works = (
         batch * layer.working + load.slots * (2 * layer.state - layer.convolved)
-        for layer in model.layers
+        for layer, _ in kinds
     )
-    masks = {layer.window: _cells(layer.window, load) for layer in model.layers if layer.cached}
-    floats = layers + batch * model.working + load.slots * model.vocabulary
+    layers = max(works, default=0)
+    masks = {layer.window: _cells(layer.window, load) for layer, _ in kinds if layer.cached}
+    if not masks and load.reads:  # every token of the text looks at every other one
+        masks = dict.fromkeys((layer.window for layer, _ in kinds), batch)
+    scored = batch if load.reads and any(layer.cached for layer, _ in kinds) else load.slots
+    floats = layers + batch * working + scored * vocabulary
     return 4 * floats + 2 * batch * sum(masks.values())
 
 
@@ -139,7 +160,7 @@ def _cells(window: int, load: Load) -> int:
 
 
 def _batch_tokens(load: Load) -> int:
-    return min(BATCH_TOKENS, load.context * load.slots)
+    return min(load.batch, load.context * load.slots)
 
 
 def _rounded_up(number: int, step: int) -> int:
@@ -152,9 +173,11 @@ def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
     Where the file names no trained length, the context asked for is the limit.
     """
 
+    costs = _costs(model.stored_in(0), load.model_copy(update={"context": 1}))
+    room = FULL * free_bytes - model.weights_bytes
+
     def fits(context: int) -> bool:
-        shortened = load.model_copy(update={"context": context})
-        return need(model, shortened).total <= FULL * free_bytes
+        return costs.of(context) <= room
 
     longest = model.context_length or load.context
     if fits(longest):
@@ -164,6 +187,26 @@ def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle * CONTEXT_STEP) else (low, middle - 1)
     return low * CONTEXT_STEP
+
+
+class _Costs:
+    """What all but the weights takes, by the context: the same for every file of a shape."""
+
+    def __init__(self, shape: Geometry, load: Load) -> None:
+        self._shape, self._load = shape, load
+        self._known: dict[int, int] = {}
+
+    def of(self, context: int) -> int:
+        """In bytes."""
+        if context not in self._known:
+            load = self._load.model_copy(update={"context": context})
+            self._known[context] = need(self._shape, load).total
+        return self._known[context]
+
+
+@lru_cache(SHAPES_KEPT)
+def _costs(shape: Geometry, load: Load) -> _Costs:
+    return _Costs(shape, load)
 
 
 def verdict(model: Geometry, load: Load, room: Room) -> Verdict:
@@ -210,25 +253,49 @@ def choices(variants: Sequence[Variant], model: Geometry, load: Load, room: Room
 
 
 def recommend(offered: Sequence[Choice]) -> Choice | None:
-    """The best that fits comfortably; else tightly; else with less context. Never below Q3."""
+    """The best that fits comfortably; else tightly; else with less context. Never below Q3.
+
+    Where the best would write more slowly than one reads, a good one that does not, or that is much
+    faster.
+    """
     fair = [choice for choice in offered if not choice.is_poor]
     tests: tuple[Callable[[Verdict], bool], ...] = (
         lambda said: said.fits and not said.is_tight,
         lambda said: said.fits,
+        lambda said: said.largest_context >= LEAST_CONTEXT,
         lambda said: said.largest_context > 0,
     )
     for test in tests:
         able = [choice for choice in fair if test(choice.verdict)]
         if able:
-            return max(able, key=lambda choice: _rank(choice.variant.quantization))
+            return _fluent(max(able, key=lambda choice: _rank(choice.variant)), able)
     return None
 
 
-def _rank(quantization: str) -> tuple[int, bool, float]:
-    """Place on the ladder: others stand on the rung below them, unquantized ones under all."""
-    bits = quality(quantization)
+def _fluent(best: Choice, able: Sequence[Choice]) -> Choice:
+    """The best, or what keeps up with a reader or is much faster, where the best is slow."""
+    if not 0 < best.speed < FLUENT:
+        return best
+    finest, usual = best.variant.quality, quality(USUAL)
+    known = [choice for choice in able if choice.variant.is_known]
+    good = [choice for choice in known if usual <= choice.variant.quality <= finest]
+    fluent = [choice for choice in good if choice.speed >= FLUENT]
+    if fluent:
+        return max(fluent, key=lambda choice: _rank(choice.variant))
+    faster = [choice for choice in good if choice.speed >= FASTER * best.speed]
+    return max(faster, key=lambda choice: choice.speed, default=best)
+
+
+def _rank(variant: Variant) -> tuple[bool, int, bool, bool, float]:
+    """Place on the ladder: others stand on the rung below them, unquantized ones under all.
+
+    One whose quality nobody has measured goes before an unquantized one alone, and only where its
+    size speaks for it.
+    """
+    bits = variant.quality
     rungs = sum(bits >= quality(rung) for rung in LADDER) if bits <= quality(LADDER[0]) else 0
-    return rungs, quantization in LADDER, bits
+    is_known = variant.is_known
+    return is_known and rungs > 0, rungs, is_known, variant.quantization in LADDER, bits
 
 
 def nearest(offered: Sequence[Choice], limit: int = 3) -> list[Choice]:
@@ -239,7 +306,12 @@ def nearest(offered: Sequence[Choice], limit: int = 3) -> list[Choice]:
 def tokens_per_second(model: Geometry, load: Load, bytes_per_second: float) -> float:
     """The most that memory bandwidth allows while one reply is written at full context.
 
-    Every token reads the active weights and its slot's cache once. Small models stay below this.
+    Small models stay below this.
     """
-    cache = _cache_bytes(model, load.model_copy(update={"slots": 1}))
-    return bytes_per_second / (model.active_bytes + cache)
+    return bytes_per_second / bytes_per_token(model, load)
+
+
+def bytes_per_token(model: Geometry, load: Load) -> int:
+    """What is read for every token at full context: the active weights and its slot's cache."""
+    cache = _cache_bytes(model.kinds, load.model_copy(update={"slots": 1}))
+    return max(1, model.active_bytes + cache)

@@ -4,12 +4,7 @@ Sizes of tensor types are ggml's own. Bits per weight of whole files are what ll
 tools/quantize/README.md gives for Llama 3.1 8B; small models with large vocabularies need more.
 """
 
-import re
-from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import NamedTuple
-
-from lib.core.values import Frozen
 
 
 class TensorType(NamedTuple):
@@ -53,12 +48,13 @@ TENSOR_TYPES = {
     39: TensorType("MXFP4", 32, 17),
     40: TensorType("NVFP4", 64, 36),
     41: TensorType("Q1_0", 128, 18),
+    42: TensorType("Q2_0", 64, 18),
 }
 
 _FILE_TYPE_NAMES = """
     F32 F16 Q4_0 Q4_1 - - - Q8_0 Q5_0 Q5_1 Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M
     Q6_K IQ2_XXS IQ2_XS Q2_K_S IQ3_XS IQ3_XXS IQ1_S IQ4_NL IQ3_S IQ3_M IQ2_S IQ2_M IQ4_XS IQ1_M
-    BF16 - - - TQ1_0 TQ2_0 MXFP4 NVFP4 Q1_0"""
+    BF16 - - - TQ1_0 TQ2_0 MXFP4 NVFP4 Q1_0 Q2_0"""
 FILE_TYPES = {
     number: name for number, name in enumerate(_FILE_TYPE_NAMES.split()) if name != "-"
 }  # by the number that a file's `general.file_type` holds
@@ -69,7 +65,7 @@ _BITS = """
     Q4_K_XL 5.00  Q4_K_L 5.00  Q4_K_M 4.89  IQ4_NL 4.68  Q4_K_S 4.67  Q4_0 4.64  NVFP4 4.60
     IQ4_XS 4.46  Q3_K_XL 4.40  MXFP4 4.35  Q3_K_L 4.30  Q3_K_M 4.00  IQ3_M 3.76  IQ3_S 3.66
     Q3_K_S 3.64  IQ3_XS 3.50  Q2_K_XL 3.40  Q2_K_L 3.30  IQ3_XXS 3.25  Q2_K 3.16  Q2_K_S 2.97
-    IQ2_M 2.93  IQ2_S 2.74  IQ2_XS 2.59  IQ2_XXS 2.38  IQ1_M 2.15  TQ2_0 2.06  IQ1_S 2.00
+    IQ2_M 2.93  IQ2_S 2.74  IQ2_XS 2.59  IQ2_XXS 2.38  Q2_0 2.30  IQ1_M 2.15  TQ2_0 2.06  IQ1_S 2.00
     TQ1_0 1.69  Q1_0 1.13  Q5_K 5.70  Q4_K 4.89  Q3_K 4.00"""
 BITS_PER_WEIGHT = {
     name: float(bits) for name, bits in zip(_BITS.split()[::2], _BITS.split()[1::2], strict=True)
@@ -78,6 +74,7 @@ BITS_PER_WEIGHT = {
 REPACKED = ("Q4_0", "Q4_K", "IQ4_NL", "MXFP4")  # on x86 copied into another layout when loaded
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")  # best first
+USUAL = "Q4_K_M"  # what most people take
 LOWEST_BY_ITSELF = "Q3_K_M"  # below it answers suffer: only a person may choose that
 
 _NOTES = (  # by the least bits per weight
@@ -86,119 +83,17 @@ _NOTES = (  # by the least bits per weight
     (6.5, "Hardly to be told from the original"),
     (5.4, "Very good"),
     (4.8, "Good, the usual choice"),
-    (4.4, "Good"),
+    (4.32, "Good"),
     (BITS_PER_WEIGHT[LOWEST_BY_ITSELF], "Noticeably weaker"),
     (0.0, "Poor: answers suffer"),
 )
 
-_NAME = re.compile(
-    r"(?<![A-Za-z0-9])("
-    + "|".join(sorted(BITS_PER_WEIGHT, key=len, reverse=True))
-    + r"|FP16|FP32)(?![A-Za-z0-9]|_\d)",
-    re.IGNORECASE,
-)
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})", re.IGNORECASE)
-_NOT_THE_MODEL = re.compile(
-    r"(?<![a-z])(mmproj|imatrix|lora|adapter|mtp|nextn|eagle\d?|draft|layers?|vocab)(?![a-z])",
-    re.IGNORECASE,
-)
-_PROJECTOR = re.compile(r"(?<![a-z])mmproj(?![a-z])", re.IGNORECASE)
-_GENERIC = re.compile(r"(?<![a-z])(mmproj|model|gguf)(?![a-z])", re.IGNORECASE)
-
-PROJECTORS = ("Q8_0", "F16", "BF16", "F32")  # best first: as good as any, and smallest
-
-
-class Variant(Frozen):
-    """One complete form of a model in a repository: a file, or all parts of a divided one."""
-
-    quantization: str
-    paths: tuple[str, ...]  # inside the repository, in order
-    bytes: int
-
-    @property
-    def is_divided(self) -> bool:
-        """Several files, which Ollama cannot pull."""
-        return len(self.paths) > 1
-
-
-def quantization_of(path: str) -> str:
-    """The quantization that a file's path names, `""` where none.
-
-    It is read as a whole word (`AVQ2` names none), from the file's name before its folders'.
-    """
-    for part in reversed(PurePosixPath(path).parts):
-        found = _NAME.findall(part)
-        if found:
-            name = str(found[-1]).upper()
-            return {"FP16": "F16", "FP32": "F32"}.get(name, name)
-    return ""
-
-
-def variants(files: Iterable[tuple[str, int]]) -> list[Variant]:
-    """The complete models among a repository's files (path and bytes each), best first.
-
-    Left out: what goes beside a model (projectors, adapters, drafts, importance matrices), files
-    without a quantization in their name, and divided models of which a part is missing.
-    """
-    found = []
-    for (stem, count), parts in _sets(files).items():
-        quantization = quantization_of(stem)
-        if quantization and sorted(parts) == list(range(1, count + 1)):
-            paths, sizes = zip(*(parts[number] for number in sorted(parts)), strict=True)
-            found.append(Variant(quantization=quantization, paths=paths, bytes=sum(sizes)))
-    return sorted(found, key=lambda variant: (-quality(variant.quantization), variant.paths))
-
-
-def is_projector(path: str) -> bool:
-    """Does the file let a model see, and is no model itself?"""
-    name = PurePosixPath(path).name
-    return name.lower().endswith(".gguf") and bool(_PROJECTOR.search(name))
-
-
-def best_projector(model: str, files: Iterable[tuple[str, int]]) -> tuple[str, int] | None:
-    """Of the files beside a model (path and bytes each) its projector; None where it has none.
-
-    One that bears the model's name goes before one without a name, and that before all others.
-    """
-    found = [(path, size) for path, size in files if is_projector(path)]
-    return min(found, key=lambda file: _order(model, *file), default=None)
-
-
-def _order(model: str, projector: str, size: int) -> tuple[bool, bool, int, int, str]:
-    name, quantization = name_alone(projector), quantization_of(projector)
-    is_anothers = bool(name) and not name_alone(model).startswith(name)
-    is_known = quantization in PROJECTORS
-    place = PROJECTORS.index(quantization) if is_known else len(PROJECTORS)
-    return is_anothers, not name, place, size, projector
-
-
-def name_alone(path: str) -> str:
-    """What a file's name says about the model, not about how it is stored: `anvil-vl-1b`.
-
-    "" for a projector that is called like any other.
-    """
-    stem = PurePosixPath(path).stem
-    match = _SHARD.fullmatch(stem)
-    bare = _GENERIC.sub(" ", _NAME.sub(" ", match["stem"] if match else stem))
-    return "-".join(re.findall(r"[a-z0-9.]+", bare.lower()))
-
-
-def _sets(files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[int, tuple[str, int]]]:
-    """The model files by their common name and number of parts, then by the part's number."""
-    sets: dict[tuple[str, int], dict[int, tuple[str, int]]] = {}
-    for path, size in files:
-        stem, extension = path[:-5], path[-5:]
-        if extension.lower() != ".gguf" or _NOT_THE_MODEL.search(PurePosixPath(stem).name):
-            continue
-        match = _SHARD.fullmatch(stem)
-        key = (match["stem"], int(match["count"])) if match else (stem, 1)
-        sets.setdefault(key, {})[int(match["number"]) if match else 1] = (path, size)
-    return sets
+MARK = "UD-"  # a publisher's own mixture, which stores the layers that matter more in finer types
 
 
 def quality(quantization: str) -> float:
     """Bits per weight: the order of quality; 0 for an unknown name."""
-    return BITS_PER_WEIGHT.get(quantization, 0.0)
+    return BITS_PER_WEIGHT.get(quantization.removeprefix(MARK), 0.0)
 
 
 def note(quantization: str) -> str:

@@ -14,12 +14,14 @@ from lib.hub.checkpoints import (
     local_checkpoint,
 )
 from lib.hub.headers import beginning, header
+from lib.hub.inventory import Contents, contents
 from lib.hub.lookups import gguf_repositories, look_up, search
 from lib.hub.reference import Reference, parse_reference
 from lib.hub.token import TokenOrigin, forget_token, save_token, token_origin
 
 __all__ = [
     "Card",
+    "Contents",
     "Found",
     "HubCheckpoint",
     "LocalCheckpoint",
@@ -29,6 +31,7 @@ __all__ = [
     "beginning",
     "checkpoint",
     "checkpoint_of",
+    "contents",
     "forget_token",
     "gguf_repositories",
     "header",

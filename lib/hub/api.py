@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from lib.core.http import TimedOut, outside_answer
 from lib.core.settings import settings
-from lib.hub.errors import Answer, Asked, Offline, failure, hub_host
+from lib.hub.errors import Answer, Asked, Offline, failure, hub_host, storage_refused
 from lib.hub.token import authorization
 
 ANSWER_SECONDS = 15.0
+STORAGE_RETRIES = 2  # each with a new address, which the Hub signs for some minutes
+STORAGE_PAUSE_SECONDS = 0.3
 LONGEST_ANSWER = 32 * 2**20  # a repository of 10,000 files is 3 MB
 
 
@@ -32,18 +34,34 @@ def ask(
             f"{hub_host()} was not asked: HF_HUB_OFFLINE is set.",
             "Unset HF_HUB_OFFLINE and start Berth again to go online.",
         )
+    url = f"{here.hf_endpoint}{path}"
+    for is_last in (*[False] * STORAGE_RETRIES, True):
+        answer, host = _answered(url, headers or {}, seconds, limit_bytes)
+        if 200 <= answer.status < 300:
+            return answer
+        if not host:
+            raise failure(answer, asked)
+        if is_last or answer.status >= 500:
+            raise storage_refused(host, answer.status, asked)
+        time.sleep(STORAGE_PAUSE_SECONDS)
+    raise AssertionError("the last try returns or raises")
+
+
+def _answered(
+    url: str, headers: Mapping[str, str], seconds: float, limit_bytes: int
+) -> tuple[Answer, str]:
+    """The answer, and the host that gave it where that is not the Hub but its storage."""
     half = seconds / 2  # for connecting, then for each silence
     with outside_answer(
-        f"{here.hf_endpoint}{path}",
-        headers={**(headers or {}), **authorization()},
+        url,
+        headers={**headers, **authorization()},
         connect_seconds=half,
         silence_seconds=half,
     ) as reply:
         body = _first(reply.iter_bytes(), limit_bytes, seconds)
-        answer = Answer(reply.status_code, reply.headers, body)
-    if not 200 <= answer.status < 300:
-        raise failure(answer, asked)
-    return answer
+        is_elsewhere = reply.url.netloc != urlsplit(url).netloc.encode()
+        host = reply.url.host if is_elsewhere else ""
+        return Answer(reply.status_code, reply.headers, body), host
 
 
 def file_address(repo: str, revision: str, path: str) -> str:

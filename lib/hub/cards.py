@@ -24,7 +24,8 @@ from pydantic import (
 from lib.core.errors import BadInput
 from lib.core.names import file_path, repo_name, shown
 from lib.core.settings import settings
-from lib.fit.quantizations import Variant, best_projector, variants
+from lib.fit import kinds
+from lib.fit.file_names import Variant, best_projector, variants
 from lib.hub.errors import DISABLED, Answer, Asked, FileMissing, failure, unreadable
 
 Gated = Literal["auto", "manual", False]
@@ -72,6 +73,20 @@ class Card(Found):
     files: tuple[RepoFile, ...]
     checked_at: float  # epoch seconds: when the Hub said so
     is_stale: bool = False  # the Hub could not be asked again
+
+    @property
+    def is_described(self) -> bool:
+        """Does the Hub tell what kind of model it is and how large?"""
+        return bool(self.architecture and self.parameters)
+
+    def described(self, architecture: str, parameters: int, context_length: int | None) -> "Card":
+        """The same with what a model's own header tells, where the Hub tells nothing of it."""
+        own = {
+            "architecture": self.architecture or architecture,
+            "parameters": self.parameters or parameters,
+            "context_length": self.context_length or context_length,
+        }
+        return self.model_copy(update=own)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
@@ -189,10 +204,13 @@ class _Model(_Row):
 
 
 _ROWS = TypeAdapter(list[_Row])
+_TELLING = (kinds.Kind.MODEL, kinds.Kind.NOTHING)  # the latter where it tells no architecture
 
 
 def _found(row: _Row) -> dict[str, Any]:
-    """The fields of Found."""
+    """The fields of Found; what the Hub tells of a projector is not told of the model beside it."""
+    is_of_model = kinds.kind({"general.architecture": row.gguf.architecture}, None) in _TELLING
+    described = row.gguf if is_of_model else _Facts()
     return {
         "id": row.id,
         "downloads": row.downloads,
@@ -201,9 +219,9 @@ def _found(row: _Row) -> dict[str, Any]:
         "licence": _licence(row),
         "tags": tuple(row.tags),
         "base_models": tuple(_base_models(row)),
-        "architecture": row.gguf.architecture or _text(row.config.get("model_type")),
-        "parameters": row.safetensors.total or row.gguf.total or None,
-        "context_length": row.gguf.context_length or None,
+        "architecture": described.architecture or _text(row.config.get("model_type")),
+        "parameters": row.safetensors.total or described.total or None,
+        "context_length": described.context_length or None,
         "last_modified": row.last_modified,
     }
 

@@ -14,6 +14,7 @@ NetworkError
  ├─ Offline                HF_HUB_OFFLINE says not to ask
  ├─ RateLimited            too many questions; `wait_seconds` says how long to wait
  ├─ HubFailed              any other error status
+ ├─ StorageRefused         the host where the Hub keeps its files, not the Hub itself
  └─ HubUnreadable          an answer that makes no sense
 
 The rules are those of huggingface_hub (utils/_http.py): the header X-Error-Code decides, and a 401
@@ -92,6 +93,10 @@ class HubFailed(NetworkError, code="hub_failed"):
     """The Hub answered with an error status of another kind."""
 
 
+class StorageRefused(NetworkError, code="storage_refused"):
+    """The host where the Hub keeps its files refuses one; that says nothing about rights."""
+
+
 class HubUnreadable(NetworkError, code="hub_unreadable"):
     """The Hub, or something in between, answered what makes no sense."""
 
@@ -136,6 +141,15 @@ def failure(answer: Answer, asked: Asked) -> BerthError:
     if answer.status == 429:
         return _rate_limited(answer.headers)
     return _failed(answer.status, said)
+
+
+def storage_refused(host: str, status: int, asked: Asked) -> StorageRefused:
+    """The error for a refusal by the host that the Hub sends on to."""
+    what = f"“{shown(asked.path)}”" if asked.path else "this"
+    return StorageRefused(
+        f"{host}, where {hub_host()} keeps {what}, answered {status}.",
+        "Retry: a new address is asked for. If it stays so, a proxy may hold the host back.",
+    )
 
 
 def unreadable() -> HubUnreadable:

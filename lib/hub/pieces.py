@@ -24,6 +24,7 @@ class Pieces:
         self._first_bytes = first_bytes
         self._later_bytes = later_bytes
         self._at = 0
+        self.has_ranges = True
 
     def more(self, count: int) -> bytes:
         """The next `count` bytes, or fewer; none only at the end."""
@@ -32,11 +33,12 @@ class Pieces:
         count = min(count, longest, self._size - self._at)
         if count <= 0:
             return b""
-        piece = self._piece(self._at, count)
+        piece = self.piece(self._at, count)
         self._at += len(piece)
         return piece
 
-    def _piece(self, start: int, count: int) -> bytes:
+    def piece(self, start: int, count: int) -> bytes:
+        """These bytes, fewer only where the server sends fewer, wherever they are."""
         answer = ask(
             file_address(*self._asked),
             self._asked,
@@ -45,6 +47,7 @@ class Pieces:
             limit_bytes=start + count,
         )
         if answer.status != 206:
+            self.has_ranges = False
             return answer.body[start:]
         place = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if not place or int(place[1]) != start:

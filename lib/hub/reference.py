@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from lib.core.errors import BadInput
 from lib.core.names import (
@@ -14,19 +14,20 @@ from lib.core.names import (
 )
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.fit.quantizations import quantization_of
+from lib.fit.file_names import is_projector, quantization_of
+from lib.fit.quantizations import quality
+from lib.hub import commands
+from lib.hub.commands import Named
 
 LONGEST = 1_000
 LONGEST_WORDS = 200
 _HOSTS = {"huggingface.co", "www.huggingface.co", "hf.co", "www.hf.co"}
 _OTHER_PAGES = {"datasets", "spaces", "docs", "blog", "papers", "collections", "posts", "settings"}
-_COMMAND = re.compile(  # as model pages offer them for copying
-    r"(?:ollama (?:run|pull)|docker model (?:run|pull)|llama-\w+ (?:-hf|--hf-repo)|vllm serve"
-    r"|(?:hf|huggingface-cli) download|git clone)\s+[\"']?([^\s\"']+)",
-    re.IGNORECASE,
-)
 _WORDS = re.compile(r"\w[\w .:+-]*")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_SHORT = re.compile(r"I?Q\d(?:_\w+)?", re.IGNORECASE)  # a quantization, known or not
+_SCHEMES = ("hf", "huggingface", "lmstudio", "jan", "msty")
+_PAGES = ("tree", "blob", "resolve", "raw", "commit", "commits", "blame", "edit", "revision")
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
 
 
@@ -39,17 +40,48 @@ class Reference(Frozen):
     quantization: str = ""  # in capitals, as far as one was named
     words: str = ""
 
+    @property
+    def key(self) -> str:
+        """The repository, and what else was said: another text for whatever means another file."""
+        what = self.path or self.quantization
+        more = f"@{self.revision}:{what}" if what or self.revision != "main" else ""
+        return f"{self.repo}{more}"
+
 
 def parse_reference(text: str) -> Reference:
     """What the text refers to; BadInput says why it cannot be anything.
 
-    Understood are `organisation/name`, with `:Q4_K_M` or `:file.gguf` behind it, addresses of pages
-    and files on the Hub or its mirror, the commands that model pages offer, and words.
+    Understood are `organisation/name`, with `:Q4_K_M`, `:file.gguf` or `/file.gguf` behind it,
+    addresses of pages and files on the Hub or its mirror, the commands and the code that pages and
+    tools offer for copying, and words.
     """
-    given = " ".join(text.split())
-    _check(given)
-    command = _COMMAND.match(given)
-    given = command[1] if command else given
+    _check(" ".join(text.split()))
+    lines = list(commands.lines_of(text)) or [text]
+    for line in (*lines, text) if len(lines) > 1 else lines:
+        found = commands.named(" ".join(line.split()))
+        if found:
+            return _from_command(found)
+    return _from_name(" ".join(text.split()))
+
+
+def _from_command(found: Named) -> Reference:
+    """The model of a command, with the file and the revision that its options name."""
+    reference = _from_name(found.model)
+    if not reference.repo:
+        return reference
+    revision = revision_name(found.revision) if found.revision else reference.revision
+    files = [path for path in found.files if not is_projector(path)] or list(found.files)
+    ggufs = [path for path in files if path.lower().endswith(".gguf")] or files
+    if not ggufs or reference.path:
+        return reference.model_copy(update={"revision": revision})
+    return _inside(reference.repo, revision, ggufs[0])
+
+
+def _from_name(given: str) -> Reference:
+    """A name, an address or words."""
+    two = given.split(" ")
+    if len(two) == 2 and two[1].lower().endswith(".gguf") and "/" in two[0]:
+        return _from_command(Named(two[0], (two[1],)))  # the repository, then the file
     if "://" in given or given.partition("/")[0].lower() in _hosts():
         return _from_address(given)
     if "/" in given or "\\" in given:
@@ -78,8 +110,11 @@ def _from_address(text: str) -> Reference:
     """A page or a file of the Hub, or of the mirror that HF_ENDPOINT names."""
     try:
         address = urlsplit(text if "://" in text else f"https://{text}")
+        query = parse_qs(address.query)
     except ValueError as error:
         raise BadInput(f"“{shown(text)}” is not an address.", "Copy it again.") from error
+    if address.scheme in _SCHEMES:
+        return _from_scheme(address, query)
     if address.scheme not in ("http", "https") or address.netloc.lower() not in _hosts():
         raise BadInput(
             f"“{shown(text)}” is not on the Hugging Face Hub.",
@@ -88,38 +123,78 @@ def _from_address(text: str) -> Reference:
     folder = urlsplit(settings().hf_endpoint).path.strip("/")
     path = address.path.strip("/").removeprefix(folder).strip("/")
     segments = [unquote(segment) for segment in path.split("/")]
-    return _from_segments(segments, parse_qs(address.query))
+    return _from_segments(segments, query, is_page=True)
 
 
-def _from_segments(segments: Sequence[str], query: dict[str, list[str]]) -> Reference:
+def _from_scheme(address: SplitResult, query: dict[str, list[str]]) -> Reference:
+    """`hf://organisation/name@revision/file` and what other tools open models by."""
+    if "model" in query:  # lmstudio://open_from_hf?model=…&file=…
+        return _from_command(Named(query["model"][0], tuple(query.get("file", []))))
+    path = f"{address.netloc}/{address.path}".strip("/")
+    segments = [
+        unquote(part) for part in path.split("/") if part not in ("", "models", "huggingface")
+    ]
+    return _from_segments(segments, query)
+
+
+def _from_segments(
+    segments: Sequence[str], query: dict[str, list[str]], *, is_page: bool = False
+) -> Reference:
     """The parts of an address' path: the repository, a kind of page, a revision, a path."""
-    if segments[0] in _OTHER_PAGES:
+    if segments and segments[0] in _OTHER_PAGES:
         raise BadInput(
             f"“{shown('/'.join(segments))}” is not a model.", "Paste the address of a model's page."
         )
-    if list(segments[:2]) == ["api", "models"]:
-        segments = segments[2:]
+    is_asked = list(segments[:1]) == ["api"]
+    while segments and segments[0] in ("api", "models", "resolve-cache"):
+        segments = segments[1:]
     if len(segments) < 2:
         return _from_words(query.get("search", [""])[0] or "".join(segments))
-    name, _, tag = segments[1].partition(":")
-    repo = repo_name(f"{segments[0]}/{name}")
-    if tag:
-        return _tagged(repo, tag)
-    kind, *rest = *segments[2:], ""
-    if kind in ("tree", "blob", "resolve", "raw", "commit") and rest[0]:
+    name, mark, more = _divided(segments[1])
+    repo, rest = repo_name(f"{segments[0]}/{name}"), list(segments[2:])
+    if mark == ":":
+        return _tagged(repo, "/".join([more, *rest]))
+    if mark == "@":
+        return _marked(repo, more, "/".join(rest))
+    info = query.get("show_file_info", [""])[0]
+    if rest and rest[0] in _PAGES and rest[1:]:
+        revision, path = _revision_and_path(rest[1:])
+        return _inside(repo, revision, info or path)
+    is_path = rest and not is_page and rest[0] not in _PAGES
+    if is_asked and len(rest) > 1:  # as the Hub's own client asks for a file of a commit
         return _inside(repo, rest[0], "/".join(rest[1:]))
-    return _inside(repo, "main", query.get("show_file_info", [""])[0])
+    return _inside(repo, "main", info or ("/".join(rest) if is_path else ""))
+
+
+def _divided(name: str) -> tuple[str, str, str]:
+    """A repository's name, and what stands behind `:` or `@`."""
+    match = re.fullmatch(r"([^:@]*)([:@])(.*)", name, re.DOTALL)
+    return (match[1], match[2], match[3]) if match else (name, "", "")
+
+
+def _revision_and_path(parts: Sequence[str]) -> tuple[str, str]:
+    """A revision has no `/` in it but `refs/pr/1` and the like."""
+    count = 3 if parts[0] == "refs" and len(parts) > 2 else 1
+    return "/".join(parts[:count]), "/".join(parts[count:])
 
 
 def _tagged(repo: str, tag: str) -> Reference:
     """As Ollama and llama.cpp write it: the tag is a quantization, or a whole file name."""
+    if tag.lower().endswith(".gguf"):
+        return _inside(repo, "main", tag)
     if not _TAG.fullmatch(tag):
         raise BadInput(
             f"“{shown(tag)}” is not a quantization.", "Write organisation/name:Q4_K_M, for example."
         )
-    if tag.lower().endswith(".gguf"):
-        return _inside(repo, "main", tag)
-    return Reference(repo=repo, quantization="" if tag.lower() == "latest" else tag.upper())
+    name = tag.upper() if quality(tag.upper()) or _SHORT.fullmatch(tag) else tag
+    return Reference(repo=repo, quantization="" if tag.lower() == "latest" else name)
+
+
+def _marked(repo: str, mark: str, path: str) -> Reference:
+    """As LM Studio writes a quantization, and the Hub's file system a revision."""
+    if not path and (quantization_of(f"-{mark}") or _SHORT.fullmatch(mark)):
+        return _tagged(repo, mark)
+    return _inside(repo, mark, path)
 
 
 def _inside(repo: str, revision: str, path: str) -> Reference:

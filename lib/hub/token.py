@@ -1,4 +1,5 @@
-"""The Hub token: saved from the browser, or given in the environment, which wins."""
+"""The Hub token: given in the environment, which wins; saved from the browser; or the login that
+the Hub's own tool keeps on this machine."""
 
 import os
 import re
@@ -20,6 +21,7 @@ class TokenOrigin(StrEnum):
     NOWHERE = "nowhere"
     ENVIRONMENT = "environment"
     SAVED = "saved"
+    LOGIN = "login"  # of the Hub's own tool
 
 
 def save_token(text: str) -> None:
@@ -46,7 +48,9 @@ def token_origin() -> TokenOrigin:
         return TokenOrigin.NOWHERE
     if os.environ.get("HF_TOKEN", "").strip():
         return TokenOrigin.ENVIRONMENT
-    return TokenOrigin.SAVED
+    saved = settings().token_file
+    has_saved = saved.is_file() and saved.stat().st_size > 0
+    return TokenOrigin.SAVED if has_saved else TokenOrigin.LOGIN
 
 
 def authorization() -> dict[str, str]:

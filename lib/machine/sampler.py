@@ -26,6 +26,8 @@ KEPT_SECONDS = 3_600.0
 CARDS_SECONDS = 1.0  # so long a look waits for the cards; a driver can hang
 
 _log = logging.getLogger(__name__)
+ZFS_CACHE = Path("/proc/spl/kstat/zfs/arcstats")
+_ARC = re.compile(r"^(size|c_min)\s+\d+\s+(\d{1,20})$", re.MULTILINE)
 _DROPPABLE = re.compile(r"^inactive_file ([0-9]+)$", re.MULTILINE)
 
 
@@ -75,9 +77,20 @@ def machine() -> Machine:
 
 
 def memory_available_bytes() -> int:
-    """Memory that a new process could get now without swapping, a container's limit included."""
-    available, room = psutil.virtual_memory().available, room_bytes(_cgroup())
+    """Memory that a new process could get now without swapping, a container's limit included.
+
+    What ZFS keeps of files counts: it gives that back when others want it, though the kernel does
+    not call it available.
+    """
+    memory, room = psutil.virtual_memory(), room_bytes(_cgroup())
+    available = min(memory.available + cached_by_zfs_bytes(ZFS_CACHE), memory.total)
     return available if room is None else min(available, room)
+
+
+def cached_by_zfs_bytes(arcstats: Path) -> int:
+    """What ZFS would give back of its cache: all above the least it keeps; 0 without ZFS."""
+    told = {name: int(number) for name, number in _ARC.findall(_text(arcstats))}
+    return max(0, told.get("size", 0) - told.get("c_min", 0))
 
 
 def card_use(seen: Cards) -> tuple[CardUse, ...]:

@@ -32,7 +32,7 @@ def working(places: Places, slot: int) -> Iterator[None]:
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         give_up_at = time.monotonic() + LOCK_SECONDS
-        while not locks.take(handle):
+        while not locks.take(handle, folder / "lock"):
             if time.monotonic() > give_up_at:
                 raise Conflict(
                     f"Another step still works on slot {slot}.",
@@ -41,6 +41,7 @@ def working(places: Places, slot: int) -> Iterator[None]:
             time.sleep(LOOK_SECONDS)
         yield
     finally:
+        locks.give_back(handle)
         os.close(handle)
 
 

@@ -27,8 +27,14 @@ _DEEP = re.compile(  # what would nest so deeply that it brings a browser down
     r"|(?:[*_]{1,3}[^\s*_]){200}",  # emphasis
     re.MULTILINE,
 )
+_PLAIN_NAME = re.compile(r"\w[\w.-]*")
 _BACKTICKS = re.compile(r"`{3,}")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+
+
+def label(name: str) -> str:
+    """A name on a button, which reads Markdown too; one that means nothing in it stays as it is."""
+    return name if _PLAIN_NAME.fullmatch(name) else plain(name)
 
 
 def safe(text: str) -> str:

@@ -13,6 +13,7 @@ from lib.core.errors import NotFound
 from lib.core.files import tail
 from lib.engines import all_models, engine_of, find_model
 from lib.engines.base import Model, State
+from lib.fit.kinds import Task
 from lib.fleet import actions
 from lib.sharing import limits
 from lib.slots import job as slot_job
@@ -28,6 +29,7 @@ COLOURS: dict[State, Literal["green", "blue", "red", "gray"]] = {
     State.FAILED: "red",
     State.STOPPED: "gray",
 }
+READS = {Task.EMBEDDING: "makes vectors (embeddings)", Task.RANKING: "ranks texts (rerank)"}
 BUSY = (State.STARTING, State.STOPPING, State.DOWNLOADING)
 REFRESH_SECONDS = {True: 1.0, False: 5.0}  # while something changes, and while nothing does
 PER_PAGE = 20
@@ -100,11 +102,18 @@ def facts(model: Model) -> str:
         model.quantization,
         _context(model),
         f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
-        "" if model.can_chat else "no chat template",
+        _limits(model),
         "" if model.is_elsewhere else engine_of(model).title,
         f"on {model.place}" if model.is_elsewhere else model.place,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _limits(model: Model) -> str:
+    """What it does instead of answering; "" for what chats."""
+    if not model.writes:
+        return READS[model.task]
+    return "" if model.can_chat else "no chat template"
 
 
 def _context(model: Model) -> str:
@@ -114,7 +123,7 @@ def _context(model: Model) -> str:
 
 
 def _buttons(model: Model, state: State, key: str) -> None:
-    if state == State.READY and limits.may_use(role(), model):
+    if state == State.READY and model.writes and limits.may_use(role(), model):
         _chat_button(model, key)
     if model.is_elsewhere or not may(Action.RUN):
         return
@@ -198,10 +207,19 @@ def _restart_button(model: Model, key: str) -> None:
 
 
 def _remove_button(model: Model, key: str) -> None:
-    label = f"Remove (frees {_frees(model)})"
+    if model.stays_at:
+        st.caption(f"Its file lies at {markdown.plain(model.stays_at)}; Berth has a link to it.")
+    label = _removal(model)
     asked = (model.engine, model.name)
     if st.button(label, icon=":material/delete:", key=f"remove-{key}", on_click=ask, args=asked):
         st.rerun()  # a dialog belongs to the page: a fragment's next tick would close it
+
+
+def _removal(model: Model) -> str:
+    """`Remove (frees 2.0 GB)`; of a link that there is no more than that."""
+    if model.stays_at:
+        return "Remove the link"
+    return f"Remove (frees {_frees(model)})"
 
 
 def _frees(model: Model) -> str:
@@ -217,7 +235,12 @@ def base_url() -> str:
 def _snippet(model: Model) -> str:
     body = {"model": model.name, "messages": [{"role": "user", "content": "Hello"}]}
     path, sent = "chat/completions", json.dumps(body)
-    if not model.can_chat:
+    if model.task == Task.EMBEDDING:
+        path, sent = "embeddings", json.dumps({"model": model.name, "input": "Hello"})
+    elif model.task == Task.RANKING:
+        texts = {"query": "Hello", "documents": ["Good day", "Bread"]}
+        path, sent = "rerank", json.dumps({"model": model.name, **texts})
+    elif not model.can_chat:
         path, sent = "completions", json.dumps({"model": model.name, "prompt": "Once upon"})
     return (
         f"curl {base_url()}/v1/{path} \\\n  -H 'Content-Type: application/json' \\\n  -d '{sent}'"
@@ -246,15 +269,20 @@ def _forget() -> None:
 
 @st.dialog("Remove this model?", on_dismiss=_forget)
 def _confirm(model: Model) -> None:
-    st.markdown(f"**{markdown.plain(model.name)}** is stopped and its files are deleted.")
-    if model.remove_with:
-        st.markdown("Its service and its entries in LiteLLM and nginx go with it.")
-    st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")
+    name = markdown.plain(model.name)
+    if model.stays_at:
+        st.markdown(f"**{name}** is stopped and Berth's link to it is removed.")
+        st.caption(f"Its file stays where it is: {markdown.plain(model.stays_at)}")
+    else:
+        st.markdown(f"**{name}** is stopped and its files are deleted.")
+        if model.remove_with:
+            st.markdown("Its service and its entries in LiteLLM and nginx go with it.")
+        st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep", key="keep_model"):
             _forget()
             st.rerun()
-        if st.button(f"Remove (frees {_frees(model)})", type="primary", key="remove_model"):
+        if st.button(_removal(model), type="primary", key="remove_model"):
             with shown_errors():
                 _remove(model)
 

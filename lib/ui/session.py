@@ -40,6 +40,7 @@ class DeployChoices(NamedTuple):
     context: int | None  # None: what fits well
     slots: int
     engine: str
+    kv_type: str
 
     def key(self, name: str) -> str:
         """Where a choice is kept: the key of its widget."""
@@ -133,6 +134,7 @@ def deploy_choices(model: str) -> DeployChoices:
         context=choice("context"),
         slots=choice("slots") or 1,
         engine=choice("engine") or "auto",
+        kv_type=choice("kv_type") or "f16",
     )
 
 

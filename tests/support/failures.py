@@ -81,6 +81,7 @@ def quantization_is_missing(stage: Stage) -> Done:
 
 
 def quantization_is_unknown(stage: Stage) -> Done:
+    stage.tiny(tags=["gguf"])
     return stage.run(REPOSITORY, "--quant", "Q99")
 
 

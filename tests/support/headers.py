@@ -3,7 +3,7 @@
 The engine reads such a file like a real one, so it says what the model would need.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -141,13 +141,24 @@ class Blueprint:
         self.add(f"{at}ssm_out.weight", values * state, self.width)
 
 
-def write(path: Path, blueprint: Blueprint) -> Path:
-    """The file: a real header, then a hole as long as the weights would be."""
+def write(
+    path: Path, blueprint: Blueprint, words: Sequence[str] = (), merges: Sequence[str] = ()
+) -> Path:
+    """The file: a real header, then a hole as long as the weights would be.
+
+    With `words` it has a vocabulary of them.
+    """
     writer = GGUFWriter(path, blueprint.architecture)
     writer.add_file_type(15)
-    writer.add_string("tokenizer.ggml.model", "no_vocab")
     for name, value in blueprint.values.items():
         _add_value(writer, f"{blueprint.architecture}.{name}", value)
+    if words:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_token_list(words)
+        writer.add_token_types([1] * len(words))
+        writer.add_token_merges(merges)
+    else:
+        writer.add_string("tokenizer.ggml.model", "no_vocab")
     for name, shape in blueprint.tensors.items():
         kind = blueprint.types[name]
         size = _bytes(shape, kind)

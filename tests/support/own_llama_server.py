@@ -18,8 +18,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VALUES = ("-m", "-c", "-np", "-t", "-ctk", "-ctv", "--host", "--port", "--api-key-file", "--alias")
-OPTIONAL = ("--cache-ram", "--ctx-checkpoints", "--mmproj")
+OPTIONAL = ("--cache-ram", "--ctx-checkpoints", "--mmproj", "--chat-template-file", "-b", "-ub")
 SWITCHES = ("--no-webui", "--metrics", "--slots", "--props", "--no-context-shift")
+TASKS = {"--embedding": "embedding", "--reranking": "ranking"}
 
 
 @dataclass
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _knows(flag: str, do: Behaviour) -> bool:
-    return flag in (*VALUES, *OPTIONAL, *SWITCHES) and flag not in do.lacks
+    return flag in (*VALUES, *OPTIONAL, *SWITCHES, *TASKS) and flag not in do.lacks
 
 
 def _parsed(given: list[str]) -> argparse.Namespace:
@@ -74,6 +75,11 @@ def _parsed(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--cache-ram", type=int, default=8192)
     parser.add_argument("--ctx-checkpoints", type=int, default=32)
     parser.add_argument("--mmproj", default="")
+    parser.add_argument("--chat-template-file", default="", dest="template")
+    parser.add_argument("-b", type=int, default=2048)
+    parser.add_argument("-ub", type=int, default=512)
+    for flag, task in TASKS.items():
+        parser.add_argument(flag, action="store_const", const=task, dest="task", default="writing")
     for flag in SWITCHES:
         parser.add_argument(flag, action="store_true")
     return parser.parse_args(given)
@@ -96,6 +102,9 @@ def _serve(given: argparse.Namespace, do: Behaviour) -> int:
         {
             "path": given.m,
             "projector": given.mmproj,
+            "template": given.template,
+            "task": given.task,
+            "batch": given.ub,
             "alias": given.alias,
             "port": int(given.port),
             "key_file": vars(given)["api-key-file"],

@@ -74,7 +74,7 @@ def asked(name: str, path: Path) -> list[Comparison]:
     header = read_file(path)
     with path.open("rb") as file:
         start = file.read(header.data_offset)
-    return [_comparison(name, header, load, ask(header, start, load)) for load in LOADS]
+    return [_comparison(name, header, load, ask(header, lambda: start, load)) for load in LOADS]
 
 
 def recorded(name: str, path: Path) -> list[Comparison]:

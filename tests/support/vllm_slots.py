@@ -98,7 +98,7 @@ def free_slot() -> int:
     for slot in reversed(range(MOST_SLOTS)):
         lock = Path(tempfile.gettempdir()) / f"berth-test-slot-{slot}.lock"
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        if locks.take(handle) and _is_free(FIRST_PORT + slot):
+        if locks.take(handle, lock) and _is_free(FIRST_PORT + slot):
             _held.append(handle)
             return slot
         os.close(handle)

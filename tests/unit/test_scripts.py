@@ -39,6 +39,16 @@ FORBIDDEN = {
     "sort -V, xargs -r (GNU)": (r"\bsort -\w*V|\bxargs -\w*[rd]", "sort -V"),
     "find -printf (GNU)": (r"\bfind .*-(printf|quit|regextype)", "find . -printf %f"),
     "mktemp's long options (GNU)": (r"\bmktemp --", "mktemp --suffix=.x"),
+    # Under pipefail, whoever writes more than the pipe holds ends with 141 when its reader leaves.
+    "a reader that leaves early": (
+        r"\|\s*(?:LC_ALL=C\s+)?"
+        r"(?:head\b|grep\s+-\w*[qm]|read\b|sed\b[^|]*[;{ '\d]q\b|awk\b[^|]*\bexit)",
+        "sed -n 's/a//p' /proc/cpuinfo | head -n 1",
+    ),
+    "cd that CDPATH leads astray": (
+        r'(?<!CDPATH="" )\bcd (-- )?"\$\(dirname',
+        'cd "$(dirname "$0")"',
+    ),
     "head without the end (GNU)": (r"\bhead -(n ?-|c ?-)", "head -n -1"),
     "long options of coreutils (GNU)": (
         r"\b(cp|mv|rm|ls|df|du|cut|tail|head|sort|wc|ln|mkdir|chmod) (-\w+ )*--\w",

@@ -1,61 +1,113 @@
 """Model files that are not Berth's own: used where they are, through a link, and never deleted."""
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from lib.core import links
 from lib.core.errors import BadInput, NotFound
 from lib.core.files import make_private
 from lib.core.names import shown
 from lib.core.settings import settings
-from lib.engines.llamacpp import files
+from lib.engines.llamacpp import files, stores
 from lib.engines.llamacpp.files import ModelFile
 from lib.fit import gguf
+from lib.fit.kinds import WORDS, Kind, kind_of
 
 FOLDER = "local"  # below the models
+MOST_FOLDERS = 100  # for files of the same name
+
+
+class _Link(NamedTuple):
+    """A link of ours that is to be, and what it leads to."""
+
+    place: Path
+    target: Path
 
 
 def adopt(path: Path) -> ModelFile:
     """The built-in engine's model of this file, linked to where it looks if it lies elsewhere.
 
-    BrokenFile where it is no model. Removing the model later removes the link alone.
+    Name, parts and projector are those of the path that was given, whatever file it leads to.
+    BrokenFile where it is no model. Removing the model later removes the link alone; where this
+    fails, no link stays behind.
     """
-    gguf.read_model(path)
-    root = settings().models
-    absolute = path.absolute()
-    if not absolute.is_relative_to(root):
-        absolute = _linked(path.resolve())
-    first = str(gguf.shard_paths(absolute)[0].relative_to(root))
-    for file in files.all_files():
-        if file.path == first:
-            return file
+    stored = stores.named(path.absolute())
+    first = gguf.shard_paths(stored.path)[0]
+    kind = kind_of(gguf.read_model(first))
+    if kind != Kind.MODEL:
+        raise BadInput(f"“{shown(path.name)}” is no model: it is {WORDS[kind]}.", "Choose another.")
+    name = f"{stored.name}.gguf" if stored.name else first.name
+    if known := _known(first, name):
+        return known
+    made = _linked(first, name, stored.projector)
+    if found := _known(first, name):
+        return found
+    _unlink(made)
     raise NotFound(f"“{shown(path.name)}” is not among the models.", "Try again.")
 
 
-def _linked(path: Path) -> Path:
-    """A link to the file, and to each part of a divided model, in a folder of ours."""
-    parts = gguf.shard_paths(path)
+def _known(first: Path, name: str) -> ModelFile | None:
+    """The model of this file under this name, where it is among the models already."""
+    for file in files.all_files():
+        if file.full_path.name == name and links.is_same(file.full_path, first):
+            return file
+    return None
+
+
+def _linked(first: Path, name: str, projector: Path | None) -> list[Path]:
+    """Links to the file, to each part of a divided model, and to its projector; in our folder."""
+    parts = gguf.shard_paths(first)
+    names = [part.name for part in parts] if len(parts) > 1 else [name]
+    wanted = dict(zip(names, parts, strict=True))
+    if projector and projector.is_file():
+        wanted[f"mmproj-{name}"] = projector
     for folder in _folders():
-        places = [folder / part.name for part in parts]
-        taken = [place for place in places if place.is_symlink() or place.exists()]
-        if all(place.resolve() == part for place, part in zip(places, parts, strict=True)):
-            return places[0]
-        if not taken:
-            return _link(parts, places)
-    raise BadInput(f"There are too many files called {shown(path.name)}.", "Rename this one.")
+        planned = [_Link(folder / one, target) for one, target in wanted.items()]
+        if all(_is_free(link) for link in planned):
+            return _made(planned)
+    raise BadInput(f"There are too many files called {shown(name)}.", "Rename this one.")
+
+
+def _is_free(link: _Link) -> bool:
+    """Nothing is there, or a link of ours that leads to the same file, or to none any more."""
+    if link.place.is_symlink():
+        return not link.place.exists() or links.is_same(link.place, link.target)
+    return not link.place.exists()
 
 
 def _folders() -> list[Path]:
     """Where links may be: one folder, and more for files of the same name."""
     root = settings().models / FOLDER
-    return [root, *(root / str(number) for number in range(2, 100))]
+    return [root, *(root / str(number) for number in range(2, MOST_FOLDERS))]
 
 
-def _link(parts: list[Path], places: list[Path]) -> Path:
-    make_private(places[0].parent)
-    for part, place in zip(parts, places, strict=True):
-        try:
-            place.symlink_to(part)
-        except OSError as error:
-            raise BadInput(
-                f"{place} cannot be made: {error.strerror}.", "Look at the folder's permissions."
-            ) from error
-    return places[0]
+def _made(planned: Sequence[_Link]) -> list[Path]:
+    """The links, all of them or none."""
+    made: list[Path] = []
+    try:
+        make_private(planned[0].place.parent)
+        for link in planned:
+            if link.place.is_symlink() and not link.place.exists():
+                link.place.unlink()  # what it led to has gone
+            if not link.place.is_symlink():
+                link.place.symlink_to(link.target)
+                made.append(link.place)
+    except OSError as error:
+        _unlink(made)
+        raise BadInput(
+            f"{planned[len(made)].place} cannot be made: {error.strerror}.",
+            "Look at the folder's permissions.",
+        ) from error
+    return made
+
+
+def _unlink(made: Sequence[Path]) -> None:
+    """Take our links back, and the folders that they leave empty."""
+    for place in made:
+        place.unlink(missing_ok=True)
+    for folder in (made[0].parent, made[0].parent.parent) if made else ():
+        with contextlib.suppress(OSError):
+            if folder != settings().models:
+                folder.rmdir()

@@ -42,6 +42,11 @@ _OF_THE_MODEL = (
         "Put the right one into the model's folder, or none to run it without images.",
     ),
     (
+        r"common_chat_templates_init: error: (.+?)\.?$",
+        "The chat template cannot be read: {0}.",
+        "Put one that can be read beside the model's file, under its name with .jinja at the end.",
+    ),
+    (
         r"failed to allocate buffer for kv cache",
         "The memory for the context could not be had.",
         "Choose a smaller context or fewer slots, or stop another model.",
@@ -70,7 +75,8 @@ _OF_THE_PROGRAM = (
         _UPDATE,
     ),
     (
-        r"(missing tensor '.+?'|wrong number of tensors|tensor '.+?' has wrong shape)",
+        r"(missing tensor '.+?'|wrong number of tensors"
+        r"|tensor '.+?' (?:has wrong shape|not found))",
         "The file does not match what the engine expects: {0}.",
         "Choose another file of this model, or update Berth for a newer engine.",
     ),

@@ -29,6 +29,13 @@ def parameters(xl: Any, options: dict[str, Any]) -> Any:
     params.hostnames = ["127.0.0.1"]
     params.port = options["port"]
     params.api_keys = [Path(options["key_file"]).read_text(encoding="utf-8").strip()]
+    if options["task"] != "writing":
+        params.embedding = True
+        params.n_batch = params.n_ubatch = options["batch"]
+    if options["task"] == "ranking":
+        params.pooling_type = xl.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
+    if options["template"]:
+        params.chat_template = Path(options["template"]).read_text("utf-8", "replace")
     params.mmproj.path = options["projector"]
     params.mmproj_use_gpu = options["gpu_layers"] != 0
     params.ctx_shift = False  # what outgrows the context ends, and loses nothing silently

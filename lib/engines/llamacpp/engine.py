@@ -30,15 +30,18 @@ from lib.engines.base import (
     State,
     Upstream,
 )
-from lib.engines.llamacpp import files, program, records
+from lib.engines.llamacpp import abilities, files, program, records
 from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import Program
 from lib.engines.llamacpp.records import Record, file_of
+from lib.engines.llamacpp.speed import Noted
+from lib.engines.llamacpp.templates import template_name
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
+from lib.fit.kinds import Task
 from lib.processes import background as process
 from lib.processes.background import ProgramFault
 
@@ -81,6 +84,9 @@ class LlamaCpp:
         file = files.find(model)
         if file.problem:
             raise BrokenFile(file.problem, file.fix)
+        unable = abilities.objection(file.name, file, file.task)
+        if unable:
+            raise unable
         with records.lock(model):
             _ensure_started(file, options)
 
@@ -106,16 +112,22 @@ class LlamaCpp:
         if record is None or to is None:
             return _not_running(model)
         try:
+            _require_writing(model, record.task)
             _require_template(record)
             require_sight(model, record.can_see, messages)
         except BerthError as error:
             return failed_stream(error)
-        return chat_stream(to.base_url, to.model, messages, options, to.key)
+        stream = chat_stream(to.base_url, to.model, messages, options, to.key)
+        return Noted(stream, record.token_bytes)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
-        """Works for every model."""
-        if to := self.upstream(model):
-            return complete_stream(to.base_url, to.model, prompt, options, to.key)
+        """Works for every model that writes."""
+        record, to = records.read(model), self.upstream(model)
+        if record and record.task != Task.WRITING:
+            return failed_stream(_writes_nothing(model, record.task))
+        if record and to:
+            stream = complete_stream(to.base_url, to.model, prompt, options, to.key)
+            return Noted(stream, record.token_bytes)
         return _not_running(model)
 
     def count(self, model: str, text: str) -> int | None:
@@ -136,12 +148,16 @@ class LlamaCpp:
 def _ensure_started(file: ModelFile, options: StartOptions) -> None:
     """With the lock held: keep the child that runs, or replace it."""
     record = records.read(file.name)
-    wanted = (file.path, file.projector, options)
-    is_same = record and (record.path, record.projector, record.options) == wanted
+    wanted = (file.path, file.projector, file.template, options)
+    is_same = record and _as_started(record) == wanted
     if record and is_same and record.is_alive and not record.is_stopping:
         _wait_until_ready(record)
     else:
         _start(file, options)
+
+
+def _as_started(record: Record) -> tuple[str, str, str, StartOptions]:
+    return record.path, record.projector, record.template, record.options
 
 
 def _start(file: ModelFile, options: StartOptions) -> None:
@@ -197,8 +213,11 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
         path=file.path,
         size_bytes=file.size_bytes,
         can_chat=file.can_chat,
+        task=file.task,
         can_see=bool(file.projector),
         projector=file.projector,
+        template=file.template,
+        token_bytes=0 if launch.gpu_layers else file.token_bytes,
         options=options,
         port=port,
         started_at=time.time(),
@@ -255,17 +274,22 @@ def _state(record: Record) -> State:
 
 def _idle(file: ModelFile, log: str) -> Model:
     """A file that nothing runs."""
+    problem = f"{file.problem} {file.fix}".strip()
+    if not problem:
+        problem = str(abilities.objection(file.name, file, file.task) or "")
     return Model(
         name=file.name,
         engine=NAME,
-        state=State.FAILED if file.problem else State.STOPPED,
+        state=State.FAILED if problem else State.STOPPED,
+        task=file.task,
         size_bytes=file.size_bytes,
         quantization=file.quantization,
         context_trained=file.context_trained,
         can_chat=file.can_chat,
         can_see=bool(file.projector),
-        problem=f"{file.problem} {file.fix}".strip(),
+        problem=problem,
         source=file.source,
+        stays_at=file.stays_at,
         log=log,
     )
 
@@ -277,6 +301,7 @@ def _without_file(record: Record, log: str) -> Model:
         engine=NAME,
         state=State.STOPPED,
         size_bytes=record.size_bytes,
+        task=record.task,
         can_chat=record.can_chat,
         log=log,
     )
@@ -307,12 +332,27 @@ def _wheel_version() -> str:
     return ""
 
 
+def _require_writing(model: str, task: Task) -> None:
+    """EngineError where it only reads."""
+    if task != Task.WRITING:
+        raise _writes_nothing(model, task)
+
+
+def _writes_nothing(model: str, task: Task) -> EngineError:
+    path = "/v1/rerank" if task == Task.RANKING else "/v1/embeddings"
+    does = "ranks texts" if task == Task.RANKING else "makes vectors of texts"
+    return EngineError(
+        f"“{shown(model)}” {does} and writes none.", f"Ask it at {path}, or choose another model."
+    )
+
+
 def _require_template(record: Record) -> None:
     """EngineError where it has none."""
     if not record.can_chat:
         raise EngineError(
             f"“{record.model}” has no chat template, so it can only continue a text.",
-            "Choose one that was made to chat: its name often ends in Instruct or it.",
+            "Choose one that was made to chat: its name often ends in Instruct or it. Or put a "
+            f"template beside its file as {shown(template_name(record.path))}, and start it again.",
         )
 
 

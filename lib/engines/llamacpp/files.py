@@ -8,12 +8,13 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from lib.core import links
 from lib.core.errors import (
     BadInput,
     BrokenFile,
@@ -25,11 +26,14 @@ from lib.core.locks import locked
 from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.engines.llamacpp.projector import can_see, projector_of
-from lib.fit import gguf
+from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of
+from lib.engines.llamacpp.speed import token_bytes
+from lib.engines.llamacpp.templates import template_of
+from lib.fit import gguf, kinds
+from lib.fit.kinds import Kind, Task
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-_BY_PRODUCT = re.compile(r"mmproj|imatrix", re.IGNORECASE)
+FACTS = 4  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
 
@@ -37,6 +41,7 @@ LONGEST_SUFFIX = 40
 class ModelFile(Frozen):
     """One model on disk; `problem` and `fix` say why it cannot be used, where it cannot."""
 
+    kind: Kind = Kind.MODEL  # what goes beside a model is kept in the cache, and no model
     name: ModelName
     path: str  # under settings().models; of a divided model, its first part
     size_bytes: int  # with its projector, which other quantizations of it may share
@@ -45,6 +50,12 @@ class ModelFile(Frozen):
     quantization: str = ""
     context_trained: int | None = None
     can_chat: bool = True
+    template: str = ""  # the whole path of the one beside it, which goes before its own
+    task: Task = Task.WRITING
+    reads_at_once: bool = False  # all of a text, see lib/fit/kinds.py
+    architecture: str = ""
+    unknown_types: tuple[str, ...] = ()
+    token_bytes: int = 0  # that are read for every token of a usual context; 0: nobody can tell
     problem: str = ""
     fix: str = ""
 
@@ -52,6 +63,14 @@ class ModelFile(Frozen):
     def full_path(self) -> Path:
         """Where it is."""
         return settings().models / self.path
+
+    @property
+    def stays_at(self) -> str:
+        """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
+        here = self.full_path
+        if here.is_symlink():
+            return str([*links.hops(here)][1])
+        return "" if links.is_inside(here, settings().models) else str(here.resolve())
 
     @property
     def source(self) -> str:
@@ -66,6 +85,7 @@ class _Seen(NamedTuple):
     size_bytes: int
     changed: str
     projector: str
+    template: str
 
 
 _CACHE = TypeAdapter(dict[str, ModelFile])
@@ -78,7 +98,8 @@ def all_files() -> list[ModelFile]:
         known[path].changed == now.changed for path, now in seen.items()
     )
     files = known if is_true else _refreshed(seen)
-    return sorted(files.values(), key=lambda file: file.name)
+    models = (file for file in files.values() if file.kind == Kind.MODEL)
+    return sorted(models, key=lambda file: file.name)
 
 
 def find(name: str) -> ModelFile:
@@ -92,13 +113,16 @@ def find(name: str) -> ModelFile:
 def remove(file: ModelFile) -> None:
     """Delete the model's files, and the folders left empty; nothing outside settings().models.
 
-    Of a link the link itself goes, never what it points to. The projector goes with the last model
-    that uses it.
+    Of a link the link itself goes, never what it points to; what lies in a linked folder is not
+    ours to delete. The projector goes with the last model that uses it.
     """
     root = settings().models.resolve()
     first = file.full_path
-    if not first.parent.resolve().is_relative_to(root):
-        raise BadInput(f"“{shown(file.path)}” lies outside Berth's models.", "Delete it there.")
+    if not links.is_inside(first, root):
+        raise BadInput(
+            f"“{shown(file.path)}” lies outside Berth's models, in a folder that is linked there.",
+            f"Delete it there, or remove the link below {settings().models}.",
+        )
     try:
         for part in [p for p in first.parent.iterdir() if _first_part(p) == first]:
             part.unlink(missing_ok=True)
@@ -115,7 +139,8 @@ def _remove_projector(file: ModelFile, root: Path) -> None:
     """Where it is ours, and no other model's too."""
     used = {other.projector for other in all_files()}
     projector = Path(file.projector)
-    if file.projector and file.projector not in used and projector.is_relative_to(root):
+    is_ours = bool(file.projector) and links.is_inside(projector, root)
+    if is_ours and file.projector not in used:
         projector.unlink(missing_ok=True)
         _remove_empty(projector.parent, root)
 
@@ -129,31 +154,32 @@ def _remove_empty(folder: Path, root: Path) -> None:
 
 
 def _seen() -> dict[str, _Seen]:
-    """The models that are there, by path."""
+    """The GGUF files that are there, by path."""
     root = settings().models
     parts: dict[str, list[os.stat_result]] = {}
-    for folder, _, names in os.walk(root):
-        for path in (Path(folder, name) for name in names if _is_model(name)):
+    for folder, names in links.walk(root):
+        for path in (folder / name for name in names if _is_whole(name)):
             with contextlib.suppress(OSError, UnicodeEncodeError):
                 first = str(_first_part(path).relative_to(root))
                 first.encode()  # what is no text cannot be shown or asked for
                 parts[first] = [*parts.get(first, []), path.stat()]
-    return {path: _summed(root / path, stats) for path, stats in parts.items()}
+    looked: Looked = {}
+    return {path: _summed(root / path, stats, looked) for path, stats in parts.items()}
 
 
-def _summed(path: Path, stats: list[os.stat_result]) -> _Seen:
-    projector = projector_of(path, settings().models)
+def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
+    projector, template = projector_of(path, settings().models, looked), template_of(path)
     if projector:
         stats = [*stats, projector.stat()]
     size = sum(stat.st_size for stat in stats)
     newest = max(stat.st_mtime_ns for stat in stats)
-    return _Seen(size, f"{newest:020} {size} {len(stats)}", str(projector or ""))
+    changed = f"{newest:020} {size} {len(stats)} {FACTS} {template or ''}".strip()
+    return _Seen(size, changed, str(projector or ""), str(template or ""))
 
 
-def _is_model(name: str) -> bool:
-    """Whole, by its name: partial downloads end differently or begin with a dot."""
-    is_gguf = name.lower().endswith(".gguf") and not name.startswith(".")
-    return is_gguf and not _BY_PRODUCT.search(name)
+def _is_whole(name: str) -> bool:
+    """By its name: partial downloads end differently or begin with a dot."""
+    return name.lower().endswith(".gguf") and not name.startswith(".")
 
 
 def _first_part(path: Path) -> Path:
@@ -187,24 +213,38 @@ def _described(seen: Mapping[str, _Seen], known: Mapping[str, ModelFile]) -> dic
     files = {path: file for path, file in known.items() if path in seen}
     for path, now in sorted(seen.items(), key=lambda item: (item[1].changed, item[0])):
         if path not in files or files[path].changed != now.changed:
-            others = {file.name.casefold() for other, file in files.items() if other != path}
-            name = files[path].name if path in files else _new_name(path, others)
+            others = _names(file for other, file in files.items() if other != path)
+            is_old = path in files and files[path].kind == Kind.MODEL
+            name = files[path].name if is_old else _new_name(path, others)
             files[path] = _read(name, path, now)
     return files
 
 
+def _names(files: Iterable[ModelFile]) -> set[str]:
+    """What models are called, without case; what goes beside them takes no name away."""
+    return {file.name.casefold() for file in files if file.kind == Kind.MODEL}
+
+
 def _read(name: str, path: str, now: _Seen) -> ModelFile:
     common = {"name": name, "path": path, "size_bytes": now.size_bytes, "changed": now.changed}
+    whole = settings().models / path
     try:
-        header = gguf.read_model(settings().models / path)
+        header = gguf.read_model(whole)
     except BrokenFile as error:
-        return ModelFile(**common, problem=error.message, fix=error.fix)
+        return ModelFile(**common, kind=kind_at(whole), problem=error.message, fix=error.fix)
     return ModelFile(
         **common,
+        kind=kinds.kind_of(header),
         projector=now.projector if now.projector and can_see(Path(now.projector)) else "",
         quantization=header.quantization,
         context_trained=header.context_length,
-        can_chat=header.chat_template is not None,
+        can_chat=header.chat_template is not None or bool(now.template),
+        template=now.template,
+        task=kinds.task_of(header),
+        reads_at_once=kinds.reads_at_once(header),
+        architecture=header.architecture,
+        unknown_types=header.unknown_types,
+        token_bytes=token_bytes(header),
     )
 
 

@@ -16,9 +16,11 @@ from lib.core.values import Frozen
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import child
 from lib.engines.llamacpp.files import ModelFile
-from lib.fit.memory import Load
+from lib.fit.kinds import Task
+from lib.fit.memory import BATCH_TOKENS, Load
 
 DEFAULT_CONTEXT = 8_192
+READING_CONTEXT = 2_048  # of one that reads a text and writes none: longer ones are cut to pieces
 UNKNOWN_CONTEXT = 4_096  # for a model that does not say what it was trained for
 # Copies of a sliding window or recurrent state, up to 150 MiB each; the engine's own default, 32
 # a slot, is the only memory that would grow without being part of any budget.
@@ -37,20 +39,40 @@ DISPENSABLE = (
 )
 
 
-def context_of(wish: int | None, trained: int | None) -> int:
+def context_of(wish: int | None, trained: int | None, task: Task = Task.WRITING) -> int:
     """Tokens per slot to load a model with: as wished, never more than it was trained for."""
-    return min(wish or DEFAULT_CONTEXT, trained or wish or UNKNOWN_CONTEXT)
+    usual = DEFAULT_CONTEXT if task == Task.WRITING else READING_CONTEXT
+    return min(wish or usual, trained or wish or UNKNOWN_CONTEXT)
 
 
-def load_of(options: StartOptions, trained: int | None, projector_bytes: int = 0) -> Load:
+def load_of(
+    options: StartOptions,
+    trained: int | None,
+    projector_bytes: int = 0,
+    task: Task = Task.WRITING,
+    at_once: bool = False,
+) -> Load:
     """What these options are for the arithmetic of lib/fit."""
+    context = context_of(options.context, trained, task)
     return Load(
-        context=context_of(options.context, trained),
+        context=context,
         slots=options.slots,
         kv_type=options.kv_type,
-        prompt_cache_bytes=options.prompt_cache_mib * 2**20,
+        prompt_cache_bytes=_prompt_cache_mib(options, task) * 2**20,
         projector_bytes=projector_bytes,
+        batch=batch_of(context, at_once),
+        reads=task != Task.WRITING,
     )
+
+
+def batch_of(context: int, at_once: bool) -> int:
+    """Tokens that are worked on at the same time: all of a text for those that must see it all."""
+    return max(context, BATCH_TOKENS) if at_once else BATCH_TOKENS
+
+
+def _prompt_cache_mib(options: StartOptions, task: Task) -> int:
+    """Earlier prompts are of use to who writes alone."""
+    return options.prompt_cache_mib if task == Task.WRITING else 0
 
 
 class Program(Frozen):
@@ -87,6 +109,9 @@ class Launch(Frozen):
     gpu_layers: int
     checkpoints: int = CHECKPOINTS
     projector: str = ""  # the file that lets it see images
+    template: str = ""  # the file of a chat template that goes before its own
+    task: Task = Task.WRITING
+    batch: int = BATCH_TOKENS  # tokens worked on at once
 
     @property
     def url(self) -> str:
@@ -100,7 +125,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
     Never more context than the model was trained for: the engine would take the memory for it,
     and then not use it.
     """
-    context = context_of(options.context, file.context_trained)
+    context = context_of(options.context, file.context_trained, file.task)
     return Launch(
         path=str(file.full_path),
         alias=file.name,
@@ -109,10 +134,13 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
         context=context * options.slots,
         slots=options.slots,
         threads=options.threads or default_threads(),
-        prompt_cache_mib=options.prompt_cache_mib,
+        prompt_cache_mib=_prompt_cache_mib(options, file.task),
         kv_type=options.kv_type,
         gpu_layers=default_gpu_layers(),
         projector=file.projector,
+        template=file.template,
+        task=file.task,
+        batch=batch_of(context, file.reads_at_once),
     )
 
 
@@ -147,6 +175,14 @@ def environment() -> dict[str, str]:
     return {"GOMP_SPINCOUNT": "1000", **ours, "GGML_NO_BACKTRACE": "1"}
 
 
+def _task_flags(launch: Launch) -> dict[str, str | int | None]:
+    """For a model that writes nothing: what it does instead, and all of a text at once."""
+    if launch.task == Task.WRITING:
+        return {}
+    does = "--reranking" if launch.task == Task.RANKING else "--embedding"
+    return {does: None, "-b": launch.batch, "-ub": launch.batch}
+
+
 def _flags(launch: Launch, without: Collection[str]) -> list[str]:
     """Without the number of GPU layers: a build for a GPU knows best by itself.
 
@@ -156,6 +192,8 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
     options: dict[str, str | int | None] = {
         "-m": launch.path,
         **({"--mmproj": launch.projector} if launch.projector else {}),
+        **({"--chat-template-file": launch.template} if launch.template else {}),
+        **_task_flags(launch),
         "-c": launch.context,
         "-np": launch.slots,
         "-t": launch.threads,

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lib.core.errors import EngineError
@@ -41,17 +41,17 @@ class Breakdown(Frozen):
         return self.model + self.context + self.compute
 
 
-def ask(header: Header, start: bytes, load: Load) -> Breakdown:
-    """The engine's plan for a model; `start` is the beginning of its (first) file.
+def ask(header: Header, start: Callable[[], bytes], load: Load) -> Breakdown:
+    """The engine's plan for a model; `start` gets the beginning of its (first) file if needed.
 
     EngineError where the engine cannot load such a model. For Gemma 3n and 4 the plan counts an
     embedding matrix twice that is mapped once: there it is above the real need.
     """
-    small, size = skeleton(start, header)
+    small, size = skeleton(header)
     with contextlib.suppress(EngineError):
         return planned(small, size, load)
     # An architecture that insists on its vocabulary: slower, with the header as it is.
-    return planned(start[: header.data_offset], header.file_bytes, load)
+    return planned(start()[: header.data_offset], header.file_bytes, load)
 
 
 def planned(beginning: bytes, size_bytes: int, load: Load) -> Breakdown:
@@ -69,6 +69,7 @@ def _child(path: Path, load: Load) -> Iterator[Iterable[str]]:
     """The output of an engine that begins to load the file; it is killed at the end."""
     context, slots = load.context * load.slots, load.slots
     command = [sys.executable, str(CHILD), str(path), str(context), str(slots), load.kv_type]
+    command += [str(load.batch), "read" if load.reads else "write"]
     kept = {name: text for name, text in os.environ.items() if not name.startswith(_FOREIGN)}
     world = kept | {"GGML_NO_BACKTRACE": "1"}
     with helper(command, world, with_errors=True, kill_after_seconds=TIMEOUT_SECONDS) as child:

@@ -10,13 +10,16 @@ PLAN_BYTES = 2**31  # enough to plan with, too little to load a large model when
 
 
 def main() -> None:
-    """Begin to load: arguments are path, context of all slots together, slots, cache type."""
+    """Begin to load: path, context of all slots together, slots, cache type, batch, read|write."""
     import xllamacpp
 
-    path, context, slots, cache_type = sys.argv[1:]
+    path, context, slots, cache_type, batch, what = sys.argv[1:]
     params = xllamacpp.CommonParams()
     params.model.path = path
     params.n_ctx, params.n_parallel = int(context), int(slots)
+    params.n_ubatch = int(batch)
+    params.n_batch = max(params.n_batch, params.n_ubatch)
+    params.embedding = what == "read"
     kind = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{cache_type.upper()}")
     params.cache_type_k = params.cache_type_v = kind
     params.hostnames, params.port = ["127.0.0.1"], 0

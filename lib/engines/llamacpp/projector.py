@@ -6,12 +6,15 @@ A model's projector lies in its folder, or above that in the same download of a 
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
+from lib.core import links
 from lib.core.errors import BrokenFile
 from lib.core.settings import settings
 from lib.fit import gguf
-from lib.fit.quantizations import best_projector, is_projector, name_alone
+from lib.fit.file_names import Variant, best_projector, name_alone, presumed_beside
+from lib.fit.kinds import Kind, kind, presumed
 
 DOWNLOAD_DEPTH = 3  # organisation/name/commit
 
@@ -22,22 +25,56 @@ def usable_projector(model: Path) -> Path | None:
     return projector if projector and can_see(projector) else None
 
 
-def projector_of(model: Path, root: Path) -> Path | None:
-    """The projector of the model in this file; of a link, beside what it points to.
+def projector_of(model: Path, root: Path, looked_at: "Looked | None" = None) -> Path | None:
+    """The projector of the model in this file: beside it, or beside what a link leads to.
 
     `root` holds the downloads. Elsewhere several models may share a folder: there a projector
-    belongs to those whose name it bears, or to the only one there is.
+    belongs to those whose name it bears, or to the only one there is. `looked_at` remembers
+    folders, for whoever asks about many models in one look.
     """
-    model = model.resolve()
-    for folder in _folders(model, root.resolve()):
-        files = dict(_ggufs(folder))
-        projectors = {name: size for name, size in files.items() if is_projector(name)}
-        if folder == model.parent and not _is_download(folder, root.resolve()):
-            names = {name_alone(name) for name in files if name not in projectors}
+    known = {} if looked_at is None else looked_at
+    for place in links.hops(model):
+        if found := _projector_at(place, root.resolve(), known):
+            return found
+    return None
+
+
+Looked = dict[Path, tuple[dict[str, int], set[str]]]  # by folder: projectors, and models' names
+
+
+def _projector_at(model: Path, root: Path, known: Looked) -> Path | None:
+    for folder in _folders(model, root):
+        if folder not in known:
+            files = dict(_ggufs(folder))
+            found = {name: size for name, size in files.items() if _is_one(folder / name)}
+            known[folder] = found, {name_alone(name) for name in files if name not in found}
+        projectors, names = known[folder]
+        if folder == model.parent and not _is_download(folder, root):
             projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, names)}
-        if best := best_projector(model.name, projectors.items()):
+        if best := best_projector(model.name, projectors.items(), lambda name: True):
             return folder / best[0]
     return None
+
+
+def kind_at(path: Path) -> Kind:
+    """What a file is, by its first bytes; where those tell nothing, by its name."""
+    try:
+        stat = path.stat()
+        return _kind_at(path, stat.st_mtime_ns, stat.st_size)
+    except (BrokenFile, OSError):
+        whole = [Variant(quantization="", paths=(path.name,), bytes=0)]
+        beside = presumed_beside(whole).get(path.name)
+        return presumed(beside.word) if beside else Kind.MODEL
+
+
+@lru_cache(maxsize=4_096)
+def _kind_at(path: Path, _changed: int, _size: int) -> Kind:
+    seen = gguf.glimpse_file(path)
+    return kind(seen.values, seen.tensors, seen.tensor_count)
+
+
+def _is_one(path: Path) -> bool:
+    return kind_at(path) == Kind.PROJECTOR
 
 
 def can_see(projector: Path) -> bool:
@@ -55,7 +92,8 @@ def _folders(model: Path, root: Path) -> Iterator[Path]:
 
 
 def _is_download(folder: Path, root: Path) -> bool:
-    return folder.is_relative_to(root) and len(folder.relative_to(root).parts) >= DOWNLOAD_DEPTH
+    real = folder.resolve()
+    return real.is_relative_to(root) and len(real.relative_to(root).parts) >= DOWNLOAD_DEPTH
 
 
 def _ggufs(folder: Path) -> Iterator[tuple[str, int]]:

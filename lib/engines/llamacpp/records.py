@@ -28,6 +28,7 @@ from lib.core.names import ModelName
 from lib.core.settings import settings
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.causes import explain
+from lib.fit.kinds import Task
 from lib.processes import background as process
 
 ENDINGS = ("json", "key", "options", "exit", "log", "failed", "lock")
@@ -40,8 +41,11 @@ class Record(process.Child):
     path: str  # of the file, under settings().models
     size_bytes: int
     can_chat: bool
+    task: Task = Task.WRITING
     can_see: bool = False  # as the engine tells it, once it is ready
     projector: str = ""  # its path; "" for none
+    template: str = ""  # the path of the one beside it; "" for none
+    token_bytes: int = 0  # that its processor reads for every token; 0: not known, or on a GPU
     options: StartOptions
     port: int
     started_at: float  # epoch seconds

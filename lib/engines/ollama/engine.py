@@ -30,6 +30,7 @@ from lib.engines.ollama import api, store
 from lib.engines.ollama import reply as ollama_reply
 from lib.engines.ollama.store import SILENCE_SECONDS, Listener
 from lib.engines.openai_api import failed_stream
+from lib.fit.kinds import Task
 
 FLOOR = (0, 17, 1)  # older ones hand out parts of their memory to strangers: CVE-2026-7482
 LOAD_SECONDS = 900.0  # of a large model from a slow disk
@@ -40,6 +41,7 @@ FOREVER = -1  # in memory until somebody stops it
 
 _NO_TEMPLATE = ("", "{{ .Prompt }}")
 _FROM = re.compile(r"^FROM (.+)$", re.MULTILINE)
+_BLOB = re.compile(r"^FROM .*sha256[-:]([0-9a-f]{64})$", re.MULTILINE)
 _RENDERER = re.compile(r"^RENDERER ", re.MULTILINE)
 _VERSION = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})")
 
@@ -51,6 +53,7 @@ class _Facts(Frozen):
     can_chat: bool = True
     can_complete: bool = True
     can_see: bool = False
+    task: Task = Task.WRITING
     file: str = ""  # the GGUF file it runs
 
 
@@ -122,6 +125,13 @@ class Ollama:
         """
         self._check()
         store.pull(name, progress, silence_seconds)
+
+    def checksums(self, model: str) -> list[str]:
+        """The SHA-256 of each file that this model is made of, as far as Ollama tells."""
+        about = api.parsed(
+            api.call("POST", "/api/show", {"model": model}, ANSWER_SECONDS), api.Shown
+        )
+        return _BLOB.findall(about.modelfile)
 
     def create_from_file(
         self, path: Path, name: str, progress: Listener, silence_seconds: float = SILENCE_SECONDS
@@ -231,6 +241,7 @@ def _facts_of(about: api.Shown) -> _Facts:
         can_chat=can_complete and not is_bare,
         can_complete=can_complete,
         can_see="vision" in (can or ()),
+        task=Task.WRITING if can_complete else Task.EMBEDDING,
         file=file[1] if file else "",
     )
 
@@ -247,6 +258,7 @@ def _model(tag: api.Tag, facts: _Facts, in_memory: api.Loaded | None) -> Model:
         context_trained=facts.context_trained,
         can_chat=facts.can_chat,
         can_see=facts.can_see,
+        task=facts.task,
         url=f"{api.address()}/v1" if in_memory else "",
         memory_bytes=in_memory.size if in_memory else None,
         source=_source(tag.name),

@@ -8,6 +8,7 @@ from lib import deploy
 from lib.core import words
 from lib.core.errors import BerthError
 from lib.deploy import DeployRequest, Plan, Row, Tier
+from lib.deploy.plan import SMALLER_CACHE
 from lib.ui import markdown, models
 from lib.ui.session import DeployChoices, choose_to_deploy, watch_job
 
@@ -40,8 +41,11 @@ def draw(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> None:
 
 def _settled(plan: Plan) -> dict[str, object]:
     """What was shown is what is deployed, even if memory has become free or full since."""
+    here = {"model": plan.files[0].path} if plan.tier == Tier.FILE else {}
     return {
-        "quantization": "" if plan.tier == Tier.FILE else plan.quantization,
+        **here,
+        "quantization": "" if here else plan.title,
+        "file": "",
         "context": plan.context,
         "accept_danger": plan.verdict.is_tight,
     }
@@ -53,7 +57,7 @@ def _label(plan: Plan) -> str:
         return "Deploy this file"
     missing = plan.bytes - plan.disk.kept
     price = f"downloads {words.disk(missing)}" if missing > 0 else "nothing to download"
-    return f"Deploy {plan.quantization} ({price})"
+    return f"Deploy {markdown.label(plan.title)} ({price})"
 
 
 def _start(request: DeployRequest) -> None:
@@ -90,15 +94,18 @@ def _confirmed(plan: Plan, request: DeployRequest, chosen: DeployChoices) -> boo
 def _what_would_fit(plan: Plan, chosen: DeployChoices) -> None:
     """The nearest choices that fit, each as a button."""
     offered = _nearest(plan)
-    if not offered and not plan.verdict.largest_context:
+    is_hopeless = not offered and not plan.verdict.largest_context
+    if is_hopeless and not plan.fits_with_smaller_cache:
         st.info("Nothing of this model fits: choose a smaller one, or close other programs.")
         return
     st.markdown("**What would fit:**")
     with st.container(horizontal=True):
+        if plan.fits_with_smaller_cache:
+            _instead(chosen, "kv_type", SMALLER_CACHE)
         if plan.verdict.largest_context:
             _instead(chosen, "context", plan.verdict.largest_context)
         for row in offered:
-            _instead(chosen, "quantization", row.quantization)
+            _instead(chosen, "quantization", row.name)
 
 
 def _nearest(plan: Plan) -> list[Row]:
@@ -109,11 +116,17 @@ def _nearest(plan: Plan) -> list[Row]:
 
 def _instead(chosen: DeployChoices, name: str, value: int | str) -> None:
     st.button(
-        f"Use context {value:,}" if isinstance(value, int) else f"Use {value}",
+        _offer(name, value),
         key=f"instead {name} {value}",
         on_click=_choose,
         args=(chosen.key(name), value),
     )
+
+
+def _offer(name: str, value: int | str) -> str:
+    if name == "kv_type":
+        return f"Store the conversation in half the memory ({value})"
+    return f"Use context {value:,}" if isinstance(value, int) else f"Use {markdown.label(value)}"
 
 
 def _choose(key: str, value: int | str) -> None:

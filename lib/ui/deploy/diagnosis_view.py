@@ -69,7 +69,8 @@ def _other_quantization(job: Job, found: Diagnosis) -> None:
     if job.kind == slot_job.KIND:
         _fewer_bits(job)
     elif found.argument:
-        retry.button(job, f"Deploy {found.argument} instead", quantization=found.argument)
+        name = found.argument
+        retry.button(job, f"Deploy {markdown.label(name)} instead", quantization=name, file="")
 
 
 def _with_token(job: Job, found: Diagnosis) -> None:

@@ -20,6 +20,7 @@ QUANTIZATION_HELP = (
     "How coarsely the model's numbers are stored: fewer bits make the file smaller and faster, and "
     "the answers a little worse. Below Q3 they suffer visibly."
 )
+ROUGH = "other programs were busy, so it may be more"
 SMALLEST_CONTEXT = 1_024
 MOST_ROWS = 8
 
@@ -29,14 +30,11 @@ def verdict(plan: Plan, request: DeployRequest) -> None:
     st.markdown(f"{_mark(plan.verdict)} {plan.verdict.sentence}")
     is_dark = st.context.theme.type == "dark"
     st.html(memory_bar.drawn(plan.need, plan.room.free_bytes, is_dark))
-    speed = _at_most(plan.tokens_per_second)
-    _estimates(f"{speed.capitalize()}: memory cannot be read faster", request)
-
-
-def _at_most(tokens_per_second: float) -> str:
-    """An upper bound, and said to be one."""
-    digits = 0 if tokens_per_second >= 10 else 1
-    return f"at most {tokens_per_second:,.{digits}f} tok/s"
+    speed = words.at_most(plan.tokens_per_second)
+    if plan.estimate:
+        st.caption(markdown.plain(plan.estimate))
+    why = f"measured while {ROUGH}" if plan.is_speed_rough else "memory cannot be read faster"
+    _estimates(f"{speed.capitalize()}: {why}", request)
 
 
 @st.fragment(parallel=True)
@@ -70,12 +68,12 @@ def _mark(said: Verdict) -> str:
 def quantizations(plan: Plan, chosen: DeployChoices) -> None:
     """All ways in which the model can be had, to choose one."""
     is_complete = bool(st.session_state.get(chosen.key("all")))
-    by_name = {row.quantization: row for row in plan.rows if is_complete or _is_usual(row, plan)}
+    by_name = {row.name: row for row in plan.rows if is_complete or _is_usual(row, plan)}
     names = list(by_name)
     st.radio(
         "Quantization",
         names,
-        index=names.index(plan.quantization),
+        index=names.index(plan.title),
         key=chosen.key("quantization"),
         format_func=lambda name: _label(by_name[name]),
         captions=[_facts(row) for row in by_name.values()],
@@ -87,7 +85,7 @@ def quantizations(plan: Plan, chosen: DeployChoices) -> None:
 
 def _is_usual(row: Row, plan: Plan) -> bool:
     """One that is shown at once: where there are many, those that most people choose from."""
-    is_wanted = row.is_recommended or row.quantization in (plan.quantization, *LADDER)
+    is_wanted = row.is_recommended or row.name == plan.title or row.quantization in LADDER
     return is_wanted or len(plan.rows) <= MOST_ROWS
 
 
@@ -96,7 +94,7 @@ def _label(row: Row) -> str:
     said = row.verdict
     colour = "red" if not said.largest_context else "orange" if _is_limited(said) else "green"
     word = "Fits tightly" if said.fits and said.is_tight else said.word
-    parts = [f"**{markdown.plain(row.quantization)}**", f":{colour}-badge[{word}]"]
+    parts = [f"**{markdown.plain(row.name)}**", f":{colour}-badge[{word}]"]
     parts += [":primary-badge[Recommended]"] if row.is_recommended else []
     parts += [":gray-badge[Poor quality]"] if row.is_poor else []
     return " ".join(parts)
@@ -112,7 +110,7 @@ def _facts(row: Row) -> str:
         words.disk(row.bytes),
         f"{words.memory(row.need.total)} of memory",
         row.note,
-        _at_most(row.tokens_per_second),
+        words.at_most(row.tokens_per_second),
     )
     return " · ".join(part for part in parts if part)
 

@@ -2,8 +2,10 @@
 
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lib import hub
 from lib.core import words
@@ -11,13 +13,14 @@ from lib.core.errors import BadInput, BerthError, NetworkError
 from lib.fit.memory import COMFORTABLE, room_now
 from lib.fit.quantizations import LADDER, estimated_bytes
 from lib.hub import Card, Found, Reference
-from lib.hub.errors import NoAccess, RepositoryNotFound
+from lib.hub.errors import HubFailed, RateLimited, RepositoryNotFound
 from lib.machine.sampler import SAMPLER
 from lib.ui import markdown
-from lib.ui.deploy import token_form
+from lib.ui.deploy import token_form, trouble, without_network
 from lib.ui.session import choose_to_deploy
 from lib.ui.waiting import interruptible
 
+LOCAL = "file://"
 TYPING_PAUSE = "400ms"
 SHOWN, MOST_SHOWN = 8, 40
 USUAL = "Q4_K_M"  # what a size is given for, where a repository has many
@@ -43,12 +46,13 @@ def field() -> str:
 
 def is_path(text: str) -> bool:
     """Does it look like a file of this machine?"""
-    return text.startswith(("/", "~"))
+    return text.startswith(("/", "~", LOCAL))
 
 
 def full_path(text: str) -> str:
     """The file, with its whole path."""
-    return str(Path(text).expanduser().absolute())
+    path = unquote(text.removeprefix(LOCAL)) if text.startswith(LOCAL) else text
+    return str(Path(path).expanduser().absolute())
 
 
 def found(text: str) -> tuple[Reference, Card] | None:
@@ -66,22 +70,15 @@ def found(text: str) -> tuple[Reference, Card] | None:
 
 
 def problem(error: BerthError) -> None:
-    """What went wrong and what to do; where a token would help, the field for it."""
-    st.error(words_of(error), icon=":material/error:")
-    if isinstance(error, NoAccess):
-        token_form.form(error.url)
-    elif isinstance(error, NetworkError):
-        st.button("Try again", icon=":material/refresh:", key="deploy_again")
-
-
-def words_of(error: BerthError) -> str:
-    """Message and remedy, with what others wrote into them shown letter for letter."""
-    return f"**{markdown.plain(error.message)}** {markdown.safe(error.fix)}"
+    """What went wrong and what to do; without a network, what works all the same."""
+    trouble.draw(error)
+    if isinstance(error, NetworkError) and not isinstance(error, RateLimited | HubFailed):
+        without_network.draw()
 
 
 def _not_found(error: BerthError, reference: Reference) -> None:
     """It may be half typed, mistyped, or hidden: what is near, then the token."""
-    st.warning(words_of(error), icon=":material/search_off:")
+    st.warning(trouble.words_of(error), icon=":material/search_off:")
     with st.expander("It is private or gated: use a Hub token", key="deploy_token_fold"):
         token_form.form()
     results(reference.repo.partition("/")[2], heading="Did you mean one of these?")
@@ -188,7 +185,7 @@ def parameters(number: int) -> str:
     return f"{number / 1e9:.1f} B" if number >= 10**9 else f"{number / 1e6:.0f} M"
 
 
-def card(about: Card) -> None:
+def card(about: Card, place: DeltaGenerator) -> None:
     """Who made it, how large it is, under which licence, who may have it."""
     parts = [
         f"{parameters(about.parameters)} parameters" if about.parameters else "",
@@ -200,7 +197,7 @@ def card(about: Card) -> None:
         "private" if about.is_private else "",
     ]
     colour = ":gray[{}]" if about.is_stale else "{}"
-    with st.container(border=True, gap="xsmall", key="deploy_card"):
+    with place.container(border=True, gap="xsmall", key="deploy_card"):
         st.markdown(colour.format(f"**[{markdown.plain(about.id)}]({about.url})**"))
         st.caption(" · ".join(part for part in parts if part))
         if about.is_stale:

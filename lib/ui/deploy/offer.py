@@ -5,7 +5,7 @@ import streamlit as st
 from lib import deploy
 from lib.core.errors import BerthError
 from lib.deploy import DeployRequest, Plan, Tier
-from lib.hub import Card
+from lib.hub import Card, Reference
 from lib.ui import markdown
 from lib.ui.deploy import button as deploy_button
 from lib.ui.deploy import fit_view, lookup
@@ -14,6 +14,11 @@ from lib.ui.session import DeployChoices, deploy_choices
 from lib.ui.waiting import interruptible
 
 ENGINES = {"auto": "Choose for me", "ollama": "Ollama", "llamacpp": "Built-in engine"}
+CACHES = {
+    "f16": "As it is (f16)",
+    "q8_0": "In half the memory (q8_0)",
+    "q4_0": "In a quarter of the memory (q4_0), some models answer worse",
+}
 MOST_SLOTS = 8
 MAIN = "main"
 PROCESSOR, CARDS = "This machine's processor", "Graphics cards"
@@ -25,47 +30,70 @@ def offer(text: str) -> None:
         if lookup.is_path(text):
             _choices(lookup.full_path(text))
         elif hit := lookup.found(text):
-            reference, card = hit
-            lookup.card(card)
-            if reference.revision != MAIN:
-                st.info("Deployed is what the main branch has, not another revision.")
-            _ways(reference.repo, reference.quantization, card)
+            _found(*hit)
     except BerthError as error:
         lookup.problem(error)
 
 
-def _ways(model: str, quantization: str, card: Card) -> None:
+def _found(reference: Reference, card: Card) -> None:
+    """The repository's card and the choices; where the Hub tells little, the header tells more."""
+    place, plan = st.container(), None
+    if card.is_described:
+        lookup.card(card, place)
+    try:
+        plan = _ways(reference, card)
+    finally:
+        if not card.is_described:
+            lookup.card(_described(card, plan), place)
+
+
+def _described(card: Card, plan: Plan | None) -> Card:
+    if plan is None:
+        return card
+    return card.described(plan.architecture, plan.parameters, plan.context_trained)
+
+
+def _ways(reference: Reference, card: Card) -> Plan | None:
     """On the processor or on graphics cards; where there are none, that is only mentioned."""
     if not panel.has_cards():
-        _on_processor(model, quantization)
-        panel.elsewhere(model)
-        return
+        plan = _on_processor(reference)
+        panel.elsewhere(reference.repo)
+        return plan
     on_processor, on_cards = st.tabs(
         [PROCESSOR, CARDS],
         default=PROCESSOR if card.variants else CARDS,
-        key=f"deploy tab {model}",
+        key=f"deploy tab {reference.repo}",
         on_change="rerun",  # what is not looked at is not asked for either
     )
+    plan = None
     with on_processor:
         if on_processor.open:
-            _on_processor(model, quantization)
+            plan = _on_processor(reference)
     with on_cards:
         if on_cards.open:
-            panel.draw(model)
+            if reference.revision != MAIN:
+                st.info("Deployed is what the main branch has, not another revision.")
+            panel.draw(reference.repo)
+    return plan
 
 
-def _on_processor(model: str, quantization: str) -> None:
+def _on_processor(reference: Reference) -> Plan | None:
     """Its own troubles must not hide the other way."""
+    if reference.revision != MAIN:
+        revision = markdown.plain(reference.revision)
+        st.info(f"Deployed is revision {revision}, whatever the main branch has.")
     try:
-        _choices(model, quantization)
+        return _choices(reference.repo, reference)
     except BerthError as error:
         lookup.problem(error)
+        return None
 
 
-def _choices(model: str, quantization: str = "") -> None:
+def _choices(model: str, said: Reference | None = None) -> Plan:
     """The plan for what is chosen so far, and the choices, which make the next plan."""
-    chosen = deploy_choices(model)
-    request = _request(model, quantization, chosen)
+    said = said or Reference()
+    chosen = deploy_choices(said.key or model)
+    request = _request(model, said, chosen)
     plan = interruptible(deploy.plan, request)
     _source(plan)
     fit_view.verdict(plan, request)
@@ -75,6 +103,7 @@ def _choices(model: str, quantization: str = "") -> None:
     _engine(plan, chosen)
     _warnings(plan)
     deploy_button.draw(plan, request, chosen)
+    return plan
 
 
 def _warnings(plan: Plan) -> None:
@@ -88,14 +117,19 @@ def _warnings(plan: Plan) -> None:
         )
 
 
-def _request(model: str, quantization: str, chosen: DeployChoices) -> DeployRequest:
+def _request(model: str, said: Reference, chosen: DeployChoices) -> DeployRequest:
+    """What was chosen here, or else what the text in the field says."""
+    is_open = not chosen.quantization
     return DeployRequest.model_validate(
         {
             "model": model,
-            "quantization": chosen.quantization or quantization,
+            "quantization": chosen.quantization or ("" if said.path else said.quantization),
+            "file": said.path if is_open else "",
+            "revision": said.revision,
             "context": chosen.context,
             "slots": chosen.slots,
             "engine": chosen.engine,
+            "kv_type": chosen.kv_type,
         }
     )
 
@@ -122,6 +156,14 @@ def _engine(plan: Plan, chosen: DeployChoices) -> None:
             key=chosen.key("engine"),
         )
         st.caption(f"{plan.engine.title}: {markdown.plain(plan.engine.reason)}")
+        st.selectbox(
+            "Cache of the conversation",
+            list(CACHES),
+            format_func=CACHES.__getitem__,
+            key=chosen.key("kv_type"),
+            help="What the model keeps in mind of each token. In half the memory a longer context "
+            "fits, and answers are hardly worse; the built-in engine alone can do it.",
+        )
         st.number_input(
             "Conversations at the same time",
             1,

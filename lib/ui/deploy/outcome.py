@@ -38,13 +38,8 @@ def _success(job: Job) -> None:
     if model is None:
         st.info("The model it deployed has been removed since.")
         return
-    with st.container(horizontal=True):
-        chat = st.button(
-            "Chat", type="primary", icon=":material/chat:", key=f"chat-{model.engine}-{model.name}"
-        )
-        if chat:
-            choose_model(f"{model.engine}/{model.name}")
-            st.switch_page("pages/3_Chat.py")
+    if model.writes:
+        _chat_button(model)
     if job.kind == slot_job.KIND:
         result.addresses(job, model)
         return
@@ -53,6 +48,16 @@ def _success(job: Job) -> None:
     with st.container(horizontal=True):
         st.code(model.name, language=None, width="stretch")
         st.code(f"{models.base_url()}/v1", language=None, width="stretch")
+
+
+def _chat_button(model: Model) -> None:
+    with st.container(horizontal=True):
+        chat = st.button(
+            "Chat", type="primary", icon=":material/chat:", key=f"chat-{model.engine}-{model.name}"
+        )
+        if chat:
+            choose_model(f"{model.engine}/{model.name}")
+            st.switch_page("pages/3_Chat.py")
 
 
 def _deployed(job: Job) -> Model | None:

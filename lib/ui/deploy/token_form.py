@@ -32,6 +32,8 @@ def form(page: str = "") -> None:
     refused = st.session_state.pop("hub_token_refused", "")
     if refused:
         st.error(refused)
+    if hub.token_origin() is TokenOrigin.LOGIN:
+        st.caption("Used so far is the login of the Hub's own tool, hf auth login.")
     if hub.token_origin() is TokenOrigin.SAVED:
         st.button("Remove the saved token", on_click=hub.forget_token, key="hub_token_forget")
 

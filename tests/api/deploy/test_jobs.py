@@ -203,6 +203,39 @@ def test_a_repository_is_looked_up_with_its_files_and_verdicts(api: httpx.Client
     assert found["problem"] is None
 
 
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        (f"hf.co/{REPOSITORY}:Q4_K_M", {}),
+        (f"https://huggingface.co/{REPOSITORY}/blob/main/Tiny-Q4_K_M.gguf", {}),
+        (f"hf download {REPOSITORY} Tiny-Q4_K_M.gguf", {}),
+        (REPOSITORY, {"file": "Tiny-Q4_K_M.gguf"}),
+        (REPOSITORY, {"quant": "Tiny-Q4_K_M"}),
+    ],
+)
+def test_a_file_is_looked_up_by_whatever_names_it(
+    api: httpx.Client, text: str, more: dict[str, str]
+) -> None:
+    found = api.get("/models/lookup", params={"repo": text, **more}).json()
+    assert found["card"]["id"] == REPOSITORY
+    assert found["plan"]["files"][0]["path"] == "Tiny-Q4_K_M.gguf"
+
+
+def test_a_file_that_is_not_there_is_told_so_and_not_replaced(api: httpx.Client) -> None:
+    address = f"https://huggingface.co/{REPOSITORY}/blob/main/Tiny-Q6_K.gguf"
+    found = api.get("/models/lookup", params={"repo": address}).json()
+    assert found["plan"] is None
+    assert "Tiny-Q6_K.gguf" in found["problem"]["message"]
+    assert "Q4_K_M" in found["problem"]["fix"]
+
+
+def test_a_deployment_may_be_asked_for_as_other_tools_do(api: httpx.Client) -> None:
+    answer = api.post("/deploy", json={"model": f"ollama run hf.co/{REPOSITORY}:q4_k_m"})
+    assert answer.status_code == 202, answer.text
+    request = answer.json()["request"]
+    assert (request["model"], request["quantization"]) == (REPOSITORY, "Q4_K_M")
+
+
 def test_a_model_that_cannot_be_deployed_is_looked_up_with_the_reason(
     api: httpx.Client, hub: HubApi
 ) -> None:

@@ -17,19 +17,23 @@ from lib.core.errors import (
 )
 from lib.deploy import DeployRequest, Plan, Tier, library, require_disk, require_room
 from lib.deploy.__main__ import main
+from lib.deploy.table import table
 from lib.download.partial import RESERVE_BYTES
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import ENGINE, oracle
 from lib.fit.memory import FULL, Room
 from lib.hub.errors import TokenNeeded
+from lib.machine.bandwidth import Known
 from tests.support.berth import stop_engines
+from tests.support.blueprints import MODELS
 from tests.support.deployment import REPOSITORY, add_tiny
 from tests.support.expect import expect_failure
+from tests.support.headers import write
 from tests.support.hub_api import OWNER, HubApi
 from tests.support.ollama import faking
 from tests.support.ollama_library import OllamaLibrary
 from tests.support.shapes import add_model
-from tests.support.tiny_gguf import write_tiny, write_truncated
+from tests.support.tiny_gguf import CHATML, write_tiny, write_truncated
 
 GB = 10**9
 SIZES = {"Q8_0": 8 * GB, "Q6_K": 6 * GB, "Q4_K_M": 4 * GB, "Q2_K": 2 * GB}
@@ -41,6 +45,12 @@ def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's own: neither its program nor its server."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose memory is no limit, however busy this one is."""
+    monkeypatch.setattr("lib.machine.bandwidth.of_this_machine", lambda: 1e12)
 
 
 @pytest.fixture
@@ -66,6 +76,93 @@ def test_the_best_that_fits_comfortably_is_chosen(free_gib: float, quantization:
     assert found.quantization == quantization
     recommended = [row.quantization for row in found.rows if row.is_recommended]
     assert recommended == ([quantization] if found.verdict.fits else [])
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize(
+    ("gb_per_second", "quantization"), [(200, "Q8_0"), (100, "Q6_K"), (70, "Q4_K_M"), (9, "Q4_K_M")]
+)
+def test_what_writes_faster_than_one_reads_goes_before_what_is_finer(
+    monkeypatch: pytest.MonkeyPatch, gb_per_second: int, quantization: str
+) -> None:
+    monkeypatch.setattr("lib.machine.bandwidth.of_this_machine", lambda: gb_per_second * GB)
+    found = planned(64)
+    assert found.quantization == quantization
+    assert [row.name for row in found.rows if row.is_recommended] == [quantization]
+    assert planned(64, quantization="Q8_0").quantization == "Q8_0"
+
+
+@pytest.mark.usefixtures("big")
+def test_no_model_is_told_to_write_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lib.machine.bandwidth.of_this_machine", lambda: 10**8)
+    text = table(planned(64))
+    assert "less than 0.1 tok/s" in text
+    assert not re.search(r"\b0(\.0)? tok/s", text)
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("is_rough", [True, False])
+def test_a_speed_that_was_measured_among_busy_programs_is_marked(
+    monkeypatch: pytest.MonkeyPatch, is_rough: bool
+) -> None:
+    seen = Known(measured=GB, is_rough=is_rough)
+    monkeypatch.setattr("lib.machine.bandwidth.known", lambda: seen)
+    found = planned(64)
+    assert found.is_speed_rough == is_rough
+    assert ("other programs were busy" in table(found)) == is_rough
+
+
+def test_a_step_down_that_is_hardly_faster_is_not_taken(
+    hub: HubApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.machine.bandwidth.of_this_machine", lambda: 10 * GB)
+    add_model(hub, BIG, {"Q6_K": 6 * GB, "Q5_K_M": 5 * GB, "Q3_K_M": 3 * GB})
+    assert planned(64).quantization == "Q6_K"
+
+
+@pytest.mark.usefixtures("big")
+def test_no_context_is_shortened_in_silence_to_less_than_a_conversation_needs() -> None:
+    wanted = planned(64, quantization="Q4_K_M", context=4_096).need.total
+    room_for = wanted / FULL / 2**30
+    just = planned(room_for * 1.005, quantization="Q4_K_M")
+    assert just.context >= 4_096
+    assert just.verdict.fits
+    short = planned(room_for * 0.995, quantization="Q4_K_M")
+    assert short.context == 8_192
+    assert not short.verdict.fits
+    assert short.verdict.word.startswith("Fits with context")
+    error = expect_failure("does_not_fit", lambda: require_room(short, accept_danger=True))
+    assert "Nearest: Q2_K" in error.fix
+    asked = planned(room_for * 0.995, quantization="Q4_K_M", context=1_024)
+    assert (asked.context, asked.verdict.fits) == (1_024, True)
+
+
+@pytest.mark.usefixtures("big")
+def test_half_the_cache_is_offered_where_that_would_do() -> None:
+    half = planned(64, quantization="Q4_K_M", context=65_536, kv_type="q8_0").need
+    whole = planned(64, quantization="Q4_K_M", context=65_536).need
+    assert half.kv_cache == whole.kv_cache * 17 // 32
+    between = (half.total + whole.total) / 2 / FULL / 2**30
+    found = planned(between, quantization="Q4_K_M", context=65_536)
+    assert found.fits_with_smaller_cache
+    error = expect_failure("does_not_fit", lambda: require_room(found, accept_danger=True))
+    assert "--kv-type q8_0" in error.fix
+    smaller = planned(between, quantization="Q4_K_M", context=65_536, kv_type="q8_0")
+    assert (smaller.verdict.fits, smaller.fits_with_smaller_cache) == (True, False)
+
+
+def test_what_is_published_in_mxfp4_is_not_called_weaker(hub: HubApi, tmp_path: Path) -> None:
+    file = write(tmp_path / "oss.gguf", MODELS["gpt-oss-20b"]())
+    with file.open("rb") as beginning:
+        data = beginning.read(2**20)
+    hub.copy_repository("acme/Anvil-1B-GGUF", BIG, siblings=[])
+    for name in ("Q4_K_M", "MXFP4"):
+        hub.add_file(BIG, f"oss-20b-{name}.gguf", data, size=12 * GB)
+    notes = {row.name: row.note for row in planned(64).rows}
+    assert notes == {"MXFP4": "As published", "Q4_K_M": "Good, the usual choice"}
+    add_model(hub, "acme/Other-GGUF", {"MXFP4": 4 * GB})
+    [row] = deploy.plan(deploy.wished(model="acme/Other-GGUF"), room(64)).rows
+    assert row.note == "Good"
 
 
 @pytest.mark.usefixtures("big")
@@ -378,3 +475,14 @@ def test_a_model_that_runs_is_not_in_its_own_way(hub: HubApi, tmp_path: Path, ho
     finally:
         stop_engines()
     assert 0 < held < 2**30
+
+
+def test_without_a_template_it_is_told_how_to_give_one(tmp_path: Path) -> None:
+    [file] = write_tiny(tmp_path / "there" / "Base-F32.gguf", template=None)
+    [told] = deploy.plan(deploy.wished(model=str(file))).warnings
+    assert told.startswith("It has no chat template, so it can only continue a text.")
+    assert told.endswith("as Base-F32.jinja.")
+    given = file.with_suffix(".jinja")
+    given.write_text(CHATML)
+    [told] = deploy.plan(deploy.wished(model=str(file))).warnings
+    assert told == f"It has no chat template of its own: {given} is used."

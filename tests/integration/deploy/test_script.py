@@ -1,5 +1,6 @@
 """deploy_cpu.sh, run by a real bash: its options, what it sees of a machine, how it ends."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from lib.core import locks
 from lib.deploy import KIND
 from lib.engines import find_model
 from lib.engines.base import State
-from lib.engines.llamacpp import ENGINE
+from lib.engines.llamacpp import ENGINE, records
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
+from tests.conftest import ROOT
 from tests.support.berth import stop_engines
 from tests.support.clone import bash
 from tests.support.deployment import REPOSITORY, SCRIPT, Script, add_tiny, last_line
@@ -64,13 +66,17 @@ def nothing_left_running(home: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("tiny")
 def test_a_model_of_the_hub_is_deployed_and_answers(script: Script) -> None:
-    done = script.run(REPOSITORY, "--quant", "Q4_K_M", "--context", "512")
+    wishes = ("--quant", "Q4_K_M", "--context", "512", "--kv-type", "q8_0")
+    done = script.run(REPOSITORY, *wishes)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tier 1" in done.stdout
     assert done.stdout.count("passed: ") == 4
     assert "is ready at http://127.0.0.1:" in last_line(done)
     model = find_model("Tiny-Q4_K_M")
     assert (model.state, model.context) == (State.READY, 512)
+    record = records.read("Tiny-Q4_K_M")
+    assert record is not None
+    assert record.options.kv_type == "q8_0"
     assert "\033" not in done.stdout  # colours are for terminals
 
 
@@ -156,6 +162,64 @@ def test_a_divided_file_is_used_with_all_its_parts(script: Script, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"{REPOSITORY}:Q4_K_M"],
+        [f"hf.co/{REPOSITORY}:q4_k_m"],
+        [f"https://huggingface.co/{REPOSITORY}/blob/main/Tiny-Q4_K_M.gguf"],
+        [f"{REPOSITORY}/Tiny-Q4_K_M.gguf"],
+        [f"{REPOSITORY}:Tiny-Q4_K_M.gguf"],
+        [REPOSITORY, "Tiny-Q4_K_M.gguf"],
+        [REPOSITORY, "--file", "Tiny-Q4_K_M.gguf"],
+        [REPOSITORY, "--file=Tiny-Q4_K_M.gguf", "--revision=main"],
+        [REPOSITORY, "--quant", "Tiny-Q4_K_M"],
+        [f"hf download {REPOSITORY} Tiny-Q4_K_M.gguf"],
+        ["hf", "download", "--local-dir", "a b", REPOSITORY, "Tiny-Q4_K_M.gguf"],
+        ["ollama", "run", f"hf.co/{REPOSITORY}:Q4_K_M"],
+        ["llama", "serve", "--jinja", "-hf", f"{REPOSITORY}:Q4_K_M"],
+        ["./build/bin/llama-server", "-c", "512", "-hf", f"{REPOSITORY}:Q4_K_M"],
+        ["lms", "get", f"{REPOSITORY}@Q4_K_M", "-y"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("tiny")
+def test_what_other_tools_call_a_file_is_that_file(script: Script, arguments: list[str]) -> None:
+    done = script.run(*arguments, "--dry-run", "--engine", "llamacpp")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"hub_files {REPOSITORY}" in done.stdout
+    assert "Chosen: Q4_K_M " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "means"),
+    [
+        ("/x/y.gguf", "/x/y.gguf"),
+        ("y.gguf", "{}/y.gguf"),
+        ("sub dir/it is.gguf", "{}/sub dir/it is.gguf"),
+        ("sub dir/not.gguf", "sub dir/not.gguf"),
+        ("./org/name", "{}/./org/name"),
+        ("../y", "{}/../y"),
+        ("folder", "{}/folder"),
+        ("folder/", "{}/folder/"),
+        ("org/name", "org/name"),
+        ("org/name/x.gguf", "org/name/x.gguf"),
+        ("org/name:x.gguf", "org/name:x.gguf"),
+        ("https://huggingface.co/a/b/blob/main/x.gguf", "{same}"),
+        ("ollama run hf.co/a/b:x.gguf", "{same}"),
+        ("org/file.gguf", "{}/org/file.gguf"),
+    ],
+)
+def test_a_path_is_told_from_what_the_hub_calls_it(
+    script: Script, tmp_path: Path, typed: str, means: str
+) -> None:
+    for name in ("folder", "org/name", "sub dir"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "sub dir" / "it is.gguf").touch()
+    done = script.call(f"cd '{tmp_path}'; whole_path '{typed}'")
+    assert done.stdout == means.format(tmp_path, same=typed)
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([], "Which model?"),
@@ -166,11 +230,16 @@ def test_a_divided_file_is_used_with_all_its_parts(script: Script, tmp_path: Pat
         (["a/b", "--context", "-5"], "--context needs a number"),
         (["a/b", "--slots=0"], "--slots needs a number"),
         (["a/b", "--engine", "vllm"], "No such engine: vllm"),
-        (["a/b", "--quant", "Q99"], "is not a quantization"),
+        (["a/b", "--kv-type", "q2"], "No such type of cache: q2"),
+        (["a/b", "--quant", "/Q4_K_M"], "is not a quantization"),
+        (["a/b:Q4_K_M", "--quant", "Q8_0"], "Is it “Q8_0” or “Q4_K_M”?"),
+        (["a/b", "--file", "../x.gguf"], "is not the path of a file in a repository"),
+        (["a/b", "--revision", "a..b"], "is not a revision"),
         (["a/b; rm -rf ~"], "is not a repository name"),
-        (["../../etc"], "is not a repository name"),
-        (["a/\u202eb"], "is not a repository name"),
-        (["a/" + "b" * 10_000], "is not a repository name"),
+        (["../../etc"], "is not the path of a GGUF file"),
+        (["ollama", "run", "llama3.2"], "is not a repository name"),
+        (["a/\u202eb"], "characters that cannot be seen"),
+        (["a/" + "b" * 10_000], "10,002 characters"),
         (["/nowhere/a.gguf"], "There is no file"),
     ],
 )
@@ -181,6 +250,45 @@ def test_bad_input_ends_with_2_and_says_what_is_wrong(
     assert done.returncode == 2
     assert said in done.stdout + done.stderr
     assert (script.told.parent / "exit_code.self").read_text() == "2\n"
+
+
+@pytest.mark.parametrize("count", [1, 8, 256, 4_096])
+def test_a_machine_with_any_number_of_processors_is_looked_at(
+    script: Script, tmp_path: Path, count: int
+) -> None:
+    one = "processor\t: {}\nmodel name\t: Example EX 9999 @ 2.60GHz\ncpu MHz\t\t: 2600.000\n\n"
+    (tmp_path / "cpuinfo").write_text("".join(one.format(n) for n in range(count)))
+    done = script.call(f'cpu_name "{tmp_path}/cpuinfo"')
+    assert (done.returncode, done.stdout) == (0, "Example EX 9999 @ 2.60GHz\n")
+    for other in ("/nowhere", "/dev/null"):
+        done = script.call(f"cpu_name {other}; echo end")
+        assert done.stdout == "end\n"
+
+
+@pytest.mark.parametrize("name", ["deploy_cpu.sh", "deploy_model.sh", "setup.sh"])
+def test_a_script_finds_its_own_folder_however_it_is_started(tmp_path: Path, name: str) -> None:
+    real, elsewhere = ROOT / name, tmp_path / "else where"
+    (elsewhere / ROOT.name).mkdir(parents=True)
+    (tmp_path / "one").symlink_to(real)
+    (elsewhere / "two").symlink_to("../one")
+    started = [
+        ([str(real)], elsewhere, {}),
+        ([f"./{name}"], ROOT, {}),
+        ([f"{ROOT.name}/{name}"], ROOT.parent, {"CDPATH": str(elsewhere)}),
+        ([str(tmp_path / "one")], elsewhere, {"CDPATH": str(elsewhere)}),
+        (["./two"], elsewhere, {}),
+    ]
+    for arguments, folder, more in started:
+        done = subprocess.run(
+            [bash(), *arguments, "--help"],
+            cwd=folder,
+            env={**os.environ, **more},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("\n") or "Exit codes:" in done.stdout
+        assert done.stderr == ""
 
 
 def test_help_is_the_header(script: Script) -> None:

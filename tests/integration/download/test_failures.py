@@ -50,6 +50,63 @@ def test_tries_that_bring_much_are_not_counted(hub: FakeHub, target: Path) -> No
     assert target.read_bytes() == DATA
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 503])
+def test_a_refusal_of_the_storage_asks_the_hub_for_a_new_address(
+    hub: FakeHub, target: Path, status: int
+) -> None:
+    with FakeHub() as storage:
+        kept = storage.add("bucket/of", "main", "blob", DATA, Manner(status=status, times=1))
+        source = offer(hub, Manner(redirect_to=kept))
+        told: list[str] = []
+        download(
+            source, target, progress=Seen(), patience=HASTE,
+            retrying=lambda error, _: told.append(error.message),
+        )  # fmt: skip
+    assert target.read_bytes() == DATA
+    assert len(hub.requests) == 2
+    assert len(told) == 1
+    assert "private" not in told[0]
+    assert str(status) in told[0]
+
+
+def test_an_address_that_expires_in_the_middle_of_a_file_is_renewed(
+    hub: FakeHub, target: Path
+) -> None:
+    with FakeHub() as storage:
+        kept = storage.add("bucket/of", "main", "blob", DATA, Manner(die_after=500_000, times=1))
+        source = offer(hub, Manner(redirect_to=kept))
+
+        def expire(error: NetworkError, seconds: float) -> None:
+            served = storage.files[kept.removeprefix(storage.url)]
+            if not served.manner.status:
+                served.asked, served.manner = 0, Manner(status=403, times=1)
+
+        download(source, target, progress=Seen(), patience=HASTE, retrying=expire)
+        offsets = ranges(storage)
+    assert target.read_bytes() == DATA
+    assert offsets == ["", "bytes=500000-", "bytes=500000-"]
+
+
+def test_a_storage_that_always_refuses_is_named_and_rights_are_not(
+    hub: FakeHub, target: Path
+) -> None:
+    with FakeHub() as storage:
+        kept = storage.add("bucket/of", "main", "blob", DATA, Manner(status=403))
+        source = offer(hub, Manner(redirect_to=kept.replace("127.0.0.1", "localhost")))
+        with pytest.raises(NetworkError) as caught:
+            download(source, target, progress=Seen(), patience=HASTE)
+    assert "localhost, where 127.0.0.1 keeps" in caught.value.message
+    assert "private" not in str(caught.value)
+    assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_only_the_hubs_own_refusal_is_about_rights(hub: FakeHub, target: Path, status: int) -> None:
+    with pytest.raises(NotFound, match="private, gated or missing"):
+        download(offer(hub, Manner(status=status)), target, progress=Seen(), patience=HASTE)
+    assert len(hub.requests) == 1
+
+
 def test_wrong_bytes_are_removed(hub: FakeHub, target: Path) -> None:
     with pytest.raises(BrokenFile, match="damaged"):
         download(offer(hub, Manner(is_wrong=True)), target, progress=Seen())

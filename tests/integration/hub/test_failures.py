@@ -5,8 +5,11 @@ import socket
 import ssl
 import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -97,7 +100,13 @@ def test_a_hub_that_is_not_there_is_told_apart(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("SSL_CERT_FILE", "/no/such/file"), ("ALL_PROXY", "nonsense://x:y")]
+    ("name", "value"),
+    [
+        ("SSL_CERT_FILE", "/no/such/file"),
+        ("ALL_PROXY", "nonsense://x:y"),
+        ("https_proxy", "socks5://127.0.0.1:1"),
+        ("HTTPS_PROXY", "http://proxy.example:nonsense"),
+    ],
 )
 def test_settings_that_let_nothing_out_are_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
@@ -105,7 +114,63 @@ def test_settings_that_let_nothing_out_are_named(
     monkeypatch.setenv(name, value)
     outside.cache_clear()
     error = expect_failure("network", lambda: look_up(STARTER))
-    assert "SSL_CERT_FILE" in error.fix
+    outside.cache_clear()
+    assert name in error.fix
+
+
+class Forwarding(BaseHTTPRequestHandler):
+    """A proxy that remembers what it was asked for."""
+
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(self.path)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.path) as answer:
+            body = answer.read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A proxy that the environment names; what it was asked for."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Forwarding)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    Forwarding.seen.clear()
+    outside.cache_clear()
+    yield Forwarding.seen
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    outside.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    ["", "localhost,[::1]", "fd07:b51a:cc66:f0::/64", "[::1]", "nonsense/]", "10.0.0.0/8, ::1"],
+)
+def test_an_entry_of_no_proxy_that_means_others_changes_nothing(
+    hub: HubApi, proxy: list[str], monkeypatch: pytest.MonkeyPatch, entries: str
+) -> None:
+    monkeypatch.setenv("no_proxy", entries)
+    assert look_up(STARTER).id == STARTER
+    assert any(path.startswith(hub.url) for path in proxy)
+
+
+@pytest.mark.parametrize("entries", ["127.0.0.1", "[::1],127.0.0.0/8", "*"])
+def test_an_entry_of_no_proxy_that_means_the_hub_is_obeyed(
+    hub: HubApi, proxy: list[str], monkeypatch: pytest.MonkeyPatch, entries: str
+) -> None:
+    monkeypatch.setenv("no_proxy", entries)
+    assert look_up(STARTER).id == STARTER
+    assert proxy == []
 
 
 def test_a_slow_hub_does_not_hold_a_search_up(hub: HubApi, monkeypatch: pytest.MonkeyPatch) -> None:

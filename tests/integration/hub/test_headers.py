@@ -1,20 +1,22 @@
 """GGUF headers from the Hub, and who gets to see the token on the way."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
 
 from lib.core.errors import BrokenFile
 from lib.core.settings import settings
-from lib.fit import gguf
-from lib.fit.quantizations import Variant
+from lib.fit import gguf, gguf_jumps
+from lib.fit.file_names import Variant
 from lib.hub import Card, header, look_up, pieces, save_token
 from lib.hub import headers as hub_headers
 from tests.support.expect import expect_failure
 from tests.support.fake_hub import FakeHub, Manner
 from tests.support.hub_api import NARROW, OWNER, STRANGER, HubApi
 from tests.support.tiny_gguf import write_tiny
+from tests.support.vocabularies import TOKENS, grown, header_of
 
 STARTER = "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF"
 GATED = "acme/Gated-1B-GGUF"
@@ -82,12 +84,50 @@ def tiny_header() -> gguf.Header:
 def test_a_header_is_read_without_the_file(hub: HubApi, tmp_path: Path) -> None:
     whole = serve_tiny(hub, tmp_path)
     assert tiny_header() == gguf.read_file(whole)
-    assert ranges(hub) == [f"bytes=0-{min(gguf.FIRST_READ, whole.stat().st_size) - 1}"]
+    assert ranges(hub) == [f"bytes=0-{min(gguf_jumps.FIRST_READ, whole.stat().st_size) - 1}"]
+
+
+def read_bytes(hub: HubApi) -> int:
+    """How much of files was asked for in all."""
+    ends = [re.findall(r"\d+", one) for one in ranges(hub)]
+    return sum(int(end) - int(start) + 1 for start, end in ends)
+
+
+def serve_vocabulary(hub: HubApi) -> gguf.Header:
+    """A repository of one file with a large vocabulary; its header."""
+    pairs = [f"{word} {word[::-1]}" for word in grown(TOKENS, 1)]
+    start, size = header_of(grown(TOKENS), merges=pairs)
+    hub.copy_repository("acme/Notes", "acme/Large", siblings=[])
+    hub.add_file("acme/Large", "Large-Q4_K_M.gguf", start.ljust(size, b"\0"))
+    return gguf.parse(start)
+
+
+def test_of_a_header_with_a_large_vocabulary_much_is_never_read(hub: HubApi) -> None:
+    whole = serve_vocabulary(hub)
+    card = look_up("acme/Large")
+    assert header(card, card.variants[0]) == whole
+    asked = read_bytes(hub)
+    assert asked <= 4 * 2**20
+    assert asked < 0.8 * whole.data_offset
+    assert header(card, card.variants[0]) == whole
+    assert read_bytes(hub) == asked
+
+
+def test_where_the_vocabulary_cannot_be_passed_over_it_is_read_whole(
+    hub: HubApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = serve_vocabulary(hub)
+    monkeypatch.setattr(gguf_jumps, "MOST_WINDOWS", 1)
+    card = look_up("acme/Large")
+    assert header(card, card.variants[0]) == whole
+    assert ranges(hub)[-1].startswith("bytes=1048576-")
 
 
 def test_a_long_header_is_read_in_growing_pieces(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, count in (("FIRST_READ", 1_000), ("MOST_WINDOWS", 0)):
+        monkeypatch.setattr(gguf_jumps, name, count)
     monkeypatch.setattr(gguf, "FIRST_READ", 1_000)
     whole = serve_tiny(hub, tmp_path)
     assert tiny_header() == gguf.read_file(whole)
@@ -97,6 +137,7 @@ def test_a_long_header_is_read_in_growing_pieces(
 def test_a_server_without_ranges_is_left_when_there_is_enough(
     hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gguf_jumps, "FIRST_READ", 1_000)
     monkeypatch.setattr(gguf, "FIRST_READ", 1_000)
     whole = serve_tiny(hub, tmp_path, Manner(has_ranges=False))
     assert tiny_header() == gguf.read_file(whole)
@@ -169,6 +210,32 @@ def test_a_piece_that_does_not_come_is_explained(
 ) -> None:
     serve_tiny(hub, tmp_path, manner)
     expect_failure(code, tiny_header)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+@pytest.mark.parametrize("token", ["", OWNER])
+def test_a_header_whose_address_has_expired_is_asked_for_anew(
+    hub: HubApi, tmp_path: Path, status: int, token: str
+) -> None:
+    if token:
+        save_token(token)
+    [whole] = write_tiny(tmp_path / "tiny-Q8_0.gguf")
+    with FakeHub() as storage:
+        manner = Manner(status=status, times=1)
+        kept = storage.add("bucket/of", "main", "blob", whole.read_bytes(), manner)
+        hub.add_file("acme/Notes", whole.name, whole.read_bytes(), Manner(redirect_to=kept))
+        assert tiny_header() == gguf.read_file(whole)
+    assert len(hub.asked_for("resolve")) == 2
+
+
+def test_a_storage_that_always_refuses_a_header_is_named(hub: HubApi, tmp_path: Path) -> None:
+    [whole] = write_tiny(tmp_path / "tiny-Q8_0.gguf")
+    with FakeHub() as storage:
+        kept = storage.add("bucket/of", "main", "blob", whole.read_bytes(), Manner(status=403))
+        elsewhere = kept.replace("127.0.0.1", "localhost")
+        hub.add_file("acme/Notes", whole.name, whole.read_bytes(), Manner(redirect_to=elsewhere))
+        error = expect_failure("storage_refused", tiny_header)
+    assert "localhost, where 127.0.0.1 keeps" in error.message
 
 
 def test_a_stalling_file_server_is_given_up(

@@ -52,7 +52,7 @@ def test_files_are_grouped_by_quantization_with_exact_bytes_and_checksums(hub: H
 def test_divided_models_are_summed_if_complete_and_companions_stay_apart(hub: HubApi) -> None:
     card = look_up(DIVIDED)
     by_name = {variant.quantization: variant for variant in card.variants}
-    assert set(by_name) == {"Q8_0", "Q4_K_M", "IQ4_XS", "Q2_K_XL"}
+    assert set(by_name) == {"Q8_0", "Q4_K_M", "IQ4_XS", "UD-Q2_K_XL"}
     assert len(by_name["Q8_0"].paths) == 3
     assert by_name["Q8_0"].bytes == sum(card.file(path).bytes for path in by_name["Q8_0"].paths)
     beside = {file.path.rpartition("/")[2] for file in card.beside}

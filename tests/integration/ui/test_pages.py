@@ -7,8 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib.core.settings import settings
+from lib.engines.llamacpp.adopt import adopt
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
+from tests.support.tiny_encoder import write_encoder
 
 PAGES = [ROOT / "Home.py", *sorted((ROOT / "pages").glob("*.py"))]
 SECONDS = 30
@@ -72,6 +74,32 @@ def test_removal_asks_once_and_names_what_goes(models: Path) -> None:
     assert any("tiny" in text.value and "deleted" in text.value for text in page.markdown)
     page.button(key="keep_model").click().run()
     assert (models / "tiny.gguf").exists()
+
+
+def test_removing_a_link_says_that_the_file_stays(models: Path, tmp_path: Path) -> None:
+    [mine] = tiny_gguf.write_tiny(tmp_path / "mine" / "linked.gguf")
+    adopt(mine)
+    page = opened(ROOT / "pages/2_Models.py")
+    page.button(key="more-llamacpp-linked").click().run()
+    assert page.button(key="remove-llamacpp-linked").label == "Remove the link"
+    page.button(key="remove-llamacpp-linked").click().run()
+    shown = " ".join(text.value for text in (*page.markdown, *page.caption)).replace("\\", "")
+    assert "Berth's link to it is removed" in shown
+    assert f"stays where it is: {mine}" in shown
+    page.button(key="remove_model").click().run()
+    assert mine.exists()
+    assert not list(models.rglob("linked.gguf"))
+
+
+def test_what_writes_nothing_is_listed_with_what_it_does_and_not_offered_to_chat(
+    models: Path,
+) -> None:
+    write_encoder(models / "reader.gguf")
+    page = opened(ROOT / "pages/2_Models.py")
+    assert any("makes vectors (embeddings)" in caption.value for caption in page.caption)
+    page = opened(ROOT / "pages/3_Chat.py")
+    assert "llamacpp/reader" not in page.selectbox(key="chat_model").options
+    assert not any("reader" in option for option in page.selectbox(key="chat_model").options)
 
 
 def test_a_model_that_vanishes_while_its_removal_is_asked_harms_nothing(models: Path) -> None:

@@ -52,3 +52,18 @@ def test_ages(past: float, text: str) -> None:
 
 def test_counts_have_a_plural() -> None:
     assert [words.count(n, "model") for n in (0, 1, 2)] == ["0 models", "1 model", "2 models"]
+
+
+@pytest.mark.parametrize(
+    ("speed", "text"),
+    [
+        (1_234.5, "at most 1,234 tok/s"),
+        (12.34, "at most 12 tok/s"),
+        (8.46, "at most 8.5 tok/s"),
+        (0.1, "at most 0.1 tok/s"),
+        (0.04, "less than 0.1 tok/s"),
+        (0.0, "less than 0.1 tok/s"),
+    ],
+)
+def test_an_upper_bound_is_never_nought(speed: float, text: str) -> None:
+    assert words.at_most(speed) == text

@@ -41,6 +41,54 @@ FAILURES = [
         "GGUF",
     ),
     (
+        "acme/X has no v2/m-Q5_0, and no other repository of this model has it. Choose one of "
+        "UD-Q4_K_XL, Anvil-1.5B-q4 and 3 others.",
+        Action.OTHER_QUANTIZATION,
+        "UD-Q4_K_XL",
+        "v2/m-Q5_0",
+    ),
+    (
+        "acme/X has no GGUF file “a-Q5_0.gguf” in “main”. Choose one of Anvil-1.5B-q4.",
+        Action.OTHER_QUANTIZATION,
+        "Anvil-1.5B-q4",
+        "a-Q5_0.gguf",
+    ),
+    (
+        "Anvil-1.5B-q4 with context 8,192 does not fit. Context 8,192 needs about 9 GiB, 8 GiB are "
+        "free. Nearest: UD-Q2_K_XL; Anvil-1.5B-q4 with context 2,048.",
+        Action.RETRY_WITH_CONTEXT,
+        "2048",
+        "context",
+    ),
+    (
+        "UD-Q8_K_XL with context 8,192 does not fit. Needs about 9.1 GiB, 4.0 GiB are free. "
+        "Nearest: UD-Q4_K_XL with context 4,096; Q3_K_M.",
+        Action.OTHER_QUANTIZATION,
+        "UD-Q4_K_XL",
+        "more memory",
+    ),
+    (
+        "“Anvil-T5.gguf” cannot be run here: it reads a whole text and then answers it in another "
+        "way (encoder-decoder). Choose another model.",
+        Action.NONE,
+        "",
+        "encoder-decoder",
+    ),
+    (
+        "“x.gguf” cannot be deployed: it is an adapter (LoRA), which changes a model it is loaded "
+        "with. Choose one of Q4_K_M.",
+        Action.NONE,
+        "",
+        "an adapter",
+    ),
+    (
+        "cdn.example, where huggingface.co keeps x.gguf, refuses its address (403): it may have "
+        "expired. Resume it: a new address is asked for.",
+        Action.RETRY,
+        "",
+        "refused the address",
+    ),
+    (
         "acme/X has no Q5_0, and no other repository of this model has it. Choose one of Q8_0, "
         "Q4_K_M.",
         Action.OTHER_QUANTIZATION,

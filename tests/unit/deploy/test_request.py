@@ -1,6 +1,5 @@
 """What may be asked for, and the command that comes of it."""
 
-import string
 from itertools import pairwise
 
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lib.core import names
 from lib.core.errors import BadInput
 from lib.deploy import DeployRequest, wished
 from lib.fit.quantizations import BITS_PER_WEIGHT
@@ -16,7 +16,6 @@ ODD = [
     "",
     " ",
     "name",
-    "a/b/c",
     "a/b;rm -rf ~",
     "$(id)/x",
     "../../etc/passwd",
@@ -29,7 +28,6 @@ ODD = [
     "/tmp/a\0b.gguf",
     "/tmp/a\nb.gguf",
     "/" + "a" * 10_000 + ".gguf",
-    "https://huggingface.co/a/b",
 ]
 
 
@@ -46,8 +44,9 @@ def test_any_text_is_a_model_or_is_refused(text: str) -> None:
         request = DeployRequest(model=text)
     except BadInput:
         return
-    assert text in request.command()
-    assert not text.startswith("-")
+    assert request.model in request.command()
+    assert not request.model.startswith("-")
+    assert request.is_file or names.repo_name(request.model) == request.model
 
 
 @given(
@@ -79,12 +78,63 @@ def test_a_request_becomes_the_scripts_arguments(
     assert ("--accept-danger" in command) == accept_danger
 
 
-@given(st.text(alphabet=string.printable, min_size=1))
-def test_a_quantization_is_a_known_one(text: str) -> None:
-    try:
-        assert DeployRequest(model="a/b", quantization=text).quantization in {"", *BITS_PER_WEIGHT}
-    except BadInput as error:
-        assert "is not a quantization" in error.message
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("q4_k_m", "Q4_K_M"),
+        (" ud-q4_k_xl ", "UD-Q4_K_XL"),
+        ("APEX-I-Compact", "APEX-I-Compact"),
+        ("v1/m-Q8_0", "v1/m-Q8_0"),
+        ("Q99", "Q99"),
+        ("", ""),
+    ],
+)
+def test_a_file_is_wished_for_by_its_name_in_the_list(given: str, kept: str) -> None:
+    assert DeployRequest(model="a/b", quantization=given).quantization == kept
+
+
+@pytest.mark.parametrize("text", ["-rf", "/etc/passwd", "Q4\0", "Q4\u202e", "\\x", "Q" * 1_000])
+def test_what_can_be_no_name_of_a_file_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="is not a quantization"):
+        DeployRequest(model="a/b", quantization=text)
+
+
+@pytest.mark.parametrize("path", ["../x.gguf", "/x.gguf", "a//b", "a\0b", "a\\b"])
+def test_a_file_outside_of_the_repository_is_refused(path: str) -> None:
+    with pytest.raises(BadInput):
+        DeployRequest(model="a/b", file=path)
+
+
+def test_what_a_text_says_about_a_repository_is_kept() -> None:
+    link = "https://huggingface.co/a/b/blob/v1.0/sub/m-Q8_0.gguf"
+    request = DeployRequest(model=link)
+    assert (request.model, request.revision, request.file) == ("a/b", "v1.0", "sub/m-Q8_0.gguf")
+    assert request.quantization == ""
+    assert request.title == "Deploy b (m-Q8_0.gguf)"
+    pairs = dict(pairwise(request.command()))
+    assert (pairs["--file"], pairs["--revision"]) == ("sub/m-Q8_0.gguf", "v1.0")
+    tagged = DeployRequest(model="hf.co/a/b:q4_k_m")
+    assert (tagged.model, tagged.quantization) == ("a/b", "Q4_K_M")
+    assert DeployRequest.model_validate(request.model_dump()) == request
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model": "a/b:Q4_K_M", "quantization": "Q8_0"},
+        {"model": "a/b:m-Q4_K_M.gguf", "quantization": "Q8_0"},
+        {"model": "a/b:x.gguf", "file": "y.gguf"},
+        {"model": "https://huggingface.co/a/b/tree/v1", "revision": "v2"},
+    ],
+)
+def test_who_says_two_things_is_asked_which(fields: dict[str, str]) -> None:
+    with pytest.raises(BadInput, match="Is it"):
+        wished(**fields)
+
+
+def test_who_says_one_thing_twice_is_understood() -> None:
+    request = wished(model="a/b:m-Q4_K_M.gguf", quantization="q4_k_m", file="m-Q4_K_M.gguf")
+    assert (request.file, request.quantization) == ("m-Q4_K_M.gguf", "Q4_K_M")
 
 
 @pytest.mark.parametrize("field", [{"context": 5}, {"slots": 0}, {"engine": "vllm"}, {"x": 1}])
@@ -96,8 +146,18 @@ def test_other_fields_and_values_are_refused(field: dict[str, object]) -> None:
     assert next(iter(field)) in caught.value.message
 
 
+def test_the_type_of_the_cache_is_handed_on() -> None:
+    assert "--kv-type" not in DeployRequest(model="a/b").command()
+    pairs = dict(pairwise(DeployRequest(model="a/b", kv_type="q8_0").command()))
+    assert pairs["--kv-type"] == "q8_0"
+    with pytest.raises(BadInput, match="kv_type"):
+        wished(model="a/b", kv_type="q2_k")
+
+
 def test_two_quantizations_of_a_model_are_two_deployments() -> None:
     first, second = (DeployRequest(model="a/b", quantization=q) for q in ("Q4_K_M", "Q8_0"))
     assert first.resource != second.resource
+    third = DeployRequest(model="a/b", quantization="Q8_0", revision="v1")
+    assert third.resource != second.resource
     assert first.title == "Deploy b (Q4_K_M)"
     assert DeployRequest(model="/m/some model.gguf").title == "Deploy some model"

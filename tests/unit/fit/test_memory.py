@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lib.core.errors import BrokenFile
 from lib.fit.architecture import Geometry, Layer, geometry
+from lib.fit.file_names import variants
 from lib.fit.gguf import (
     Header,
     NeedMore,
@@ -29,7 +30,6 @@ from lib.fit.memory import (
     tokens_per_second,
     verdict,
 )
-from lib.fit.quantizations import variants
 from tests.support.blueprints_dense import dense
 from tests.support.headers import Blueprint, write
 from tests.support.plans import blueprint_file
@@ -262,6 +262,29 @@ def test_the_context_asked_for_goes_before_a_finer_quantization() -> None:
 def test_unquantized_weights_are_recommended_only_where_nothing_else_is() -> None:
     assert chosen(60, {"F16": 16.1, "Q4_K_M": 4.9}) == "Q4_K_M"
     assert chosen(60, {"F16": 16.1}) == "F16"
+
+
+@pytest.mark.parametrize(
+    ("bits", "expected"),
+    [
+        ({"F16": 0.0, "q4": 4.8}, "q4"),
+        ({"F16": 0.0, "q2": 2.6}, "F16"),
+        ({"F16": 0.0, "q4": 0.0}, "F16"),
+        ({"Q4_K_M": 0.0, "Q6_K_P": 6.7}, "Q4_K_M"),
+        ({"q4": 4.8, "q6": 6.6, "q3": 3.4}, "q6"),
+        ({"one": 0.0}, "one"),
+        ({"one": 3.0}, ""),
+    ],
+)
+def test_what_nobody_measured_is_recommended_where_only_its_size_can_speak(
+    bits: dict[str, float], expected: str
+) -> None:
+    found = [
+        variant.model_copy(update={"bits": bits[variant.title]})
+        for variant in variants((f"Model-8B-{name}.gguf", 10**9) for name in bits)
+    ]
+    choice = recommend(choices(found, plain(), Load(), room(64, 64)))
+    assert (choice.variant.title if choice else "") == expected
 
 
 def test_a_quantization_beside_the_ladder_stands_on_the_rung_below_it() -> None:

@@ -250,6 +250,59 @@ def test_a_token_in_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> Non
     assert token_origin() == TokenOrigin.ENVIRONMENT
 
 
+def login(tmp_path: Path, token: str = "hf_ofthetool") -> Path:
+    """What `hf auth login` leaves on the disk."""
+    file = tmp_path / "hf" / "token"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"{token}\n")
+    return file
+
+
+def token_now() -> str:
+    found = settings().hf_token
+    return found.get_secret_value() if found else ""
+
+
+def test_the_login_of_the_hubs_own_tool_is_found(tmp_path: Path) -> None:
+    login(tmp_path)
+    assert token_now() == "hf_ofthetool"
+    assert token_origin() == TokenOrigin.LOGIN
+    assert authorization() == {"Authorization": "Bearer hf_ofthetool"}
+    save_token(TOKEN)
+    assert (token_now(), token_origin()) == (TOKEN, TokenOrigin.SAVED)
+    forget_token()
+    assert token_origin() == TokenOrigin.LOGIN
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HF_TOKEN_PATH": "{}/hf/token"},
+        {"HF_HOME": "{}/hf"},
+        {"HF_HOME": "", "XDG_CACHE_HOME": "{}/cache"},
+        {"HF_HOME": "", "XDG_CACHE_HOME": "", "HOME": "{}/home"},
+    ],
+)
+def test_the_login_is_where_the_tool_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    file = login(tmp_path)
+    for place in ("cache/huggingface", "home/.cache/huggingface"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "token").write_text(file.read_text())
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(tmp_path))
+    assert token_now() == "hf_ofthetool"
+
+
+def test_a_login_that_is_not_to_be_used_by_itself_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login(tmp_path)
+    monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+    assert token_origin() == TokenOrigin.NOWHERE
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -202,3 +202,50 @@ def test_no_content_of_the_limit_files_breaks_the_reader(
     (folder / "memory.stat").write_text(stat, encoding="utf-8", errors="replace")
     room = system.room_bytes(folder)
     assert room is None or room >= 0
+
+
+ARCSTATS = """13 1 0x01 147 39984 4523186233 72263246482331
+name                            type data
+hits                            4    2104238
+c                               4    {c}
+c_min                           4    {c_min}
+c_max                           4    67000000000
+size                            4    {size}
+arc_no_grow                     4    0
+"""
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ARCSTATS.format(c=50 * GIB, size=40 * GIB, c_min=2 * GIB), 38 * GIB),
+        (ARCSTATS.format(c=2 * GIB, size=GIB, c_min=2 * GIB), 0),
+        (ARCSTATS.format(c=1, size=40 * GIB, c_min="?"), 40 * GIB),
+        ("size 4 -5\nc_min 4 x", 0),
+        ("", 0),
+    ],
+)
+def test_what_zfs_gives_back_is_all_above_the_least_it_keeps(
+    tmp_path: Path, text: str, expected: int
+) -> None:
+    (tmp_path / "arcstats").write_text(text)
+    assert system.cached_by_zfs_bytes(tmp_path / "arcstats") == expected
+    assert system.cached_by_zfs_bytes(tmp_path / "nothing") == 0
+
+
+def test_the_cache_of_zfs_counts_as_free_and_a_lie_is_bounded_by_what_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = psutil.virtual_memory()
+    cache = tmp_path / "arcstats"
+    monkeypatch.setattr(system, "ZFS_CACHE", cache)
+    monkeypatch.setattr(system, "room_bytes", lambda _: None)
+    held = (memory.total - memory.available) // 2
+    cache.write_text(ARCSTATS.format(c=1, size=held, c_min=0))
+    found = system.memory_available_bytes() - psutil.virtual_memory().available
+    assert found == pytest.approx(held, abs=GIB)
+    cache.write_text(ARCSTATS.format(c=1, size=2**62, c_min=0))
+    assert system.memory_available_bytes() == memory.total
+    monkeypatch.setattr(system, "room_bytes", lambda _: GIB)
+    assert system.memory_available_bytes() == GIB

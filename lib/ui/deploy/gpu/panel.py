@@ -14,7 +14,7 @@ from lib.slots import overview
 from lib.slots.offer import Offer
 from lib.slots.overview import Slot
 from lib.slots.request import SlotRequest, wished
-from lib.ui.deploy import lookup
+from lib.ui.deploy import trouble
 from lib.ui.deploy.gpu import adjust, button, fit, missing, slot_rows
 from lib.ui.session import SlotChoices, slot_choices
 from lib.ui.waiting import interruptible
@@ -39,11 +39,11 @@ def draw(model: str) -> None:
     try:
         said = _offer(_request(chosen, slot, usable))
     except BadInput as error:
-        lookup.problem(error)
+        trouble.draw(error)
         adjust.fold(None, chosen, len(usable))
         return
     if said.refusal:
-        lookup.problem(said.refusal)
+        trouble.draw(said.refusal)
         return
     fit.draw(said)
     button.what_would_fit(said, slot, chosen)
@@ -78,7 +78,7 @@ def _without_cards(chosen: SlotChoices) -> None:
     """What is missing, and what would be done if it were not."""
     said = _offer(_request(chosen, Slot(number=0, cards=()), []))
     if said.refusal:
-        lookup.problem(said.refusal)
+        trouble.draw(said.refusal)
     missing.lines(said.obstacles)
     is_asked = missing.rehearsal_button()
     missing.rehearsal(said.request, chosen, is_asked=is_asked)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lib.core.errors import Conflict, EngineDown, EngineError
+from lib.core.errors import CannotRun, Conflict, EngineDown, EngineError
 from lib.core.http import get_json
 from lib.core.settings import settings
 from lib.engines.base import ChatOptions, Message, StartOptions, State
 from lib.engines.llamacpp import ENGINE, records
 from tests.support.llamacpp import COUNT, EXACT, SMALL, children, run_elsewhere, shown
 from tests.support.replies import text_of
-from tests.support.tiny_gguf import write_tiny
+from tests.support.tiny_gguf import CHATML, write_tiny
 from tests.support.waiting import eventually
 
 FRANCE = [Message(role="user", content="What is the capital of France?")]
@@ -67,14 +67,24 @@ def test_closing_a_reply_frees_the_engine(starter: str) -> None:
 
 
 def test_what_the_engine_cannot_load_is_told_and_shown(models: Path) -> None:
+    write_tiny(models / "odd.gguf", architecture="gemma2")
+    with pytest.raises(EngineError, match="does not match what the engine expects: tensor"):
+        ENGINE.start("odd", SMALL)
+    failed = shown("odd")
+    assert failed.state == State.FAILED
+    assert "post_attention_norm" in failed.problem
+    assert "post_attention_norm" in Path(failed.log).read_text()
+    assert children() == []
+
+
+def test_what_the_engine_does_not_know_is_told_and_never_started(models: Path) -> None:
     write_tiny(models / "odd.gguf", architecture="zork")
-    with pytest.raises(EngineError, match="does not know the architecture “zork”"):
+    with pytest.raises(CannotRun, match="does not know models of the kind “zork”"):
         ENGINE.start("odd", SMALL)
     failed = shown("odd")
     assert failed.state == State.FAILED
     assert "zork" in failed.problem
-    assert "unknown model architecture" in Path(failed.log).read_text()
-    assert children() == []
+    assert not Path(failed.log).is_file()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit is not enforced")
@@ -108,6 +118,22 @@ def test_a_model_without_chat_template_continues_a_text_but_does_not_chat(models
     with pytest.raises(EngineError, match="has no chat template"):
         next(ENGINE.chat("base", FRANCE, EXACT))
     assert text_of(ENGINE.complete("base", "abc", ChatOptions(max_tokens=4, temperature=0)))
+
+
+def test_a_template_beside_a_model_lets_it_chat(models: Path) -> None:
+    write_tiny(models / "base.gguf", template=None)
+    assert shown("base").can_chat is False
+    (models / "base.jinja").write_text(CHATML, encoding="utf-8")
+    assert shown("base").can_chat is True
+    ENGINE.start("base", SMALL)
+    assert text_of(ENGINE.chat("base", FRANCE, EXACT))
+
+
+def test_a_template_that_is_none_is_named(models: Path) -> None:
+    write_tiny(models / "base.gguf", template=None)
+    (models / "base.jinja").write_text("{% for m in %}", encoding="utf-8")
+    with pytest.raises(EngineError, match=r"template cannot be read: .+\.jinja at the end"):
+        ENGINE.start("base", SMALL)
 
 
 def test_a_divided_model_is_loaded_and_removed_whole(models: Path) -> None:

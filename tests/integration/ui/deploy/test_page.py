@@ -12,9 +12,13 @@ from lib.core.settings import settings
 from lib.deploy import KIND
 from lib.fit.memory import room_now
 from lib.jobs import jobs
+from tests.support.blueprints_dense import dense
 from tests.support.deploy_page import MEGABYTE, deploy_button, labels, opened, said
+from tests.support.headers import write
 from tests.support.hub_api import OWNER, HubApi
 from tests.support.shapes import add_model
+from tests.support.stores import hub_cache
+from tests.support.tiny_encoder import write_encoder
 from tests.support.tiny_gguf import write_tiny
 
 pytestmark = pytest.mark.usefixtures("no_ollama", "ended_jobs")
@@ -147,6 +151,16 @@ def test_another_quantization_and_context_change_the_plan_at_once(hub: HubApi, s
     assert not [one for one in hub.requests[asked:] if "/api/" in one.path]
 
 
+def test_the_cache_can_be_stored_in_half_the_memory(small: str) -> None:
+    page = opened(small)
+    before = page.get("html")[0].proto.body
+    page.selectbox(key=f"deploy kv_type {small}").set_value("q8_0").run()
+    assert page.get("html")[0].proto.body != before
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["kv_type"] == "q8_0"
+
+
 def test_the_engine_and_the_number_of_conversations_can_be_chosen(small: str) -> None:
     page = opened(small)
     assert "Ollama is not installed" in said(page)
@@ -177,9 +191,42 @@ def test_of_many_quantizations_the_usual_ones_are_shown_first(hub: HubApi) -> No
     assert deploy_button(page)[0].startswith("Deploy IQ2_XXS")
 
 
-def test_another_revision_is_not_deployed_in_silence(hub: HubApi, small: str) -> None:
-    page = opened(f"{hub.url}/{small}/tree/{hub.repositories[small]['sha']}")
-    assert "what the main branch has" in said(page)
+def test_another_revision_is_deployed_and_said(hub: HubApi, small: str) -> None:
+    sha = hub.repositories[small]["sha"]
+    page = opened(f"{hub.url}/{small}/tree/{sha}")
+    assert f"Deployed is revision {sha}" in said(page)
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["revision"] == sha
+
+
+def test_a_link_to_a_file_offers_that_file_and_another_can_be_chosen(
+    hub: HubApi, small: str
+) -> None:
+    add_model(hub, small, {"IQ4_KS": 40 * MEGABYTE, "UD-Q4_K_M": 55 * MEGABYTE})
+    page = opened(f"{hub.url}/{small}/blob/main/Small-UD-Q4_K_M.gguf")
+    assert deploy_button(page)[0] == "Deploy UD-Q4_K_M (downloads 55 MB)"
+    page.radio[0].set_value("IQ4_KS").run()
+    assert deploy_button(page)[0] == "Deploy IQ4_KS (downloads 40 MB)"
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert (job.details["quantization"], job.details["file"]) == ("IQ4_KS", "")
+
+
+def test_what_was_chosen_for_a_model_does_not_outvote_what_is_pasted_next(
+    hub: HubApi, small: str
+) -> None:
+    page = opened(small)
+    page.radio[0].set_value("Q2_K").run()
+    page.text_input(key="deploy_model").set_value(f"{small}:Q4_K_M").run()
+    assert deploy_button(page)[0] == "Deploy Q4_K_M (downloads 50 MB)"
+
+
+def test_a_name_that_a_stranger_chose_is_shown_as_it_is(hub: HubApi) -> None:
+    add_model(hub, "acme/Odd-GGUF", {"![x](x.png) :red[b]": 50 * MEGABYTE})
+    page = opened("acme/Odd-GGUF")
+    assert deploy_button(page)[0].replace("\\", "").startswith("Deploy Odd-![x](x.png) :red[b] (")
+    assert "\\!" in deploy_button(page)[0]
 
 
 def test_a_tight_fit_wants_the_name_typed(hub: HubApi) -> None:
@@ -220,6 +267,63 @@ def test_a_model_without_gguf_files_shows_whose_are_used(hub: HubApi) -> None:
 def test_a_file_of_this_machine_can_be_deployed(tmp_path: Path) -> None:
     [file] = write_tiny(tmp_path / "tiny.gguf")
     page = opened(str(file))
+    assert deploy_button(page) == ("Deploy this file", False)
+
+
+def test_a_path_in_the_hubs_cache_is_offered_with_what_lies_beside_the_link(
+    tmp_path: Path,
+) -> None:
+    [link, _] = hub_cache(tmp_path / "hub", "acme/VL", "VL-1B-Q4_K_M.gguf", projector=True)
+    page = opened(str(link))
+    assert "lets it see images" in said(page)
+    assert deploy_button(page) == ("Deploy this file", False)
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["model"] == str(link)
+
+
+@pytest.mark.parametrize("how", ["closed", "unknown", "off"])
+def test_without_the_hub_what_works_is_offered(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    address = {"closed": "http://127.0.0.1:9", "unknown": "http://hub.invalid"}
+    monkeypatch.setenv("HF_ENDPOINT", address.get(how, "http://127.0.0.1:9"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1" if how == "off" else "")
+    page = opened("acme/Anvil-1B-GGUF")
+    assert "What works without the Hub" in said(page)
+    assert "Start with a small model" in labels(page)
+    assert any("HF_ENDPOINT" in code.value for code in page.code)
+    hub_cache(tmp_path / "hf" / "hub", "acme/Anvil-GGUF", "Anvil-1B-Q4_K_M.gguf")
+    write_tiny(home / "models" / "here.gguf")
+    page = opened("acme/Anvil-1B-GGUF")
+    assert "Start with a small model" not in labels(page)
+    folder = str(tmp_path / "hf" / "hub")
+    page.button(key=f"deploy_folder {folder}").click().run()
+    assert page.text_input(key="deploy_model").value == folder
+    assert deploy_button(page) == ("Deploy this file", False)
+
+
+def test_a_whole_folder_is_offered_and_the_chosen_file_deployed(tmp_path: Path) -> None:
+    for name in ("tiny-Q8_0", "tiny-Q4_K_M"):
+        write_tiny(tmp_path / "mine" / f"{name}.gguf")
+    page = opened(str(tmp_path / "mine"))
+    page.radio[0].set_value("Q4_K_M").run()
+    page.button(key="deploy_start").click().run()
+    [job] = jobs.recent(kind=KIND)
+    assert job.details["model"] == str(tmp_path / "mine" / "tiny-Q4_K_M.gguf")
+
+
+def test_what_cannot_be_run_here_says_why_and_has_no_button(tmp_path: Path) -> None:
+    made = dense("t5", layers=2, width=64, forward=128, heads=2, kv=2, vocabulary=64, length=32)
+    page = opened(str(write(tmp_path / "anvil-t5.gguf", made)))
+    assert "cannot be run here" in said(page)
+    assert "deploy_start" not in [one.key for one in page.button]
+
+
+def test_an_encoder_is_offered_with_what_it_does(tmp_path: Path) -> None:
+    page = opened(str(write_encoder(tmp_path / "reader.gguf")))
+    assert "It makes vectors of texts" in said(page)
     assert deploy_button(page) == ("Deploy this file", False)
 
 

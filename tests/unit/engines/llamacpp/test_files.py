@@ -13,6 +13,7 @@ from lib.core.settings import settings
 from lib.engines.base import StartOptions, State
 from lib.engines.llamacpp import ENGINE
 from lib.engines.llamacpp import files as llamacpp_files
+from tests.support.by_products import KINDS, write_by_product
 from tests.support.tiny_gguf import write_empty, write_tiny, write_truncated, write_wrong_magic
 
 HOSTILE = [
@@ -78,14 +79,45 @@ def test_a_divided_model_without_one_of_its_parts_names_it(models: Path, missing
     assert f"Part {missing + 1} of 3 is missing" in model.problem
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["mmproj-tiny.gguf", "tiny.imatrix.gguf", "tiny.gguf.part", ".tiny.gguf", "tiny.safetensors"],
-)
-def test_by_products_and_partial_downloads_are_left_out(models: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["tiny.gguf.part", ".tiny.gguf", "tiny.safetensors"])
+def test_partial_downloads_and_other_files_are_left_out(models: Path, name: str) -> None:
     write_tiny(models / "whole.gguf")
     (models / "whole.gguf").rename(models / name)
     assert ENGINE.models() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["plain-Q8_0", "mmproj-Forge", "Forge-imatrix"])
+def test_what_cannot_run_alone_is_left_out_whatever_it_is_called(
+    models: Path, kind: str, name: str
+) -> None:
+    write_by_product(models / f"{name}.gguf", kind)
+    write_tiny(models / "whole.gguf")
+    assert names() == ["whole"]
+
+
+@pytest.mark.parametrize("place", ["{}-Forge-8B-Q4_K_M", "Forge-8B-{}-Q4_K_M", "Forge-8B-{}"])
+@pytest.mark.parametrize("word", ["mmproj", "imatrix", "LoRA", "MTP", "eagle3", "Draft", "vocab"])
+def test_a_whole_model_is_listed_whatever_word_is_in_its_name(
+    models: Path, word: str, place: str
+) -> None:
+    name = place.format(word)
+    write_tiny(models / f"{name}.gguf")
+    assert names() == [name]
+
+
+@pytest.mark.parametrize("name", ["mmproj-tiny.gguf", "tiny.imatrix.gguf"])
+def test_what_is_called_a_by_product_and_cannot_be_read_is_no_broken_model(
+    models: Path, name: str
+) -> None:
+    write_empty(models / name)
+    assert ENGINE.models() == []
+
+
+def test_a_by_product_takes_no_models_name_away(models: Path) -> None:
+    write_by_product(models / "a" / "m.gguf", "adapter")
+    write_tiny(models / "b" / "m.gguf")
+    assert names() == ["m"]
 
 
 def test_a_file_name_that_is_no_text_is_left_out(models: Path) -> None:
@@ -237,13 +269,12 @@ def test_removing_a_link_leaves_what_it_points_to(models: Path, tmp_path: Path) 
     assert not (models / "link.gguf").is_symlink()
 
 
-def test_a_linked_folder_is_neither_listed_nor_emptied(models: Path, tmp_path: Path) -> None:
+def test_what_lies_in_a_linked_folder_is_not_ours_to_delete(models: Path, tmp_path: Path) -> None:
     [mine] = write_tiny(tmp_path / "mine" / "m.gguf")
     (models / "folder").symlink_to(mine.parent)
-    assert names() == []
-    outside = llamacpp_files.ModelFile(name="m", path="folder/m.gguf", size_bytes=1, changed="")
+    assert names() == ["m"]
     with pytest.raises(BadInput, match="outside"):
-        llamacpp_files.remove(outside)
+        llamacpp_files.remove(llamacpp_files.find("m"))
     assert mine.exists()
 
 

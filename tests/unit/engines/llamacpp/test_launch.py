@@ -17,6 +17,7 @@ from lib.engines.llamacpp.launch import (
     environment,
     planned,
 )
+from lib.fit.kinds import Task
 
 
 def launch_for(trained: int | None, options: StartOptions) -> Launch:
@@ -43,6 +44,33 @@ def test_the_context_is_counted_over_all_slots(
     trained: int | None, options: StartOptions, context: int
 ) -> None:
     assert launch_for(trained, options).context == context
+
+
+@pytest.mark.parametrize(
+    ("task", "flags"),
+    [
+        (Task.EMBEDDING, ["--embedding", "-b", "2048", "-ub", "2048"]),
+        (Task.RANKING, ["--reranking", "-b", "2048", "-ub", "2048"]),
+    ],
+)
+def test_what_reads_and_writes_nothing_is_told_so_and_has_a_text_at_once(
+    task: Task, flags: list[str]
+) -> None:
+    file = llamacpp_files.ModelFile(
+        name="m", path="m.gguf", size_bytes=1, changed="", context_trained=8_192, task=task,
+        reads_at_once=True,
+    )  # fmt: skip
+    launch = planned(file, StartOptions(prompt_cache_mib=256), 4711, Path("/keys/m.key"))
+    assert (launch.context, launch.batch, launch.prompt_cache_mib) == (2_048, 2_048, 0)
+    line = command(launch, Path("/o"), Program(path="/usr/bin/llama-server"))
+    at = line.index(flags[0])
+    assert line[at : at + len(flags)] == flags
+    longer = planned(file, StartOptions(context=8_192), 4711, Path("/keys/m.key"))
+    assert longer.batch == 8_192
+    in_pieces = planned(
+        file.model_copy(update={"reads_at_once": False}), StartOptions(), 4711, Path("/keys/m.key")
+    )
+    assert in_pieces.batch == 512
 
 
 def test_one_core_is_left_to_the_rest() -> None:
@@ -79,10 +107,12 @@ def test_an_own_program_is_spared_the_flags_that_it_lacks() -> None:
     assert line[-6:] == ["--ctx-checkpoints", "4", *switches]
 
 
-def test_an_own_program_gets_the_projector_too() -> None:
-    launch = launch_for(1_024, StartOptions()).model_copy(update={"projector": "/m/mmproj.gguf"})
+def test_an_own_program_gets_the_projector_and_the_template_too() -> None:
+    beside = {"projector": "/m/mmproj.gguf", "template": "/m/m.jinja"}
+    launch = launch_for(1_024, StartOptions()).model_copy(update=beside)
     line = command(launch, Path("unused"), Program(path="/bin/llama-server"))
     assert line[line.index("--mmproj") + 1] == "/m/mmproj.gguf"
+    assert line[line.index("--chat-template-file") + 1] == "/m/m.jinja"
 
 
 def test_the_child_gets_no_settings_and_no_token_of_others(monkeypatch: pytest.MonkeyPatch) -> None:

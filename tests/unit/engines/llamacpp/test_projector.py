@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp.adopt import adopt
 from lib.engines.llamacpp.files import ModelFile
-from lib.fit.quantizations import (
+from lib.fit.file_names import (
     best_projector,
     is_projector,
     name_alone,
@@ -161,7 +161,19 @@ def test_a_projector_counts_as_a_part_of_its_model(models: Path) -> None:
     assert (found().projector, found().size_bytes) == ("", path.stat().st_size)
 
 
-@pytest.mark.parametrize("broken", ["cut", "empty", "other", "hearing", "folder", "link"])
+def test_a_model_that_is_called_a_projector_is_none(models: Path) -> None:
+    for name in ("anvil", "mmproj-F16"):
+        write_tiny(models / f"{name}.gguf")
+    assert projectors() == {"anvil": "", "mmproj-F16": ""}
+
+
+def test_a_projector_is_one_whatever_it_is_called(models: Path) -> None:
+    write_tiny(models / DOWNLOAD / "anvil-Q8_0.gguf")
+    write_projector(models / DOWNLOAD / "vision_encoder.gguf")
+    assert projectors() == {"anvil-Q8_0": "vision_encoder.gguf"}
+
+
+@pytest.mark.parametrize("broken", ["cut", "empty", "hearing", "folder", "link"])
 def test_what_is_no_projector_for_images_leaves_the_model_as_it_is(
     models: Path, broken: str
 ) -> None:
@@ -171,8 +183,6 @@ def test_what_is_no_projector_for_images_leaves_the_model_as_it_is(
         os.truncate(projector, projector.stat().st_size - 1_000)
     elif broken == "empty":
         projector.write_bytes(b"")
-    elif broken == "other":
-        write_tiny(projector)
     elif broken != "hearing":
         projector.unlink()
         projector.mkdir() if broken == "folder" else projector.symlink_to("nowhere")

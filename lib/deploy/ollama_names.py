@@ -1,0 +1,51 @@
+"""What a file of the Hub is called in Ollama, so that it means exactly this file.
+
+Ollama asks the Hub for `hf.co/organisation/name:tag`. The tag is a quantization, which the Hub
+looks for in the names of the files, or a whole file name; it knows neither folders nor revisions.
+"""
+
+import re
+
+from lib.core.names import slug
+from lib.fit.file_names import Variant, quantization_of
+from lib.fit.kinds import Kind
+from lib.hub import Card, Contents
+
+LONGEST_TAG = 80
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
+_OWNER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
+
+
+def pull_name(card: Card, contents: Contents, variant: Variant) -> str:
+    """The name by which Ollama pulls this file and no other; "" where there is none."""
+    tag = _tag(contents, variant)
+    return f"hf.co/{card.id}:{tag}" if tag and _has_a_name(card) else ""
+
+
+def own_name(card: Card, contents: Contents, variant: Variant, *, is_main: bool) -> str:
+    """The name to hand the file over by, where Ollama does not pull it."""
+    tag = _tag(contents, variant) or slug(variant.stem)[:LONGEST_TAG]
+    if not is_main:
+        tag = f"{tag[: LONGEST_TAG - 9]}-{card.sha[:8]}"
+    if _has_a_name(card):
+        return f"hf.co/{card.id}:{tag}"
+    return f"{slug(variant.stem).lower()[:LONGEST_TAG]}:{card.sha[:8]}"
+
+
+def _has_a_name(card: Card) -> bool:
+    """Ollama takes no owner with a dot in it."""
+    return _OWNER.fullmatch(card.id.partition("/")[0]) is not None
+
+
+def _tag(contents: Contents, variant: Variant) -> str:
+    """Its quantization where no other file has it, else its file's name; "" where that is none."""
+    same = [one for one in contents.models if one.quantization == variant.quantization]
+    same_beside = [
+        path
+        for path, kind in contents.beside.items()
+        if kind != Kind.PROJECTOR and quantization_of(path) == variant.quantization
+    ]
+    if variant.is_known and len(same) == 1 and not same_beside:
+        return variant.quantization
+    is_plain = _TAG.fullmatch(variant.first) is not None
+    return variant.first if is_plain and not variant.is_divided else ""

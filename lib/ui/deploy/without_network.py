@@ -1,0 +1,40 @@
+"""What can be deployed although the Hub cannot be reached."""
+
+import streamlit as st
+
+from lib.core import words
+from lib.engines import all_models
+from lib.engines.llamacpp import stores
+from lib.ui import markdown
+from lib.ui.deploy import starter
+from lib.ui.session import choose_to_deploy
+
+MIRROR = "HF_ENDPOINT=https://mirror.example ./setup.sh"
+
+
+def draw() -> None:
+    """Models and files of this machine, another address of the Hub, and the starter."""
+    with st.container(border=True, key="deploy_without_network"):
+        st.markdown("**What works without the Hub**")
+        here = all_models()
+        if here:
+            count = words.count(len(here), "model is", "models are")
+            if st.button(
+                f"{count} here already", icon=":material/deployed_code:", key="models_here"
+            ):
+                st.switch_page("pages/2_Models.py")
+        for folder in stores.known_folders():
+            st.button(
+                f"Use a model that is in {markdown.label(str(folder))}",
+                icon=":material/folder_open:",
+                key=f"deploy_folder {folder}",
+                on_click=choose_to_deploy,
+                args=(str(folder),),
+            )
+        st.caption(
+            "The whole path of a .gguf file, or of a folder with some, can be typed above. "
+            "Where a mirror of the Hub can be reached, start Berth with its address:"
+        )
+        st.code(MIRROR, language="bash")
+        if not here:
+            starter.invitation()

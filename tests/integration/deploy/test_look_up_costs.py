@@ -1,0 +1,67 @@
+"""What a look-up with its fit asks the Hub for, the first time and again."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lib import deploy
+from lib.deploy import Plan
+from lib.fit.memory import Room
+from tests.support.blueprints_dense import dense
+from tests.support.headers import write
+from tests.support.hub_api import HubApi
+from tests.support.shapes import PATTERN
+from tests.support.vocabularies import TOKENS, grown
+
+REPO = "acme/Wordy-1B-GGUF"
+ROOM = Room(free_bytes=64 * 2**30, total_bytes=128 * 2**30)
+
+
+@pytest.fixture(autouse=True)
+def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+
+
+@pytest.fixture
+def wordy(hub: HubApi, tmp_path: Path) -> HubApi:
+    """A repository of a model with a vocabulary as large as most have now."""
+    shape = dense(
+        layers=8, width=256, forward=512, heads=4, kv=2, vocabulary=TOKENS, length=64, tied=True
+    )
+    pairs = [f"{word} {word[::-1]}" for word in grown(TOKENS, 1)]
+    file = write(tmp_path / "m.gguf", shape, grown(TOKENS), pairs)
+    hub.copy_repository(PATTERN, REPO, siblings=[])
+    hub.add_file(REPO, "Wordy-1B-Q4_K_M.gguf", file.read_bytes())
+    return hub
+
+
+def planned(*, ask_engine: bool = False) -> Plan:
+    return deploy.plan(deploy.wished(model=REPO), ROOM, ask_engine=ask_engine)
+
+
+def asked_bytes(hub: HubApi) -> int:
+    asked = (request.headers for request in hub.asked_for("resolve"))
+    told = [str(one.get("range") or one.get("Range") or "") for one in asked]
+    ends = [re.findall(r"\d+", one) for one in told]
+    return sum(int(end) - int(start) + 1 for start, end in ends)
+
+
+def test_of_a_large_vocabulary_at_most_four_mebibytes_are_read_and_again_nothing(
+    wordy: HubApi,
+) -> None:
+    found = planned()
+    assert 0 < asked_bytes(wordy) <= 4 * 2**20
+    assert len(wordy.requests) <= 10
+    wordy.requests.clear()
+    assert planned() == found
+    assert wordy.requests == []
+
+
+def test_asking_the_engine_fetches_nothing_again(wordy: HubApi) -> None:
+    planned()
+    wordy.requests.clear()
+    found = planned(ask_engine=True)
+    assert found.engine_plan is not None
+    assert wordy.requests == []
