@@ -9,7 +9,6 @@ import os
 import socket
 from pathlib import Path
 
-import psutil
 from pydantic import ValidationError
 
 from lib.core.errors import BadInput, Conflict
@@ -40,8 +39,7 @@ def running() -> Dashboard | None:
 
 def announce(port: int) -> None:
     """Record that this process is the dashboard, on this port; it works without the record too."""
-    created_at = psutil.Process().create_time()
-    me = Dashboard(pid=os.getpid(), created_at=created_at, port=port, url=address(port))
+    me = Dashboard(**process.known(os.getpid()).model_dump(), port=port, url=address(port))
     try:
         write_json(_record(), me.model_dump())
     except OSError as error:

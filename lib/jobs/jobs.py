@@ -121,7 +121,8 @@ class Job(Record):
         require(Action.DEPLOY)
         if not find(self.id).is_active:
             return
-        (self.folder / "cancelled").touch()
+        with contextlib.suppress(OSError):  # a full disk: the exit code will say it
+            (self.folder / "cancelled").touch()
         group = awaited_group(self.folder)
         left = group.end(ladder) if group else []
         if left:
@@ -142,7 +143,8 @@ class Job(Record):
         """End it like `cancel`; what it has fetched is kept, and `retry` goes on from there."""
         require(Action.DEPLOY)
         if find(self.id).is_active:
-            (self.folder / "paused").touch()
+            with contextlib.suppress(OSError):
+                (self.folder / "paused").touch()
             self.cancel(ladder)
 
     def retry(self, env: Mapping[str, str] | None = None) -> "Job":

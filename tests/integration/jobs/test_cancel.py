@@ -1,5 +1,6 @@
 """Jobs that are cancelled: running or queued, stubborn, at once, or too late."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_cancelling_at_once_or_twice_or_too_late_does_no_harm() -> None:
     done = ended(bash("exit 3"))
     done.cancel()
     assert jobs.find(done.id).state == JobState.FAILED
+
+
+@pytest.mark.parametrize("step", [10, -3_600])
+def test_a_step_of_the_clock_hides_no_process_from_cancel(step: int) -> None:
+    job = begun(bash("echo begun; sleep 60"))
+    note = json.loads((job.folder / "runner").read_text())
+    (job.folder / "runner").write_text(json.dumps({**note, "created": note["created"] + step}))
+    job.cancel(QUICK_LADDER)
+    assert jobs.find(job.id).state == JobState.CANCELLED
+    assert group(job).members() == []
+    assert not locks.is_held(job.folder / "alive")
 
 
 def test_a_process_that_nothing_can_end_is_named() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lib.core.errors import EngineError
+from lib.core.errors import EngineError, NoSpace
 from lib.core.http import Refused, get_json
 from lib.core.settings import ROOT, settings
 from lib.engines.base import Delta, StartOptions, State
@@ -151,6 +151,65 @@ def test_a_record_whose_number_belongs_to_another_process_is_cleaned_up(tiny: st
     assert records.read(tiny) is None
     records.save(old.model_copy(update={"pid": os.getpid()}))
     ENGINE.stop(tiny)  # and this process lives on
+
+
+@pytest.mark.parametrize("step", [3, -3_600])
+@pytest.mark.parametrize("is_of_before", [False, True], ids=["now", "before"])
+def test_a_step_of_the_clock_loses_no_child(tiny: str, step: int, is_of_before: bool) -> None:
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    told = {"created_at": child.created_at + step} | ({"birth": ""} if is_of_before else {})
+    records.save(child.model_copy(update=told))
+    assert shown(tiny).state == State.READY
+    ENGINE.start(tiny, SMALL)
+    assert children() == [child.pid]
+    ENGINE.stop(tiny)
+    assert children() == []
+
+
+def test_who_dies_between_the_start_and_the_record_leaves_no_orphan(tiny: str) -> None:
+    code = (
+        "import os, signal\n"
+        "from lib.engines.llamacpp import engine\n"
+        "begin = engine.process.start\n"
+        "def start(*a, **k):\n"
+        "    begin(*a, **k)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "engine.process.start = start\n"
+        f"engine.ENGINE.start('{tiny}', engine.StartOptions(context=512, threads=1))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    [pid] = children()
+    assert child_of(tiny).pid == pid
+    assert eventually(lambda: shown(tiny).state == State.READY)
+    ENGINE.start(tiny, SMALL)
+    assert children() == [pid]
+    ENGINE.stop(tiny)
+    assert children() == []
+
+
+def test_an_intention_of_which_nothing_became_is_forgotten(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    old = child_of(tiny)
+    ENGINE.stop(tiny)
+    records.save(old.model_copy(update=records.NO_CHILD.model_dump()))
+    with records.lock(tiny):
+        assert shown(tiny).state == State.STARTING
+    assert shown(tiny).state == State.STOPPED
+    assert records.read(tiny) is None
+
+
+def test_a_full_disk_ends_no_child_that_runs(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    pid = child_of(tiny).pid
+    (settings().engines / ".space").symlink_to("/dev/full")
+    with pytest.raises(NoSpace, match="cannot be written"):
+        ENGINE.start(tiny, StartOptions(context=1024, threads=1))
+    assert shown(tiny).state == State.READY
+    assert children() == [pid]
+    ENGINE.start(tiny, StartOptions(context=1024, threads=1))
+    assert child_of(tiny).pid != pid
 
 
 @pytest.mark.parametrize("damage", ["", "{", "null", '{"pid": "x"}', "[]"])
