@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lib.api import upstreams
 from lib.api.answer import Answer
 from lib.api.errors import NotJson, WrongMethod, parsed, read_body
+from lib.api.pools import EVERYBODY, LOOKS
 from lib.core import lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import (
@@ -85,7 +86,7 @@ async def _serve(request: Request, answer: Answer) -> None:
     path = request.scope["path"]
     if path == MODELS:
         _expect("GET", request)
-        await answer.json(await asyncio.to_thread(_listing))
+        await answer.json(await LOOKS.run(EVERYBODY, _listing))
     elif path in COMPLETIONS:
         _expect("POST", request)
         order = await _order(request)

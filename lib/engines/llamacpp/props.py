@@ -47,7 +47,7 @@ def ask(url: str, key: SecretStr | None) -> Props:
 
 
 def ask_quickly(url: str, key: SecretStr | None) -> Props:
-    """The same for whoever cannot wait: one that hangs is asked once in a while, and not for long."""
+    """The same for whoever cannot wait: one that hangs is asked once in a while, for a moment."""
     if time.monotonic() < _silent_until.get(url, 0.0):
         raise EngineError(f"{url} did not answer just now.", "Try again in a moment.")
     began = time.monotonic()
