@@ -11,12 +11,12 @@ from lib.core.errors import Conflict
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
 from tests.support.jobs import bash, begun, ended, group, kill_runner
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("nothing_outlives_its_test")
 
 QUICK_LADDER = ((signal.SIGTERM, 0.5), (signal.SIGTERM, 0.2), (signal.SIGKILL, 5.0))
 STUBBORN = "trap '' TERM INT HUP; echo begun; while :; do sleep 60; done"
-from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(
