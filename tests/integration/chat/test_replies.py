@@ -4,6 +4,7 @@ import json
 import stat
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -274,7 +275,7 @@ def test_a_disk_that_fills_ends_the_reply_in_words_and_keeps_what_came(fake: Run
     while len(reply.text) < 40:
         time.sleep(0.01)
     assert reply._spool
-    reply._spool._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    reply._spool._file = Path("/dev/full").open("wb", buffering=0)
     assert finished(reply).state == ReplyState.FAILED
     assert reply.problem
     assert "Replies cannot be kept" in reply.problem.message
