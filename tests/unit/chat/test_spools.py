@@ -75,7 +75,7 @@ def test_a_full_disk_is_told_before_a_reply_begins() -> None:
 def test_a_disk_that_fills_ends_the_file_and_raises_nothing() -> None:
     spool = Spool("one", Header(1.0, "c" * 32, "me"), {})
     spool._file.close()
-    spool._file = Path("/dev/full").open("wb", buffering=0)
+    spool._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
     spool.keep(["t", "a word"])
     assert spool.problem is not None
     spool.keep(["t", "another"])
