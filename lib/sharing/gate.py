@@ -100,7 +100,11 @@ def admit(scope: Scope, headers: Headers) -> Actor | None:
     """
     _check(scope, headers)
     if LISTENER in scope:
-        return None if scope["path"] == LOGIN else _guest(headers)
+        guest = None if scope["path"] == LOGIN else _guest(headers)
+        if guest:
+            _check_path(scope)
+        return guest
+    _check_path(scope)
     if not scope["client"] or scope["client"][0] not in _LOCAL_PEERS:
         raise NotSignedIn("This is not the machine Berth runs on.", "Open it there.")
     return Actor(Role.OWNER, _browser(headers) or secrets.token_hex(16))
@@ -110,7 +114,6 @@ def _check(scope: Scope, headers: Headers) -> None:
     """What holds for owner and guest alike."""
     host = _checked_host(headers, scope.get(LISTENER))
     _check_origin(headers, host)
-    _check_path(scope)
     if LISTENER in scope and scope["type"] == "websocket" and "origin" not in headers:
         raise ForeignOrigin("A WebSocket from the network must name its page.", "Use a browser.")
     _check_sender(scope, headers)

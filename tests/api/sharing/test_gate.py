@@ -119,7 +119,7 @@ def test_streamlits_own_check_still_guards_uploads(server: Server) -> None:
     assert httpx.put(upload, files={"file": b"x"}, headers={"Origin": "http://e"}).json()["error"]
 
 
-def test_an_upload_with_streamlits_token_arrives(server: Server) -> None:
+def test_an_upload_of_streamlits_own_is_taken_from_nobody(server: Server) -> None:
     with opened(server) as tab:
         tab.run()
         token = httpx.get(f"{server.url}/_stcore/health").cookies["_streamlit_xsrf"]
@@ -128,7 +128,7 @@ def test_an_upload_with_streamlits_token_arrives(server: Server) -> None:
             files={"file": b"x"},
             headers={"X-Xsrftoken": token, "Cookie": f"_streamlit_xsrf={token}"},
         )
-    assert answer.status_code == 204
+    assert answer.status_code == 404
 
 
 def test_every_answer_forbids_what_is_not_ours(server: Server) -> None:
@@ -208,7 +208,7 @@ def test_what_no_page_uses_of_streamlits_routes_is_closed(
     assert raw_status(server, line, host, "Content-Length: 0", *more) == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/Chat", "/_stcore/health", "/Deploy/_stcore/host-config"])
+@pytest.mark.parametrize("path", ["/", "/Chat", "/_stcore/health", "/_stcore/host-config"])
 def test_what_pages_use_is_open(server: Server, path: str) -> None:
     assert httpx.get(server.url + path).status_code == 200
 
