@@ -111,14 +111,6 @@ def test_through_a_proxy_nobody_is_the_owner(server: Server, name: str) -> None:
     assert websocket_status(server, f"Host: {server.host}", f"{name}: 127.0.0.1") == 403
 
 
-def test_streamlits_own_check_still_guards_uploads(server: Server) -> None:
-    upload = f"{server.url}/_stcore/upload_file/session/file"
-    answer = httpx.put(upload, files={"file": b"x"})
-    assert answer.status_code == 403
-    assert "XSRF" in answer.text
-    assert httpx.put(upload, files={"file": b"x"}, headers={"Origin": "http://e"}).json()["error"]
-
-
 def test_an_upload_of_streamlits_own_is_taken_from_nobody(server: Server) -> None:
     with opened(server) as tab:
         tab.run()
