@@ -76,6 +76,7 @@ readonly INSTALLER=https://ollama.com/install.sh
 
 main() {
   CHILD="" PLAN="" BOLD="" PLAIN=""
+  MEMORY_KILLS=$(memory_kills)
   trap finish EXIT
   trap cancelled INT TERM HUP
   [[ ! -t 1 ]] || BOLD=$'\033[1m' PLAIN=$'\033[0m'
@@ -401,6 +402,23 @@ run() { # COMMAND…
   fi
 }
 
+# What the kernel counted, where it counts: it alone knows whether memory ran out.
+why_ended() {
+  local now
+  now=$(memory_kills)
+  if [[ -z $now || -z $MEMORY_KILLS ]]; then
+    printf 'perhaps because memory ran out'
+  elif [[ $now -gt $MEMORY_KILLS ]]; then
+    printf 'because memory ran out'
+  else
+    printf 'and no lack of memory was counted'
+  fi
+}
+
+memory_kills() {
+  sed -n 's/^oom_kill //p' /proc/vmstat 2>/dev/null || true
+}
+
 # In the background, because bash answers a signal at once only while it waits.
 wait_for() { # COMMAND…
   local code=0
@@ -409,7 +427,7 @@ wait_for() { # COMMAND…
   wait "$CHILD" || code=$?
   CHILD=""
   [[ $code -lt 128 || $code == 130 ]] ||
-    fail 7 "The system ended a step (signal $((code - 128))), most often because memory ran out." \
+    fail 7 "A step was ended from outside (signal $((code - 128))), $(why_ended)." \
       "Stop another model or choose a smaller quantization, then try again."
   return "$code"
 }

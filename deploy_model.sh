@@ -82,6 +82,7 @@ readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BER
 
 main() {
   CHILD="" PLAN="" BEGUN=""
+  MEMORY_KILLS=$(memory_kills)
   trap finish EXIT
   trap cancelled INT TERM HUP
   parse "$@"
@@ -297,6 +298,23 @@ fail() { # CODE WHAT [FIX…]
   exit "$code"
 }
 
+# What the kernel counted, where it counts: it alone knows whether memory ran out.
+why_ended() {
+  local now
+  now=$(memory_kills)
+  if [[ -z $now || -z $MEMORY_KILLS ]]; then
+    printf 'perhaps because memory ran out'
+  elif [[ $now -gt $MEMORY_KILLS ]]; then
+    printf 'because memory ran out'
+  else
+    printf 'and no lack of memory was counted'
+  fi
+}
+
+memory_kills() {
+  sed -n 's/^oom_kill //p' /proc/vmstat 2>/dev/null || true
+}
+
 # In the background, because bash answers a signal at once only while it waits.
 wait_for() { # COMMAND…
   local code=0
@@ -305,7 +323,7 @@ wait_for() { # COMMAND…
   wait "$CHILD" || code=$?
   CHILD=""
   [[ $code -lt 128 || $code == 130 ]] ||
-    broken 7 "The system ended a step (signal $((code - 128))), most often because memory ran out." \
+    broken 7 "A step was ended from outside (signal $((code - 128))), $(why_ended)." \
       "What it had changed is taken back. Free memory, then try again."
   return "$code"
 }

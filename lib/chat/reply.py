@@ -218,6 +218,8 @@ class Reply:
                 return
             self._time(delta, asked)
             self._add(delta)
+            if self._spool and self._spool.problem:
+                raise self._spool.problem
             if delta.finish_reason:
                 self._measure(finish_reason=delta.finish_reason)
             if delta.usage:

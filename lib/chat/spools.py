@@ -10,8 +10,9 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from lib.core.errors import NoSpace
 from lib.core.files import make_private
 from lib.core.settings import settings
 
@@ -27,25 +28,46 @@ class Header(NamedTuple):
 
 
 class Spool:
-    """One reply's file, while it is written."""
+    """One reply's file, while it is written; a disk that refuses ends it, and nothing else."""
 
     def __init__(self, reply_id: str, header: Header, request: Any) -> None:
         path = _path(reply_id)
-        make_private(path.parent)
-        self._file: TextIO = path.open("w", encoding="utf-8")
-        path.chmod(0o600)
+        self.problem: NoSpace | None = None  # why no more is kept
+        try:
+            make_private(path.parent)
+            self._file = path.open("wb", buffering=0)
+            path.chmod(0o600)
+        except OSError as error:
+            raise _refused(path, error) from error
         self.keep(list(header))
         self.keep(request)
+        if self.problem:
+            path.unlink(missing_ok=True)
+            raise self.problem
 
     def keep(self, entry: Any) -> None:
-        """Write one line, at once; nothing once closed."""
-        if not self._file.closed:
-            self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-            self._file.flush()
+        """Write one line, at once; nothing once closed or refused."""
+        if self._file.closed:
+            return
+        line = (json.dumps(entry, ensure_ascii=False) + "\n").encode()
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            self.problem = _refused(Path(self._file.name), error)
+            self.close()
 
     def close(self) -> None:
         """Harmless when already closed."""
-        self._file.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def _refused(path: Path, error: OSError) -> NoSpace:
+    return NoSpace(
+        f"Replies cannot be kept in {path.parent}: {error.strerror}.",
+        "Free some space, then ask again.",
+    )
 
 
 def read(reply_id: str) -> tuple[Header, Any, Iterator[Any]] | None:
@@ -72,7 +94,7 @@ def newest(conversation: str, owner: str) -> list[str]:
 
 def prune(kept: int, but: Collection[str]) -> None:
     """Delete what is too much for `kept` files, and none of those that are being written."""
-    files = sorted(settings().replies.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    files = sorted(settings().replies.glob("*.jsonl"), key=_modified)
     if len(files) <= kept:
         return
     owned = [(header.owner if (header := _header(path)) else "", path) for path in files]
@@ -91,6 +113,13 @@ def surplus(owned: Iterable[tuple[str, Kept]], kept: int) -> list[Kept]:
         by_owner.setdefault(owner, deque()).append(one)
     too_many = sum(map(len, by_owner.values())) - kept
     return [max(by_owner.values(), key=len).popleft() for _ in range(too_many)]
+
+
+def _modified(path: Path) -> float:
+    """Epoch seconds; 0 where it has gone meanwhile."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def _path(reply_id: str) -> Path:

@@ -26,6 +26,12 @@ class Rate:
             self._forget(time.monotonic() if now is None else now)
             return len(self._times.get(key, ()))
 
+    def all_lately(self) -> dict[str, int]:
+        """How often it happened lately, by key."""
+        with self._lock:
+            self._forget(time.monotonic())
+            return {key: len(times) for key, times in self._times.items()}
+
     def _forget(self, now: float) -> None:
         for key, times in list(self._times.items()):
             while times and times[0] <= now - self._seconds:

@@ -134,7 +134,19 @@ _KNOWN = (
         Action.RETRY_WITH_CONTEXT,
     ),
     Known(
-        r"\(signal 9\)|memory ran out|memory for the model could not be had|out of memory",
+        r"no lack of memory",
+        "Something outside Berth ended the work; memory was not short.",
+        _AGAIN,
+        Action.RETRY,
+    ),
+    Known(
+        r"\(signal 9\), perhaps|perhaps because memory ran out",
+        "The work was ended from outside, perhaps because memory ran out.",
+        _SMALLER,
+        Action.RETRY_WITH_CONTEXT,
+    ),
+    Known(
+        r"memory ran out|memory for the model could not be had|out of memory",
         "Memory ran out, and the system ended the work.",
         _SMALLER,
         Action.RETRY_WITH_CONTEXT,
@@ -295,7 +307,7 @@ def _half_of_context(log: str) -> str:
 
 def _killed(log: str) -> Diagnosis:
     return Diagnosis(
-        cause="The script was killed, most often by the system because memory ran out.",
+        cause="The script was killed from outside, perhaps because memory ran out.",
         line=f"exit code {KILLED}",
         fix=_SMALLER,
         action=Action.RETRY_WITH_CONTEXT,

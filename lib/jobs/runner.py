@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # isolated mode le
 from lib.core import locks
 from lib.core.redact import Redactor, known_secrets
 from lib.jobs.log import Log
+from lib.processes.birth import born
 
 TURN_SECONDS = 0.25
 LAST_WORDS_SECONDS = 5.0
@@ -37,7 +38,9 @@ def main(folder: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _remember)
     record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    _write(folder / "runner", json.dumps({"pid": os.getpid(), "created": time.time()}))
+    (folder / "reserve").unlink(missing_ok=True)
+    me = {"pid": os.getpid(), "created": time.time(), "birth": born(os.getpid())}
+    _write(folder / "runner", json.dumps(me))
     (folder / "exit_code.part").write_text(" " * 8, encoding="utf-8")
     is_wanted = wait_for_turn(folder.parent, record["after"])
     if is_wanted and not (folder / "cancelled").exists():  # perhaps before this process could hear
@@ -98,9 +101,13 @@ def follow(child: int, reader: int, folder: Path) -> None:
         if os.WIFSIGNALED(status):  # this pump was killed; the command must not notice
             pump_process = PumpProcess(reader, folder)
         pid, status = os.wait()
-    pump_process.complete_log()
     code = os.waitstatus_to_exitcode(status)
+    if code < 0:  # nobody is left who would end its steps
+        os.killpg(0, signal.SIGTERM)
+    pump_process.complete_log()
     record_exit(folder, code if code >= 0 else 128 - code)  # 128 + N where signal N ended it
+    if code < 0 and not pump_process.has_ended(LAST_WORDS_SECONDS):
+        os.killpg(0, signal.SIGKILL)
 
 
 class PumpProcess:
@@ -113,7 +120,8 @@ class PumpProcess:
     def __init__(self, reader: int, folder: Path) -> None:
         their_end, self._command_runs = os.pipe()
         self._log_is_open, our_end = os.pipe()
-        if not os.fork():
+        self._pid = os.fork()
+        if not self._pid:
             os.close(self._command_runs)
             os.close(self._log_is_open)
             try:
@@ -122,6 +130,15 @@ class PumpProcess:
                 os._exit(0)
         os.close(their_end)
         os.close(our_end)
+
+    def has_ended(self, seconds: float) -> bool:
+        """Has everybody who could write ended within this time?"""
+        give_up_at = time.monotonic() + seconds
+        while os.waitpid(self._pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > give_up_at:
+                return False
+            time.sleep(TURN_SECONDS / 5)
+        return True
 
     def complete_log(self) -> None:
         """Return when all that the command wrote is in the log.

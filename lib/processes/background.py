@@ -1,4 +1,4 @@
-"""Programs in the background: started, found again by pid and create time, asked and made to end.
+"""Programs in the background: started, found again by pid and birth, asked and made to end.
 
 The log of such a program is kept short, and its exit code recorded, by keeper.py.
 """
@@ -20,14 +20,16 @@ from lib.core.errors import EngineError
 from lib.core.files import make_private, tail
 from lib.core.values import Frozen
 from lib.processes import keeper
+from lib.processes.birth import born
 from lib.processes.identity import created_at, is_same, living
 
 # Asked, asked again (llama-server takes that as "at once"), made to. Signal, seconds to wait.
 Ladder = Sequence[tuple[signal.Signals, float]]
 LADDER: Ladder = ((signal.SIGTERM, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0))
+PID_ENDING = ".pid"
 POLL_SECONDS = 0.02
 RECORDING_SECONDS = 0.5  # an exit code is on disk so long after the end, or never will be
-SAME_SECONDS = 2.0  # the system derives create times from a clock that may be corrected
+SAME_SECONDS = 2.0  # for records without a birth: create times come from a clock
 
 
 class ProgramFault(EngineError):
@@ -35,10 +37,11 @@ class ProgramFault(EngineError):
 
 
 class Child(Frozen):
-    """A process: its pid may be used again, but not together with its create time."""
+    """A process: its pid may be used again, but not together with its birth."""
 
     pid: int
-    created_at: float  # epoch seconds, as the system tells it
+    created_at: float  # epoch seconds, as the system told it
+    birth: str = ""  # as birth.py tells it; "" in records of before, and where it is not told
 
 
 def start(
@@ -46,12 +49,15 @@ def start(
 ) -> Child:
     """Run the program in a session of its own, its output in a new log that is the owner's alone.
 
-    It outlives this process. ProgramFault where it cannot be run at all.
+    It outlives this process. Before it runs, its process is noted beside `exit_file`: see `noted`.
+    ProgramFault where it cannot be run at all.
     """
     make_private(log.parent)
-    for old in (log, exit_file):
+    pid_file = exit_file.with_suffix(PID_ENDING)
+    for old in (log, exit_file, pid_file):
         old.unlink(missing_ok=True)
-    script = [sys.executable, "-I", "-S", keeper.__file__, str(exit_file), str(log), *command]
+    files = [str(exit_file), str(log), str(pid_file)]
+    script = [sys.executable, "-I", "-S", keeper.__file__, *files, *command]
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "wb") as output:
         done = subprocess.run(
             script,
@@ -67,13 +73,27 @@ def start(
         why = tail(log).strip().rpartition("\n")[2]
         raise ProgramFault(why or f"{command[0]} cannot be run.", f"See {log}.")
     pid = int(done.stdout)
-    return Child(pid=pid, created_at=created_at(pid))
+    return known(pid)
+
+
+def noted(exit_file: Path) -> Child | None:
+    """The process that was started last with this exit file, also where its starter died."""
+    with contextlib.suppress(OSError, ValueError):
+        text = exit_file.with_suffix(PID_ENDING).read_text(encoding="ascii")
+        pid, _, birth = text.strip().partition(" ")
+        return Child(pid=int(pid), created_at=created_at(int(pid)), birth=birth)
+    return None
+
+
+def known(pid: int) -> Child:
+    """A process that runs, as it is found again."""
+    return Child(pid=pid, created_at=created_at(pid), birth=born(pid))
 
 
 def is_alive(child: Child) -> bool:
     """Does this very process still run?"""
     process = living(child.pid)
-    return process is not None and is_same(process, child.created_at, SAME_SECONDS)
+    return process is not None and is_same(process, child.birth, child.created_at, SAME_SECONDS)
 
 
 def exit_code(child: Child, exit_file: Path) -> int | None:

@@ -18,12 +18,13 @@ Ladder = Sequence[tuple[signal.Signals, float]]
 
 
 class ProcessGroup(BaseModel):
-    """A group by its leader: pid and create time, because the pid may belong to another since."""
+    """A group by its leader: pid and birth, because the pid may belong to another since."""
 
     model_config = ConfigDict(frozen=True)
 
     pid: int = Field(gt=1)
     created: float  # epoch seconds
+    birth: str = ""  # as birth.py tells it
 
     @property
     def has_leader(self) -> bool:
@@ -51,7 +52,7 @@ class ProcessGroup(BaseModel):
         return left
 
     def _is_ours(self, process: psutil.Process) -> bool:
-        return is_same(process, self.created, SAME_PROCESS_SECONDS)
+        return is_same(process, self.birth, self.created, SAME_PROCESS_SECONDS)
 
     def _exists(self) -> bool:
         """Is there such a group, and may this process signal it? Much cheaper than a search."""

@@ -1,8 +1,9 @@
 """Runs one engine in the background, keeps its log short and records how it ended.
 
-Run as `python -I -S keeper.py EXIT_FILE LOG COMMAND…` in a session of its own. It leaves its
-caller at once, after printing the engine's pid, and stays (10 MB) for as long as the engine does:
-so the exit code is known although whoever asked for the engine may be gone. The engine writes to
+Run as `python -I -S keeper.py EXIT_FILE LOG PID_FILE COMMAND…` in a session of its own. It leaves
+its caller at once, after printing the engine's pid, and stays (10 MB) for as long as the engine
+does: so the exit code is known although whoever asked for the engine may be gone. The pid file says
+which process the engine is before it is the engine, so that none is ever lost. The engine writes to
 the log by itself; killing this process costs the exit code and nothing else. Standard library only.
 """
 
@@ -12,20 +13,25 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # isolated mode leaves it out
+
+from lib.processes.birth import born
 
 LOG_LIMIT_BYTES = 4_000_000
 LOG_KEPT_BYTES = 1_000_000
 LOG_LOOK_SECONDS = 30
 
 
-def main(exit_file: Path, log: Path, command: list[str]) -> None:
+def main(exit_file: Path, log: Path, pid_file: Path, command: list[str]) -> None:
     """Start the command in the background; its pid on stdout, or why not on stderr."""
     if os.fork():
         os._exit(0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # the whole group is told: outlive the engine
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core has the size of the model
-    engine = start(log, command)
+    engine = start(log, pid_file, command)
     os.write(1, f"{engine}\n".encode())
     os.dup2(2, 1)  # the caller waits for the end of what it can read
     signal.signal(signal.SIGALRM, lambda *_: shorten(log))
@@ -36,14 +42,40 @@ def main(exit_file: Path, log: Path, command: list[str]) -> None:
     part.replace(exit_file)
 
 
-def start(log: Path, command: list[str]) -> int:
+def start(log: Path, pid_file: Path, command: list[str]) -> int:
     """The pid of the command, whose output is added to the log."""
     to_log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    outputs = [(os.POSIX_SPAWN_DUP2, to_log, number) for number in (1, 2)]
+    reader, writer = os.pipe()  # closed by the very step that makes the command of it
+    engine = os.fork()
+    if not engine:
+        become(command, to_log, pid_file, writer)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as said:
+        if why := said.read():
+            sys.exit(why)
+    return engine
+
+
+def become(command: list[str], to_log: int, pid_file: Path, writer: int) -> NoReturn:
+    """Note which process this is, then be the command; what prevents that is said."""
     try:
-        return os.posix_spawn(command[0], command, os.environ, file_actions=outputs)
+        note(pid_file)
+        os.dup2(to_log, 1)
+        os.dup2(to_log, 2)
+        os.execv(command[0], command)
     except OSError as error:
-        sys.exit(f"{command[0]} cannot be run: {error.strerror}.")
+        os.write(writer, f"{command[0]} cannot be run: {error.strerror}.".encode())
+    finally:
+        os._exit(127)
+
+
+def note(pid_file: Path) -> None:
+    """Write down which process this is."""
+    part = pid_file.with_name(f".{pid_file.name}.part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(f"{os.getpid()} {born(os.getpid())}\n")
+    part.replace(pid_file)
 
 
 def shorten(log: Path) -> None:
@@ -59,4 +91,4 @@ def shorten(log: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])

@@ -20,7 +20,7 @@ from lib.core.access import (
     Role,
     acting,
 )
-from lib.core.errors import BerthError, Forbidden
+from lib.core.errors import BerthError, Forbidden, NotFound
 from lib.sharing import guests
 
 LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
@@ -29,6 +29,12 @@ COOKIE = "berth_browser"
 COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep
 
 _EARLY_CHECK = "/_stcore/health"
+_OURS = ("api", "v1")  # they have routes and methods of their own
+_READING = ("GET", "HEAD")
+# Of what Streamlit brings, the pages use these; its uploads, metrics, agents, sign-in are closed.
+_STREAMLITS = frozenset({"health", "host-config", "stream"})
+_COMPONENTS = "bidi-components/"
+_CLOSED = frozenset({"component", "auth", "oauth2callback", "app"})
 _OWN_SITES = ("same-origin", "none")
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
 _LOCAL_PEERS = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
@@ -94,7 +100,11 @@ def admit(scope: Scope, headers: Headers) -> Actor | None:
     """
     _check(scope, headers)
     if LISTENER in scope:
-        return None if scope["path"] == LOGIN else _guest(headers)
+        guest = None if scope["path"] == LOGIN else _guest(headers)
+        if guest:
+            _check_path(scope)
+        return guest
+    _check_path(scope)
     if not scope["client"] or scope["client"][0] not in _LOCAL_PEERS:
         raise NotSignedIn("This is not the machine Berth runs on.", "Open it there.")
     return Actor(Role.OWNER, _browser(headers) or secrets.token_hex(16))
@@ -149,6 +159,21 @@ def _is_local(hosts: list[str]) -> bool:
     return len(hosts) == 1 and _LOCAL_HOST.fullmatch(hosts[0]) is not None
 
 
+def _check_path(scope: Scope) -> None:
+    """NotFound for what no page of Berth asks for.
+
+    A page below the root looks for Streamlit's routes below its own path too.
+    """
+    path, method = str(scope["path"]), scope.get("method", "GET")
+    first = path.lstrip("/").partition("/")[0]
+    if first in _OURS:
+        return
+    inner = f"{path}/".partition("/_stcore/")[2].rstrip("/")
+    is_used = not inner or inner in _STREAMLITS or inner.startswith(_COMPONENTS)
+    if method not in _READING or first in _CLOSED or not is_used:
+        raise NotFound("There is nothing at this address.", "Open Berth's start page.")
+
+
 def _check_origin(headers: Headers, host: str) -> None:
     """What a browser says about the page that sent this must name this very host and port."""
     own = {f"http://{host}", f"https://{host}"}
@@ -160,18 +185,27 @@ def _check_sender(scope: Scope, headers: Headers) -> None:
     """Other sites may link here, and nothing else.
 
     A browser asks before it sends PUT, PATCH, DELETE or JSON to another origin, and is refused.
-    A form or a text it would just send: so what changes something by POST has to be JSON.
+    A form or a text it would just send: so what changes something by POST has to be JSON. A POST of
+    nothing at all is a program's: browsers add where it comes from.
     """
     site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
     is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
     if site not in _OWN_SITES and not is_link:
         raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
+    if method == "POST" and _is_empty_of_program(headers):
+        return
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if method == "POST" and media_type != "application/json":
         raise ForeignOrigin(
             "A request that changes something must be JSON.",
             "Send it with the header Content-Type: application/json.",
         )
+
+
+def _is_empty_of_program(headers: Headers) -> bool:
+    says_nothing = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    is_browser = any(name in headers for name in ("origin", "sec-fetch-site", "cookie", "referer"))
+    return says_nothing and not is_browser and "content-type" not in headers
 
 
 def _may_introduce(scope: Scope, headers: Headers) -> bool:

@@ -29,12 +29,13 @@ class Owner(Frozen):
 
     pid: int
     created_at: float
+    birth: str = ""
 
     @property
     def is_alive(self) -> bool:
         """Does it still run?"""
         process = living(self.pid)
-        return process is not None and is_same(process, self.created_at, SAME_SECONDS)
+        return process is not None and is_same(process, self.birth, self.created_at, SAME_SECONDS)
 
 
 class Began(Frozen):

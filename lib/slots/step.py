@@ -16,6 +16,7 @@ from lib.engines.vllm.places import Places, unit_name
 from lib.engines.vllm.units import Unit, read_units
 from lib.jobs.report import Report
 from lib.processes import background
+from lib.processes.birth import born
 from lib.processes.identity import created_at
 from lib.slots import probe, service, turns
 from lib.slots.change import Change, Doer
@@ -77,7 +78,7 @@ def perform(
 
 def this_process() -> Owner:
     """Who a change belongs to that is begun here."""
-    return Owner(pid=os.getpid(), created_at=created_at(os.getpid()))
+    return Owner(pid=os.getpid(), created_at=created_at(os.getpid()), birth=born(os.getpid()))
 
 
 def undo(places: Places, slot: int, report: Report, *, waits: bool) -> None:

@@ -13,6 +13,7 @@ from lib.ui import markdown
 from lib.ui.shell import shown_errors
 
 REFRESH_SECONDS = 5.0
+MOST_ADDRESSES = 3
 SAVED, SAVED_SECONDS = "sharing_saved", 30.0  # when the limits were saved; so long it is said
 LIMIT = "sharing_limit_"  # before the names of GuestLimits: the keys of their widgets
 NUMBERS = {  # label, least and most
@@ -97,10 +98,21 @@ def _shared(share: Share) -> None:
                     key="sharing_code",
                     on_click=_change_code,
                 )
+    _wrong_codes()
     st.caption(
         "The connection is not encrypted: share in networks that you trust. If guests cannot "
         f"open it, the firewall of this machine has to let port {share.port} in."
     )
+
+
+def _wrong_codes() -> None:
+    """Somebody may be guessing."""
+    found = guests.wrong_codes()
+    if not found:
+        return
+    often = sorted(found, key=lambda address: -found[address])[:MOST_ADDRESSES]
+    told = ", ".join(f"{markdown.plain(address)} ({found[address]})" for address in often)
+    st.caption(f"Wrong codes in the last hour: {sum(found.values())}, from {told}.")
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
@@ -163,8 +175,11 @@ def _limits(now: GuestLimits) -> None:
 
 def _save_limits() -> None:
     with shown_errors():
-        names = GuestLimits.model_fields
-        change(guests={name: st.session_state[f"{LIMIT}{name}"] for name in names})
+        fields = {name: f"{LIMIT}{name}" for name in GuestLimits.model_fields}
+        told = {
+            name: st.session_state[key] for name, key in fields.items() if key in st.session_state
+        }
+        change(guests={**preferences().guests.model_dump(), **told})
         st.session_state[SAVED] = time.monotonic()
 
 
@@ -185,4 +200,4 @@ def _change_code() -> None:
 
 def _choose_start() -> None:
     with shown_errors():
-        change(share_at_start=bool(st.session_state["sharing_at_start"]))
+        change(share_at_start=bool(st.session_state.get("sharing_at_start")))

@@ -62,17 +62,17 @@ class Visit:
 def visit(
     *headers: Header,
     method: str = "GET",
-    path: str = "/",
+    path: str = "",
     kind: str = "http",
     peer: str | None = "127.0.0.1",
     media_type: str = "text/html; charset=utf-8",
     **more: Any,
 ) -> Visit:
-    """Ask the gate; `more` is put into the scope."""
+    """Ask the gate, for a page or by POST for a route; `more` is put into the scope."""
     scope: Scope = {
         "type": kind,
         "method": method,
-        "path": path,
+        "path": path or ("/api/any" if method == "POST" else "/"),
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
         "client": (peer, 4711) if peer else None,
         "server": ("127.0.0.1", 8501),

@@ -121,7 +121,6 @@ _FIRST_ERROR = re.compile(
 _AGAIN = "Start it again; if it ends again, look at its log."
 # Signals that say more than the log does. What crashes (SIGSEGV, SIGABRT) may have said why.
 _FROM_OUTSIDE: dict[int, tuple[str, str]] = {
-    signal.SIGKILL: ("the system ended it, most often because memory ran out", _SMALLER),
     signal.SIGTERM: ("something outside Berth ended it", "Start it again."),
     signal.SIGINT: ("something outside Berth ended it", "Start it again."),
     signal.SIGHUP: ("something outside Berth ended it", "Start it again."),
@@ -132,15 +131,27 @@ _FROM_OUTSIDE: dict[int, tuple[str, str]] = {
 }
 
 
-def explain(log: str, code: int | None) -> EngineError:
+# SIGKILL, by whether the kernel counted an end for lack of memory since the engine was started.
+_KILLED = {
+    True: ("the system ended it because memory ran out", _SMALLER),
+    False: (
+        "something outside Berth ended it, and no lack of memory was counted",
+        "Start it again.",
+    ),
+    None: ("something outside Berth ended it, perhaps because memory ran out", _SMALLER),
+}
+
+
+def explain(log: str, code: int | None, ran_out: bool | None = None) -> EngineError:
     """The cause, from the end of the log and the exit code (−N for signal N, None unknown).
 
+    `ran_out`: did the system end anything for lack of memory since its start? None: nobody knows.
     A ProgramFault where another program may do with the same model, also where nothing is known.
     """
     number = -code if code is not None and code < 0 else 0
     taken = PortTaken("Another program took the engine's port.", "Start it again.")
-    if number in _FROM_OUTSIDE:
-        why, fix = _FROM_OUTSIDE[number]
+    if number == signal.SIGKILL or number in _FROM_OUTSIDE:
+        why, fix = _FROM_OUTSIDE.get(number) or _KILLED[ran_out]
         error = ProgramFault if number == signal.SIGILL else EngineError
         return error(f"The engine ended (signal {number}): {why}.", fix)
     if _PORT_TAKEN.search(log):

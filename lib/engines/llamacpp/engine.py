@@ -7,9 +7,9 @@ import contextlib
 import importlib.metadata
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from lib.core.errors import (
     BerthError,
@@ -36,12 +36,14 @@ from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import Program
+from lib.engines.llamacpp.props import Props
 from lib.engines.llamacpp.records import Record, file_of
 from lib.engines.llamacpp.speed import Noted
 from lib.engines.llamacpp.templates import template_name
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
 from lib.fit.kinds import Task
+from lib.machine.oom import memory_kills
 from lib.processes import background as process
 from lib.processes.background import ProgramFault
 
@@ -185,6 +187,7 @@ def _start_with(
     """On the first of these ports that nobody takes between its choice and its use."""
     taken = None
     for port in ports:
+        records.require_space()  # before one that runs is ended for this one
         ENGINE.stop(file.name)  # or forget how the last one ended
         try:
             record = _launched(own, file, options, port)
@@ -201,14 +204,28 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
     launch = llamacpp_launch.planned(file, options, port, key_file)
     write_text(key_file, secrets.token_urlsafe(32) + "\n")
     write_json(options_file, launch.model_dump())
-    child = process.start(
-        llamacpp_launch.command(launch, options_file, own),
-        llamacpp_launch.environment(),
-        log=file_of(file.name, "log"),
-        exit_file=file_of(file.name, "exit"),
-    )
-    record = Record(
-        **child.model_dump(),
+    record = _intended(own, file, options, port)
+    records.save(record)
+    try:
+        child = process.start(
+            llamacpp_launch.command(launch, options_file, own),
+            llamacpp_launch.environment(),
+            log=file_of(file.name, "log"),
+            exit_file=file_of(file.name, "exit"),
+        )
+    except BerthError:
+        records.forget(record)
+        raise
+    record = record.model_copy(update=child.model_dump())
+    with contextlib.suppress(OSError):  # on a full disk the child's own note says which it is
+        records.save(record)
+    return record
+
+
+def _intended(own: Program | None, file: ModelFile, options: StartOptions, port: int) -> Record:
+    """The record of a child that is about to be started."""
+    return Record(
+        **records.NO_CHILD.model_dump(),
         model=file.name,
         path=file.path,
         size_bytes=file.size_bytes,
@@ -223,15 +240,14 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
         started_at=time.time(),
         version=own.version if own else _wheel_version(),
         program=own.path if own else "",
+        memory_kills=memory_kills(),
     )
-    records.save(record)
-    return record
 
 
 def _wait_until_ready(record: Record) -> None:
     """Return when the model answers; EngineError with the cause where its child ends before."""
     give_up_at = time.monotonic() + LOAD_SECONDS
-    while _loaded_context(record) is None:
+    while _loaded_context(record, llamacpp_props.ask) is None:
         now = records.read(record.model)
         if now is None or now.pid != record.pid or now.is_stopping:
             process.stop(record, file_of(record.model, "exit"))  # nobody would find it again
@@ -247,15 +263,18 @@ def _wait_until_ready(record: Record) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _loaded_context(record: Record) -> int | None:
+def _loaded_context(
+    record: Record,
+    ask: Callable[[str, SecretStr | None], Props] = llamacpp_props.ask_quickly,
+) -> int | None:
     """Tokens per slot of a child that is ready; None while it loads.
 
     Our key and the name it serves under prove that it is our child that answers on that port.
     """
-    if record.context is not None:
+    if record.context is not None or not record.pid:
         return record.context
     with contextlib.suppress(EngineError, ValidationError):
-        props = llamacpp_props.ask(record.url, records.key(record.model))
+        props = ask(record.url, records.key(record.model))
         if props.model_alias == record.model and record.is_alive:
             told = props.modalities
             can_see = told.vision if told else record.can_see
@@ -265,6 +284,8 @@ def _loaded_context(record: Record) -> int | None:
 
 
 def _state(record: Record) -> State:
+    if not record.pid:
+        return State.STARTING
     if not record.is_alive:
         return State.FAILED
     if record.is_stopping:

@@ -65,6 +65,15 @@ def load_of(
     )
 
 
+NEEDED = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SHELL"})
+NEEDED_BEGINNINGS = (
+    *("LC_", "LD_", "DYLD_", "XDG_", "GGML_", "MTL_", "METAL_"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_"),
+    *("CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "ROCM_", "GPU_", "VK_", "VULKAN_", "ONEAPI_"),
+    *("SYCL_", "ZE_"),
+)
+
+
 def batch_of(context: int, at_once: bool) -> int:
     """Tokens that are worked on at the same time: all of a text for those that must see it all."""
     return max(context, BATCH_TOKENS) if at_once else BATCH_TOKENS
@@ -164,14 +173,15 @@ def command(launch: Launch, options_file: Path, own: Program | None = None) -> l
 
 
 def environment() -> dict[str, str]:
-    """Ours, without settings that would override the launch or secrets the engine has no use for.
+    """What an engine needs of ours: paths, language, libraries, and what speaks to its hardware.
+
+    Settings that would override the launch, and secrets of whatever else runs here, stay behind.
 
     GOMP_SPINCOUNT: threads that wait for each other spin for microseconds, then sleep. The default
     spins for milliseconds and stalls on a busy machine (58 tokens/s idle, 4 to 26 busy), sleeping
     at once is slow on an idle one (33 and 16); this gave 56 and 24 on two cores.
     """
-    foreign = ("LLAMA_", "HF_")
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    ours = {name: value for name, value in os.environ.items() if _is_needed(name)}
     return {"GOMP_SPINCOUNT": "1000", **ours, "GGML_NO_BACKTRACE": "1"}
 
 
@@ -181,6 +191,10 @@ def _task_flags(launch: Launch) -> dict[str, str | int | None]:
         return {}
     does = "--reranking" if launch.task == Task.RANKING else "--embedding"
     return {does: None, "-b": launch.batch, "-ub": launch.batch}
+
+
+def _is_needed(name: str) -> bool:
+    return name in NEEDED or name.startswith(NEEDED_BEGINNINGS)
 
 
 def _flags(launch: Launch, without: Collection[str]) -> list[str]:

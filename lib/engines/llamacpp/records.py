@@ -6,6 +6,7 @@ Of the model NAME:
     NAME.json     the record of its child       NAME.log    what the child prints
     NAME.key      the key it asks for           NAME.exit   how it ended, where it did by itself
     NAME.options  what it was started with      NAME.lock   held while it is being started
+    NAME.pid      which process it is, from before it runs
     NAME.failed   what an own llama-server printed before the wheel's engine took its place
 """
 
@@ -16,22 +17,26 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from lib.core.errors import EngineError
+from lib.core.errors import EngineError, NoSpace
 from lib.core.files import (
     make_private,
     read_json,
     tail,
     write_json,
 )
-from lib.core.locks import locked
+from lib.core.locks import is_held, locked
 from lib.core.names import ModelName
 from lib.core.settings import settings
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.causes import explain
 from lib.fit.kinds import Task
+from lib.machine.oom import ran_out_since
 from lib.processes import background as process
+from lib.processes.identity import command_line
 
-ENDINGS = ("json", "key", "options", "exit", "log", "failed", "lock")
+NEEDED_BYTES = 64 * 1024  # for the files about one child, and what its log begins with
+ENDINGS = ("json", "key", "options", "exit", "pid", "log", "failed", "lock")
+NO_CHILD = process.Child(pid=0, created_at=0)  # in the record of one that is about to be started
 
 
 class Record(process.Child):
@@ -54,6 +59,7 @@ class Record(process.Child):
     note: str = ""  # why the user's own does not run it
     context: int | None = None  # tokens per slot, as the engine tells them; None until it is ready
     is_stopping: bool = False
+    memory_kills: int | None = None  # the system's count of such ends when it was started
 
     @property
     def url(self) -> str:
@@ -89,8 +95,26 @@ def read(model: str) -> Record | None:
     if Path(model).name != model:
         return None
     with contextlib.suppress(ValidationError):
-        return Record.model_validate(read_json(file_of(model, "json")))
+        record = Record.model_validate(read_json(file_of(model, "json")))
+        return _recognised(record) if record.pid else _completed(record)
     return None
+
+
+def _recognised(record: Record) -> Record:
+    """With a birth, where it is of before those were noted and its process is still ours.
+
+    A step of the clock may have made a stranger of it; its command line tells.
+    """
+    ours = str(settings().engines / f"{record.model}.")
+    if record.birth or not any(word.startswith(ours) for word in command_line(record.pid)):
+        return record
+    return record.model_copy(update=process.known(record.pid).model_dump())
+
+
+def _completed(record: Record) -> Record:
+    """With the process that became of the intention, where whoever had it could not write so."""
+    child = process.noted(file_of(record.model, "exit"))
+    return record.model_copy(update=child.model_dump()) if child else record
 
 
 def read_all() -> list[Record]:
@@ -104,10 +128,25 @@ def read_all() -> list[Record]:
 
 
 def _has_meaning(record: Record) -> bool:
-    if record.is_alive or (not record.is_stopping and exit_code(record) is not None):
+    if record.is_alive or is_held(settings().engines / f"{record.model}.lock"):
+        return True
+    if not record.is_stopping and record.pid and exit_code(record) is not None:
         return True
     forget(record)
     return False
+
+
+def require_space() -> None:
+    """NoSpace where the files about another child could not be written."""
+    trial = make_private(settings().engines) / ".space"
+    try:
+        trial.write_bytes(bytes(NEEDED_BYTES))
+    except OSError as error:
+        raise NoSpace(
+            f"{settings().engines} cannot be written: {error.strerror}.", "Free some space there."
+        ) from error
+    finally:
+        trial.unlink(missing_ok=True)
 
 
 def save(record: Record) -> None:
@@ -126,8 +165,8 @@ def update(record: Record, **changes: Any) -> None:
 def forget(record: Record) -> None:
     """Drop all but the log, unless another child takes the place by now."""
     now = read(record.model)
-    if now is not None and now.pid == record.pid:
-        for ending in ("json", "key", "options", "exit"):
+    if now is not None and (now.port, now.started_at) == (record.port, record.started_at):
+        for ending in ("json", "key", "options", "exit", "pid"):
             file_of(record.model, ending).unlink(missing_ok=True)
 
 
@@ -158,4 +197,5 @@ def exit_code(record: Record) -> int | None:
 
 def cause(record: Record) -> EngineError:
     """Why its child ended."""
-    return explain(tail(file_of(record.model, "log")), exit_code(record))
+    log = tail(file_of(record.model, "log"))
+    return explain(log, exit_code(record), ran_out_since(record.memory_kills))

@@ -170,7 +170,7 @@ def _by_code(code: int | None) -> Cause | None:
     if code in (-9, 137):
         return Cause(
             kind=Kind.KILLED,
-            message="The system ended the engine, most often because memory ran out.",
+            message="Something ended the engine (signal 9), perhaps because memory ran out.",
             fix="Free memory of the machine, then start it again.",
         )
     return Cause(

@@ -140,7 +140,7 @@ def composer(talk: Conversation, model: Model) -> None:
 
 def _say() -> None:
     """A callback, so that the request is on its way before the page is drawn, and drawn once."""
-    text = str(st.session_state["chat_input"] or "").strip()
+    text = str(st.session_state.get("chat_input") or "").strip()
     talk = session.conversation()
     if text and talk:
         control.say(text, partial(taken, talk["id"]))

@@ -43,7 +43,7 @@ def has_files(conversation: str) -> bool:
 
 def _remember() -> None:
     """A conversation with files and no words is found again after a reload: by its address."""
-    kept = str(st.session_state[KEY].get("kept") or "")
+    kept = str((st.session_state.get(KEY) or {}).get("kept") or "")
     if is_id(kept):
         st.query_params["c"] = kept
     else:

@@ -74,9 +74,9 @@ def _memory() -> dict[str, Any]:
 
 
 def _hear(handler: Handler) -> None:
-    memory, found = _memory(), st.session_state[KEY].get("event")
+    memory, told = _memory(), st.session_state.get(KEY)
     try:
-        events = _EVENTS.validate_python(found or [])
+        events = _EVENTS.validate_python((told.get("event") if told else None) or [])
     except ValidationError:
         return  # not from our element
     for event in events:

@@ -34,4 +34,4 @@ def message_bar(
 
 
 def _clicked(key: str, on_act: Callable[[object], None]) -> None:
-    on_act(st.session_state[key].get("act"))
+    on_act((st.session_state.get(key) or {}).get("act"))

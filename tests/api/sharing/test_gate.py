@@ -111,15 +111,7 @@ def test_through_a_proxy_nobody_is_the_owner(server: Server, name: str) -> None:
     assert websocket_status(server, f"Host: {server.host}", f"{name}: 127.0.0.1") == 403
 
 
-def test_streamlits_own_check_still_guards_uploads(server: Server) -> None:
-    upload = f"{server.url}/_stcore/upload_file/session/file"
-    answer = httpx.put(upload, files={"file": b"x"})
-    assert answer.status_code == 403
-    assert "XSRF" in answer.text
-    assert httpx.put(upload, files={"file": b"x"}, headers={"Origin": "http://e"}).json()["error"]
-
-
-def test_an_upload_with_streamlits_token_arrives(server: Server) -> None:
+def test_an_upload_of_streamlits_own_is_taken_from_nobody(server: Server) -> None:
     with opened(server) as tab:
         tab.run()
         token = httpx.get(f"{server.url}/_stcore/health").cookies["_streamlit_xsrf"]
@@ -128,7 +120,7 @@ def test_an_upload_with_streamlits_token_arrives(server: Server) -> None:
             files={"file": b"x"},
             headers={"X-Xsrftoken": token, "Cookie": f"_streamlit_xsrf={token}"},
         )
-    assert answer.status_code == 204
+    assert answer.status_code == 404
 
 
 def test_every_answer_forbids_what_is_not_ours(server: Server) -> None:
@@ -178,3 +170,50 @@ def test_the_same_browser_finds_its_session_again(server: Server) -> None:
     with opened(server, cookie=mine, resume=session) as again:
         again.run()
         assert again.id == session
+
+
+CLOSED = [
+    ("PUT", "/_stcore/upload_file/any/any"),
+    ("DELETE", "/_stcore/upload_file/any/any"),
+    ("OPTIONS", "/_stcore/upload_file/any/any"),
+    ("GET", "/_stcore/metrics"),
+    ("GET", "/_stcore/script-health-check"),
+    ("GET", "/_stcore/agent/openapi.json"),
+    ("POST", "/_stcore/agent/interact"),
+    ("GET", "/Deploy/_stcore/metrics"),
+    ("GET", "/_stcore/health/../metrics"),
+    ("GET", "/component/any/index.html"),
+    ("GET", "/auth/login"),
+    ("GET", "/oauth2callback"),
+    ("GET", "/app/static/any"),
+    ("PUT", "/"),
+    ("DELETE", "/media/any"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED)
+def test_what_no_page_uses_of_streamlits_routes_is_closed(
+    server: Server, method: str, path: str
+) -> None:
+    line, host = f"{method} {path} HTTP/1.1", f"Host: {server.host}"
+    more = ["Content-Type: application/json"] if method == "POST" else []
+    assert raw_status(server, line, host, "Content-Length: 0", *more) == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/Chat", "/_stcore/health", "/_stcore/host-config"])
+def test_what_pages_use_is_open(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path).status_code == 200
+
+
+def test_a_program_may_post_nothing_and_a_browser_says_where_it_comes_from(server: Server) -> None:
+    url = f"{server.url}/api/models/nobody/stop"
+    assert httpx.post(url).status_code == 404  # it was let in: there is no such model
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Cookie": "a=b"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    ):
+        assert httpx.post(url, headers=headers).status_code == 403
+    assert httpx.post(url, content=b"x").status_code == 403

@@ -1,5 +1,6 @@
 """Jobs that are cancelled: running or queued, stubborn, at once, or too late."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lib.core.errors import Conflict
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
 from tests.support.jobs import bash, begun, ended, group, kill_runner
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("nothing_outlives_its_test")
 
@@ -73,6 +75,17 @@ def test_cancelling_at_once_or_twice_or_too_late_does_no_harm() -> None:
     assert jobs.find(done.id).state == JobState.FAILED
 
 
+@pytest.mark.parametrize("step", [10, -3_600])
+def test_a_step_of_the_clock_hides_no_process_from_cancel(step: int) -> None:
+    job = begun(bash("echo begun; sleep 60"))
+    note = json.loads((job.folder / "runner").read_text())
+    (job.folder / "runner").write_text(json.dumps({**note, "created": note["created"] + step}))
+    job.cancel(QUICK_LADDER)
+    assert jobs.find(job.id).state == JobState.CANCELLED
+    assert group(job).members() == []
+    assert not locks.is_held(job.folder / "alive")
+
+
 def test_a_process_that_nothing_can_end_is_named() -> None:
     job = begun(bash(STUBBORN))
     with pytest.raises(Conflict, match=r"could not be ended: process \d+"):
@@ -88,3 +101,12 @@ def test_a_job_cancelled_before_its_runner_can_hear_never_runs(home: Path) -> No
     over = ended(second)
     assert (over.state, over.exit_code) == (JobState.CANCELLED, 143)
     assert not (home / "ran").exists()
+
+
+def test_who_kills_the_script_ends_its_steps_too() -> None:
+    job = begun(bash("echo begun; sleep 60; echo never"))
+    [script] = [p for p in group(job).members() if "sleep 60; echo never" in " ".join(p.cmdline())]
+    script.kill()
+    until(lambda: not jobs.find(job.id).is_active, "the end of the job")
+    assert jobs.find(job.id).state == JobState.FAILED
+    until(lambda: group(job).members() == [], "the end of its steps")

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lib.core.errors import EngineError
+from lib.core.errors import EngineError, NoSpace
 from lib.core.http import Refused, get_json
 from lib.core.settings import ROOT, settings
 from lib.engines.base import Delta, StartOptions, State
-from lib.engines.llamacpp import ENGINE, records
+from lib.engines.llamacpp import ENGINE, props, records
 from lib.engines.llamacpp import engine as llamacpp
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import program as llamacpp_program
@@ -151,6 +151,83 @@ def test_a_record_whose_number_belongs_to_another_process_is_cleaned_up(tiny: st
     assert records.read(tiny) is None
     records.save(old.model_copy(update={"pid": os.getpid()}))
     ENGINE.stop(tiny)  # and this process lives on
+
+
+@pytest.mark.parametrize("step", [3, -3_600])
+@pytest.mark.parametrize("is_of_before", [False, True], ids=["now", "before"])
+def test_a_step_of_the_clock_loses_no_child(tiny: str, step: int, is_of_before: bool) -> None:
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    told = {"created_at": child.created_at + step} | ({"birth": ""} if is_of_before else {})
+    records.save(child.model_copy(update=told))
+    assert shown(tiny).state == State.READY
+    ENGINE.start(tiny, SMALL)
+    assert children() == [child.pid]
+    ENGINE.stop(tiny)
+    assert children() == []
+
+
+def test_who_dies_between_the_start_and_the_record_leaves_no_orphan(tiny: str) -> None:
+    code = (
+        "import os, signal\n"
+        "from lib.engines.llamacpp import engine\n"
+        "begin = engine.process.start\n"
+        "def start(*a, **k):\n"
+        "    begin(*a, **k)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "engine.process.start = start\n"
+        f"engine.ENGINE.start('{tiny}', engine.StartOptions(context=512, threads=1))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    [pid] = children()
+    assert child_of(tiny).pid == pid
+    assert eventually(lambda: shown(tiny).state == State.READY)
+    ENGINE.start(tiny, SMALL)
+    assert children() == [pid]
+    ENGINE.stop(tiny)
+    assert children() == []
+
+
+def test_an_intention_of_which_nothing_became_is_forgotten(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    old = child_of(tiny)
+    ENGINE.stop(tiny)
+    records.save(old.model_copy(update=records.NO_CHILD.model_dump()))
+    with records.lock(tiny):
+        assert shown(tiny).state == State.STARTING
+    assert shown(tiny).state == State.STOPPED
+    assert records.read(tiny) is None
+
+
+def test_a_full_disk_ends_no_child_that_runs(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    pid = child_of(tiny).pid
+    (settings().engines / ".space").symlink_to("/dev/full")
+    with pytest.raises(NoSpace, match="cannot be written"):
+        ENGINE.start(tiny, StartOptions(context=1024, threads=1))
+    assert shown(tiny).state == State.READY
+    assert children() == [pid]
+    ENGINE.start(tiny, StartOptions(context=1024, threads=1))
+    assert child_of(tiny).pid != pid
+
+
+def test_a_child_that_hangs_while_it_loads_holds_nobody_up(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    records.save(child.model_copy(update={"context": None}))
+    os.kill(child.pid, signal.SIGSTOP)
+    try:
+        assert shown(tiny).state == State.STARTING
+        asked = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(props, "request_json", lambda *_, **__: asked.append(1))
+            for _ in range(20):
+                assert shown(tiny).state == State.STARTING
+        assert asked == []  # what was silent just now is not asked again
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
+    assert eventually(lambda: shown(tiny).state == State.READY)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "null", '{"pid": "x"}', "[]"])

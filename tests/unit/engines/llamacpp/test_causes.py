@@ -52,7 +52,7 @@ OTHER = "0.00.1 E cmn common_init: the moon is in the wrong house"
         (f"{REQUEST}\n", -11, "The engine ended (signal 11)."),
         ("", 0, "The engine ended (exit code 0)."),
         ("", None, "The engine ended."),
-        ("", -9, "(signal 9): the system ended it, most often because memory ran out"),
+        ("", -9, "(signal 9): something outside Berth ended it, perhaps because memory ran out"),
         (CUT, -9, "(signal 9)"),
         ("", -4, "(signal 4): this build uses instructions"),
         ("", -15, "(signal 15): something outside Berth ended it"),
@@ -105,3 +105,15 @@ def test_every_end_has_a_cause(log: str, code: int | None) -> None:
 def test_the_signals_that_explain_themselves_are_signals() -> None:
     for code in range(1, 65):
         assert f"signal {code}" in explain("", -code).message
+
+
+@pytest.mark.parametrize(
+    ("ran_out", "said"),
+    [
+        (True, "the system ended it because memory ran out"),
+        (False, "no lack of memory was counted"),
+        (None, "perhaps because memory ran out"),
+    ],
+)
+def test_memory_is_blamed_on_evidence_alone(ran_out: bool | None, said: str) -> None:
+    assert said in explain(CUT, -9, ran_out).message

@@ -86,8 +86,8 @@ def test_source_code_that_a_traceback_quotes_is_no_cause() -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (-9, "The system ended the engine, most often because memory ran out."),
-        (137, "The system ended the engine, most often because memory ran out."),
+        (-9, "Something ended the engine (signal 9), perhaps because memory ran out."),
+        (137, "Something ended the engine (signal 9), perhaps because memory ran out."),
         (-11, "The engine ended (signal 11) without a word that is known here."),
         (3, "The engine ended (exit code 3) without a word that is known here."),
     ],
