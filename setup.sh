@@ -278,12 +278,21 @@ start() {
   local address
   if address=$("$BERTH_PYTHON" -m lib.launch running 2>/dev/null); then
     say "Berth already runs: $address"
+    [[ ! -t 1 ]] || tell_link
     arrive "$address"
     exit 0
   fi
   install
   pick_port
   launch
+}
+
+# Where Berth asks for its key; a terminal alone is told, never a log.
+tell_link() {
+  local link
+  if link=$("$BERTH_PYTHON" -m lib.launch link); then
+    say "Open it with its key: $link"
+  fi
 }
 
 pick_port() {

@@ -111,26 +111,6 @@ def test_through_a_proxy_nobody_is_the_owner(server: Server, name: str) -> None:
     assert websocket_status(server, f"Host: {server.host}", f"{name}: 127.0.0.1") == 403
 
 
-def test_streamlits_own_check_still_guards_uploads(server: Server) -> None:
-    upload = f"{server.url}/_stcore/upload_file/session/file"
-    answer = httpx.put(upload, files={"file": b"x"})
-    assert answer.status_code == 403
-    assert "XSRF" in answer.text
-    assert httpx.put(upload, files={"file": b"x"}, headers={"Origin": "http://e"}).json()["error"]
-
-
-def test_an_upload_with_streamlits_token_arrives(server: Server) -> None:
-    with opened(server) as tab:
-        tab.run()
-        token = httpx.get(f"{server.url}/_stcore/health").cookies["_streamlit_xsrf"]
-        answer = httpx.put(
-            f"{server.url}/_stcore/upload_file/{tab.id}/file",
-            files={"file": b"x"},
-            headers={"X-Xsrftoken": token, "Cookie": f"_streamlit_xsrf={token}"},
-        )
-    assert answer.status_code == 204
-
-
 def test_every_answer_forbids_what_is_not_ours(server: Server) -> None:
     refused = httpx.get(server.url, headers={"Host": "evil.example"})
     for answer in (httpx.get(server.url), httpx.get(f"{server.url}/api/nothing"), refused):
