@@ -1,6 +1,7 @@
 """Where the dashboard of this BERTH_HOME runs, for setup.sh, the command line and itself.
 
-The record is a file; it counts only while the process that wrote it lives.
+The record is a file; it counts only while the process that wrote it lives. Where several run on one
+home it is the newest one's, and each has a record of its own: who ends leaves the others known.
 """
 
 import errno
@@ -12,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lib.core.errors import BadInput, Conflict
-from lib.core.files import read_json, write_json
+from lib.core.files import make_private, read_json, write_json
 from lib.core.settings import settings
 from lib.processes import background as process
 
@@ -30,27 +31,40 @@ class Dashboard(process.Child):
 
 def running() -> Dashboard | None:
     """The running dashboard; None where there is none, or its record is stale."""
-    try:
-        found = Dashboard.model_validate(read_json(_record()))
-    except ValidationError:
-        return None
-    return found if process.is_alive(found) else None
+    return _living(_record())
+
+
+def others() -> list[Dashboard]:
+    """Those that run beside this process on the same home, the newest first."""
+    found = [_living(path) for path in _each().glob("*.json")]
+    living = [one for one in found if one and one.pid != os.getpid()]
+    return sorted(living, key=lambda one: -one.created_at)
 
 
 def announce(port: int) -> None:
     """Record that this process is the dashboard, on this port; it works without the record too."""
     me = Dashboard(**process.known(os.getpid()).model_dump(), port=port, url=address(port))
     try:
-        write_json(_record(), me.model_dump())
+        make_private(_each())
+        for path in (_own(), _record()):
+            write_json(path, me.model_dump())
     except OSError as error:
         logging.warning("%s cannot be written: %s.", _record(), error.strerror)
 
 
 def withdraw() -> None:
-    """Remove the record, unless another dashboard has written its own since."""
+    """Remove the record, unless it is another dashboard's; one that still runs takes its place."""
+    _own().unlink(missing_ok=True)
+    for path in _each().glob("*.json"):
+        if _living(path) is None:  # it was killed
+            path.unlink(missing_ok=True)
     found = running()
     if found is not None and found.pid == os.getpid():
-        _record().unlink(missing_ok=True)
+        left = others()
+        if left:
+            write_json(_record(), left[0].model_dump())
+        else:
+            _record().unlink(missing_ok=True)
 
 
 def address(port: int) -> str:
@@ -96,5 +110,21 @@ def _is_taken(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
+def _living(path: Path) -> Dashboard | None:
+    try:
+        found = Dashboard.model_validate(read_json(path))
+    except ValidationError:
+        return None
+    return found if process.is_alive(found) else None
+
+
 def _record() -> Path:
     return settings().home / "dashboard.json"
+
+
+def _each() -> Path:
+    return settings().home / "dashboards"
+
+
+def _own() -> Path:
+    return _each() / f"{os.getpid()}.json"

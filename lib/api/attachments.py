@@ -1,9 +1,8 @@
 """/api/attachments: files that are put into a conversation's next message.
 
-Reading a file and counting its tokens blocks, so both run in a thread.
+Reading a file and counting its tokens blocks, so both run in threads of their own.
 """
 
-import asyncio
 import binascii
 import contextlib
 from functools import partial
@@ -14,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lib.api.errors import read_model
+from lib.api.pools import DOCUMENTS, DRAFTS
 from lib.chat import attachments
 from lib.chat.attachments import Attachment, Count
 from lib.chat.documents import LARGEST_FILE
@@ -37,14 +37,16 @@ async def add(request: Request) -> Response:
     """Put a file into the next message of conversation `c`; `m` (engine/name) counts its tokens."""
     require(Action.CHAT)
     upload = await read_model(request, Upload, LARGEST_BODY)
-    added = await asyncio.to_thread(_added, upload, *_place(request), _model(request))
+    owner, conversation = _place(request)
+    added = await DOCUMENTS.run(owner, _added, upload, owner, conversation, _model(request))
     return JSONResponse(_described(added))
 
 
 async def index(request: Request) -> Response:
     """The files that wait to be sent in conversation `c`, with the tokens of model `m`."""
     require(Action.CHAT)
-    found = await asyncio.to_thread(_listed, *_place(request), _model(request))
+    owner, conversation = _place(request)
+    found = await DRAFTS.run(owner, _listed, owner, conversation, _model(request))
     return JSONResponse({"attachments": [_described(draft) for draft in found]})
 
 
@@ -52,7 +54,8 @@ async def remove(request: Request) -> Response:
     """Take a file out of conversation `c`."""
     require(Action.CHAT)
     attachment_id = request.path_params["id"]
-    await asyncio.to_thread(attachments.remove, *_place(request), attachment_id)
+    owner, conversation = _place(request)
+    await DRAFTS.run(owner, attachments.remove, owner, conversation, attachment_id)
     return JSONResponse({"removed": attachment_id})
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lib.api import engine_request, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
+from lib.api.pools import EVERYBODY, LOOKS
 from lib.core import lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import (
@@ -33,10 +34,16 @@ MODELS = "/v1/models"
 COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
 CONNECT_SECONDS = 5.0
+LOOK_SECONDS = 10.0  # so often, and so long, an engine that gives nothing is asked whether it lives
+MOST_SILENCES = 6  # about two minutes
 # Shorter than the engines keep theirs, so that a pooled connection is seldom a closed one.
 KEEPALIVE_SECONDS = 4.0
 
 _session: aiohttp.ClientSession | None = None
+
+
+class EngineHangs(EngineError, code="engine_hangs", status=504):
+    """It is there and does not react."""
 
 
 class Order(NamedTuple):
@@ -85,7 +92,7 @@ async def _serve(request: Request, answer: Answer) -> None:
     path = request.scope["path"]
     if path == MODELS:
         _expect("GET", request)
-        await answer.json(await asyncio.to_thread(_listing))
+        await answer.json(await LOOKS.run(EVERYBODY, _listing))
     elif path in COMPLETIONS:
         _expect("POST", request)
         order = await _order(request)
@@ -150,17 +157,50 @@ async def _departure(receive: Receive) -> None:
 async def _relay(order: Order, answer: Answer) -> None:
     """Ask the engine and pass its answer on."""
     try:
-        engine = await _asked(order)
+        engine = await _asked_in_time(order)
         try:
             await _pass_on(engine, answer)
         finally:
             engine.close()  # harmless after the end, when the connection is back in the pool
+    except aiohttp.ServerTimeoutError as error:
+        raise _hangs(order) from error
     except aiohttp.ClientError as error:
         raise _gone(order) from error
     except asyncio.CancelledError:
         if not lifecycle.is_stopping():
             raise
         raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
+
+
+async def _asked_in_time(order: Order) -> aiohttp.ClientResponse:
+    """The same as `_asked`; EngineHangs where nothing comes and the engine does not react at all.
+
+    A long prompt may take minutes until its first byte. An engine that lives tells its models
+    meanwhile.
+    """
+    asking, silences = asyncio.ensure_future(_asked(order)), 0
+    try:
+        while not (await asyncio.wait({asking}, timeout=LOOK_SECONDS))[0]:
+            silences = 0 if await _reacts(order) else silences + 1
+            if silences >= MOST_SILENCES:
+                raise _hangs(order)
+        return asking.result()
+    finally:
+        asking.cancel()
+
+
+async def _reacts(order: Order) -> bool:
+    """Does the engine say anything, if only that it refuses?"""
+    to = await upstreams.find(order.model)
+    key = {"Authorization": f"Bearer {to.key.get_secret_value()}"} if to.key else {}
+    try:
+        async with (
+            asyncio.timeout(LOOK_SECONDS),
+            _client().get(f"{to.base_url.rstrip('/')}/models", headers=key, allow_redirects=False),
+        ):
+            return True
+    except (TimeoutError, aiohttp.ClientError):
+        return False
 
 
 async def _asked(order: Order) -> aiohttp.ClientResponse:
@@ -188,10 +228,14 @@ async def _post(order: Order, to: Upstream) -> aiohttp.ClientResponse:
     body = order.body
     if to.model != order.model:
         body = json.dumps({**order.fields, "model": to.model}).encode()
+    url = to.base_url.rstrip("/") + order.path
+    return await _client().post(url, data=body, headers=headers, allow_redirects=False)
+
+
+def _client() -> aiohttp.ClientSession:
     if _session is None:
         raise RuntimeError("The gateway's connections are not open.")
-    url = to.base_url.rstrip("/") + order.path
-    return await _session.post(url, data=body, headers=headers, allow_redirects=False)
+    return _session
 
 
 async def _pass_on(engine: aiohttp.ClientResponse, answer: Answer) -> None:
@@ -206,6 +250,13 @@ async def _pass_on(engine: aiohttp.ClientResponse, answer: Answer) -> None:
     if not end.rstrip().endswith(b"data: [DONE]"):
         raise aiohttp.ClientPayloadError("The stream ended before its end.")
     await answer.end_events()
+
+
+def _hangs(order: Order) -> EngineHangs:
+    return EngineHangs(
+        f"The engine that runs “{order.model}” does not react.",
+        "It may be busy or stuck: try again, or stop the model and start it again.",
+    )
 
 
 def _gone(order: Order) -> EngineError:

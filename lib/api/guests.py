@@ -3,7 +3,6 @@
 Nothing else is behind it: no Streamlit, no script but the page's own, no picture.
 """
 
-import asyncio
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from lib.api.errors import parsed, read_body
+from lib.api.pools import SIGN_INS
 from lib.core.access import Action, NotSignedIn, require
 from lib.core.errors import BadInput, BerthError
 from lib.sharing import guests, listener
@@ -78,7 +78,7 @@ async def _sign_in(request: Request) -> Response:
     except ValidationError as error:
         raise BadInput("There is no code in this.", "Type the access code.") from error
     address = request.client.host if request.client else ""
-    cookie = await asyncio.to_thread(guests.sign_in, code, address)
+    cookie = await SIGN_INS.run(address, guests.sign_in, code, address)
     answer = JSONResponse({"ok": True}, headers=NO_STORE)
     answer.set_cookie(guests.COOKIE, cookie, guests.LOGIN_SECONDS, httponly=True, samesite="strict")
     return answer

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from lib.api.pools import STOPS
 from lib.chat import replies
 from lib.chat.reply import Place, Reply
 from lib.core import lifecycle
@@ -55,7 +56,7 @@ async def stop(request: Request) -> Response:
     """`POST /api/replies/{id}/stop`: end it now and keep what came."""
     require(Action.CHAT)
     reply = replies.find(request.path_params["id"], browser_of(request.scope))
-    await asyncio.to_thread(reply.stop)
+    await STOPS.run(browser_of(request.scope), reply.stop)
     return JSONResponse({"id": reply.id, "state": reply.state})
 
 

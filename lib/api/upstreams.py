@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import NamedTuple
 
+from lib.api.pools import EVERYBODY, LOOKS
 from lib.core.errors import BadInput, EngineDown, NotFound
 from lib.core.names import model_name, shown
 from lib.engines import all_engines, all_models
@@ -33,7 +34,7 @@ async def find(name: str) -> Upstream:
     known, now = _lookups.get(name), time.monotonic()
     age_seconds = now - known.began if known else USABLE_SECONDS
     if age_seconds >= FRESH_SECONDS:
-        task = asyncio.ensure_future(asyncio.to_thread(look_up, name))
+        task = asyncio.ensure_future(LOOKS.run(EVERYBODY, look_up, name))
         task.add_done_callback(partial(_forget_failure, name))
         _lookups[name] = _Lookup(now, task)
     if known is None or age_seconds >= USABLE_SECONDS:

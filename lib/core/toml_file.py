@@ -25,9 +25,11 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
 
 def replace(path: Path, text: str, *, is_broken: bool) -> None:
     """Write it anew, to be called while `writing`; a broken one is kept beside it."""
+    new = path.with_suffix(f".new{path.suffix}")
+    write_text(new, text)  # or the disk refuses, and nothing has changed
     if is_broken:
         path.replace(path.with_suffix(f".broken{path.suffix}"))
-    write_text(path, text)
+    new.replace(path)
 
 
 @contextlib.contextmanager

@@ -58,6 +58,7 @@ from lib.processes import background
 from lib.processes.group import Ladder
 
 KEPT_JOBS = 200
+RESERVED_BYTES = 65_536  # for what the runner writes about itself, also if the disk fills meanwhile
 CANCEL_LADDER = ((signal.SIGTERM, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 3.0))  # seconds
 KILLED_CODE = 137
 _RUNNER = Path(__file__).with_name("runner.py")
@@ -271,8 +272,13 @@ def _secrets_for(env: Mapping[str, str]) -> list[str]:
 def _start(wish: Record, env: Mapping[str, str]) -> Job:
     before = [job.id for job in running() if wish.resource and job.resource == wish.resource]
     folder = make_private(settings().jobs / wish.id)
-    write_json(folder / "job.json", {**wish.model_dump(), "after": before})
-    _launch(folder, env)
+    try:
+        write_json(folder / "job.json", {**wish.model_dump(), "after": before})
+        (folder / "reserve").write_bytes(bytes(RESERVED_BYTES))
+        _launch(folder, env)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     _prune()
     return find(wish.id)
 

@@ -38,6 +38,7 @@ def main(folder: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _remember)
     record = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    (folder / "reserve").unlink(missing_ok=True)
     me = {"pid": os.getpid(), "created": time.time(), "birth": born(os.getpid())}
     _write(folder / "runner", json.dumps(me))
     (folder / "exit_code.part").write_text(" " * 8, encoding="utf-8")

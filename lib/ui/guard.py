@@ -1,13 +1,13 @@
 """On the System page: what keeps others on this machine out, and whether Berth asks for a key."""
 
 import streamlit as st
+from streamlit import config
 
-from lib import dashboard
 from lib.core import owner_key
 from lib.machine import peer_user
 from lib.sharing import owner
 from lib.sharing.owner import Guard
-from lib.ui import markdown
+from lib.ui import markdown, models
 from lib.ui.shell import shown_errors
 
 TOGGLE = "owner_key_asked"
@@ -15,8 +15,7 @@ TOGGLE = "owner_key_asked"
 
 def section() -> None:
     """For the owner alone, as part of what is shared with whom."""
-    running = dashboard.running()
-    now = owner.guard(running.port if running else 0)
+    now = owner.guard(config.get_option("server.port"))
     st.toggle(
         "Ask for a key on this machine too",
         value=now == Guard.KEY,
@@ -26,8 +25,8 @@ def section() -> None:
         "use too, a forwarded port, or a proxy of your own.",
     )
     st.caption(_told(now))
-    if now == Guard.KEY and running:
-        _link(running.url)
+    if now == Guard.KEY:
+        _link(models.base_url())
 
 
 def _told(now: Guard) -> str:

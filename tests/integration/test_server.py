@@ -217,3 +217,27 @@ def test_a_server_that_is_killed_leaves_a_record_that_does_not_count(home: Path)
     assert dashboard.running() is None
     with running_server(home):
         assert dashboard.running() is not None
+
+
+def test_of_two_on_one_home_the_one_that_stays_is_known(home: Path) -> None:
+    with running_server(home) as first:
+        with running_server(home) as second:
+            found = dashboard.running()
+            assert found and found.pid == second.process.pid
+            assert {one.pid for one in dashboard.others()} == {
+                first.process.pid,
+                second.process.pid,
+            }
+        found = dashboard.running()
+        assert found and (found.pid, found.port) == (first.process.pid, first.port)
+    assert dashboard.running() is None
+    assert list((home / "dashboards").iterdir()) == []
+
+
+def test_one_that_was_killed_is_forgotten_by_the_next_that_ends(home: Path) -> None:
+    with running_server(home) as first, running_server(home) as second:
+        second.process.kill()
+        second.process.wait()
+        assert dashboard.running() is None
+        assert [one.pid for one in dashboard.others()] == [first.process.pid]
+    assert list((home / "dashboards").iterdir()) == []

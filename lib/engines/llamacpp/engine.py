@@ -7,9 +7,9 @@ import contextlib
 import importlib.metadata
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from lib.core.errors import (
     BerthError,
@@ -36,6 +36,7 @@ from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import Program
+from lib.engines.llamacpp.props import Props
 from lib.engines.llamacpp.records import Record, file_of
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
@@ -227,7 +228,7 @@ def _intended(own: Program | None, file: ModelFile, options: StartOptions, port:
 def _wait_until_ready(record: Record) -> None:
     """Return when the model answers; EngineError with the cause where its child ends before."""
     give_up_at = time.monotonic() + LOAD_SECONDS
-    while _loaded_context(record) is None:
+    while _loaded_context(record, llamacpp_props.ask) is None:
         now = records.read(record.model)
         if now is None or now.pid != record.pid or now.is_stopping:
             process.stop(record, file_of(record.model, "exit"))  # nobody would find it again
@@ -243,7 +244,10 @@ def _wait_until_ready(record: Record) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _loaded_context(record: Record) -> int | None:
+def _loaded_context(
+    record: Record,
+    ask: Callable[[str, SecretStr | None], Props] = llamacpp_props.ask_quickly,
+) -> int | None:
     """Tokens per slot of a child that is ready; None while it loads.
 
     Our key and the name it serves under prove that it is our child that answers on that port.
@@ -251,7 +255,7 @@ def _loaded_context(record: Record) -> int | None:
     if record.context is not None or not record.pid:
         return record.context
     with contextlib.suppress(EngineError, ValidationError):
-        props = llamacpp_props.ask(record.url, records.key(record.model))
+        props = ask(record.url, records.key(record.model))
         if props.model_alias == record.model and record.is_alive:
             told = props.modalities
             can_see = told.vision if told else record.can_see

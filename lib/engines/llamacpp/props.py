@@ -1,14 +1,19 @@
 """What llama.cpp's server tells about itself once it is ready, to those who have its key."""
 
 import contextlib
+import time
 
 from pydantic import BaseModel, SecretStr
 
-from lib.core.errors import BerthError
+from lib.core.errors import BerthError, EngineError
 from lib.core.http import get_json, request_json
 from lib.engines.openai_api import authorization
 
+ASK_SECONDS = 0.4  # a page waits no longer for what should come at once
+SILENT_SECONDS = 3.0  # for so long nothing more is asked of what took longer
 COUNT_SECONDS = 2.0
+
+_silent_until: dict[str, float] = {}  # by the monotonic clock
 
 
 class _Generation(BaseModel):
@@ -39,6 +44,20 @@ class Props(BaseModel):
 def ask(url: str, key: SecretStr | None) -> Props:
     """EngineError while it loads; ValidationError where it is older than November 2025."""
     return Props.model_validate(get_json(f"{url}/props", authorization(key)))
+
+
+def ask_quickly(url: str, key: SecretStr | None) -> Props:
+    """The same for whoever cannot wait: one that hangs is asked once in a while, for a moment."""
+    if time.monotonic() < _silent_until.get(url, 0.0):
+        raise EngineError(f"{url} did not answer just now.", "Try again in a moment.")
+    began = time.monotonic()
+    try:
+        said = request_json("GET", f"{url}/props", None, authorization(key), seconds=ASK_SECONDS)
+    except EngineError:
+        if time.monotonic() - began >= ASK_SECONDS:
+            _silent_until[url] = time.monotonic() + SILENT_SECONDS
+        raise
+    return Props.model_validate(said)
 
 
 def count(url: str, key: SecretStr | None, text: str) -> int | None:

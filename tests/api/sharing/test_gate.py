@@ -158,3 +158,50 @@ def test_the_same_browser_finds_its_session_again(server: Server) -> None:
     with opened(server, cookie=mine, resume=session) as again:
         again.run()
         assert again.id == session
+
+
+CLOSED = [
+    ("PUT", "/_stcore/upload_file/any/any"),
+    ("DELETE", "/_stcore/upload_file/any/any"),
+    ("OPTIONS", "/_stcore/upload_file/any/any"),
+    ("GET", "/_stcore/metrics"),
+    ("GET", "/_stcore/script-health-check"),
+    ("GET", "/_stcore/agent/openapi.json"),
+    ("POST", "/_stcore/agent/interact"),
+    ("GET", "/Deploy/_stcore/metrics"),
+    ("GET", "/_stcore/health/../metrics"),
+    ("GET", "/component/any/index.html"),
+    ("GET", "/auth/login"),
+    ("GET", "/oauth2callback"),
+    ("GET", "/app/static/any"),
+    ("PUT", "/"),
+    ("DELETE", "/media/any"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CLOSED)
+def test_what_no_page_uses_of_streamlits_routes_is_closed(
+    server: Server, method: str, path: str
+) -> None:
+    line, host = f"{method} {path} HTTP/1.1", f"Host: {server.host}"
+    more = ["Content-Type: application/json"] if method == "POST" else []
+    assert raw_status(server, line, host, "Content-Length: 0", *more) == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/Chat", "/_stcore/health", "/Deploy/_stcore/host-config"])
+def test_what_pages_use_is_open(server: Server, path: str) -> None:
+    assert httpx.get(server.url + path).status_code == 200
+
+
+def test_a_program_may_post_nothing_and_a_browser_says_where_it_comes_from(server: Server) -> None:
+    url = f"{server.url}/api/models/nobody/stop"
+    assert httpx.post(url).status_code == 404  # it was let in: there is no such model
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Cookie": "a=b"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    ):
+        assert httpx.post(url, headers=headers).status_code == 403
+    assert httpx.post(url, content=b"x").status_code == 403

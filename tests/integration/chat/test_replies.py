@@ -4,6 +4,7 @@ import json
 import stat
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -266,3 +267,21 @@ def test_whoever_sees_that_it_is_over_finds_its_last_line() -> None:
     reply.stop()
     assert seen == [("e", False)]
     assert reply.is_over
+
+
+def test_a_disk_that_fills_ends_the_reply_in_words_and_keeps_what_came(fake: Running) -> None:
+    fake.behave(tokens=5_000, gap_ms=5)
+    reply = asked()
+    while len(reply.text) < 40:
+        time.sleep(0.01)
+    assert reply._spool
+    reply._spool._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    assert finished(reply).state == ReplyState.FAILED
+    assert reply.problem
+    assert "Replies cannot be kept" in reply.problem.message
+    assert len(reply.text) >= 40
+    assert json.loads(reply.lines[-1]) == ["e", "failed"]
+    reply.stop()
+    assert not replies.is_answering("", "fake")
+    fake.behave(tokens=5, gap_ms=0)
+    assert finished(asked()).state == ReplyState.DONE

@@ -11,6 +11,7 @@ from lib.core.errors import Conflict
 from lib.jobs import jobs
 from lib.jobs.jobs import JobState
 from tests.support.jobs import bash, begun, ended, group, kill_runner
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("nothing_outlives_its_test")
 
@@ -100,3 +101,12 @@ def test_a_job_cancelled_before_its_runner_can_hear_never_runs(home: Path) -> No
     over = ended(second)
     assert (over.state, over.exit_code) == (JobState.CANCELLED, 143)
     assert not (home / "ran").exists()
+
+
+def test_who_kills_the_script_ends_its_steps_too() -> None:
+    job = begun(bash("echo begun; sleep 60; echo never"))
+    [script] = [p for p in group(job).members() if "sleep 60; echo never" in " ".join(p.cmdline())]
+    script.kill()
+    until(lambda: not jobs.find(job.id).is_active, "the end of the job")
+    assert jobs.find(job.id).state == JobState.FAILED
+    until(lambda: group(job).members() == [], "the end of its steps")

@@ -1,12 +1,15 @@
 """The files of replies: which are kept when there are too many."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.chat import spools
 from lib.chat.spools import Header, Spool
+from lib.core.errors import NoSpace
 from lib.core.settings import settings
 
 
@@ -58,3 +61,22 @@ def test_nobody_loses_one_while_another_has_more(owners: list[str], kept: int) -
         assert all(
             later[1] > at for later in gone[gone.index((owner, at)) + 1 :] if later[0] == owner
         )
+
+
+def test_a_full_disk_is_told_before_a_reply_begins() -> None:
+    folder = settings().replies
+    folder.mkdir(parents=True)
+    (folder / "new.jsonl").symlink_to("/dev/full")
+    with pytest.raises(NoSpace, match="Replies cannot be kept"):
+        Spool("new", Header(1.0, "c" * 32, "me"), {})
+    assert not (folder / "new.jsonl").is_symlink()
+
+
+def test_a_disk_that_fills_ends_the_file_and_raises_nothing() -> None:
+    spool = Spool("one", Header(1.0, "c" * 32, "me"), {})
+    spool._file.close()
+    spool._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+    spool.keep(["t", "a word"])
+    assert spool.problem is not None
+    spool.keep(["t", "another"])
+    spool.close()

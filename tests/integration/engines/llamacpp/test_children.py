@@ -16,7 +16,7 @@ from lib.core.errors import EngineError, NoSpace
 from lib.core.http import Refused, get_json
 from lib.core.settings import ROOT, settings
 from lib.engines.base import Delta, StartOptions, State
-from lib.engines.llamacpp import ENGINE, records
+from lib.engines.llamacpp import ENGINE, props, records
 from lib.engines.llamacpp import engine as llamacpp
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import program as llamacpp_program
@@ -210,6 +210,24 @@ def test_a_full_disk_ends_no_child_that_runs(tiny: str) -> None:
     assert children() == [pid]
     ENGINE.start(tiny, StartOptions(context=1024, threads=1))
     assert child_of(tiny).pid != pid
+
+
+def test_a_child_that_hangs_while_it_loads_holds_nobody_up(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    records.save(child.model_copy(update={"context": None}))
+    os.kill(child.pid, signal.SIGSTOP)
+    try:
+        assert shown(tiny).state == State.STARTING
+        asked = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(props, "request_json", lambda *_, **__: asked.append(1))
+            for _ in range(20):
+                assert shown(tiny).state == State.STARTING
+        assert asked == []  # what was silent just now is not asked again
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
+    assert eventually(lambda: shown(tiny).state == State.READY)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "null", '{"pid": "x"}', "[]"])

@@ -99,3 +99,14 @@ def test_only_apple_silicon_gets_gpu_layers() -> None:
     assert llamacpp_launch.default_gpu_layers() in (0, llamacpp_launch.ALL_LAYERS)
     if sys.platform != "darwin":
         assert llamacpp_launch.default_gpu_layers() == 0
+
+
+def test_an_engine_gets_what_it_needs_and_nobodys_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "LLAMA_ARG_HOST", "PGPASS"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
+    told = environment()
+    assert "secret" not in told.values()
+    assert (told["CUDA_VISIBLE_DEVICES"], told["LD_LIBRARY_PATH"]) == ("0", "/opt/lib")
+    assert told["PATH"] == os.environ["PATH"]
