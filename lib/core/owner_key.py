@@ -18,8 +18,9 @@ from lib.core.files import write_text
 from lib.core.settings import settings
 
 PARAMETER = "key"  # of the link
+COOKIE = "berth_key_"  # its name begins so
 _KEY = re.compile(r"[\w-]{32,128}", re.ASCII)
-_COOKIE = b"berth_key"
+_COOKIE = b"berth's owner"
 
 _Stamp = tuple[str, int, int, int]
 _seen: tuple[_Stamp | None, bool] = (None, False)
@@ -63,14 +64,19 @@ def is_key(given: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), _key().encode())
 
 
-def cookie() -> str:
-    """What a browser keeps in place of the key."""
-    return hmac.new(_key().encode(), _COOKIE, "sha256").hexdigest()
+def cookie() -> tuple[str, str]:
+    """Name and value of what a browser keeps in place of the key.
+
+    Each key has its own name: to a browser all ports of a machine are one, and another Berth may
+    run there.
+    """
+    value = hmac.new(_key().encode(), _COOKIE, "sha256").hexdigest()
+    return f"{COOKIE}{value[:8]}", value
 
 
 def is_cookie(given: str) -> bool:
-    """Was this made from the key?"""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), cookie().encode())
+    """Was this value made from the key?"""
+    return hmac.compare_digest(given, cookie()[1])
 
 
 def _key() -> str:

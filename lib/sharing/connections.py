@@ -19,7 +19,7 @@ from lib.machine import open_files
 from lib.sharing.owner import CONNECTION
 
 HEADER_BYTES = 65_536
-BODY_SECONDS = 60.0  # without a byte of a body that is not whole
+BODY_TIMES = 6  # so much longer than a header may take, a body may stand still
 EACH = 64  # a guest's address; a browser takes ten at most
 GUESTS = 512
 FILES_OF_ONE = 4  # that a guest's page takes, with its session
@@ -136,7 +136,7 @@ class _Http(HttpToolsProtocol):
         if self._is_awaited and self._header_bytes > HEADER_BYTES:
             self._refuse(_too_large())
         elif self._is_in_request and not self._is_awaited and not self.transport.is_closing():
-            self._wait(BODY_SECONDS)
+            self._wait(BODY_TIMES * self._header_seconds)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -197,7 +197,7 @@ class _Http(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Close it; but where we have not read what has come, nobody is late but ourselves."""
         if self.flow.read_paused and not self._is_awaited:
-            self._wait(BODY_SECONDS)
+            self._wait(BODY_TIMES * self._header_seconds)
         else:
             self.transport.abort()
 

@@ -24,13 +24,12 @@ from lib.machine.peer_user import GONE
 from lib.machine.socket_diag import End
 
 CONNECTION = "berth.connection"  # in the scope: what is known of the connection while it is open
-COOKIE = "berth_key"
 COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep
 
 _LOCAL_PEERS = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
 _OWN_SITES = ("same-origin", "none")
 _BEARER = re.compile(r"bearer +(\S{1,256})", re.IGNORECASE)
-_KEY_COOKIE = re.compile(rf"(?:^|;) *{COOKIE}=([0-9a-f]{{64}}) *(?:;|$)")
+_KEY_COOKIE = re.compile(rf"(?:^|;) *{owner_key.COOKIE}[0-9a-f]{{8}}=([0-9a-f]{{64}})(?= *(?:;|$))")
 
 
 class OtherUser(NotSignedIn, code="other_user"):
@@ -85,14 +84,14 @@ def entry(scope: Scope) -> Response | None:
     if owner_key.is_asked_for():
         if not owner_key.is_key(request.query_params[owner_key.PARAMETER]):
             raise _key_needed("This is not the key of this Berth.")
-        value, kept = owner_key.cookie(), COOKIE_SECONDS
-        answer.set_cookie(COOKIE, value, kept, httponly=True, samesite="strict")
+        name, value = owner_key.cookie()
+        answer.set_cookie(name, value, COOKIE_SECONDS, httponly=True, samesite="strict")
     return answer
 
 
 def _check_key_cookie(headers: Headers) -> None:
-    known = _KEY_COOKIE.search(headers.get("cookie", ""))
-    if not known or not owner_key.is_cookie(known[1]):
+    known = _KEY_COOKIE.findall(headers.get("cookie", ""))
+    if not any(map(owner_key.is_cookie, known)):
         raise _key_needed("Berth asks for its key here.")
 
 

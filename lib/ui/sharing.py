@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lib.chat import replies
 from lib.core import words
 from lib.core.access import Action, may
 from lib.core.preferences import GuestLimits, change, preferences
@@ -166,6 +167,7 @@ def _qr_code(url: str) -> str:
 
 
 def _limits(now: GuestLimits) -> None:
+    st.caption("Guests from one address count as one, however often they sign in.")
     with st.form("sharing_limits_form", border=False):
         with st.container(horizontal=True):
             for name, (label, least, most) in NUMBERS.items():
@@ -218,6 +220,7 @@ def _stop() -> None:
 def _put_out(login: str) -> None:
     with shown_errors():
         listener.put_out(login)
+        replies.stop_all(replies.under_way(login))
 
 
 def _change_code() -> None:

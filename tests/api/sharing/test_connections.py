@@ -91,6 +91,14 @@ def test_a_second_request_has_its_time_too(server: Server) -> None:
         assert heard(one).count(b"HTTP/1.1 200") == 1
 
 
+def test_a_body_may_not_stand_still(server: Server) -> None:
+    start = f"POST /api/deploy HTTP/1.1\r\nHost: {server.host}\r\n"
+    said = f"{start}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{".encode()
+    with half_open(_at(server.url), 1, said) as (one,):
+        one.settimeout(30)
+        assert heard(one) == b""
+
+
 def test_a_header_has_its_size(server: Server) -> None:
     start = f"GET /api/health HTTP/1.1\r\nHost: {server.host}\r\n".encode()
     for size, status in ((60_000, b"200"), (70_000, b"431"), (2_000_000, b"431")):

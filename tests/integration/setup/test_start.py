@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import streamlit
 
+from lib.core import owner_key
 from lib.deploy.starter import STARTER
 from lib.engines import __main__ as engines
 from tests.support.clone import NOWHERE, SECONDS, Clone, Run
@@ -108,6 +109,23 @@ def test_a_used_port_that_was_asked_for_is_an_error(clone: Clone, used_port: int
     assert done.returncode == 7
     assert f"Port {used_port} is used by another program." in done.stderr
     assert "is free: ./setup.sh --port " in done.stderr
+
+
+def test_a_terminal_alone_is_told_the_link_with_the_key(
+    clone: Clone, start: Start, home: Path
+) -> None:
+    owner_key.choose(True)
+    key = (home / "owner.key").read_text().strip()
+    clone.install()
+    run = start()
+    run.until(RUNS)
+    url = _record(home)["url"]
+    assert f"Berth is ready: {url}" in run.output
+    assert key not in run.output
+    code, shown = clone.on_terminal(["setup.sh", "--no-browser"])
+    assert code == 0
+    assert f"Open it with its key: {url}/?key={key}" in shown
+    assert key not in clone.run("--no-browser").stdout
 
 
 def test_without_a_terminal_the_next_free_port_is_taken(clone: Clone, used_port: int) -> None:

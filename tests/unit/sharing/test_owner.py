@@ -24,7 +24,8 @@ def _bearer() -> Header:
 
 
 def _cookie() -> Header:
-    return ("Cookie", f"a=b; {owner.COOKIE}={owner_key.cookie()}; c=d")
+    others = f"{owner_key.COOKIE}{'0' * 8}={'0' * 64}"  # another Berth's, on another port
+    return ("Cookie", f"a=b; {others}; {'='.join(owner_key.cookie())}; c=d")
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
@@ -56,7 +57,8 @@ def test_a_guest_may_be_any_user_of_this_machine() -> None:
 def test_with_the_key_asked_for_nobody_gets_in_without() -> None:
     owner_key.choose(True)
     wrong = [("Authorization", "Bearer " + "x" * 43), ("Authorization", "Basic x")]
-    wrong += [("Cookie", f"{owner.COOKIE}={'0' * 64}"), ("Accept", "*/*")]
+    name, value = owner_key.cookie()
+    wrong += [("Cookie", f"{name}={'0' * 64}"), ("Cookie", f"x{name}={value}"), ("Accept", "*/*")]
     for header in wrong:
         seen = visit(HOST, header)
         assert (seen.status, seen.code, seen.app_saw) == (401, "key_needed", [])
