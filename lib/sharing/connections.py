@@ -93,8 +93,9 @@ class Door:
 
 def protocols(door: Door) -> dict[str, Any]:
     """What uvicorn's Config takes as `http` and `ws`, for a listener with this door."""
+    seconds = settings().header_seconds
     return {
-        "http": type("Http", (_Http,), {"door": door}),
+        "http": type("Http", (_Http,), {"door": door, "header_seconds": seconds}),
         "ws": type("WebSocket", (_WebSocket,), {"door": door}),
     }
 
@@ -103,13 +104,13 @@ class _Http(HttpToolsProtocol):
     """A connection that speaks HTTP, until it becomes a WebSocket."""
 
     door: Door
+    header_seconds: float
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place, and wait for a header."""
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
         self._known: dict[str, Any] = {}  # of this connection, for the gate
-        self._header_seconds = settings().header_seconds
         self._header_bytes = 0
         self._is_awaited = self._is_in_request = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -136,7 +137,7 @@ class _Http(HttpToolsProtocol):
         if self._is_awaited and self._header_bytes > HEADER_BYTES:
             self._refuse(_too_large())
         elif self._is_in_request and not self._is_awaited and not self.transport.is_closing():
-            self._wait(BODY_TIMES * self._header_seconds)
+            self._wait(BODY_TIMES * self.header_seconds)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -177,7 +178,7 @@ class _Http(HttpToolsProtocol):
     def _await_header(self) -> None:
         self._is_awaited, self._header_bytes = True, 0
         self.door.waits(self, True)
-        self._wait(self._header_seconds)
+        self._wait(self.header_seconds)
 
     def _stop_waiting(self) -> None:
         self._is_awaited = False
@@ -197,7 +198,7 @@ class _Http(HttpToolsProtocol):
     def _give_up(self) -> None:
         """Close it; but where we have not read what has come, nobody is late but ourselves."""
         if self.flow.read_paused and not self._is_awaited:
-            self._wait(BODY_TIMES * self._header_seconds)
+            self._wait(BODY_TIMES * self.header_seconds)
         else:
             self.transport.abort()
 
