@@ -38,7 +38,8 @@ def dashboard(server: SlotBox) -> Iterator[None]:
     process = server.box.start("sh", "-c", line, world=server.world)
     assert process.stdout
     try:
-        assert eventually(lambda: '"status"' in server.curl(f"{URL}/api/health").stdout, 60)
+        status = ("-o", "/dev/null", "-w", "%{http_code}", f"{URL}/api/health")
+        assert eventually(lambda: server.curl(*status).stdout == "200", 60)
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -138,3 +138,28 @@ def test_the_heavy_layer_runs_when_all_are_asked_for_and_in_order(clone: Clone) 
     assert done.stdout.splitlines()[-1] == "total: 27 passed, 3 failed, 1 skipped"
     last = clone.calls.read_text().splitlines()[-1]
     assert last.startswith("-m pytest tests/gpu -n 0 ")
+
+
+def test_where_no_box_can_be_made_the_last_lines_say_so(clone: Clone) -> None:
+    for name in ("ruff", "mypy", "lint-imports", "shellcheck"):
+        executable(clone.venv / "bin" / name, "exit 0")
+    cases = ['--try) echo "this layer needs root"; exit 1 ;;', '*) echo "== 1 passed ==" ;;']
+    script = "\n".join(['case "$3" in', *cases, "esac"])
+    executable(clone.venv / "bin" / "python", script)
+    done = clone.run("--all", script="tests/run.sh")
+    assert done.returncode == 0
+    assert f"{'gpu':12} LEFT OUT: this layer needs root" in done.stdout.splitlines()
+
+
+def test_of_the_heavy_layer_whole_files_are_tried_once_more(clone: Clone) -> None:
+    for name in ("ruff", "mypy", "lint-imports", "shellcheck"):
+        executable(clone.venv / "bin" / name, "exit 0")
+    told_of = 'echo "FAILED tests/gpu/test_page.py::test_a[x] - no"'
+    broken = f'{told_of}; echo "== 1 failed, 8 passed =="; exit 1'
+    cases = [f"tests/gpu) {broken} ;;", '*) echo "== 1 passed ==" ;;']
+    told = f'echo "$*" >> "{clone.calls}"'
+    executable(clone.venv / "bin" / "python", "\n".join([told, 'case "$3" in', *cases, "esac"]))
+    done = clone.run("--all", script="tests/run.sh")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "total: 13 passed, 0 failed, 0 skipped"
+    assert clone.calls.read_text().splitlines()[-1] == "-m pytest tests/gpu/test_page.py -n 0 -v"
