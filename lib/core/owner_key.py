@@ -20,7 +20,6 @@ from lib.core.settings import settings
 PARAMETER = "key"  # of the link
 COOKIE = "berth_key_"  # its name begins so
 _KEY = re.compile(r"[\w-]{32,128}", re.ASCII)
-_COOKIE = b"berth's owner"
 
 _Stamp = tuple[str, int, int, int]
 _seen: tuple[_Stamp | None, bool] = (None, False)
@@ -33,7 +32,7 @@ def is_asked_for() -> bool:
     open the door again.
     """
     global _seen
-    stamp = _stamp(_preferences(os.environ.get("BERTH_HOME", "")))
+    stamp = _stamp(_places(os.environ.get("BERTH_HOME", ""))[0])
     if stamp != _seen[0]:
         chosen = preferences.preferences().require_key
         _seen = stamp, chosen or (bool(preferences.problem()) and _path().exists())
@@ -64,19 +63,23 @@ def is_key(given: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), _key().encode())
 
 
-def cookie() -> tuple[str, str]:
-    """Name and value of what a browser keeps in place of the key.
+def cookie(user: int | None) -> tuple[str, str]:
+    """Name and value of what a browser keeps in place of the key, for connections of this user.
 
-    Each key has its own name: to a browser all ports of a machine are one, and another Berth may
-    run there.
+    To a browser all ports of a machine are one: it sends the cookie to what another user runs there
+    too, who then has nothing that opens a connection of theirs. Another Berth may run there as
+    well, so each key has a name of its own.
     """
-    value = hmac.new(_key().encode(), _COOKIE, "sha256").hexdigest()
-    return f"{COOKIE}{value[:8]}", value
+    return f"{COOKIE}{_signed('name')[:8]}", _signed(f"user {user}")
 
 
-def is_cookie(given: str) -> bool:
-    """Was this value made from the key?"""
-    return hmac.compare_digest(given, cookie()[1])
+def is_cookie(given: str, user: int | None) -> bool:
+    """Was this value made from the key, for this user's connections?"""
+    return hmac.compare_digest(given, cookie(user)[1])
+
+
+def _signed(what: str) -> str:
+    return hmac.new(_key().encode(), what.encode(), "sha256").hexdigest()
 
 
 def _key() -> str:
@@ -101,7 +104,7 @@ def _made() -> str:
 
 
 def _path() -> Path:
-    return settings().owner_key
+    return _places(os.environ.get("BERTH_HOME", ""))[1]
 
 
 def _stamp(path: Path) -> _Stamp:
@@ -113,6 +116,7 @@ def _stamp(path: Path) -> _Stamp:
 
 
 @lru_cache(maxsize=8)
-def _preferences(_home: str) -> Path:
-    """Where they are for this BERTH_HOME, without a look at the disk for each request."""
-    return settings().preferences
+def _places(_home: str) -> tuple[Path, Path]:
+    """Settings and key of this BERTH_HOME, without a look at the disk for each request."""
+    now = settings()
+    return now.preferences, now.owner_key

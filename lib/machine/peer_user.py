@@ -9,6 +9,7 @@ that means nothing.
 import contextlib
 import ipaddress
 import os
+import platform
 import pwd
 import sys
 from pathlib import Path
@@ -27,9 +28,11 @@ _LISTENING = "0A"
 def user_of(client: End, server: End) -> int | None:
     """The user who holds the client's end of a connection to this process, or GONE.
 
-    None where the system does not tell: it is not Linux, or shows not even the socket that listens
-    here. A closed end is not that: who sends and closes at once is GONE.
+    None where the system does not tell: it is not Linux, is Linux inside Windows, or shows not even
+    the socket that listens here. A closed end is not that: who sends and closes at once is GONE.
     """
+    if is_windows():
+        return None
     found = socket_diag.found(client, server)
     if found and (found.own, found.other) == (plain(client), plain(server)):
         return found.user if found.inode else GONE
@@ -69,7 +72,14 @@ def is_listed(ipv4: str, ipv6: str, port: int) -> bool:
 
 def is_told(server: End) -> bool:
     """Does this system tell whose connections to this end of ours are?"""
+    if is_windows():
+        return False
     return socket_diag.is_listening(server) or is_listed(_read(IPV4), _read(IPV6), server.port)
+
+
+def is_windows() -> bool:
+    """Is this Linux inside Windows? A browser's end is outside then, or that of root's relay."""
+    return "microsoft" in platform.release().lower()
 
 
 def name_of(user: int) -> str:

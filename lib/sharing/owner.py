@@ -3,8 +3,8 @@
 Where the system tells whose a connection is, only programs of Berth's own user are the owner's: not
 those of other users, and no proxy or forwarder that runs as one, whatever headers it adds or leaves
 out. Where it does not tell, everybody on this machine is. Instead the owner may have Berth ask for
-a key. Whoever sends the key is the owner then, as any user; the cookie in its place counts for
-less, because a browser sends it to every other port of this machine as well.
+a key. Whoever sends the key is the owner then, as any user. A browser that came by the link has a
+cookie in its place, which counts for connections of the same user alone.
 """
 
 import re
@@ -61,10 +61,10 @@ def check(scope: Scope, headers: Headers) -> None:
         raise NotSignedIn("This is not the machine Berth runs on.", "Open it there.")
     if owner_key.is_asked_for():
         sent = _BEARER.fullmatch(headers.get("authorization", ""))
-        if sent and owner_key.is_key(sent[1]):
-            return
-        _check_key_cookie(headers)
-    _check_user(scope)
+        if not (sent and owner_key.is_key(sent[1])):
+            _check_key_cookie(scope, headers)
+    else:
+        _check_user(scope)
 
 
 def entry(scope: Scope) -> Response | None:
@@ -84,14 +84,14 @@ def entry(scope: Scope) -> Response | None:
     if owner_key.is_asked_for():
         if not owner_key.is_key(request.query_params[owner_key.PARAMETER]):
             raise _key_needed("This is not the key of this Berth.")
-        name, value = owner_key.cookie()
+        name, value = owner_key.cookie(_user(scope))
         answer.set_cookie(name, value, COOKIE_SECONDS, httponly=True, samesite="strict")
     return answer
 
 
-def _check_key_cookie(headers: Headers) -> None:
-    known = _KEY_COOKIE.findall(headers.get("cookie", ""))
-    if not any(map(owner_key.is_cookie, known)):
+def _check_key_cookie(scope: Scope, headers: Headers) -> None:
+    known, user = _KEY_COOKIE.findall(headers.get("cookie", "")), _user(scope)
+    if user == GONE or not any(owner_key.is_cookie(value, user) for value in known):
         raise _key_needed("Berth asks for its key here.")
 
 
@@ -112,8 +112,8 @@ def _check_user(scope: Scope) -> None:
     name, mine = peer_user.name_of(user), peer_user.name_of(own)
     raise OtherUser(
         f"This connection is the user {name}'s, and Berth runs for {mine} alone.",
-        f"Run the program as {mine}. For another user's program, or a proxy, let Berth ask for a "
-        "key (System, Sharing), and send it as the API key.",
+        f"Run the program as {mine}. Or have Berth ask for its key (System, Sharing; or "
+        "`require_key = true` in settings.toml): then who has that is let in, as any user.",
     )
 
 

@@ -1,5 +1,6 @@
 """Who may do what from where on one machine: a real server, other users' programs, forwarders."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def proofs(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
         "nothing": {},
         "key": owner_key.authorization(),
         "wrong key": {"Authorization": "Bearer " + "x" * 43},
-        "cookie": {"Cookie": "=".join(owner_key.cookie())},
+        "cookie": {"Cookie": "=".join(owner_key.cookie(os.geteuid()))},
+        "its cookie": {"Cookie": "=".join(owner_key.cookie(NOBODY))},
         "guest": {"Cookie": place.guest},
     }
     owner_key.choose(False)
@@ -90,7 +92,7 @@ def test_another_user_is_told_what_can_be_done(place: Place) -> None:
         told = httpx.get(f"http://127.0.0.1:{port}/api/health").json()["error"]
     assert told["code"] == "other_user"
     assert "Run the program as " in told["fix"]
-    assert "key (System, Sharing)" in told["fix"]
+    assert "ask for its key (System, Sharing;" in told["fix"]
 
 
 def test_another_user_opens_no_websocket(place: Place) -> None:
@@ -125,6 +127,9 @@ def test_another_user_who_sends_and_is_gone_has_done_nothing(place: Place, is_re
         (NOBODY, "", "nothing", NOBODY_KNOWN),
         (NOBODY, "", "key", OWNER),
         (NOBODY, "", "cookie", NOBODY_KNOWN),
+        (NOBODY, "", "its cookie", OWNER),
+        (ME, "", "its cookie", NOBODY_KNOWN),
+        (NOBODY, PROXY, "its cookie", NOBODY_KNOWN),
         (NOBODY, PROXY, "key", NOBODY_KNOWN),
     ],
 )
@@ -149,13 +154,21 @@ def test_the_key_counts_for_nothing_where_guests_come_in(
     assert httpx.get(f"{place.url}/api/deploy", headers=proofs["guest"]).status_code == 403
 
 
-def test_a_browser_comes_in_by_the_link(place: Place, proofs: dict[str, dict[str, str]]) -> None:
+@pytest.mark.parametrize("user", [ME, NOBODY])
+def test_a_browser_comes_in_by_the_link(
+    place: Place, proofs: dict[str, dict[str, str]], user: int | None
+) -> None:
+    with forwarder(place.server.port, user=user) as port:
+        _come_in(place, f"http://127.0.0.1:{port}")
+
+
+def _come_in(place: Place, url: str) -> None:
     with httpx.Client(follow_redirects=True) as browser:
-        assert browser.get(place.server.url).status_code == 401
-        page = browser.get(owner_key.link(place.server.url))
-        assert (page.status_code, str(page.url)) == (200, f"{place.server.url}/")
+        assert browser.get(url).status_code == 401
+        page = browser.get(owner_key.link(url))
+        assert (page.status_code, str(page.url)) == (200, f"{url}/")
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
-        with opened(place.server, cookie) as tab:
+        with opened(place.server, cookie, url=url) as tab:
             tab.run("System")
             assert any("Only who has the key gets in" in text for text in tab.texts)
 

@@ -1,6 +1,7 @@
 """Whose the other end of a connection is, by the kernel's tables, and by this very kernel."""
 
 import os
+import platform
 import socket
 import sys
 from collections.abc import Callable
@@ -127,3 +128,25 @@ def test_its_answer_is_understood_in_both_families(address: str) -> None:
 def test_an_error_and_a_part_of_an_answer_say_nothing(length: int) -> None:
     assert answered(bytes.fromhex("2400000002000000" + "00" * 100)) is None
     assert answered(bytes.fromhex("7c00000014000000" + "00" * 100)[:length]) is None
+
+
+@pytest.mark.parametrize(
+    ("release", "tells"),
+    [
+        ("6.6.87.2-microsoft-standard-WSL2", False),
+        ("4.4.0-19041-Microsoft", False),
+        ("6.1.0-18-amd64", IS_LINUX),
+    ],
+)
+def test_inside_windows_users_are_not_told_apart(
+    monkeypatch: pytest.MonkeyPatch, release: str, tells: bool
+) -> None:
+    """There a browser's connections end at a relay of root's, or have no end that is seen."""
+    monkeypatch.setattr(platform, "release", lambda: release)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = End(*listening.getsockname())
+        with socket.create_connection(server) as client:
+            ours, _ = listening.accept()
+            ours.close()
+            assert peer_user.is_told(server) == tells
+            assert (user_of(End(*client.getsockname()), server) is not None) == tells

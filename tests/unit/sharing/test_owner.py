@@ -23,9 +23,9 @@ def _bearer() -> Header:
     return ("Authorization", owner_key.authorization()["Authorization"])
 
 
-def _cookie() -> Header:
+def _cookie(user: int | None = os.geteuid()) -> Header:
     others = f"{owner_key.COOKIE}{'0' * 8}={'0' * 64}"  # another Berth's, on another port
-    return ("Cookie", f"a=b; {others}; {'='.join(owner_key.cookie())}; c=d")
+    return ("Cookie", f"a=b; {others}; {'='.join(owner_key.cookie(user))}; c=d")
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
@@ -57,7 +57,7 @@ def test_a_guest_may_be_any_user_of_this_machine() -> None:
 def test_with_the_key_asked_for_nobody_gets_in_without() -> None:
     owner_key.choose(True)
     wrong = [("Authorization", "Bearer " + "x" * 43), ("Authorization", "Basic x")]
-    name, value = owner_key.cookie()
+    name, value = owner_key.cookie(os.geteuid())
     wrong += [("Cookie", f"{name}={'0' * 64}"), ("Cookie", f"x{name}={value}"), ("Accept", "*/*")]
     for header in wrong:
         seen = visit(HOST, header)
@@ -71,12 +71,13 @@ def test_the_key_makes_any_program_the_owners(user: int | None) -> None:
     assert visit(HOST, _bearer(), user=user).actors[0].role == Role.OWNER
 
 
-def test_the_cookie_opens_only_where_it_is_not_another_users() -> None:
+def test_the_cookie_opens_connections_of_the_user_who_came_by_the_link() -> None:
     """A browser sends it to whatever else listens on this machine."""
     owner_key.choose(True)
-    assert visit(HOST, _cookie()).actors
-    assert visit(HOST, _cookie(), user=None).actors
-    assert visit(HOST, _cookie(), user=OTHER).code == "other_user"
+    for user in (os.geteuid(), OTHER, None):
+        for opener in (os.geteuid(), OTHER, None):
+            assert bool(visit(HOST, _cookie(opener), user=user).actors) == (user == opener)
+    assert visit(HOST, _cookie(GONE), user=GONE).code == "key_needed"
 
 
 def test_the_key_does_not_help_through_a_proxy_nor_by_a_foreign_name() -> None:
@@ -146,6 +147,7 @@ def test_the_key_is_private_stays_and_is_masked(home: Path) -> None:
 def test_a_broken_key_file_is_replaced_and_its_cookies_end(home: Path) -> None:
     owner_key.choose(True)
     old = _cookie()
+    assert visit(HOST, old).actors
     (home / "owner.key").write_text("short\n")
     assert visit(HOST, old).code == "key_needed"
     assert visit(HOST, _cookie()).actors
