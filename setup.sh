@@ -343,7 +343,7 @@ run_starter() { # ADDRESS
 open_browser() { # ADDRESS
   [[ -n $WITH_BROWSER ]] || return 0
   if [[ -n ${SSH_CONNECTION:-}${SSH_TTY:-} ]]; then
-    say "From your own machine: ssh -L $PORT:localhost:$PORT $(uname -n), then open $1"
+    say "From your own machine: ssh -L $PORT:localhost:$PORT $(id -un)@$(uname -n), then open $1"
   elif [[ $(uname -s) == Darwin ]]; then
     open "$1" >/dev/null 2>&1 &
   elif [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] && has xdg-open; then
