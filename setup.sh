@@ -289,12 +289,21 @@ start() {
   local address
   if address=$("$BERTH_PYTHON" -m lib.launch running 2>/dev/null); then
     say "Berth already runs: $address"
+    [[ ! -t 1 ]] || tell_link
     arrive "$address"
     exit 0
   fi
   install
   pick_port
   launch
+}
+
+# Where Berth asks for its key; a terminal alone is told, never a log.
+tell_link() {
+  local link
+  if link=$("$BERTH_PYTHON" -m lib.launch link); then
+    say "Open it with its key: $link"
+  fi
 }
 
 pick_port() {
@@ -345,7 +354,7 @@ run_starter() { # ADDRESS
 open_browser() { # ADDRESS
   [[ -n $WITH_BROWSER ]] || return 0
   if [[ -n ${SSH_CONNECTION:-}${SSH_TTY:-} ]]; then
-    say "From your own machine: ssh -L $PORT:localhost:$PORT $(uname -n), then open $1"
+    say "From your own machine: ssh -L $PORT:localhost:$PORT $(id -un)@$(uname -n), then open $1"
   elif [[ $(uname -s) == Darwin ]]; then
     open "$1" >/dev/null 2>&1 &
   elif [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] && has xdg-open; then

@@ -1,6 +1,7 @@
 """What setup.sh has to know of a dashboard: `python -m lib.launch --help`.
 
 running            its address; exit code 1 where none runs for this BERTH_HOME
+link               its address with the owner's key; exit code 1 where it does not ask for one
 free-port PORT     PORT, or the next one that no program uses
 answers PORT PID   its address, as soon as process PID answers there; exit code 1 where it ends
 """
@@ -12,7 +13,7 @@ import time
 import psutil
 
 from lib import dashboard
-from lib.core import http
+from lib.core import access, http, owner_key
 from lib.core.errors import BerthError, Conflict, EngineError
 
 PATIENCE_SECONDS = 120.0  # a cold disk and a virus scanner make the first start slow
@@ -23,6 +24,7 @@ PORTS_TRIED = 100
 def main(arguments: list[str] | None = None) -> int:
     """Print the answer; the exit code tells the rest."""
     given = _parser().parse_args(arguments)
+    access.own_process()
     try:
         answer = given.ask(given)
     except BerthError as error:
@@ -63,7 +65,8 @@ def answering(port: int, pid: int) -> str:
 
 def _is_healthy(port: int) -> bool:
     try:
-        http.get_json(f"http://{dashboard.HOST}:{port}/api/health")
+        url = f"http://{dashboard.HOST}:{port}/api/health"
+        http.get_json(url, owner_key.authorization())
     except EngineError:
         return False
     return True
@@ -81,6 +84,11 @@ def _address() -> str:
     return found.url if found else ""
 
 
+def _link() -> str:
+    address = _address()
+    return owner_key.link(address) if address and owner_key.is_asked_for() else ""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lib.launch",
@@ -90,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     asks = parser.add_subparsers(required=True)
     running = asks.add_parser("running")
     running.set_defaults(ask=lambda given: _address())
+    link = asks.add_parser("link")
+    link.set_defaults(ask=lambda given: _link())
     free = asks.add_parser("free-port")
     free.add_argument("port", type=int)
     free.set_defaults(ask=lambda given: free_port(given.port))

@@ -24,12 +24,13 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
-from lib.core import http, lifecycle
+from lib.core import http, lifecycle, owner_key
+from lib.core.access import Role, acting
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.dashboard import listening
-from lib.machine import sampler
-from lib.sharing import listener
+from lib.machine import open_files, sampler
+from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
 
 HEAVY = (
@@ -112,11 +113,16 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets)
-        print(f"Berth is ready: {dashboard.address(config.get_option('server.port'))}", flush=True)
+        address = dashboard.address(config.get_option("server.port"))
+        print(f"Berth is ready: {address}", flush=True)
+        if owner_key.is_asked_for() and sys.stdout.isatty():  # never into a log
+            with acting(Role.OWNER):
+                print(f"Open it with its key: {owner_key.link(address)}", flush=True)
 
 
 def main() -> int:
     """Serve until a signal ends it; the exit code where it cannot."""
+    open_files.raise_limit()
     try:
         listener = listening(_port_wanted())
     except BerthError as error:
@@ -148,7 +154,7 @@ def _web_config() -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # the gate judges who is local by the real peer
         timeout_graceful_shutdown=GRACE_SECONDS,
-        ws="websockets-sansio",
+        **connections.protocols(connections.Door(connections.owners_places())),
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
         ws_max_size=config.get_option("server.maxMessageSize") * 10**6,

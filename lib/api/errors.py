@@ -1,6 +1,7 @@
 """How the routes say what went wrong: `{"error": {"code", "message", "fix"}}` and a status."""
 
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -47,10 +48,13 @@ async def read_body(request: Request, limit_bytes: int = LARGEST_BODY) -> bytes:
     )
 
 
-def parsed(body: bytes) -> Any:
-    """The body's JSON; NotJson for anything else, and for nesting that no sane client sends."""
+def parsed(body: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """The body's JSON; NotJson for anything else, and for nesting that no sane client sends.
+
+    `pairs` makes something else of each object than a dict.
+    """
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
         raise NotJson("The body is not JSON.", "Send a JSON object.") from error
 

@@ -15,9 +15,9 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import upstreams
+from lib.api import engine_request, upstreams
 from lib.api.answer import Answer
-from lib.api.errors import NotJson, WrongMethod, parsed, read_body
+from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.core import lifecycle
 from lib.core.access import Action, require
@@ -125,9 +125,7 @@ def _listing() -> dict[str, Any]:
 
 async def _order(request: Request) -> Order:
     body = await read_body(request, LARGEST_BODY)
-    fields = parsed(body)
-    if not isinstance(fields, dict):
-        raise NotJson("The body is not a JSON object.", 'Send {"model": …, "messages": …}.')
+    fields = engine_request.read(body)
     model = fields.get("model")
     if not isinstance(model, str) or not model:
         raise BadInput('The field "model" is missing.', f"Name a model that {MODELS} lists.")

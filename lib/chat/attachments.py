@@ -22,6 +22,7 @@ from lib.chat.documents import Content
 from lib.core.errors import BadInput, NoSpace, NotFound
 from lib.core.files import make_private, write_text
 from lib.core.settings import settings
+from lib.sharing import logins
 
 MOST_BYTES_OF_ONE = 200_000_000  # drafts of one browser; a full message has 160 MB at most
 MOST_BYTES_OF_ALL = 1_000_000_000
@@ -211,9 +212,14 @@ def _file(folder: Path, draft: Attachment) -> File:
 
 
 def _prune(owner: str) -> None:
-    """Forget what is a day old, then the oldest above what one browser, and all, may keep."""
-    for pattern, most in ((f"{owner}/*/*", MOST_BYTES_OF_ONE), ("*/*/*", MOST_BYTES_OF_ALL)):
-        bodies = [(body.stat(), body) for body in _root().glob(f"{pattern}.txt")]
+    """Forget what is a day old, then the oldest above what one browser, and all, may keep.
+
+    Guests from one address count as one.
+    """
+    own = [f"{one}/*/*.txt" for one in logins.neighbours(owner)]
+    for patterns, most in ((own, MOST_BYTES_OF_ONE), (["*/*/*.txt"], MOST_BYTES_OF_ALL)):
+        paths = [path for pattern in patterns for path in _root().glob(pattern)]
+        bodies = [(body.stat(), body) for body in paths]
         held = 0
         for found, body in sorted(bodies, key=lambda pair: pair[0].st_mtime, reverse=True):
             held += found.st_size

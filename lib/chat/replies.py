@@ -87,6 +87,12 @@ def stop_all(found: Sequence[Reply]) -> None:
         reply.stop()
 
 
+def under_way(owner: str) -> list[Reply]:
+    """The replies that are being written for this one."""
+    found = tuple(_running.values())
+    return [reply for reply in found if reply.request.owner == owner and not reply.is_over]
+
+
 def find(reply_id: str, owner: str) -> Reply:
     """The reply, if it is this owner's; NotFound says nothing about others' replies."""
     reply = _running.get(reply_id) or _from_disk(reply_id)

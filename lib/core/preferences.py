@@ -48,6 +48,7 @@ class Preferences(BaseModel):
     llama_server: str = Field(default="", max_length=LONGEST_PATH)
     share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
     share_at_start: bool = False
+    require_key: bool = False  # also on this machine, see lib/core/owner_key.py
     guests: GuestLimits = GuestLimits()
     # See lib/engines/vllm/addresses.py, which checks them.
     engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)

@@ -41,11 +41,12 @@ _LOOKS = (
 def known_secrets(environ: Mapping[str, str]) -> list[str]:
     """The values of variables named …TOKEN, …KEY, …SECRET or …PASSWORD, and what is saved.
 
-    That is the Hub token, and the keys of engines.
+    That is the Hub token, the owner's key, and the keys of engines.
     """
     found = [value.strip() for name, value in environ.items() if _SECRET_NAME.search(name)]
     home = Path(environ.get("BERTH_HOME") or "~/.berth").expanduser()
-    for path in (home / "hf_token", *home.glob("engine_keys/*"), *home.glob("slots/*.key")):
+    single = home / "hf_token", home / "owner.key"
+    for path in (*single, *home.glob("engine_keys/*"), *home.glob("slots/*.key")):
         with contextlib.suppress(OSError, ValueError):
             found.append(path.read_text(encoding="utf-8").strip())
     return [value for value in found if SHORTEST_KNOWN <= len(value) <= LONGEST_SECRET]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 ROOT = Path(__file__).resolve().parents[2]
 HUB = "https://huggingface.co"
+HEADER_SECONDS = 10.0
 
 
 class Settings(BaseModel):
@@ -19,6 +20,7 @@ class Settings(BaseModel):
     hf_endpoint: str
     hf_token: SecretStr | None
     is_offline: bool
+    header_seconds: float  # in which a request's header has to be whole
     system_root: Path  # what stands above /etc and /var of the GPU side; `/` but for tests
 
     @property
@@ -67,6 +69,11 @@ class Settings(BaseModel):
         return self.home / "slots"
 
     @property
+    def owner_key(self) -> Path:
+        """The key that Berth asks its owner for, where that was chosen."""
+        return self.home / "owner.key"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"
@@ -75,7 +82,8 @@ class Settings(BaseModel):
 def settings() -> Settings:
     """The settings of this moment.
 
-    `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `BERTH_SYSTEM_ROOT`.
+    `BERTH_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `BERTH_HEADER_SECONDS`,
+    `BERTH_SYSTEM_ROOT`.
     """
     home = Path(os.environ.get("BERTH_HOME") or "~/.berth").expanduser().resolve()
     return Settings(
@@ -83,8 +91,15 @@ def settings() -> Settings:
         hf_endpoint=(os.environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
         hf_token=_token(home),
         is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
+        header_seconds=_seconds(os.environ.get("BERTH_HEADER_SECONDS", "")),
         system_root=Path(os.environ.get("BERTH_SYSTEM_ROOT") or "/"),
     )
+
+
+def _seconds(given: str) -> float:
+    with contextlib.suppress(ValueError):
+        return max(float(given), 0.1)
+    return HEADER_SECONDS
 
 
 def _token(home: Path) -> SecretStr | None:

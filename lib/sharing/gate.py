@@ -2,16 +2,17 @@
 
 The owner is whoever sits at this machine: no login, but the request must come from this machine,
 by a local name (a foreign page can point a name of its own at 127.0.0.1), from Berth's own pages
-or a program (a foreign page can send forms here), and not through a proxy (which would make
-everybody local). Whoever comes over the listener for the network is a guest at most, from this
-machine too, and has to sign in.
+or a program (a foreign page can send forms here), from the owner's own programs (owner.py), and not
+through a proxy (which would make everybody local). Whoever comes over the listener for the network
+is a guest at most, from this machine too, and has to sign in.
 """
 
+import html
 import re
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.core.access import (
@@ -21,9 +22,10 @@ from lib.core.access import (
     acting,
 )
 from lib.core.errors import BerthError, Forbidden, NotFound
-from lib.sharing import guests
+from lib.sharing import guests, logins, owner
 
 LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
+ADMITTED = "berth.admitted"  # in the scope of its WebSockets: to be told which login until when
 LOGIN = "/api/login"
 COOKIE = "berth_browser"
 COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep
@@ -37,7 +39,6 @@ _COMPONENTS = "bidi-components/"
 _CLOSED = frozenset({"component", "auth", "oauth2callback", "app"})
 _OWN_SITES = ("same-origin", "none")
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
-_LOCAL_PEERS = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
 _FORWARDED = (
     "forwarded",
     "x-forwarded-for",
@@ -46,6 +47,11 @@ _FORWARDED = (
     "x-real-ip",
     "via",
 )
+_REFUSED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Berth</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 4rem auto;
+padding: 0 1rem; color-scheme: light dark }}</style></head>
+<body><h1>Berth</h1><p>{message}</p><p>{fix}</p><p><a href="/">Try again</a></p></body></html>"""
 _BROWSER_ID = re.compile(rf"(?:^|;) *{COOKIE}=([0-9a-f]{{32}}) *(?:;|$)")
 _LOGIN_COOKIE = re.compile(rf"(?:^|;) *{guests.COOKIE}=([\w.-]{{1,512}}) *(?:;|$)", re.ASCII)
 
@@ -80,33 +86,32 @@ class Gate:
             return
         headers = Headers(scope=scope)
         try:
-            actor = admit(scope, headers)
+            _check(scope, headers)
+            arrival = None if LISTENER in scope else owner.entry(scope)
+            actor = None if arrival else _actor(scope, headers)
         except BerthError as error:
             await refuse(error, scope, receive, send)
             return
-        if actor is None:
+        if arrival:
+            await arrival(scope, receive, send)
+        elif actor is None:
             await self.lobby(scope, receive, send)
-            return
-        if actor.role == Role.OWNER and _may_introduce(scope, headers):
-            send = _introducing(send, actor.who, scope["path"])
-        with acting(*actor):
-            await self.app(_marked(scope, actor), receive, send)
+        else:
+            if actor.role == Role.OWNER and _may_introduce(scope, headers):
+                send = _introducing(send, actor.who, scope["path"])
+            with acting(*actor):
+                await self.app(_marked(scope, actor), receive, send)
 
 
-def admit(scope: Scope, headers: Headers) -> Actor | None:
-    """Who sends this; None for somebody from the network who has not signed in.
-
-    Forbidden with the reason, for what nobody may send.
-    """
-    _check(scope, headers)
+def _actor(scope: Scope, headers: Headers) -> Actor | None:
+    """Who sends this; None for somebody from the network who has not signed in."""
     if LISTENER in scope:
-        guest = None if scope["path"] == LOGIN else _guest(headers)
+        guest = None if scope["path"] == LOGIN else _guest(scope, headers)
         if guest:
             _check_path(scope)
         return guest
+    owner.check(scope, headers)
     _check_path(scope)
-    if not scope["client"] or scope["client"][0] not in _LOCAL_PEERS:
-        raise NotSignedIn("This is not the machine Berth runs on.", "Open it there.")
     return Actor(Role.OWNER, _browser(headers) or secrets.token_hex(16))
 
 
@@ -134,11 +139,16 @@ def _browser(headers: Headers) -> str:
     return known[1] if known else ""
 
 
-def _guest(headers: Headers) -> Actor | None:
+def _guest(scope: Scope, headers: Headers) -> Actor | None:
     """Whoever signed in, by the cookie they got then."""
     cookie = _LOGIN_COOKIE.search(headers.get("cookie", ""))
-    login = guests.login_of(cookie[1]) if cookie else ""
-    return Actor(Role.GUEST, login) if login else None
+    proof = guests.proved(cookie[1]) if cookie else None
+    if proof is None:
+        return None
+    logins.seen(proof.login, scope["client"][0] if scope["client"] else "", proof.since)
+    if ADMITTED in scope:
+        scope[ADMITTED](proof.login, proof.until)
+    return Actor(Role.GUEST, proof.login)
 
 
 def _checked_host(headers: Headers, listener: str | None) -> str:
@@ -248,8 +258,13 @@ def _marked(scope: Scope, actor: Actor) -> Scope:
 
 
 async def refuse(error: BerthError, scope: Scope, receive: Receive, send: Send) -> None:
-    """The answer to a request or WebSocket that is not let in."""
+    """The answer to a request or WebSocket that is not let in; a page for who looks at pages."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": error.message})
         return
-    await JSONResponse(error.as_json(), status_code=error.status)(scope, receive, send)
+    answer: Response = JSONResponse(error.as_json(), status_code=error.status)
+    if "text/html" in Headers(scope=scope).get("accept", ""):
+        words = {"message": html.escape(error.message), "fix": html.escape(error.fix)}
+        answer = HTMLResponse(_REFUSED.format(**words), error.status)
+    answer.headers["Cache-Control"] = "no-store"
+    await answer(scope, receive, send)

@@ -5,7 +5,9 @@ Code and signing key stand in one private file. A new key ends every login at on
 
 import logging
 import secrets
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +17,8 @@ from lib.core.errors import Conflict, Forbidden
 from lib.core.files import read_json, write_json
 from lib.core.rate import Rate
 from lib.core.settings import settings
+from lib.sharing import logins
+from lib.sharing.logins import Login
 
 COOKIE = "berth_guest"
 LOGIN_SECONDS = 7 * 86_400
@@ -23,6 +27,7 @@ LETTERS_IN_CODE = 8  # 40 bits, which at the tries below would take centuries
 LONGEST_TYPED = 64
 TRIES, TRIES_SECONDS = 5, 60.0  # wrong codes of one address
 SHOWN_SECONDS = 3_600.0  # so long the owner is told of them
+OUT_SECONDS = 3_600.0  # so long nobody signs in at an address from where a guest was put out
 
 
 _log = logging.getLogger(__name__)
@@ -36,15 +41,29 @@ class TooManyTries(Forbidden, code="too_many_tries", status=429):
     """Somebody may be guessing."""
 
 
+class PutOut(Forbidden, code="put_out"):
+    """The owner does not want this guest now."""
+
+
+class Proof(NamedTuple):
+    """What a cookie of ours proves."""
+
+    login: str
+    since: float  # epoch seconds
+    until: float
+
+
 class _Secrets(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
     code: str = Field(pattern=rf"^[{LETTERS}]{{{LETTERS_IN_CODE}}}$")
+    out: dict[str, float] = {}  # logins that were ended before their time, and when that is
 
 
 _tries = Rate(TRIES_SECONDS)
 _shown = Rate(SHOWN_SECONDS)
+_out = Rate(OUT_SECONDS)
 
 
 def access_code() -> str:
@@ -58,20 +77,40 @@ def change_code() -> None:
     """Another code; whoever signed in with the old one has to sign in again."""
     require(Action.CONFIGURE)
     _keep(_new())
+    logins.forget()
 
 
 def end_logins() -> None:
     """Whoever signed in has to sign in again, with the same code."""
     require(Action.CONFIGURE)
     _keep(_new().model_copy(update={"code": _secrets().code}))
+    logins.forget()
+
+
+def put_out(login: str) -> None:
+    """End one login; at its address nobody signs in for an hour."""
+    require(Action.CONFIGURE)
+    now, known = time.time(), _secrets()
+    out = {one: until for one, until in known.out.items() if until > now}
+    _keep(known.model_copy(update={"out": {**out, login: now + LOGIN_SECONDS}}))
+    if address := logins.address_of(login):
+        _out.count(address)
+    logins.forget(login)
+
+
+def signed_in() -> list[Login]:
+    """The guests whose login holds and who came since Berth began, the last first; the owner's."""
+    return logins.known(time.time() - LOGIN_SECONDS)
 
 
 def sign_in(typed: str, address: str) -> str:
     """The cookie's value for a visitor from this address who typed the code.
 
-    WrongCode, or TooManyTries after some of those, from this address alone: whoever guesses from
-    many keeps nobody out, and would need centuries. Case, spaces and hyphens do not matter.
+    PutOut, WrongCode, or TooManyTries after some of those, from this address alone: whoever guesses
+    from many keeps nobody out, and would need centuries. Case, spaces and hyphens do not matter.
     """
+    if _out.lately(address):
+        raise PutOut("The owner has ended your visit.", "Ask the owner, or try again in an hour.")
     if _tries.lately(address) >= TRIES:
         raise TooManyTries("Too many wrong codes were typed.", "Wait a minute, then try again.")
     known, code = _secrets(), _plain(typed)
@@ -93,10 +132,20 @@ def wrong_codes() -> dict[str, int]:
 
 def login_of(cookie: str) -> str:
     """The id of the login that this cookie's value proves; "" where it proves none."""
+    proof = proved(cookie)
+    return proof.login if proof else ""
+
+
+def proved(cookie: str) -> Proof | None:
+    """What this cookie's value proves; None where that is nothing, or no longer."""
+    known = _secrets()
     try:
-        return str(_signer(_secrets()).loads(cookie, max_age=LOGIN_SECONDS))
+        login, at = _signer(known).loads(cookie, max_age=LOGIN_SECONDS, return_timestamp=True)
     except BadData:
-        return ""
+        return None
+    since = at.timestamp()
+    until = since + LOGIN_SECONDS + 1  # the signature counts in whole seconds
+    return None if login in known.out else Proof(str(login), since, until)
 
 
 def _plain(typed: str) -> str:

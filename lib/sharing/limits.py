@@ -1,4 +1,7 @@
-"""What guests may ask of the models: the owner's limits, checked before a reply begins."""
+"""What guests may ask of the models: the owner's limits, checked before a reply begins.
+
+Those from one address count as one guest, so that whoever signs in again gains nothing.
+"""
 
 import contextlib
 import threading
@@ -17,6 +20,7 @@ from lib.core.errors import Conflict, Forbidden
 from lib.core.preferences import GuestLimits, preferences
 from lib.core.rate import Rate
 from lib.engines.base import ChatOptions, Model, State
+from lib.sharing import logins
 
 MINUTE_SECONDS = 60.0
 PATIENCE_SECONDS = 2.0  # a reply that was stopped for this one may need a moment to end
@@ -66,9 +70,14 @@ def admit(
     """
     if role == Role.OWNER:
         return options
-    limits = preferences().guests
-    admitted = within(limits, who, model, options, running, asked_lately=_asked.lately(who))
-    _asked.count(who)
+    limits, same = preferences().guests, logins.neighbours(who)
+    running = [Actor(one.role, who) if one.who in same else one for one in running]
+    place = f"at {logins.address_of(who)}"  # no login's id looks like this
+    asked_lately = max(_asked.lately(who), _asked.lately(place))
+    admitted = within(limits, who, model, options, running, asked_lately)
+    for key in {who, place} - {"at "}:
+        _asked.count(key)
+    logins.asked(who)
     return admitted
 
 

@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import logging
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -23,7 +24,8 @@ from lib.core.errors import BadInput, BerthError, Conflict
 from lib.core.names import shown
 from lib.core.preferences import change, preferences
 from lib.sharing import guests
-from lib.sharing.gate import LISTENER
+from lib.sharing.connections import Door, guests_places, protocols
+from lib.sharing.gate import ADMITTED, LISTENER
 
 PORTS_TRIED = 100
 BACKLOG = 128
@@ -44,12 +46,20 @@ class _Server(uvicorn.Server):
 
 
 class _Socket:
-    """A guest's WebSocket, which can be closed from outside."""
+    """A guest's WebSocket, which can be closed from outside, and is when the login ends."""
 
     def __init__(self, path: str, send: Send) -> None:
         self.is_page = path == PAGE
+        self.login = ""
         self._send = send
         self._is_closed = False
+        self._end: asyncio.TimerHandle | None = None
+
+    def admit(self, login: str, until: float) -> None:
+        """It is for this login, which holds until then (epoch seconds)."""
+        self.login = login
+        loop = asyncio.get_running_loop()
+        self._end = loop.call_later(max(until - time.time(), 0), self._begin_to_end)
 
     async def send(self, message: Message) -> None:
         """Pass on; after the end there is nobody to send to."""
@@ -61,6 +71,14 @@ class _Socket:
         """Close it, unless it has gone by itself."""
         with contextlib.suppress(RuntimeError, OSError):
             await self.send({"type": "websocket.close", "code": SEND_OFF, "reason": "signed out"})
+
+    def forget(self) -> None:
+        """It has ended."""
+        if self._end:
+            self._end.cancel()
+
+    def _begin_to_end(self) -> None:
+        self._ending = asyncio.ensure_future(self.send_off())  # kept: the loop holds it weakly
 
 
 class Share:
@@ -82,7 +100,7 @@ class Share:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                ws="websockets-sansio",
+                **protocols(Door(guests_places())),
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
@@ -98,9 +116,10 @@ class Share:
         """How many pages guests look at now."""
         return sum(one.is_page for one in tuple(self._sockets))
 
-    async def send_off(self) -> None:
-        """Close what guests have open; their pages load again, and have to sign in."""
-        await asyncio.gather(*(one.send_off() for one in tuple(self._sockets)))
+    async def send_off(self, login: str = "") -> None:
+        """Close what guests, or this one, have open; their pages load again, and must sign in."""
+        ending = [one for one in tuple(self._sockets) if login in ("", one.login)]
+        await asyncio.gather(*(one.send_off() for one in ending))
 
     async def end_soon(self) -> None:
         """Guests are sent off at once; the listener stays long enough to tell them why."""
@@ -137,9 +156,10 @@ class Share:
         one = _Socket(scope["path"], send)
         self._sockets.add(one)
         try:
-            await lifecycle.app()(scope, receive, one.send)
+            await lifecycle.app()({**scope, ADMITTED: one.admit}, receive, one.send)
         finally:
             self._sockets.discard(one)
+            one.forget()
 
 
 _share: Share | None = None
@@ -192,6 +212,13 @@ def change_code() -> None:
     guests.change_code()
     if share := current():
         _in_server(share.send_off())
+
+
+def put_out(login: str) -> None:
+    """End one guest's login, and what that guest has open."""
+    guests.put_out(login)
+    if share := current():
+        _in_server(share.send_off(login))
 
 
 def begin(own_port: int, expect_host: Callable[[str], None]) -> None:

@@ -1,16 +1,18 @@
 """Models as rows: what each is, how it does, and what can be done with it."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from lib.core import words
+from lib.core import owner_key, words
 from lib.core.access import Action, may, role
 from lib.core.errors import NotFound
 from lib.core.files import tail
+from lib.core.settings import settings
 from lib.engines import all_models, engine_of, find_model
 from lib.engines.base import Model, State
 from lib.fit.kinds import Task
@@ -242,9 +244,11 @@ def _snippet(model: Model) -> str:
         path, sent = "rerank", json.dumps({"model": model.name, **texts})
     elif not model.can_chat:
         path, sent = "completions", json.dumps({"model": model.name, "prompt": "Once upon"})
-    return (
-        f"curl {base_url()}/v1/{path} \\\n  -H 'Content-Type: application/json' \\\n  -d '{sent}'"
-    )
+    headers = ["-H 'Content-Type: application/json'"]
+    if owner_key.is_asked_for():  # read by the shell, so that no list of processes shows it
+        file = shlex.quote(str(settings().owner_key))
+        headers += [f"-H @<(printf 'Authorization: Bearer %s' \"$(<{file})\")"]
+    return " \\\n  ".join([f"curl {base_url()}/v1/{path}", *headers, f"-d '{sent}'"])
 
 
 def ask(engine: str, name: str) -> None:

@@ -4,16 +4,19 @@ import time
 
 import streamlit as st
 
+from lib.chat import replies
+from lib.core import words
 from lib.core.access import Action, may
 from lib.core.preferences import GuestLimits, change, preferences
 from lib.engines import all_models
 from lib.sharing import guests, limits, listener
 from lib.sharing.listener import Share
-from lib.ui import markdown
+from lib.ui import guard, markdown
 from lib.ui.shell import shown_errors
 
 REFRESH_SECONDS = 5.0
 MOST_ADDRESSES = 3
+MOST_GUESTS = 20
 SAVED, SAVED_SECONDS = "sharing_saved", 30.0  # when the limits were saved; so long it is said
 LIMIT = "sharing_limit_"  # before the names of GuestLimits: the keys of their widgets
 NUMBERS = {  # label, least and most
@@ -40,6 +43,7 @@ def section() -> None:
         else:
             _not_shared()
         _at_start()
+        guard.section()
     with st.expander("Limits for guests", icon=":material/tune:", key="sharing_limits"):
         _limits(preferences().guests)
 
@@ -98,11 +102,35 @@ def _shared(share: Share) -> None:
                     key="sharing_code",
                     on_click=_change_code,
                 )
+    _signed_in()
     _wrong_codes()
     st.caption(
         "The connection is not encrypted: share in networks that you trust. If guests cannot "
         f"open it, the firewall of this machine has to let port {share.port} in."
     )
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _signed_in() -> None:
+    """Each guest who came since Berth began, with a way to end that visit."""
+    found = guests.signed_in()
+    for guest in found[:MOST_GUESTS]:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"guest-{guest.id}"):
+            question = f"last question {words.ago(guest.asked_at)}" if guest.asked_at else ""
+            told = (guest.address, f"signed in {words.ago(guest.since)}", question)
+            st.caption(markdown.plain(" · ".join(filter(None, told))))
+            st.button(
+                "Put out",
+                icon=":material/person_remove:",
+                type="tertiary",
+                help="Ends what this guest has open. Nobody signs in from that address for an "
+                "hour; a new code keeps a guest out for longer.",
+                key=f"sharing_out_{guest.id}",
+                on_click=_put_out,
+                args=(guest.id,),
+            )
+    if len(found) > MOST_GUESTS:
+        st.caption(f"And {len(found) - MOST_GUESTS} more.")
 
 
 def _wrong_codes() -> None:
@@ -142,6 +170,7 @@ def _qr_code(url: str) -> str:
 
 
 def _limits(now: GuestLimits) -> None:
+    st.caption("Guests from one address count as one, however often they sign in.")
     with st.form("sharing_limits_form", border=False):
         with st.container(horizontal=True):
             for name, (label, least, most) in NUMBERS.items():
@@ -191,6 +220,12 @@ def _start(address: str) -> None:
 def _stop() -> None:
     with shown_errors():
         listener.stop()
+
+
+def _put_out(login: str) -> None:
+    with shown_errors():
+        listener.put_out(login)
+        replies.stop_all(replies.under_way(login))
 
 
 def _change_code() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from lib.core import access
 from lib.core.access import Actor
 from lib.sharing.gate import Gate
+from lib.sharing.owner import CONNECTION
 
 HOST = ("Host", "localhost:8501")
 JSON = ("Content-Type", "application/json")
@@ -66,16 +68,24 @@ def visit(
     kind: str = "http",
     peer: str | None = "127.0.0.1",
     media_type: str = "text/html; charset=utf-8",
+    query: str = "",
     **more: Any,
 ) -> Visit:
-    """Ask the gate, for a page or by POST for a route; `more` is put into the scope."""
+    """Ask the gate, for a page or one of our routes.
+
+    `more` is put into the scope; `user` in it holds the other end, who runs the tests if nobody is
+    named.
+    """
+    known = {"user": more.pop("user", os.geteuid())}
     scope: Scope = {
         "type": kind,
         "method": method,
-        "path": path or ("/api/any" if method == "POST" else "/"),
+        "path": path or ("/" if method == "GET" else "/api/models/any"),
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
         "client": (peer, 4711) if peer else None,
         "server": ("127.0.0.1", 8501),
+        "query_string": query.encode(),
+        CONNECTION: known,
         **more,
     }
     if kind == "websocket":

@@ -38,11 +38,11 @@ def lay_sharing(home: Path, *limits: str, code: str = CODE) -> None:
 
 @contextlib.contextmanager
 def shared_server(
-    home: Path, *limits: str, world: Mapping[str, str] | None = None
+    home: Path, *limits: str, world: Mapping[str, str] | None = None, files: int = 0
 ) -> Iterator[tuple[Server, str]]:
     """A server that answers guests too, and the address that guests open."""
     lay_sharing(home, *limits)
-    with running_server(home, world) as server:
+    with running_server(home, world, files=files) as server:
         yield server, guests_url(server)
 
 

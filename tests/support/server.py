@@ -21,14 +21,19 @@ STOP_SECONDS = 10.0
 class Server:
     """A running server; `url` is its address, `home` its BERTH_HOME, `output` what it prints."""
 
-    def __init__(self, home: Path, world: Mapping[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, home: Path, world: Mapping[str, str] | None = None, port: int = 0, files: int = 0
+    ) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.log = home / "server.log"
         clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+        command = [sys.executable, "-m", "lib.server", "--port", str(port)]
+        if files:  # no more than these may be open in it
+            command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(files), *command]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lib.server", "--port", str(port)],
+                command,
                 cwd=ROOT,
                 env={**clean, "BERTH_HOME": str(home), **(world or {})},
                 stdin=subprocess.DEVNULL,
@@ -51,6 +56,14 @@ class Server:
     def output(self) -> str:
         """What it has printed so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The header that proves the owner, where the owner has made a key."""
+        with contextlib.suppress(OSError):
+            key = (self.home / "owner.key").read_text(encoding="ascii").strip()
+            return {"Authorization": f"Bearer {key}"}
+        return {}
 
     def wait_until_ready(self) -> "Server":
         """Return when /api/health answers."""
@@ -78,7 +91,8 @@ class Server:
             if record["pid"] != self.process.pid:
                 return False
             self.port = record["port"]
-            with urllib.request.urlopen(f"{self.url}/api/health", timeout=5) as answer:
+            request = urllib.request.Request(f"{self.url}/api/health", headers=self.key)
+            with urllib.request.urlopen(request, timeout=5) as answer:
                 return bool(answer.status == 200)
         except (OSError, ValueError):
             return False
@@ -86,10 +100,10 @@ class Server:
 
 @contextlib.contextmanager
 def running_server(
-    home: Path, world: Mapping[str, str] | None = None, port: int = 0
+    home: Path, world: Mapping[str, str] | None = None, port: int = 0, files: int = 0
 ) -> Iterator[Server]:
     """A server that answers; stopped at the end, whatever happened. `world` adds to os.environ."""
-    server = Server(home, world, port)
+    server = Server(home, world, port, files)
     try:
         yield server.wait_until_ready()
     finally:

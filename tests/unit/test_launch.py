@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib import dashboard, launch
+from lib.core import owner_key
 from lib.core.errors import BadInput, Conflict
 
 
@@ -71,3 +72,20 @@ def test_a_process_that_does_not_serve_is_waited_for_in_vain(
 ) -> None:
     monkeypatch.setattr(launch, "PATIENCE_SECONDS", 0.3)
     assert launch.answering(used_port, os.getpid()) == ""
+
+
+def test_the_link_with_the_key_is_told_where_one_is_asked_for(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dashboard.announce(8501)
+    assert launch.main(["link"]) == 1
+    owner_key.choose(True)
+    assert launch.main(["link"]) == 0
+    key = (home / "owner.key").read_text().strip()
+    assert capsys.readouterr().out == f"http://localhost:8501/?key={key}\n"
+
+
+def test_without_a_dashboard_there_is_no_link(capsys: pytest.CaptureFixture[str]) -> None:
+    owner_key.choose(True)
+    assert launch.main(["link"]) == 1
+    assert capsys.readouterr() == ("", "")

@@ -35,7 +35,7 @@ from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
 from lib.engines.llamacpp.files import ModelFile
-from lib.engines.llamacpp.launch import Program
+from lib.engines.llamacpp.launch import Launch, Program
 from lib.engines.llamacpp.props import Props
 from lib.engines.llamacpp.records import Record, file_of
 from lib.engines.llamacpp.speed import Noted
@@ -204,7 +204,7 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
     launch = llamacpp_launch.planned(file, options, port, key_file)
     write_text(key_file, secrets.token_urlsafe(32) + "\n")
     write_json(options_file, launch.model_dump())
-    record = _intended(own, file, options, port)
+    record = _intended(own, file, options, launch)
     records.save(record)
     try:
         child = process.start(
@@ -222,7 +222,9 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
     return record
 
 
-def _intended(own: Program | None, file: ModelFile, options: StartOptions, port: int) -> Record:
+def _intended(
+    own: Program | None, file: ModelFile, options: StartOptions, launch: Launch
+) -> Record:
     """The record of a child that is about to be started."""
     return Record(
         **records.NO_CHILD.model_dump(),
@@ -236,7 +238,7 @@ def _intended(own: Program | None, file: ModelFile, options: StartOptions, port:
         template=file.template,
         token_bytes=0 if launch.gpu_layers else file.token_bytes,
         options=options,
-        port=port,
+        port=launch.port,
         started_at=time.time(),
         version=own.version if own else _wheel_version(),
         program=own.path if own else "",

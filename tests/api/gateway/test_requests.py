@@ -161,6 +161,26 @@ def test_a_model_that_is_no_text_is_refused(server: Server, fake: Running, model
     assert post(server, {"messages": []}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'"Model": "fake"',
+        b'"model": "fake"',
+        b'"messages": [{"role": "user", "content": [{"image_url": {"url": "http://x"}}]}]',
+        b'"messages": [{"role": "user", "content": [{"image_url": {"url": "file:///x"}}]}]',
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"])
+def test_what_an_engine_could_read_otherwise_or_would_fetch_never_reaches_it(
+    server: Server, fake: Running, path: str, more: bytes
+) -> None:
+    calls = len(fake.record())
+    answer = post(server, b'{"model": "fake", ' + more + b"}", path)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["fix"]
+    assert len(fake.record()) == calls
+
+
 def test_a_body_that_is_too_large_is_refused_whether_announced_or_not(
     server: Server, fake: Running
 ) -> None:

@@ -1,17 +1,20 @@
 """Sharing begins and ends, and so does what guests have open."""
 
 import json
+import re
 import time
 from pathlib import Path
 
 import httpx
 import pytest
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from lib.sharing.guests import LOGIN_SECONDS
 from tests.support.guests import guests_url, lay_sharing, login, shared_server, signed_in, websocket
 from tests.support.server import running_server
-from tests.support.session import opened
+from tests.support.session import Session, opened
 
 
 def test_a_new_code_ends_what_guests_have_open(home: Path) -> None:
@@ -86,3 +89,47 @@ def _wait_until_closed(url: str) -> None:
             continue
         time.sleep(0.1)
     raise AssertionError(f"{url} still answers")
+
+
+class _Earlier(TimestampSigner):
+    """Signs as it would have been done almost as long ago as a login lasts."""
+
+    def get_timestamp(self) -> int:
+        return super().get_timestamp() - LOGIN_SECONDS + 4
+
+
+def test_a_login_ends_its_sockets_when_it_ends(home: Path) -> None:
+    with shared_server(home) as (_, url):
+        signer = URLSafeTimedSerializer("0" * 64, salt="berth_guest", signer=_Earlier)
+        cookie = f"berth_guest={signer.dumps('a' * 32)}"
+        with _watching(url, cookie) as guest, _watching(url, signed_in(url)) as other:
+            assert _closed(guest) == 1008
+            with pytest.raises(TimeoutError):
+                other.recv(timeout=0.1)
+        assert httpx.get(f"{url}/api/health", headers={"Cookie": cookie}).status_code == 401
+
+
+def test_one_guest_is_put_out_and_the_others_stay(home: Path) -> None:
+    with shared_server(home) as (server, url):
+        first, second = signed_in(url), signed_in(url)
+        with (
+            opened(server) as owner,
+            _watching(url, second) as staying,
+            _watching(url, first) as leaving,
+        ):
+            owner.run("System")
+            owner.press("Put out", widget=_put_out_buttons(owner)[0])
+            assert _closed(leaving) == 1008
+            with pytest.raises(TimeoutError):
+                staying.recv(timeout=0.1)
+        assert httpx.get(f"{url}/api/health", headers={"Cookie": first}).status_code == 401
+        assert httpx.get(f"{url}/api/health", headers={"Cookie": second}).status_code == 200
+        refused = login(url)
+        assert refused.status_code == 403
+        assert refused.json()["error"]["code"] == "put_out"
+
+
+def _put_out_buttons(owner: Session) -> list[str]:
+    """Their ids, of the guest who came last first."""
+    found = re.findall(r'id: "([^"]*sharing_out_[^"]*)"', "\n".join(owner.texts))
+    return list(dict.fromkeys(found))

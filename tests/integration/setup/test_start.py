@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import streamlit
 
+from lib.core import owner_key
 from lib.deploy.starter import STARTER
 from lib.engines import __main__ as engines
 from tests.support.clone import NOWHERE, SECONDS, Clone, Run
@@ -110,6 +112,23 @@ def test_a_used_port_that_was_asked_for_is_an_error(clone: Clone, used_port: int
     assert "is free: ./setup.sh --port " in done.stderr
 
 
+def test_a_terminal_alone_is_told_the_link_with_the_key(
+    clone: Clone, start: Start, home: Path
+) -> None:
+    owner_key.choose(True)
+    key = (home / "owner.key").read_text().strip()
+    clone.install()
+    run = start()
+    run.until(RUNS)
+    url = _record(home)["url"]
+    assert f"Berth is ready: {url}" in run.output
+    assert key not in run.output
+    code, shown = clone.on_terminal(["setup.sh", "--no-browser"])
+    assert code == 0
+    assert f"Open it with its key: {url}/?key={key}" in shown
+    assert key not in clone.run("--no-browser").stdout
+
+
 def test_without_a_terminal_the_next_free_port_is_taken(clone: Clone, used_port: int) -> None:
     clone.install()
     done = clone.call(f'parse; PORT={used_port}; cd "$ROOT"; pick_port; echo "$PORT"')
@@ -197,7 +216,7 @@ def test_no_browser_means_none(clone: Clone) -> None:
 
 def test_over_ssh_the_way_to_the_page_is_told(clone: Clone) -> None:
     done = clone.call("parse --port 8600; open_browser http://localhost:8600", SSH_TTY="/dev/pts/1")
-    assert "ssh -L 8600:localhost:8600 " in done.stdout
+    assert re.search(r"ssh -L 8600:localhost:8600 \w[\w-]*@\S+, then open", done.stdout)
 
 
 def _opened(clone: Clone, option: str, system: str, world: dict[str, str]) -> str:

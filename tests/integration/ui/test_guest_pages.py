@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib.core import access
+from lib.core import access, owner_key
 from lib.core.preferences import change
 from lib.core.settings import settings
 from lib.engines import find_model
 from lib.jobs import jobs
+from lib.ui import models as models_view
 from lib.ui.chat import settings_view as chat_settings_view
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
@@ -137,6 +138,41 @@ def test_the_owner_changes_the_limits_and_when_sharing_begins() -> None:
     assert "replies_each = 3" in text
     assert "may_load = true" in text
     assert "tokens_per_reply" not in text
+
+
+def test_the_owner_asks_for_a_key_and_sees_the_link_with_it(home: Path) -> None:
+    page = opened(SYSTEM, OWNER)
+    assert "gets in" in shown(page) or "get in" in shown(page)
+    page.toggle(key="owner_key_asked").set_value(True).run()
+    assert not page.exception
+    key = (home / "owner.key").read_text().strip()
+    assert any(f"/?key={key}" in code.value for code in page.code)
+    page.toggle(key="owner_key_asked").set_value(False).run()
+    assert not page.exception
+    assert not any(key in code.value for code in page.code)
+    assert "require_key" not in settings().preferences.read_text()
+
+
+def test_a_guest_sees_neither_key_nor_who_else_is_signed_in(home: Path) -> None:
+    with access.acting(access.Role.OWNER):
+        owner_key.choose(True)
+    page = opened(SYSTEM, GUEST)
+    assert not page.toggle
+    assert not any("key=" in code.value for code in page.code)
+
+
+@pytest.mark.usefixtures("models")
+def test_the_example_for_programs_reads_the_key_from_its_file(home: Path) -> None:
+    assert "owner.key" not in _example()
+    with access.acting(access.Role.OWNER):
+        owner_key.choose(True)
+    assert f"$(<{home}/owner.key)" in _example()
+    assert (home / "owner.key").read_text().strip() not in _example()
+
+
+def _example() -> str:
+    with access.acting(access.Role.OWNER):
+        return models_view._snippet(find_model("fake"))
 
 
 def allow(**limits: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lib import deploy, hub
-from lib.core import access, preferences
+from lib.core import access, owner_key, preferences
 from lib.core.access import (
     Action,
     Actor,
@@ -49,6 +49,10 @@ OWNERS: dict[str, Callable[[], object]] = {
     "change the code": sharing.change_code,
     "see the code": guests.access_code,
     "end logins": guests.end_logins,
+    "see who is signed in": guests.signed_in,
+    "put a guest out": lambda: sharing.put_out("a" * 32),
+    "ask for the key": lambda: owner_key.choose(True),
+    "see the key": lambda: owner_key.link("http://localhost"),
 }
 
 

@@ -3,6 +3,7 @@
 import streamlit as st
 from pydantic import ValidationError
 
+from lib.core import owner_key
 from lib.engines import all_models
 from lib.engines.base import Model
 from lib.jobs.jobs import Job
@@ -30,7 +31,8 @@ def addresses(job: Job, model: Model) -> None:
         return
     st.caption("Its name for programs, and the OpenAI-compatible addresses to use it at.")
     _copied("Name", model.name)
-    _copied("Berth itself, no key needed", f"{models.base_url()}/v1")
+    which = "the key in owner.key" if owner_key.is_asked_for() else "no key needed"
+    _copied(f"Berth itself, {which}", f"{models.base_url()}/v1")
     ways = endpoints(wanted, job.progress().note)
     for way in ways:
         _copied(way.title, way.url)

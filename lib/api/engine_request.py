@@ -1,0 +1,89 @@
+"""What a client asks of an engine, read so that the engine can read nothing else in it.
+
+The body goes on as it came, and an engine has a parser of its own. What two parsers may take for
+different things is refused: a name twice, where one takes the first and another the last; a name in
+two spellings, where one (Go's) does not mind case. So is a picture by its address: an engine would
+fetch what stands there, files of this machine and other servers included.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lib.api.errors import NotJson, parsed
+from lib.core.errors import BadInput
+from lib.core.names import shown
+
+READ_HERE = ("model", "messages", "input", "prompt")  # by us, so the engine must find no other
+WITH_PICTURES = ("messages", "input", "prompt")
+_ADDRESS = "_url"  # image_url, and what some engines take for sound and films
+_DATA = "data:"
+
+
+class Ambiguous(BadInput, code="ambiguous", status=400):
+    """Two parsers could read two things in this."""
+
+
+class ForeignAddress(BadInput, code="foreign_address", status=400):
+    """The engine would have to fetch something."""
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """The body's fields; NotJson, Ambiguous or ForeignAddress where it cannot go to an engine."""
+    fields = parsed(body, pairs=_once)
+    if not isinstance(fields, dict):
+        raise NotJson("The body is not a JSON object.", 'Send {"model": …, "messages": …}.')
+    _check_spelling(fields)
+    for address in _addresses([fields.get(name) for name in WITH_PICTURES]):
+        if not address.lower().startswith(_DATA):
+            raise ForeignAddress(
+                f"“{shown(address)}” is not in the request itself, and engines fetch nothing here.",
+                "Send the picture as a data: address, base64-encoded.",
+            )
+    return fields
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, each of whose names stands there once."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Ambiguous(f"The field “{shown(twice)}” stands there twice.", "Send it once.")
+    return made
+
+
+def _check_spelling(fields: dict[str, Any]) -> None:
+    """Ambiguous where a name differs from another one, or from one that is read here, in case."""
+    seen = {name: name for name in READ_HERE}
+    for name in fields:
+        usual = seen.setdefault(name.casefold(), name)
+        if usual != name:
+            raise Ambiguous(
+                f"The field “{shown(name)}” could be taken for “{shown(usual)}”.",
+                f"Write “{shown(usual)}”, once.",
+            )
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    """What is to be fetched for this, however deep it stands."""
+    rest = [value]
+    while rest:
+        found = rest.pop()
+        if isinstance(found, list):
+            rest += found
+        elif isinstance(found, dict):
+            for name, inner in found.items():
+                if name.casefold().endswith(_ADDRESS):
+                    yield from _named(inner)
+                else:
+                    rest.append(inner)
+
+
+def _named(value: Any) -> Iterator[str]:
+    """The address itself, or the one in an object around it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name.casefold() == "url" and isinstance(inner, str):
+                yield inner

@@ -1,0 +1,122 @@
+"""The owner's key, for where the owner wants to be asked for one on this machine too.
+
+It stands in a private file. Programs send it as their API key; a browser comes by a link with it,
+and gets a cookie that is made from it, so that the key itself is not kept there.
+"""
+
+import hmac
+import os
+import re
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from lib.core import preferences
+from lib.core.access import Action, require
+from lib.core.errors import Conflict
+from lib.core.files import write_text
+from lib.core.settings import settings
+
+PARAMETER = "key"  # of the link
+COOKIE = "berth_key_"  # its name begins so
+_KEY = re.compile(r"[\w-]{32,128}", re.ASCII)
+
+_Stamp = tuple[str, int, int, int]
+_seen: tuple[_Stamp | None, bool] = (None, False)
+
+
+def is_asked_for() -> bool:
+    """Does the owner want everybody to have the key?
+
+    Asked for every request: the file is read when it has changed. One that cannot be used does not
+    open the door again.
+    """
+    global _seen
+    stamp = _stamp(_places(os.environ.get("BERTH_HOME", ""))[0])
+    if stamp != _seen[0]:
+        chosen = preferences.preferences().require_key
+        _seen = stamp, chosen or (bool(preferences.problem()) and _path().exists())
+    return _seen[1]
+
+
+def choose(is_wanted: bool) -> None:
+    """Ask for the key from now on, or no longer; Conflict where it cannot be kept."""
+    require(Action.CONFIGURE)
+    if is_wanted:
+        _key()
+    preferences.change(require_key=is_wanted)
+
+
+def link(address: str) -> str:
+    """What the owner opens in a browser that does not have the key yet."""
+    require(Action.CONFIGURE)
+    return f"{address}/?{PARAMETER}={_key()}"
+
+
+def authorization() -> dict[str, str]:
+    """The header that a program of the owner's sends; none where no key is asked for."""
+    return {"Authorization": f"Bearer {_key()}"} if is_asked_for() else {}
+
+
+def is_key(given: str) -> bool:
+    """Is this the key?"""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), _key().encode())
+
+
+def cookie(user: int | None) -> tuple[str, str]:
+    """Name and value of what a browser keeps in place of the key, for connections of this user.
+
+    To a browser all ports of a machine are one: it sends the cookie to what another user runs there
+    too, who then has nothing that opens a connection of theirs. Another Berth may run there as
+    well, so each key has a name of its own.
+    """
+    return f"{COOKIE}{_signed('name')[:8]}", _signed(f"user {user}")
+
+
+def is_cookie(given: str, user: int | None) -> bool:
+    """Was this value made from the key, for this user's connections?"""
+    return hmac.compare_digest(given, cookie(user)[1])
+
+
+def _signed(what: str) -> str:
+    return hmac.new(_key().encode(), what.encode(), "sha256").hexdigest()
+
+
+def _key() -> str:
+    """The key; a file that is absent or broken is replaced, and what was made from it ends."""
+    try:
+        found = _path().read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        found = ""
+    return found if _KEY.fullmatch(found) else _made()
+
+
+def _made() -> str:
+    key = secrets.token_urlsafe(32)
+    try:
+        write_text(_path(), f"{key}\n")
+    except OSError as error:
+        raise Conflict(
+            f"{_path()} cannot be written: {error.strerror}.",
+            "Free some space, or look at the folder's permissions.",
+        ) from error
+    return key
+
+
+def _path() -> Path:
+    return _places(os.environ.get("BERTH_HOME", ""))[1]
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0
+    return str(path), found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@lru_cache(maxsize=8)
+def _places(_home: str) -> tuple[Path, Path]:
+    """Settings and key of this BERTH_HOME, without a look at the disk for each request."""
+    now = settings()
+    return now.preferences, now.owner_key
