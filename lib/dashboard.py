@@ -4,6 +4,7 @@ The record is a file; it counts only while the process that wrote it lives. Wher
 home it is the newest one's, and each has a record of its own: who ends leaves the others known.
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -54,17 +55,22 @@ def announce(port: int) -> None:
 
 def withdraw() -> None:
     """Remove the record, unless it is another dashboard's; one that still runs takes its place."""
-    _own().unlink(missing_ok=True)
-    for path in _each().glob("*.json"):
-        if _living(path) is None:  # it was killed
-            path.unlink(missing_ok=True)
-    found = running()
-    if found is not None and found.pid == os.getpid():
-        left = others()
-        if left:
-            write_json(_record(), left[0].model_dump())
-        else:
-            _record().unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        _own().unlink(missing_ok=True)
+        for path in _each().glob("*.json"):
+            if _living(path) is None:  # it was killed
+                path.unlink(missing_ok=True)
+        found = running()
+        if found is not None and found.pid == os.getpid():
+            _hand_over()
+
+
+def _hand_over() -> None:
+    """The newest of the others is the dashboard now, if there is any."""
+    if left := others():
+        write_json(_record(), left[0].model_dump())
+    else:
+        _record().unlink(missing_ok=True)
 
 
 def address(port: int) -> str:

@@ -47,9 +47,9 @@ class Pool:
                 f"{self._busy.total()} {self._what} wait here already.",
                 f"Try again in {self._seconds} s.",
             )
-        work = contextvars.copy_context().run
+        here = contextvars.copy_context()
         self._busy[who] += 1
-        done = self._executor.submit(work, act, *args, **kwargs)
+        done = self._executor.submit(lambda: here.run(act, *args, **kwargs))
         # Counted until the thread is free again, also where nobody waits for it any more.
         loop = asyncio.get_running_loop()
         done.add_done_callback(lambda _: self._end_soon(loop, who))

@@ -72,7 +72,9 @@ def become(command: list[str], to_log: int, pid_file: Path, writer: int) -> NoRe
 def note(pid_file: Path) -> None:
     """Write down which process this is."""
     part = pid_file.with_name(f".{pid_file.name}.part")
-    part.write_text(f"{os.getpid()} {born(os.getpid())}\n")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(f"{os.getpid()} {born(os.getpid())}\n")
     part.replace(pid_file)
 
 

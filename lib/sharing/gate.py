@@ -106,8 +106,12 @@ class Gate:
 def _actor(scope: Scope, headers: Headers) -> Actor | None:
     """Who sends this; None for somebody from the network who has not signed in."""
     if LISTENER in scope:
-        return None if scope["path"] == LOGIN else _guest(scope, headers)
+        guest = None if scope["path"] == LOGIN else _guest(scope, headers)
+        if guest:
+            _check_path(scope)
+        return guest
     owner.check(scope, headers)
+    _check_path(scope)
     return Actor(Role.OWNER, _browser(headers) or secrets.token_hex(16))
 
 
@@ -115,7 +119,6 @@ def _check(scope: Scope, headers: Headers) -> None:
     """What holds for owner and guest alike."""
     host = _checked_host(headers, scope.get(LISTENER))
     _check_origin(headers, host)
-    _check_path(scope)
     if LISTENER in scope and scope["type"] == "websocket" and "origin" not in headers:
         raise ForeignOrigin("A WebSocket from the network must name its page.", "Use a browser.")
     _check_sender(scope, headers)

@@ -64,16 +64,8 @@ class Record(process.Child):
 
     @property
     def is_alive(self) -> bool:
-        """Does its process still run?
-
-        Before births were noted, a step of the clock made a stranger of it: its command line is
-        asked then.
-        """
-        return process.is_alive(self) or (not self.birth and self._is_by_command())
-
-    def _is_by_command(self) -> bool:
-        ours = str(settings().engines / f"{self.model}.")
-        return any(word.startswith(ours) for word in command_line(self.pid))
+        """Does its process still run?"""
+        return process.is_alive(self)
 
 
 def file_of(model: str, ending: str) -> Path:
@@ -100,8 +92,19 @@ def read(model: str) -> Record | None:
         return None
     with contextlib.suppress(ValidationError):
         record = Record.model_validate(read_json(file_of(model, "json")))
-        return record if record.pid else _completed(record)
+        return _recognised(record) if record.pid else _completed(record)
     return None
+
+
+def _recognised(record: Record) -> Record:
+    """With a birth, where it is of before those were noted and its process is still ours.
+
+    A step of the clock may have made a stranger of it; its command line tells.
+    """
+    ours = str(settings().engines / f"{record.model}.")
+    if record.birth or not any(word.startswith(ours) for word in command_line(record.pid)):
+        return record
+    return record.model_copy(update=process.known(record.pid).model_dump())
 
 
 def _completed(record: Record) -> Record:

@@ -111,6 +111,18 @@ def test_through_a_proxy_nobody_is_the_owner(server: Server, name: str) -> None:
     assert websocket_status(server, f"Host: {server.host}", f"{name}: 127.0.0.1") == 403
 
 
+def test_an_upload_of_streamlits_own_is_taken_from_nobody(server: Server) -> None:
+    with opened(server) as tab:
+        tab.run()
+        token = httpx.get(f"{server.url}/_stcore/health").cookies["_streamlit_xsrf"]
+        answer = httpx.put(
+            f"{server.url}/_stcore/upload_file/{tab.id}/file",
+            files={"file": b"x"},
+            headers={"X-Xsrftoken": token, "Cookie": f"_streamlit_xsrf={token}"},
+        )
+    assert answer.status_code == 404
+
+
 def test_every_answer_forbids_what_is_not_ours(server: Server) -> None:
     refused = httpx.get(server.url, headers={"Host": "evil.example"})
     for answer in (httpx.get(server.url), httpx.get(f"{server.url}/api/nothing"), refused):
@@ -188,7 +200,7 @@ def test_what_no_page_uses_of_streamlits_routes_is_closed(
     assert raw_status(server, line, host, "Content-Length: 0", *more) == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/Chat", "/_stcore/health", "/Deploy/_stcore/host-config"])
+@pytest.mark.parametrize("path", ["/", "/Chat", "/_stcore/health", "/_stcore/host-config"])
 def test_what_pages_use_is_open(server: Server, path: str) -> None:
     assert httpx.get(server.url + path).status_code == 200
 

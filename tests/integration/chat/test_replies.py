@@ -275,6 +275,7 @@ def test_a_disk_that_fills_ends_the_reply_in_words_and_keeps_what_came(fake: Run
     while len(reply.text) < 40:
         time.sleep(0.01)
     assert reply._spool
+    reply._spool._file.close()
     reply._spool._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
     assert finished(reply).state == ReplyState.FAILED
     assert reply.problem

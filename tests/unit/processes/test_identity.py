@@ -10,6 +10,7 @@ import pytest
 
 from lib.processes.birth import born
 from lib.processes.identity import command_line, created_at, is_same, living
+from tests.support.waiting import until
 
 GONE = 2**22 + 1  # beyond the largest pid of Linux
 
@@ -52,5 +53,5 @@ def test_the_command_line_of_what_is_gone_is_empty(other: psutil.Process) -> Non
     assert command_line(other.pid)[-1] == "a (b) c"
     assert command_line(GONE) == []
     other.kill()
-    assert living(other.pid) is None
+    until(lambda: living(other.pid) is None)
     assert command_line(other.pid) == []
