@@ -48,7 +48,7 @@ layer() { # NAME [WORKERS]
   printf '\n== pytest tests/%s\n' "$1"
   if "$PYTHON" -m pytest "tests/$1" -n "$workers" --dist worksteal --durations 10 2>&1 | tee "$log"; then
     counted "$1" "$log"
-  elif counted "$1" "$log" && ((BROKEN_HERE > 0 && BROKEN_HERE <= FEW)) && again "$1" "$workers"; then
+  elif counted "$1" "$log" && ((BROKEN_HERE > 0)) && again "$1" "$workers"; then
     BROKEN=$((BROKEN - BROKEN_HERE)) PASSED=$((PASSED + BROKEN_HERE))
   else
     FAILED="$FAILED $1"
@@ -67,10 +67,13 @@ counted() { # NAME LOG
 
 # What follows on each other is tried file by file.
 again() { # NAME WORKERS
-  local log=$RESULTS/$1-again.log what
-  what=("tests/$1" --last-failed)
-  # shellcheck disable=SC2207 # names of our own files, which have no spaces
-  [[ $2 != 0 ]] || what=($(sed -nE 's/^(FAILED|ERROR) ([^: ]+).*/\2/p' "$RESULTS/$1.log" | sort -u))
+  local log=$RESULTS/$1-again.log what=("tests/$1" --last-failed) few=$BROKEN_HERE
+  if [[ $2 == 0 ]]; then
+    # shellcheck disable=SC2207 # names of our own files, which have no spaces
+    what=($(sed -nE 's/^(FAILED|ERROR) ([^: ]+).*/\2/p' "$RESULTS/$1.log" | sort -u))
+    few=${#what[@]}
+  fi
+  ((few > 0 && few <= FEW)) || return 1
   printf '\n== pytest tests/%s, once more by themselves:\n' "$1"
   "$PYTHON" -m pytest "${what[@]}" -n 0 -v 2>&1 | tee "$log" || return 1
   SUMMARY="$SUMMARY$(printf '%-12s %s' "  once more" "$(tail -n 1 "$log")")"$'\n'
