@@ -176,17 +176,29 @@ async def _asked_in_time(order: Order) -> aiohttp.ClientResponse:
     """The same as `_asked`; EngineHangs where nothing comes and the engine does not react at all.
 
     A long prompt may take minutes until its first byte. An engine that lives tells its models
-    meanwhile.
+    meanwhile. This task itself asks, so that it reads at once what an engine says before it dies.
     """
-    asking, silences = asyncio.ensure_future(_asked(order)), 0
-    try:
-        while not (await asyncio.wait({asking}, timeout=LOOK_SECONDS))[0]:
+    me, is_hanging = asyncio.current_task(), asyncio.Event()
+
+    async def watch() -> None:
+        silences = 0
+        while silences < MOST_SILENCES:
+            await asyncio.sleep(LOOK_SECONDS)
             silences = 0 if await _reacts(order) else silences + 1
-            if silences >= MOST_SILENCES:
-                raise _hangs(order)
-        return asking.result()
+        is_hanging.set()
+        if me:
+            me.cancel()
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        return await _asked(order)
+    except asyncio.CancelledError:
+        if me is None or not is_hanging.is_set():
+            raise
+        me.uncancel()
+        raise _hangs(order) from None
     finally:
-        asking.cancel()
+        watcher.cancel()
 
 
 async def _reacts(order: Order) -> bool:
