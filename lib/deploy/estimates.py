@@ -69,6 +69,8 @@ def corrected(
 ) -> dict[Variant, Fitting]:
     """All variants of the same shape with what the engine's plan of the chosen one has taught."""
     _, cache, working = asked.fitting.model.correction
+    if not (cache or working):
+        return {**fittings, chosen: asked.fitting}
     header = source.header_of(chosen)
     more = {"correction": (0, cache, working)}
     return {

@@ -30,13 +30,12 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     those of the Hub, BrokenFile, BadInput, EngineError. A model that does not fit is no error here.
     """
     source = _source(request)
-    load = _load(request, source)
-    fittings = _fittings(source, load, room or room_now())
-    chosen = _chosen(_able(source), fittings)
+    load, speed = _load(request, source), bandwidth.of_this_machine()
+    source, fittings, chosen = _settled(source, load, room or room_now(), speed)
     held = running.held_bytes(source, chosen)
     if held:
         fittings = {v: f._replace(room=f.room.with_more(held)) for v, f in fittings.items()}
-        chosen = _chosen([chosen], fittings)
+        chosen = _chosen([chosen], fittings, speed)
     how = way.choose(request.engine, source, chosen, request.kv_type)
     header = source.header_of(chosen)
     runnable.require(Path(chosen.first).name, header, how.engine)
@@ -71,9 +70,9 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         need=fitting.need,
         verdict=fitting.verdict,
         room=fitting.room,
-        tokens_per_second=fitting.tokens_per_second(bandwidth.of_this_machine()),
+        tokens_per_second=fitting.tokens_per_second(speed),
         is_speed_rough=bandwidth.known().is_rough,
-        rows=tuple(_rows(source, fittings, fitting.load)),
+        rows=tuple(_rows(source, fittings, fitting.load, speed)),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
         engine_plan=asked.plan if ask_engine else None,
@@ -122,26 +121,44 @@ def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:
     return fittings
 
 
+def _settled(
+    source: Source, load: Load, room: Room, speed: float
+) -> tuple[Source, dict[Variant, Fitting], Variant]:
+    """What is chosen, judged by its own header: one that nobody has read yet may change that."""
+    while True:
+        fittings = _fittings(source, load, room)
+        chosen = _chosen(_able(source), fittings, speed)
+        more = sources.with_header_of(source, chosen)
+        if more is source:
+            return source, fittings, chosen
+        source = more
+
+
 def _able(source: Source) -> list[Variant]:
     """Of what was asked for, the models that can be run here; all where none can."""
-    is_able: dict[int, bool] = {}
-    for header in map(source.header_of, source.choosable):
-        if id(header) not in is_able:
-            is_able[id(header)] = runnable.objection("", header) is None
-    able = [v for v in source.choosable if is_able[id(source.header_of(v))]]
+    unable = _unable(source)
+    able = [v for v in source.choosable if id(source.header_of(v)) not in unable]
     return able or source.choosable
 
 
-def _chosen(variants: Sequence[Variant], fittings: Mapping[Variant, Fitting]) -> Variant:
+def _unable(source: Source) -> set[int]:
+    """The headers of models that cannot be run here; many variants share one."""
+    headers = (source.header, *source.headers.values())
+    return {id(header) for header in headers if runnable.objection("", header)}
+
+
+def _chosen(
+    variants: Sequence[Variant], fittings: Mapping[Variant, Fitting], speed: float
+) -> Variant:
     """The best of these that fits comfortably."""
-    choices = [_choice(variant, fittings[variant]) for variant in variants]
+    choices = [_choice(variant, fittings[variant], speed) for variant in variants]
     best = recommend(choices) or min(choices, key=_by_fairness)
     return best.variant
 
 
-def _choice(variant: Variant, fitting: Fitting) -> Choice:
-    speed = fitting.tokens_per_second(bandwidth.of_this_machine())
-    return Choice(variant=variant, verdict=fitting.verdict, speed=speed)
+def _choice(variant: Variant, fitting: Fitting, speed: float) -> Choice:
+    writes = fitting.tokens_per_second(speed)
+    return Choice(variant=variant, verdict=fitting.verdict, speed=writes)
 
 
 def _fits_with_smaller_cache(fitting: Fitting) -> bool:
@@ -157,28 +174,35 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
     return choice.is_poor, choice.variant.bytes
 
 
-def _rows(source: Source, fittings: Mapping[Variant, Fitting], load: Load) -> list[Row]:
+def _rows(
+    source: Source, fittings: Mapping[Variant, Fitting], load: Load, speed: float
+) -> list[Row]:
     fitted = {variant: fitting._replace(load=load) for variant, fitting in fittings.items()}
-    choices = [_choice(variant, fitting) for variant, fitting in fitted.items()]
-    able = _able(source._replace(meant=()))
-    best = recommend([choice for choice in choices if choice.variant in able])
-    return [_row(source, choice, fitted[choice.variant], choice is best) for choice in choices]
+    choices = [_choice(variant, fitting, speed) for variant, fitting in fitted.items()]
+    able, unable = {variant.first for variant in _able(source._replace(meant=()))}, _unable(source)
+    best = recommend([choice for choice in choices if choice.variant.first in able])
+    return [
+        _row(source, choice, fitting, choice is best, id(source.header_of(variant)) not in unable)
+        for choice, (variant, fitting) in zip(choices, fitted.items(), strict=True)
+    ]
 
 
-def _row(source: Source, choice: Choice, fitting: Fitting, is_recommended: bool) -> Row:
-    variant = choice.variant
-    stored_as = source.header_of(variant).quantization if source.is_read(variant) else ""
+def _row(
+    source: Source, choice: Choice, fitting: Fitting, is_recommended: bool, is_able: bool
+) -> Row:
+    variant, header = choice.variant, source.header_of(choice.variant)
+    stored_as = header.quantization if source.is_read(variant) else ""
     return Row(
         name=variant.title,
         quantization=variant.quantization or variant.title,
         type=stored_as,
-        note=_note(variant, stored_as, source.header_of(variant)),
+        note=_note(variant, stored_as, header) if is_able else "Cannot be run here",
         bytes=variant.bytes,
         files=variant.paths,
         need=choice.verdict.need,
         verdict=choice.verdict,
         comfortable_context=fitting.context_within(COMFORTABLE),
-        tokens_per_second=fitting.tokens_per_second(bandwidth.of_this_machine()),
+        tokens_per_second=choice.speed,
         is_recommended=is_recommended,
         is_poor=choice.is_poor,
     )
@@ -186,8 +210,6 @@ def _row(source: Source, choice: Choice, fitting: Fitting, is_recommended: bool)
 
 def _note(variant: Variant, stored_as: str, header: Header) -> str:
     """What to expect of its quality; that nobody knows, where that is so."""
-    if runnable.objection("", header):
-        return "Cannot be run here"
     if header.architecture == "gpt-oss" and variant.quantization == "MXFP4":
         return note("F16")  # its experts are published so, and left so by every quantization
     if variant.is_known:

@@ -18,7 +18,7 @@ from lib.hub import Card, Contents
 
 MAIN = "main"
 MOST_CANDIDATES = 5
-MOST_SHAPES = 4  # models of a repository whose headers are read, each of another shape
+MOST_SHAPES = 4  # of a repository with more models only the header of what is chosen is read
 MOST_BITS = 34  # per weight, of a file whose header is the model's
 READ_FIRST = "Q4_K_M"  # whose header is read where any would do
 _QUANTIZED = "base_model:quantized:"
@@ -100,10 +100,25 @@ def _other_shapes(card: Card, contents: Contents, first: Variant) -> list[tuple[
             return hub.header(card, variant)
         return None
 
-    asked = [*others.values()][: MOST_SHAPES - 1]
+    asked = [*others.values()] if len(others) < MOST_SHAPES else []
     with ThreadPoolExecutor(max(1, len(asked))) as pool:
         found = zip(asked, pool.map(read, asked), strict=True)
         return [(variant, header) for variant, header in found if header]
+
+
+def with_header_of(source: Source, variant: Variant) -> Source:
+    """The same with the header of this variant's shape, where that can be read and was not yet."""
+    if source.card is None or source.contents is None:
+        return source
+    shape = source.contents.shapes.get(variant.first, "")
+    if shape in source.headers:
+        return source
+    try:
+        header = hub.header(source.card, variant)
+    except BerthError:
+        header = source.header
+    headers = {**source.headers, shape: header}
+    return source._replace(headers=headers, read=[*source.read, variant.first])
 
 
 def _in_library(card: Card, stored: Stored) -> Source:

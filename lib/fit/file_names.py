@@ -8,7 +8,7 @@ tells, see lib/fit/kinds.py; here is what to take it for until somebody has look
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -100,6 +100,7 @@ class _Word(NamedTuple):
     end: int
 
 
+@lru_cache(maxsize=4_096)
 def quantization_of(path: str) -> str:
     """The known quantization that a file's path names, `""` where none.
 
@@ -147,6 +148,7 @@ def _meant(words: Sequence[_Word]) -> str:
     return before[-1].quantization if is_addition and is_beside else last.quantization
 
 
+@lru_cache(maxsize=4_096)
 def stem_of(path: str) -> str:
     """A file's name without its ending and the number of its part."""
     stem = PurePosixPath(path).name
@@ -155,6 +157,7 @@ def stem_of(path: str) -> str:
     return match["stem"] if match else stem
 
 
+@lru_cache(maxsize=4_096)
 def storage_of(path: str) -> str:
     """What a file's name says behind the model's: `UD-Q4_K_XL`, `i1-Q4_K_M`, `APEX-I-Compact`.
 
@@ -180,7 +183,13 @@ def variants(
     Left out are what cannot run alone, and divided models of which a part is missing.
     """
     whole = complete(files)
-    beside = presumed_beside(whole)
+    return models_of(whole, presumed_beside(whole), is_model)
+
+
+def models_of(
+    whole: Iterable[Variant], beside: Container[str], is_model: Callable[[str], bool | None]
+) -> list[Variant]:
+    """The same of what is whole; `beside` are the first paths of what is taken for no model."""
     found = []
     for variant in whole:
         told = is_model(variant.first)

@@ -173,7 +173,7 @@ def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
     Where the file names no trained length, the context asked for is the limit.
     """
 
-    costs = _costs(model.stored_in(0), load.model_copy(update={"context": 1}))
+    costs = _costs(model.stored_in(0), _with_context_1(load))
     room = FULL * free_bytes - model.weights_bytes
 
     def fits(context: int) -> bool:
@@ -205,10 +205,17 @@ class _Costs:
 
 
 @lru_cache(SHAPES_KEPT)
+def _with_context_1(load: Load) -> Load:
+    """What a load is known by whatever its context."""
+    return load.model_copy(update={"context": 1})
+
+
+@lru_cache(SHAPES_KEPT)
 def _costs(shape: Geometry, load: Load) -> _Costs:
     return _Costs(shape, load)
 
 
+@lru_cache(MOST_KEPT)
 def verdict(model: Geometry, load: Load, room: Room) -> Verdict:
     """Whether the model fits when loaded so, and if not, what would."""
     asked = need(model, load)
@@ -313,5 +320,5 @@ def tokens_per_second(model: Geometry, load: Load, bytes_per_second: float) -> f
 
 def bytes_per_token(model: Geometry, load: Load) -> int:
     """What is read for every token at full context: the active weights and its slot's cache."""
-    cache = _cache_bytes(model.kinds, load.model_copy(update={"slots": 1}))
-    return max(1, model.active_bytes + cache)
+    alone = load if load.slots == 1 else load.model_copy(update={"slots": 1})
+    return max(1, model.active_bytes + _cache_bytes(model.kinds, alone))

@@ -5,7 +5,7 @@ Names group the files; what a group is, the header of one of its files tells, of
 header anyway.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
@@ -24,6 +24,7 @@ from lib.hub.headers import header
 from lib.hub.pieces import Pieces
 
 MOST_GLIMPSES = 24  # of a repository with more models the rest is taken for what its names say
+FEW_MODELS, SAMPLE = 8, 4  # of more than a few, so many stand for the rest
 AT_ONCE = 6
 
 
@@ -54,21 +55,23 @@ def contents(card: Card) -> Contents:
     found: dict[str, Kind] = {}
     shapes: dict[str, str] = {}
     for group, members in groups.items():
+        glimpse = seen.get(group)
+        shape = kinds.shape_of(glimpse.values) if glimpse else group
+        told = _kind_of(glimpse) if glimpse else None
         for variant in members:
-            kind = _kind(variant, seen.get(group), beside)
+            kind = told or _presumed(variant, beside)
             found |= {path: kind for path in variant.paths if kind != Kind.MODEL}
-            glimpse = seen.get(group)
-            shapes[variant.first] = kinds.shape_of(glimpse.values) if glimpse else group
-    models = file_names.variants(
-        ((file.path, file.bytes) for file in card.files), lambda path: path not in found
-    )
+            shapes[variant.first] = shape
+    models = file_names.models_of(whole, beside, lambda path: path not in found)
     return Contents(models=tuple(models), beside=found, shapes=shapes)
 
 
-def _kind(variant: Variant, seen: Glimpse | None, beside: Mapping[str, Beside]) -> Kind:
-    """What its header said; else what its name says."""
-    if seen:
-        return kinds.kind(seen.values, seen.tensors, seen.tensor_count)
+def _kind_of(seen: Glimpse) -> Kind:
+    return kinds.kind(seen.values, seen.tensors, seen.tensor_count)
+
+
+def _presumed(variant: Variant, beside: Mapping[str, Beside]) -> Kind:
+    """What its name says."""
     presumed = beside.get(variant.first)
     return kinds.presumed(presumed.word) if presumed else Kind.MODEL
 
@@ -77,25 +80,43 @@ def _looked_at(
     card: Card, groups: Mapping[str, list[Variant]], beside: Mapping[str, Beside]
 ) -> dict[str, Glimpse]:
     """The beginning of one file of each group, where that can tell more than the names do."""
-    asked = _open_questions(groups, beside)
+    smallest = {group: min(found, key=lambda v: v.bytes) for group, found in groups.items()}
+    asked = _open_questions(smallest, beside)
     largest = max((variant.bytes for variant in asked.values()), default=0)
+    plain = [g for g, v in asked.items() if v.first not in beside and v.bytes >= SMALL * largest]
+    sample = _sample(plain, smallest) if len(plain) > FEW_MODELS else plain
+    left_out = set(plain) - set(sample)
+    looked_at = [group for group in asked if group not in left_out][:MOST_GLIMPSES]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda variant: _glimpse(card, variant, largest), asked.values())
-        return {group: seen for group, seen in zip(asked, found, strict=True) if seen}
+        found = pool.map(lambda group: _glimpse(card, asked[group], largest), looked_at)
+        seen = {group: glimpse for group, glimpse in zip(looked_at, found, strict=True) if glimpse}
+    return seen | _alike([seen.get(group) for group in sample], left_out)
+
+
+def _sample(groups: Sequence[str], smallest: Mapping[str, Variant]) -> list[str]:
+    """A few of them, of all sizes."""
+    by_size = sorted(groups, key=lambda group: smallest[group].bytes)
+    return [by_size[number * (len(by_size) - 1) // (SAMPLE - 1)] for number in range(SAMPLE)]
+
+
+def _alike(sample: Sequence[Glimpse | None], groups: Iterable[str]) -> dict[str, Glimpse]:
+    """What the others are where all of a sample are one model in several files; else nothing."""
+    shapes = {kinds.shape_of(seen.values) if seen else None for seen in sample}
+    [one, *_] = sample or [None]
+    return dict.fromkeys(groups, one) if one and len(shapes) == 1 else {}
 
 
 def _open_questions(
-    groups: Mapping[str, list[Variant]], beside: Mapping[str, Beside]
+    smallest: Mapping[str, Variant], beside: Mapping[str, Beside]
 ) -> dict[str, Variant]:
     """The smallest file of each group whose names leave open what it is."""
-    smallest = {group: min(found, key=lambda v: v.bytes) for group, found in groups.items()}
     told = {group: beside.get(variant.first) for group, variant in smallest.items()}
     models = [group for group, presumed in told.items() if presumed is None]
     doubtful = [group for group, presumed in told.items() if presumed and not presumed.is_plain]
     asked = [*doubtful, *(models if len(models) > 1 else [])]
     if not models and not doubtful:  # nothing but what goes beside a model, by their names
-        asked = list(groups)
-    return {group: smallest[group] for group in asked[:MOST_GLIMPSES]}
+        asked = list(smallest)
+    return {group: smallest[group] for group in asked}
 
 
 def _glimpse(card: Card, variant: Variant, largest: int) -> Glimpse | None:

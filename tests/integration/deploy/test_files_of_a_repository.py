@@ -271,10 +271,36 @@ def test_many_files_are_judged_with_few_questions(hub: HubApi) -> None:
     fill(hub, {f"Anvil-{n}B-Q4_K_M.gguf": 700 + n for n in range(1, 61)})
     hub.requests.clear()
     assert len(planned().rows) == 60
-    assert len(hub.requests) < 40
+    assert len(hub.requests) < 12
     hub.requests.clear()
     planned()
     assert hub.requests == []
+
+
+def test_many_files_of_one_model_are_judged_by_one_header(hub: HubApi) -> None:
+    marks = [f"v{number}-{name}" for number in range(10) for name in ("Q4_K_M", "Q8_0", "Q6_K")]
+    fill(hub, {f"Anvil-8B-{mark}.gguf": 700 for mark in marks})
+    hub.requests.clear()
+    assert len(planned().rows) == 30
+    assert len(hub.requests) < 8
+
+
+def test_of_many_models_the_chosen_one_is_judged_by_its_own_header(
+    hub: HubApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.machine.bandwidth.of_this_machine", lambda: 1e12)
+    fill(hub, {f"Anvil-{n}B-Q4_K_M.gguf": 700 + n for n in range(1, 31)})
+    fill(hub, {"Anvil-99B-Q8_0.gguf": 2_000}, larger_header(tmp_path))
+    found = planned()
+    assert first_name(found) == "Anvil-99B-Q8_0.gguf"
+    small = planned(file="Anvil-7B-Q4_K_M.gguf")
+    assert found.parameters > 2 * small.parameters
+    [row] = [one for one in found.rows if one.name == found.title]
+    assert row.need == found.need
+
+
+def first_name(found: Plan) -> str:
+    return found.files[0].path
 
 
 def test_of_one_model_no_more_is_asked_than_its_card_and_a_header(hub: HubApi) -> None:

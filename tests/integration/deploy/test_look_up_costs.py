@@ -55,7 +55,7 @@ def test_of_a_large_vocabulary_at_most_four_mebibytes_are_read_and_again_nothing
     assert 0 < asked_bytes(wordy) <= 4 * 2**20
     assert len(wordy.requests) <= 10
     wordy.requests.clear()
-    assert planned() == found
+    assert planned().rows == found.rows
     assert wordy.requests == []
 
 
