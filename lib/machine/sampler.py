@@ -23,6 +23,7 @@ from lib.machine.cards import Cards, cards
 
 INTERVAL_SECONDS = 2.0
 KEPT_SECONDS = 3_600.0
+STALE_SECONDS = 15.0  # a look takes a moment on a busy machine
 CARDS_SECONDS = 1.0  # so long a look waits for the cards; a driver can hang
 
 _log = logging.getLogger(__name__)
@@ -130,11 +131,13 @@ class Sampler:
         self._traffic = (time.monotonic(), 0, 0)
         self._cards: Cards | None = None
         self._is_well = True
+        self._looked = time.monotonic()
 
     def start(self) -> None:
         """Begin to look; harmless when it already does."""
         if self._thread is None:
             self._stop.clear()
+            self._looked = time.monotonic()
             self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
             self._thread.start()
 
@@ -152,6 +155,11 @@ class Sampler:
     def latest(self) -> Sample:
         """The newest sample, or one taken now where there is none."""
         return self._samples[-1] if self._samples else self._look()
+
+    def silent_seconds(self) -> float:
+        """For how long no look has succeeded; 0 where they do, and where no server runs."""
+        seconds = time.monotonic() - self._looked
+        return seconds if self._thread and seconds > STALE_SECONDS else 0.0
 
     def cards(self) -> Cards:
         """The graphics cards as seen last, or as they are now where no server runs.
@@ -176,7 +184,7 @@ class Sampler:
                 _log.exception("The machine could not be looked at")
             self._is_well = False
             return None
-        self._is_well = True
+        self._is_well, self._looked = True, time.monotonic()
         return sample
 
     def _look(self) -> Sample:

@@ -10,6 +10,7 @@ from lib.jobs import jobs
 from lib.machine.sampler import SAMPLER, machine
 from lib.ui import models
 from lib.ui.deploy import job_view
+from lib.ui.shell import stale_figures
 
 REFRESH_SECONDS = 2.0
 CARD_WIDTH = 168
@@ -34,6 +35,7 @@ def figures() -> None:
         _card("Memory", f"{share:.0%}", f"{words.memory(now.memory_available_bytes)} free")
         _card("Processor", f"{now.cpu_percent:.0f}%", words.count(machine().cores, "core"))
         _card("Disk", words.disk(now.disk_free_bytes), "free for models")
+    stale_figures()
 
 
 def _card(label: str, value: str, note: str) -> None:

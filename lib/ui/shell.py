@@ -61,9 +61,17 @@ def _status() -> None:
     used, total = SAMPLER.latest().memory_used_bytes, machine().memory_bytes
     text = f"Memory {words.memory(used)} of {words.memory(total)}"
     st.progress(min(used / total, 1.0), text=text)
+    stale_figures()
     engines, healths = all_engines(), present_engines()
     lines = [f"{'●' if one.up else '○'} {engines[name].title}" for name, one in healths.items()]
     st.caption("  \n".join([*sidebar_lines(), *lines]))
+
+
+def stale_figures() -> None:
+    """Says so where the machine could not be looked at for a while."""
+    if seconds := SAMPLER.silent_seconds():
+        age = words.duration(seconds)
+        st.caption(f":orange[:material/warning:] These figures are {age} old: no newer can be had.")
 
 
 @contextlib.contextmanager

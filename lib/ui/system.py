@@ -12,6 +12,7 @@ from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import charts, markdown
 from lib.ui.cards import lines
 from lib.ui.cards import usage as card_usage
+from lib.ui.shell import stale_figures
 
 REFRESH_SECONDS = 2.0
 RANGES = {"5 min": 300, "15 min": 900, "1 hour": 3_600}  # seconds
@@ -86,6 +87,7 @@ def _charts(seconds: int) -> None:
     st.altair_chart(memory, alt=f"Memory use, now {words.memory(now.memory_used_bytes)}")
     card_usage.history(samples, is_dark=is_dark)
     st.caption(_now(now))
+    stale_figures()
 
 
 def _now(sample: Sample) -> str:

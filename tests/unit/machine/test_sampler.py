@@ -249,3 +249,18 @@ def test_the_cache_of_zfs_counts_as_free_and_a_lie_is_bounded_by_what_there_is(
     assert system.memory_available_bytes() == memory.total
     monkeypatch.setattr(system, "room_bytes", lambda _: GIB)
     assert system.memory_available_bytes() == GIB
+
+
+def test_figures_that_cannot_be_renewed_are_told_as_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "STALE_SECONDS", 0.2)
+    sampler = Sampler(interval_seconds=0.02)
+    assert sampler.silent_seconds() == 0
+    sampler.start()
+    wait_for(sampler, 2)
+    assert sampler.silent_seconds() == 0
+    with monkeypatch.context() as broken:
+        broken.setattr(psutil, "cpu_percent", lambda: 1 // 0)
+        until(lambda: sampler.silent_seconds() > 0)
+    until(lambda: sampler.silent_seconds() == 0)
+    sampler.stop()
+    assert sampler.silent_seconds() == 0
