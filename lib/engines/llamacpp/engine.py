@@ -30,7 +30,7 @@ from lib.engines.base import (
     State,
     Upstream,
 )
-from lib.engines.llamacpp import abilities, files, program, records
+from lib.engines.llamacpp import abilities, files, program, records, strays
 from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
@@ -66,14 +66,15 @@ class LlamaCpp:
         """Up where the wheel is installed, or a program of the user's own has proved itself."""
         own, wheel = program.known(), _wheel_version()
         if own and own.is_usable:
-            return Health(up=True, version=own.title)
-        note = program.objection(own)
+            return Health(up=True, version=own.title, note=strays.note())
+        note = " ".join(filter(None, (program.objection(own), strays.note())))
         if not wheel:
             return NOT_INSTALLED.model_copy(update={"note": note})
         return Health(up=True, version=f"xllamacpp {wheel}", note=note)
 
     def models(self) -> list[Model]:
         """Every file, and every child whose file has gone while it runs."""
+        strays.take_in()
         logs = records.logs()
         models = {file.name: _idle(file, logs.get(file.name, "")) for file in files.all_files()}
         for record in records.read_all():

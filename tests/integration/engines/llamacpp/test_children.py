@@ -16,7 +16,7 @@ from lib.core.errors import EngineError, NoSpace
 from lib.core.http import Refused, get_json
 from lib.core.settings import ROOT, settings
 from lib.engines.base import Delta, StartOptions, State
-from lib.engines.llamacpp import ENGINE, props, records
+from lib.engines.llamacpp import ENGINE, props, records, strays
 from lib.engines.llamacpp import engine as llamacpp
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import program as llamacpp_program
@@ -228,6 +228,38 @@ def test_a_child_that_hangs_while_it_loads_holds_nobody_up(tiny: str) -> None:
     finally:
         os.kill(child.pid, signal.SIGCONT)
     assert eventually(lambda: shown(tiny).state == State.READY)
+
+
+def test_a_child_without_a_record_is_taken_in_again(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "LOOK_SECONDS", 0.0)
+    ENGINE.start(tiny, SMALL)
+    pid = child_of(tiny).pid
+    file_of(tiny, "json").unlink()
+    found = shown(tiny)
+    assert "did not know it" in found.note
+    assert eventually(lambda: shown(tiny).state == State.READY)
+    assert child_of(tiny).options == SMALL.model_copy(update={"threads": 1})
+    ENGINE.stop(tiny)
+    assert children() == []
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_of_one_that_cannot_be_asked_it_is_said_how_to_end_it(
+    tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "LOOK_SECONDS", 0.0)
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    for ending in ("json", "options"):
+        file_of(tiny, ending).unlink()
+    assert shown(tiny).state == State.STOPPED
+    assert f"kill {child.pid}" in ENGINE.health().note
+    os.kill(child.pid, signal.SIGKILL)
+    assert eventually(lambda: not process.is_alive(child))
+    assert shown(tiny).state == State.STOPPED
+    assert "kill" not in ENGINE.health().note
 
 
 @pytest.mark.parametrize("damage", ["", "{", "null", '{"pid": "x"}', "[]"])
