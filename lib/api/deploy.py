@@ -36,7 +36,7 @@ LOG_LINES = 200
 LONGEST_SECONDS = 6 * 3600.0  # of one answer; the client comes again with Last-Event-ID
 KEEP_ALIVE_SECONDS = 10.0
 MOST_LISTED = 50
-KINDS = (deploy.KIND, slot_job.KIND)
+KINDS = (deploy.KIND, *slot_job.KINDS)
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -74,14 +74,14 @@ async def cancel(request: Request) -> Response:
 
 async def pause(request: Request) -> Response:
     """End a deployment that is to go on later."""
-    return await _done(request, Job.pause)
+    return await _done(request, _pause_job)
 
 
 async def retry(request: Request) -> Response:
     """The same deployment again; it goes on with what the last one fetched."""
     require(Action.DEPLOY)
     job = await run_in_threadpool(_named, request.path_params["id"])
-    act = slot_job.retry if job.kind == slot_job.KIND else deploy.retry
+    act = slot_job.retry if job.kind in slot_job.KINDS else deploy.retry
     again = await run_in_threadpool(act, job)
     return JSONResponse(await run_in_threadpool(_described, again), status_code=202)
 
@@ -199,7 +199,11 @@ async def _done(request: Request, act: Callable[[Job], None]) -> Response:
 
 
 def _cancel(job: Job) -> None:
-    slot_job.cancel(job) if job.kind == slot_job.KIND else job.cancel()
+    slot_job.cancel(job) if job.kind in slot_job.KINDS else job.cancel()
+
+
+def _pause_job(job: Job) -> None:
+    slot_job.pause(job) if job.kind in slot_job.KINDS else job.pause()
 
 
 def _named(job_id: str) -> Job:

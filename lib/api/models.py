@@ -20,6 +20,7 @@ from lib.core.access import (
 from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions
 from lib.fleet import actions
+from lib.slots import job as slot_job
 
 PRIVATE = {"url", "log", "source", "stays_at", "remove_with", "activity"}  # matters of the owner
 
@@ -55,9 +56,12 @@ async def stop(request: Request) -> Response:
 
 
 async def remove(request: Request) -> Response:
-    """Stop the model and delete its files."""
+    """Stop the model and delete its files; 202 with the job that does it where it is on a slot."""
     require(Action.REMOVE)
     model = await _named(request)
+    if model.remove_with:
+        job = await run_in_threadpool(slot_job.removal, model)
+        return JSONResponse({"removing": model.name, "job": job.id}, status_code=202)
     await run_in_threadpool(actions.remove, model)
     stays = {"stays_at": model.stays_at} if model.stays_at else {}
     return JSONResponse({"removed": model.name, "freed_bytes": model.frees_bytes, **stays})

@@ -138,12 +138,12 @@ class Job(Record):
         """Was it ended to go on later, by `retry`?"""
         return self.state == JobState.CANCELLED and (self.folder / "paused").exists()
 
-    def pause(self) -> None:
+    def pause(self, ladder: Ladder = CANCEL_LADDER) -> None:
         """End it like `cancel`; what it has fetched is kept, and `retry` goes on from there."""
         require(Action.DEPLOY)
         if find(self.id).is_active:
             (self.folder / "paused").touch()
-            self.cancel()
+            self.cancel(ladder)
 
     def retry(self, env: Mapping[str, str] | None = None) -> "Job":
         """The same command as a new job; secrets it needs have to be given again."""

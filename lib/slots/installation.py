@@ -2,6 +2,7 @@
 
 An environment is built beside its place under another name, and gets its own when it is complete;
 broken off, the next run goes on where it was. Nothing of it is ever imported into this process.
+What was installed here carries Berth's mark; only that is ever removed.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ DOWNLOADS = {VLLM: "about 8 GB", LITELLM: "about 230 MB"}
 INSTALL_SECONDS = 7_200.0
 ASK_SECONDS = 60.0
 LOOK_SECONDS = 2.0
+MARK = "installed-by-berth"  # a file in the environment's folder
 LITELLM_LIST = ROOT / "lib/slots/gateway/litellm-requirements.txt"
 _VLLM_WHEELS = "https://wheels.vllm.ai/{version}/{build}"
 _TORCH_WHEELS = "https://download.pytorch.org/whl/{build}"
@@ -97,7 +99,15 @@ def complete(part: Path, final: Path) -> None:
         if str(part).encode() in data and b"\0" not in data:
             file.write_bytes(data.replace(str(part).encode(), str(final).encode()))
     shutil.rmtree(part / ".cache", ignore_errors=True)
+    (part / MARK).touch()
     part.replace(final)
+
+
+def installed(places: Places) -> list[Path]:
+    """The environments that Berth made, and what is left of those that were broken off."""
+    marked = [path.parent for path in places.programs.glob(f"*/{MARK}")]
+    parts = [path for name in TITLES for path in places.programs.glob(f".{name}-*.part")]
+    return sorted([*marked, *parts])
 
 
 def python_path(name: str) -> str:

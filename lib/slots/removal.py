@@ -13,6 +13,7 @@ from lib.slots.check.neighbours import foreign_service
 from lib.slots.fetched import fetched
 from lib.slots.gateway.phase import remove_from_gateway
 from lib.slots.hands import Hands
+from lib.slots.installation import installed
 from lib.slots.journal import Journal
 from lib.slots.plan import present_text
 from lib.slots.service import RELOAD, account_note, has_user
@@ -81,9 +82,8 @@ def _shared(places: Places, hands: Hands) -> None:
     hands.run(*reset(PREPARATION), may_fail=True)
     hands.file(places.units / PREPARATION)
     hands.folder(places.cache(0).parent)
-    if places.programs.is_dir():
-        for folder in sorted(places.programs.iterdir()):
-            hands.folder(folder)
+    for folder in installed(places):
+        hands.folder(folder)
     if account_note(places).exists():
         if has_user(places):
             hands.run("userdel", SYSTEM_USER)

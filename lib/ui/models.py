@@ -16,6 +16,7 @@ from lib.engines.base import Model, State
 from lib.fit.kinds import Task
 from lib.fleet import actions
 from lib.sharing import limits
+from lib.slots import job as slot_job
 from lib.ui import markdown
 from lib.ui.session import choose_model, open_details, opened_details
 from lib.ui.shell import shown_errors
@@ -176,15 +177,25 @@ def _details(model: Model, key: str) -> None:
     if model.is_elsewhere:
         st.caption(f"It runs on {markdown.plain(model.place)}: it is started and stopped there.")
     elif model.remove_with:
-        _restart_button(model, key)
-        st.caption("To remove it with its service and files, run this in a terminal.")
-        st.code(model.remove_with, language="bash", wrap_lines=True)
+        _of_service(model, key)
     else:
         _remove_button(model, key)
 
 
+def _of_service(model: Model, key: str) -> None:
+    """For a model that is root's: its service, files and entries are removed by the script."""
+    can_remove = slot_job.can_remove()
+    with st.container(horizontal=True):
+        _restart_button(model, key)
+        if can_remove:
+            _remove_button(model, key)
+    if not can_remove:
+        st.caption("To remove it with its service and files, run this in a terminal.")
+        st.code(model.remove_with, language="bash", wrap_lines=True)
+
+
 def _restart_button(model: Model, key: str) -> None:
-    """For a model whose settings stand in its service."""
+    """What its service says is read again."""
     if model.state == State.READY:
         st.button(
             "Restart",
@@ -264,6 +275,8 @@ def _confirm(model: Model) -> None:
         st.caption(f"Its file stays where it is: {markdown.plain(model.stays_at)}")
     else:
         st.markdown(f"**{name}** is stopped and its files are deleted.")
+        if model.remove_with:
+            st.markdown("Its service and its entries in LiteLLM and nginx go with it.")
         st.caption(f"Frees {_frees(model)}. To use it again it has to be downloaded again.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep", key="keep_model"):
@@ -271,6 +284,15 @@ def _confirm(model: Model) -> None:
             st.rerun()
         if st.button(_removal(model), type="primary", key="remove_model"):
             with shown_errors():
-                actions.remove(model)
-                _forget()
-                st.rerun()
+                _remove(model)
+
+
+def _remove(model: Model) -> None:
+    """At once; what is root's as a job, which is shown."""
+    if model.remove_with:
+        job = slot_job.removal(model)
+        _forget()
+        st.switch_page("pages/1_Deploy.py", query_params={"job": job.id})
+    actions.remove(model)
+    _forget()
+    st.rerun()

@@ -1,5 +1,7 @@
 """Sharing with the network: the owner's switch on the System page, and the limits for guests."""
 
+import time
+
 import streamlit as st
 
 from lib.core.access import Action, may
@@ -11,6 +13,7 @@ from lib.ui import markdown
 from lib.ui.shell import shown_errors
 
 REFRESH_SECONDS = 5.0
+SAVED, SAVED_SECONDS = "sharing_saved", 30.0  # when the limits were saved; so long it is said
 LIMIT = "sharing_limit_"  # before the names of GuestLimits: the keys of their widgets
 NUMBERS = {  # label, least and most
     "tokens_per_reply": ("Tokens per reply", 16, 1_000_000),
@@ -154,13 +157,15 @@ def _limits(now: GuestLimits) -> None:
             key=f"{LIMIT}may_load",
         )
         st.form_submit_button("Save the limits", on_click=_save_limits)
+    if time.monotonic() < st.session_state.get(SAVED, 0.0) + SAVED_SECONDS:
+        st.caption(":green[:material/check:] The limits hold from the next question on.")
 
 
 def _save_limits() -> None:
     with shown_errors():
         names = GuestLimits.model_fields
         change(guests={name: st.session_state[f"{LIMIT}{name}"] for name in names})
-        st.toast("The limits hold from the next question on.", icon=":material/check:")
+        st.session_state[SAVED] = time.monotonic()
 
 
 def _start(address: str) -> None:

@@ -1,11 +1,13 @@
 """Chromium as the tests start it: the machine's own where there is one, else Playwright's."""
 
 import contextlib
+import shlex
 import shutil
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -38,35 +40,23 @@ def reload(page: Page) -> None:
 
 
 @contextlib.contextmanager
-def launched(playwright: Playwright) -> Iterator[Browser]:
-    """A headless browser."""
-    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-    try:
+def launched(
+    playwright: Playwright, through: Callable[[str], list[str]] | None = None
+) -> Iterator[Browser]:
+    """A headless browser; `through` makes the command that runs it elsewhere."""
+    found = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    with contextlib.ExitStack() as stack:
+        if through:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            found = _wrapped(through(found or playwright.chromium.executable_path), Path(folder))
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        stack.callback(browser.close)
         yield browser
-    finally:
-        browser.close()
 
 
-def forget(context: BrowserContext) -> None:
-    """Close every page of it, and whatever they have kept: the next visitor is a stranger.
-
-    What was downloaded stays, as scripts do in a browser that has been here before.
-    """
-    origins = {origin_of(page.url) for page in context.pages} - {""}
-    left = context.new_page()  # nothing of the others runs any more when it is forgotten
-    for page in context.pages:
-        if page is not left:
-            page.close()
-    browser = context.new_cdp_session(left)
-    for origin in origins:
-        browser.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
-    context.clear_cookies()
-    context.clear_permissions()
-    left.close()
-
-
-def origin_of(url: str) -> str:
-    """Scheme, host and port; "" where nothing was opened."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+def _wrapped(command: list[str], folder: Path) -> str:
+    """One program that does what this command does."""
+    program = folder / "browser"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    return str(program)

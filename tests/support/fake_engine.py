@@ -30,6 +30,7 @@ from tests.support.fake_server import Running, controls, parsed, running, serve
 __all__ = ["Running", "running_fake"]
 
 IMAGE_TOKENS = 16
+HOLD_SECONDS = 0.02
 NO_IMAGES = (
     "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
 )
@@ -61,6 +62,7 @@ class Behaviour:
     error_text: str = "ordered by the test"
     cut_after: int = -1  # tokens, then an orderly end without [DONE]
     die_after: int = -1  # tokens, then kill -9 to itself
+    hold_after: int = -1  # tokens, then nothing until this is -1 again
     split_utf8: bool = False  # every chunk ends inside a character where there is one
 
 
@@ -209,6 +211,8 @@ class Fake:
                 call.ended = "broken"
                 return True
             await asyncio.sleep(do.gap_ms / 1000 if number else 0)
+            while 0 <= do.hold_after <= number:
+                await asyncio.sleep(HOLD_SECONDS)
             piece = f"{time.time():.6f} " if do.stamp else word
             if do.paragraph and number % do.paragraph == do.paragraph - 1:
                 piece += "\n\n"

@@ -24,6 +24,7 @@ import httpx
 from lib.engines.vllm.places import Places, port
 from lib.jobs import events
 from lib.jobs.events import Event
+from lib.slots.installation import MARK
 from tests.conftest import ROOT
 from tests.support import slot_engine
 from tests.support.cards import CardWorld, card_world
@@ -98,12 +99,13 @@ class GpuServer:
         self.install_vllm()
 
     def install_vllm(self, version: str = VERSION) -> Path:
-        """A program that takes the place of vLLM."""
+        """A program that takes the place of vLLM, there as if Berth had installed it."""
         program = self.root / f"opt/berth/vllm-{version}"
         engine = shlex.quote(slot_engine.__file__)
         executable(program / "bin/vllm", f'exec {sys.executable} -I {engine} "$@"')
         executable(program / "bin/python", f'exec {sys.executable} "$@"')
         (program / f"lib/python3.11/site-packages/vllm-{version}.dist-info").mkdir(parents=True)
+        (program / MARK).touch()
         return program
 
     def add_model(self, name: str = MODEL, behaviour: Mapping[str, object] | None = None) -> None:

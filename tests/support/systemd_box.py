@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,6 +90,10 @@ class Box:
             text=True,
             start_new_session=True,
         )
+
+    def inside(self, program: str) -> list[str]:
+        """What runs a program of this machine that sees the box's network and nothing more."""
+        return ["nsenter", "-t", str(self._init), "-n", "--", program]
 
     def path(self, inside: str) -> Path:
         """A file of the box, as this process sees it; what is bound there is not seen."""
@@ -201,6 +206,20 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+def trial() -> str:
+    """Why no box can be booted on this machine; "" where one can."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with systemd_box(Path(folder) / "box"):
+                return ""
+        except (AssertionError, OSError, subprocess.CalledProcessError) as error:
+            return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 if __name__ == "__main__":  # a look around: python -m tests.support.systemd_box FOLDER
+    if sys.argv[1] == "--try":
+        problem = trial()
+        print(problem)
+        sys.exit(bool(problem))
     with systemd_box(Path(sys.argv[1])) as opened:
         subprocess.run(opened.command("bash", "-i"))

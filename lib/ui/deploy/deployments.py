@@ -10,7 +10,7 @@ from lib.ui.deploy import job_view
 from lib.ui.session import watched_job
 
 EARLIER = 20
-KINDS = (deploy.KIND, slot_job.KIND, "starter")
+KINDS = (deploy.KIND, *slot_job.KINDS, "starter")
 
 
 def watched() -> None:
@@ -30,7 +30,7 @@ def is_watching() -> bool:
 
 
 def _watched() -> str:
-    under_way = (job.id for job in jobs.running() if job.kind in (deploy.KIND, slot_job.KIND))
+    under_way = (job.id for job in jobs.running() if job.kind in (deploy.KIND, *slot_job.KINDS))
     return watched_job() or next(under_way, "")
 
 

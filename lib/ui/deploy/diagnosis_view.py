@@ -43,7 +43,8 @@ def draw(job: Job) -> None:
         st.code(command, language="bash", wrap_lines=True)
     with st.container(horizontal=True):
         _REMEDIES.get(found.action, _none)(job, found)
-        _other_choices(job)
+        if job.kind != slot_job.REMOVAL:
+            _other_choices(job)
 
 
 def _command(found: Diagnosis) -> str:

@@ -35,6 +35,7 @@ PHASES = {
     "unload": "Stopping what ran there",
     "service": "Writing the service",
     "gateway": "Making it known to LiteLLM and nginx",
+    "remove": "Taking the model, its service and its entries away",
 }
 STEPS = {  # what a deployment goes through, in order
     "detect": "Machine",
@@ -53,6 +54,7 @@ SLOT_STEPS = {  # the same on graphics cards
     "start": "Start",
     "test": "Test",
 }
+REMOVAL_STEPS = {"remove": "Remove"}
 MARKS = {
     PhaseState.RUNNING: ":blue[**● {}**]",
     PhaseState.SUCCEEDED: ":green[✓] {}",
@@ -119,7 +121,7 @@ def _heading(job: Job) -> None:
 
 def _steps(job: Job, now: Progress) -> str:
     """`✓ Machine   ✓ Plan   ● Download   ○ Start`, each in its colour."""
-    names = SLOT_STEPS if job.kind == slot_job.KIND else STEPS
+    names = {slot_job.KIND: SLOT_STEPS, slot_job.REMOVAL: REMOVAL_STEPS}.get(job.kind, STEPS)
     known = {name: state for name, state in now.phases if name in names}
     if job.state != JobState.SUCCEEDED or not known:
         known = {name: known.get(name, "") for name in names}
@@ -182,7 +184,7 @@ def _controls(job: Job, now: Progress) -> None:
 def _cancel(job_id: str) -> None:
     with shown_errors():
         job = jobs.find(job_id)
-        slot_job.cancel(job) if job.kind == slot_job.KIND else job.cancel()
+        slot_job.cancel(job) if job.kind in slot_job.KINDS else job.cancel()
 
 
 def _pause(job_id: str) -> None:

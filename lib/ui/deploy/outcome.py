@@ -7,7 +7,7 @@ from lib.engines import all_models
 from lib.engines.base import Model, State
 from lib.jobs.jobs import Job, JobState
 from lib.slots import job as slot_job
-from lib.ui import models
+from lib.ui import markdown, models
 from lib.ui.deploy import diagnosis_view, retry
 from lib.ui.deploy.gpu import result
 from lib.ui.session import choose_model
@@ -21,13 +21,19 @@ def draw(job: Job) -> None:
         _success(job)
     elif job.state == JobState.CANCELLED:
         word = "It is paused" if job.is_paused else "It was cancelled"
-        st.info(f"{word}. What has arrived is kept.", icon=":material/pause_circle:")
+        kept = "What has arrived is kept."
+        if job.kind == slot_job.REMOVAL:
+            kept = "What is left of the slot goes when it is resumed."
+        st.info(f"{word}. {kept}", icon=":material/pause_circle:")
         retry.button(job, "Resume")
     else:
         diagnosis_view.draw(job)
 
 
 def _success(job: Job) -> None:
+    if job.kind == slot_job.REMOVAL:
+        st.success(markdown.plain(job.last_line()), icon=":material/check_circle:")
+        return
     model = _deployed(job)
     if model is None:
         st.info("The model it deployed has been removed since.")

@@ -127,15 +127,9 @@ def test_the_model_is_told_without_its_key(server: Server, fake: Fake) -> None:
     assert "key-of-the-slot" not in everything and "k-lab" not in everything
 
 
-def test_removing_says_what_takes_the_rest_and_stopping_stops(
-    server: Server, fake: Fake, machine: Box
-) -> None:
-    json_headers = {"Content-Type": "application/json"}
-    answer = httpx.delete(f"{server.url}/api/models/tiny", headers=json_headers, timeout=30)
-    assert answer.status_code == 502
-    assert "deploy_model.sh --remove" in answer.json()["error"]["fix"]
-    told = httpx.get(f"{server.url}/api/models/tiny").json()
-    assert told["state"] == "Stopped"
+def test_what_is_stopped_is_not_asked_and_can_be_started(server: Server, fake: Fake) -> None:
+    answer = httpx.post(f"{server.url}/api/models/tiny/stop", json={}, timeout=60)
+    assert answer.json()["state"] == "Stopped"
     refused = post(server, HELLO)
     assert refused.status_code == 503
     assert "does not run" in json.loads(refused.text)["error"]["message"]
@@ -147,3 +141,16 @@ def test_health_tells_of_it(server: Server) -> None:
     services = httpx.get(f"{server.url}/api/health").json()["services"]
     [vllm] = [service for service in services if service["name"] == "vllm"]
     assert (vllm["up"], vllm["version"]) == (True, "0.33.0")
+
+
+def test_removing_takes_all_of_the_slot_as_a_job(server: Server, machine: Box) -> None:
+    """The last of this file: nothing is left to be asked."""
+    as_json = {"Content-Type": "application/json"}
+    answer = httpx.delete(f"{server.url}/api/models/tiny", headers=as_json, timeout=30)
+    assert answer.status_code == 202, answer.text
+    address = f"{server.url}/api/deploy/{answer.json()['job']}"
+    until(lambda: httpx.get(address).json()["state"] not in ("queued", "running"), "the removal")
+    job = httpx.get(address).json()
+    assert job["state"] == "succeeded", job
+    assert list(machine.systemd.units.iterdir()) == []
+    assert httpx.get(f"{server.url}/api/models/tiny").status_code == 404

@@ -1,7 +1,6 @@
 """The live copy of a reply gives way to Streamlit's own: both look the same, and nothing moves."""
 
 import re
-import time
 from typing import Any, Literal
 
 import pytest
@@ -69,15 +68,6 @@ def ask(page: Page, server: Server) -> None:
     box.press("Enter")
 
 
-def hold_before_the_end(fake: Running) -> None:
-    """Make the last words of the reply come seconds later."""
-    deadline = time.monotonic() + 60
-    while not (calls := fake.record()) or calls[-1]["tokens_sent"] < len(RICH.split()) - 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    fake.behave(gap_ms=3000)
-
-
 def places(page: Page, inside: str) -> list[list[Any]]:
     """Where the parts of the reply are, the whole of it."""
     parts = ", ".join(f"{inside} {part.strip()}" for part in PARTS.split(","))
@@ -91,16 +81,16 @@ def places(page: Page, inside: str) -> list[list[Any]]:
 def test_nothing_moves_when_a_reply_is_over(
     browser: Browser, server: Server, fake: Running, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    fake.behave(reply=RICH, gap_ms=50)
+    fake.behave(reply=RICH, hold_after=len(RICH.split()) - 2)
     context = browser.new_context(
         viewport={"width": width, "height": 2400}, color_scheme=scheme, reduced_motion="reduce"
     )
     page = context.new_page()
     ask(page, server)
-    hold_before_the_end(fake)
     expect(page.locator(".berth-block").get_by_text("The last paragraph")).to_be_visible()
     live = places(page, ".berth-block")
     page.screenshot(path=PICTURES / f"handover-live-{scheme}.png")
+    fake.behave(hold_after=-1)
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
     expect(page.locator(".berth-block")).to_have_count(0)
     expect(page.locator("pre .token").first).to_be_attached()
@@ -114,11 +104,12 @@ def test_nothing_moves_when_a_reply_is_over(
 
 
 def test_code_says_its_language_live_and_later(page: Page, server: Server, fake: Running) -> None:
-    fake.behave(reply="```python\nx = 1\n```\n\nand then the end", gap_ms=1000)
+    fake.behave(reply="```python\nx = 1\n```\n\nand then the end", hold_after=7)
     ask(page, server)
     label = "it => getComputedStyle(it, '::before').content"
     live = page.locator(".berth-block code")
     assert live.evaluate(label) == '"language-python"'
+    fake.behave(hold_after=-1)
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
     shown = page.locator('[class*="st-key-block-"] pre code')
     assert shown.evaluate(label) == '"language-python"'

@@ -12,6 +12,9 @@ LAST_LINES = {
     "integration": "=== 3 passed, 1 error in 1.00s ===",
     "e2e": "=== no tests ran in 0.01s ===",
 }
+# How a stand-in for Python sees which layer it is asked for.
+LAYER = """case "$*" in *--last-failed*) layer=$3-again ;; *) layer=$3 ;; esac
+case "$layer" in"""
 HEAVY = {"gpu": "=== 4 passed in 600.00s ==="}
 
 
@@ -79,7 +82,8 @@ def test_all_layers_run_and_are_counted(clone: Clone, failing: list[str]) -> Non
         f'tests/{name}) echo "{line}"; exit {int(name in failing)} ;;'
         for name, line in LAST_LINES.items()
     ]
-    executable(clone.venv / "bin" / "python", "\n".join(['case "$3" in', *cases, "esac"]))
+    cases.insert(0, '*again) echo "=== 1 failed in 1.00s ==="; exit 1 ;;')
+    executable(clone.venv / "bin" / "python", "\n".join([LAYER, *cases, "esac"]))
     done = clone.run(script="tests/run.sh")
     assert done.returncode == bool(failing)
     lines = done.stdout.splitlines()
@@ -87,6 +91,38 @@ def test_all_layers_run_and_are_counted(clone: Clone, failing: list[str]) -> Non
     for name, line in LAST_LINES.items():
         assert f"{name:12} {line}" in lines
     assert (f"Failed: {' '.join(failing)}" in lines) == bool(failing)
+
+
+@pytest.mark.parametrize(("second", "code"), [("2 passed", 0), ("1 failed, 1 passed", 1)])
+def test_few_that_fail_are_tried_once_more_by_themselves_and_both_is_told(
+    clone: Clone, second: str, code: int
+) -> None:
+    for name in ("ruff", "mypy", "lint-imports", "shellcheck"):
+        executable(clone.venv / "bin" / name, "exit 0")
+    lines = {**LAST_LINES, "integration": "=== 3 passed in 1.00s ==="}
+    cases = [
+        f'tests/{name}) echo "{line}"; exit {int(name == "api")} ;;' for name, line in lines.items()
+    ]
+    cases.insert(0, f'tests/api-again) echo "=== {second} in 1.00s ==="; exit {code} ;;')
+    executable(clone.venv / "bin" / "python", "\n".join([LAYER, *cases, "esac"]))
+    done = clone.run(script="tests/run.sh")
+    assert done.returncode == code
+    told = done.stdout.splitlines()
+    assert f"{'api':12} {LAST_LINES['api']}" in told
+    if code:
+        assert told[-2:] == ["Failed: api", "total: 23 passed, 2 failed, 1 skipped"]
+    else:
+        assert f"{'  once more':12} === {second} in 1.00s ===" in told
+        assert told[-1] == "total: 25 passed, 0 failed, 1 skipped"
+
+
+def test_many_that_fail_are_not_tried_again(clone: Clone) -> None:
+    for name in ("ruff", "mypy", "lint-imports", "shellcheck"):
+        executable(clone.venv / "bin" / name, "exit 0")
+    told = f'echo "$*" >> "{clone.calls}"'
+    executable(clone.venv / "bin" / "python", f'{told}\necho "== 4 failed in 1.00s =="; exit 1')
+    assert clone.run(script="tests/run.sh").returncode == 1
+    assert "--last-failed" not in clone.calls.read_text()
 
 
 def test_the_heavy_layer_runs_when_all_are_asked_for_and_in_order(clone: Clone) -> None:
@@ -102,3 +138,28 @@ def test_the_heavy_layer_runs_when_all_are_asked_for_and_in_order(clone: Clone) 
     assert done.stdout.splitlines()[-1] == "total: 27 passed, 3 failed, 1 skipped"
     last = clone.calls.read_text().splitlines()[-1]
     assert last.startswith("-m pytest tests/gpu -n 0 ")
+
+
+def test_where_no_box_can_be_made_the_last_lines_say_so(clone: Clone) -> None:
+    for name in ("ruff", "mypy", "lint-imports", "shellcheck"):
+        executable(clone.venv / "bin" / name, "exit 0")
+    cases = ['--try) echo "this layer needs root"; exit 1 ;;', '*) echo "== 1 passed ==" ;;']
+    script = "\n".join(['case "$3" in', *cases, "esac"])
+    executable(clone.venv / "bin" / "python", script)
+    done = clone.run("--all", script="tests/run.sh")
+    assert done.returncode == 0
+    assert f"{'gpu':12} LEFT OUT: this layer needs root" in done.stdout.splitlines()
+
+
+def test_of_the_heavy_layer_whole_files_are_tried_once_more(clone: Clone) -> None:
+    for name in ("ruff", "mypy", "lint-imports", "shellcheck"):
+        executable(clone.venv / "bin" / name, "exit 0")
+    told_of = 'echo "FAILED tests/gpu/test_page.py::test_a[x] - no"'
+    broken = f'{told_of}; echo "== 1 failed, 8 passed =="; exit 1'
+    cases = [f"tests/gpu) {broken} ;;", '*) echo "== 1 passed ==" ;;']
+    told = f'echo "$*" >> "{clone.calls}"'
+    executable(clone.venv / "bin" / "python", "\n".join([told, 'case "$3" in', *cases, "esac"]))
+    done = clone.run("--all", script="tests/run.sh")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "total: 13 passed, 0 failed, 0 skipped"
+    assert clone.calls.read_text().splitlines()[-1] == "-m pytest tests/gpu/test_page.py -n 0 -v"

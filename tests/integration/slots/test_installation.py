@@ -73,6 +73,7 @@ def test_it_is_there_under_its_name_and_its_command_runs_from_there(
     assert said.stdout.split() == ["LiteLLM", str(folder)]
     assert programs.litellm(places).is_there
     assert [path.name for path in places.programs.iterdir()] == ["litellm-1.110.2"]
+    assert installation.installed(places) == [folder]
 
 
 def test_a_package_that_is_not_the_one_it_should_be_is_not_installed(

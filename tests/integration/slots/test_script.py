@@ -2,8 +2,6 @@
 
 import os
 import signal
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,7 @@ from lib.jobs import jobs
 from lib.jobs.jobs import JobState
 from lib.slots.job import KIND
 from tests.support.deployment import last_line
-from tests.support.hub_api import HubApi
-from tests.support.slots import MODEL, PLAIN, SECOND_SLOT, SLOT, GpuServer, gpu_server
+from tests.support.slots import MODEL, PLAIN, SLOT, GpuServer
 from tests.support.waiting import until
 
 OTHER = "acme/Other-Instruct"
@@ -23,13 +20,6 @@ PROFILING = (
     "AssertionError: Error in memory profiling. Initial free memory 10.0 GiB, current free memory "
     "11.0 GiB."
 )
-
-
-@pytest.fixture
-def server(tmp_path: Path, hub: HubApi) -> Iterator[GpuServer]:
-    with gpu_server(tmp_path / "server", hub) as running:
-        running.add_model()
-        yield running
 
 
 def test_a_model_is_deployed_and_answers(server: GpuServer) -> None:
@@ -254,160 +244,6 @@ def test_two_runs_on_one_slot_do_not_mix(server: GpuServer) -> None:
         running.interrupt()
     finally:
         running.close()
-
-
-def test_remove_leaves_nothing(server: GpuServer) -> None:
-    assert server.deploy().returncode == 0
-    done = server.run("--remove", str(SLOT))
-    assert done.returncode == 0, done.stdout
-    assert last_line(done) == f"Slot {SLOT} is empty."
-    assert server.snapshot() == {}
-    left = [path for path in server.root.rglob("*") if path.is_file()]
-    assert left == []
-    assert server.systemd.state(unit_name(SLOT))["ActiveState"] == "inactive"
-
-
-def test_remove_of_one_slot_leaves_the_other_with_what_both_use(server: GpuServer) -> None:
-    server.add_model(OTHER)
-    assert server.deploy().returncode == 0
-    assert server.deploy(OTHER, SECOND_SLOT).returncode == 0
-    assert server.run("--remove", str(SLOT)).returncode == 0
-    assert server.runs(SECOND_SLOT) == "Other-Instruct"
-    assert sorted(server.snapshot()) == [
-        f"berth/slot-{SECOND_SLOT}.env",
-        "systemd/system/berth-nvidia.service",
-        f"systemd/system/berth-slot-{SECOND_SLOT}.service",
-    ]
-    models = {path.parent.parent.name for path in server.places.models.rglob("config.json")}
-    assert models == {"Other-Instruct"}
-
-
-def test_remove_of_an_empty_slot_says_so(server: GpuServer) -> None:
-    done = server.run("--remove", str(SECOND_SLOT))
-    assert done.returncode == 0
-    assert last_line(done) == f"There is nothing on slot {SECOND_SLOT}."
-
-
-def test_a_foreign_service_of_the_same_name_is_left_alone(server: GpuServer) -> None:
-    text = "[Service]\nExecStart=/bin/true\n"
-    server.places.unit(SLOT).write_text(text)
-    for done in (server.deploy(), server.run("--remove", str(SLOT))):
-        assert done.returncode == 7
-        assert "does not carry Berth's mark" in last_line(done)
-    assert server.unit() == text
-
-
-def test_a_busy_port_is_named_with_its_program(server: GpuServer) -> None:
-    with socket.create_server(("127.0.0.1", port(SLOT))):
-        done = server.deploy()
-    assert done.returncode == 7
-    assert f"Port {port(SLOT)} is used by" in last_line(done)
-    assert f"(process {os.getpid()})" in last_line(done)
-
-
-def test_without_linux_it_says_so(server: GpuServer) -> None:
-    server.command("uname", "echo Darwin")
-    done = server.deploy()
-    assert done.returncode == 7
-    assert "needs Linux, and this is Darwin." in done.stdout
-    assert "./deploy_cpu.sh" in last_line(done)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ([], "Which model?"),
-        ([MODEL], "Which slot?"),
-        ([MODEL, "0", "1"], "One model and one slot at a time"),
-        ([MODEL, "x"], "“x” is not a slot"),
-        ([MODEL, "-1"], "“-1” is not a slot"),
-        ([MODEL, "99"], "There is no slot 99"),
-        ([MODEL, "64"], "There is no slot 64"),
-        ([MODEL, "0", "--frobnicate"], "Unknown option: --frobnicate"),
-        ([MODEL, "0", "--max-model-len"], "--max-model-len needs a value"),
-        ([MODEL, "0", "--max-model-len", "many"], "“many” is not a context length"),
-        ([MODEL, "0", "--max-model-len", "-5"], "“-5” is not a context length"),
-        ([MODEL, "0", "--max-model-len", "32k"], "“32k” is not a context length"),
-        ([MODEL, "0", "--served-name", "a b"], "“a b” is not a model name"),
-        ([MODEL, "0", "--served-name", "--host=0.0.0.0"], "is not a model name"),
-        ([MODEL, "0", "--tensor-parallel", "0"], "--tensor-parallel needs a number"),
-        ([MODEL, "0", "--cards", "0"], "“0” is not the UUID of a card"),
-        ([MODEL, "0", "--cards", "MIG-1234"], "a part of a divided card"),
-        ([MODEL, "0", "--quantization", "awq"], "quantization:"),
-        (["a/b; rm -rf ~", "0"], "is not a repository name"),
-        (["../../etc", "0"], "is not a repository name"),
-        (["--remove", "x"], "“x” is not a slot"),
-        (["--remove", "99"], "There is no slot 99"),
-        ([MODEL, "0", "--nodes", "2"], "2 nodes need 2 different addresses"),
-        ([MODEL, "0", "--nodes", "2", "--addresses", "10.0.0.1,127.0.0.1"], "another machine"),
-    ],
-)
-def test_bad_input_ends_with_2_and_says_what_is_wrong(
-    server: GpuServer, arguments: list[str], said: str
-) -> None:
-    done = server.run(*arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert said in done.stdout + done.stderr
-    assert (server.told.parent / "exit_code.self").read_text() == "2\n"
-
-
-def test_help_is_the_header(server: GpuServer) -> None:
-    done = server.run("--help")
-    assert done.returncode == 0
-    assert "--dry-run" in done.stdout
-    assert "Exit codes:" in done.stdout
-
-
-def test_sourced_for_tests_it_does_nothing(server: GpuServer) -> None:
-    done = server.call("type main >/dev/null && echo sourced")
-    assert (done.returncode, done.stdout) == (0, "sourced\n")
-
-
-def test_sudo_gets_no_secret_in_its_arguments(server: GpuServer) -> None:
-    server.command("id", "echo 1000")
-    server.command("sudo", 'echo "sudo $*"; echo "token: ${HF_TOKEN:+is there}"')
-    done = server.call(
-        'unset BERTH_SYSTEM_ROOT; DRY_RUN=""; as_root python -m lib.slots deploy',
-        HF_TOKEN="hf_0123456789abcdef",
-    )
-    assert "sudo -n --preserve-env=BERTH_HOME," in done.stdout
-    assert "python -m lib.slots deploy" in done.stdout
-    assert "token: is there" in done.stdout
-    assert "hf_0123456789abcdef" not in done.stdout
-
-
-def test_under_sudo_the_callers_records_stay_the_callers(server: GpuServer) -> None:
-    server.command("id", "echo 0")
-    server.command("sudo", 'echo "sudo $*"')
-    done = server.call(
-        'PLAN=""; owner_of_home() { echo 1000; }; as_user echo looked', SUDO_UID="1000"
-    )
-    assert done.stdout.startswith("sudo -n -u #1000 --preserve-env=")
-    done = server.call('PLAN=""; owner_of_home() { echo 0; }; as_user echo looked', SUDO_UID="1000")
-    assert done.stdout == "looked\n"
-
-
-def test_what_is_missing_is_not_installed_without_a_word(server: GpuServer) -> None:
-    done = server.run(MODEL, str(SLOT), "--cards", server.card, "--without-nginx")
-    assert done.returncode == 7
-    assert "Not installed: LiteLLM" in done.stdout
-    assert "--yes" in last_line(done)
-    assert "--without-gateway" in last_line(done)
-    assert server.snapshot() == {}
-
-
-def test_on_a_terminal_it_asks_before_it_goes_on(server: GpuServer) -> None:
-    words = [MODEL, str(SLOT), "--cards", server.card]
-    code, shown = server.on_terminal([*words, *PLAIN], "n\n")
-    assert code == 130
-    assert "Go on? [Y/n]" in shown
-    code, shown = server.on_terminal([*words, "--without-nginx"], "n\n")
-    assert code == 7
-    assert "Install LiteLLM" in shown
-    code, shown = server.on_terminal(["--remove", str(SLOT)], "\n")
-    assert code == 130
-    assert "Remove the model, the service and all else of slot" in shown
-    assert server.snapshot() == {}
 
 
 def test_in_the_background_it_is_a_job(server: GpuServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,14 @@ from streamlit.testing.v1 import AppTest
 from lib.core.preferences import change
 from lib.engines.base import StartOptions, State
 from lib.engines.vllm import ENGINE, addresses, watch
+from lib.jobs import jobs
+from lib.jobs.jobs import JobState
+from lib.slots import job as slot_job
 from tests.conftest import ROOT
 from tests.support.fake_server import Running
 from tests.support.fake_vllm import running_vllm
 from tests.support.vllm_slots import Box, boxed
+from tests.support.waiting import until
 
 SECONDS = 30
 
@@ -62,14 +66,45 @@ def test_a_slots_model_is_started_and_stopped_on_the_models_page(box: Box) -> No
     assert ENGINE.models()[0].state == State.STOPPED
 
 
-def test_its_details_have_log_and_the_command_that_removes_it(box: Box) -> None:
+def details() -> AppTest:
+    """The model's details, on a page that other pages can be reached from."""
+    page = opened("Home.py").switch_page("pages/2_Models.py").run()
+    page.button(key="more-vllm-tiny").click().run()
+    return page
+
+
+def test_without_root_its_details_have_log_and_the_command_that_removes_it(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_job, "can_remove", lambda: False)
     slot = box.slot()
     ENGINE.start("tiny", StartOptions())
-    page = opened("pages/2_Models.py")
-    page.button(key="more-vllm-tiny").click().run()
+    page = details()
     assert any("startup complete" in text.value for text in page.text)
     assert any(f"deploy_model.sh --remove {slot}" in code.value for code in page.code)
     assert "remove-vllm-tiny" not in buttons(page)
+
+
+def test_with_root_it_is_removed_with_all_that_belongs_to_it(box: Box) -> None:
+    slot = box.slot()
+    ENGINE.start("tiny", StartOptions())
+    page = details()
+    assert not any("deploy_model.sh" in code.value for code in page.code)
+    page.button(key="remove-vllm-tiny").click().run()
+    assert any("entries in LiteLLM and nginx" in text.value for text in page.markdown)
+    assert box.places.unit(slot).exists()
+    page.button(key="remove_model").click().run()
+    [job] = jobs.recent(kind=slot_job.REMOVAL)
+    until(lambda: not jobs.find(job.id).is_active, "the end of the removal")
+    job = jobs.find(job.id)
+    assert job.state == JobState.SUCCEEDED, job.log_tail()
+    assert not box.places.unit(slot).exists()
+    assert ENGINE.models() == []
+    page = AppTest.from_file(ROOT / "pages/1_Deploy.py", default_timeout=SECONDS)
+    page.query_params["job"] = job.id
+    page.run()
+    assert not page.exception
+    assert [text.value.replace("\\", "") for text in page.success] == [f"Slot {slot} is empty."]
 
 
 def test_what_it_does_is_a_line_on_both_pages(box: Box) -> None:

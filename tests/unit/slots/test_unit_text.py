@@ -221,7 +221,12 @@ def test_a_value_that_would_take_the_next_line_in_is_refused() -> None:
         unit_text(service(home="/home/kim\\"))
 
 
-VISIBLE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=60)
+# All that is visible, and often what means something in a unit file.
+VISIBLE = st.lists(
+    st.sampled_from("%$\"'\\;#=[]{}@-+!:~*` ")
+    | st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=5),
+    max_size=12,
+).map("".join)
 
 
 @given(VISIBLE)
