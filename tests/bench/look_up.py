@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lib import deploy
-from lib.fit.file_names import named, variants
+from lib.fit.file_names import variants
 from lib.fit.memory import Room
 from lib.machine import bandwidth
 from tests.support.blueprints_dense import dense
@@ -81,7 +81,7 @@ def _best(hub: HubApi, what: str, form: str, count: int, data: bytes) -> float:
 
 def _names() -> None:
     files = [(f"Anvil-{at}B-{QUANTIZATIONS[at % 9]}-v{at % 7}.gguf", at) for at in range(NAMES)]
-    seconds = min(_seconds(lambda: named(variants(files))) for _ in range(ROUNDS))
+    seconds = min(_seconds(lambda: variants(files)) for _ in range(ROUNDS))
     print(f"{NAMES:,} names    {seconds * 1e3:.0f} ms")
 
 
