@@ -234,18 +234,18 @@ def named(found: Sequence[Variant]) -> list[Variant]:
     its path. Where there are several models, none is called by what
     it has in common with another.
     """
-    names: dict[Variant, str] = {}
+    names: dict[str, str] = {}  # by the first path
     waiting = list(found)
     for level in _LEVELS[_FILE_NAME if _are_several(found) else 0 :]:
-        wished = {variant: level(variant) for variant in waiting}
+        wished = {variant.first: level(variant) for variant in waiting}
         taken = {name.casefold() for name in names.values()}
         counted = Counter(name.casefold() for name in wished.values())
-        for variant, name in wished.items():
+        for path, name in wished.items():
             if name and counted[name.casefold()] == 1 and name.casefold() not in taken:
-                names[variant] = name
-        waiting = [variant for variant in waiting if variant not in names]
-    names |= {variant: variant.first for variant in waiting}  # paths that differ by case alone
-    return [variant.model_copy(update={"name": names[variant]}) for variant in found]
+                names[path] = name
+        waiting = [variant for variant in waiting if variant.first not in names]
+    names |= {variant.first: variant.first for variant in waiting}  # that differ by case alone
+    return [variant.model_copy(update={"name": names[variant.first]}) for variant in found]
 
 
 def _are_several(found: Iterable[Variant]) -> bool:

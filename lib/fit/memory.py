@@ -34,6 +34,7 @@ MOST_KEPT = 4_096  # results: the files of a repository differ by their weights 
 SHAPES_KEPT = 64
 
 Kinds = tuple[tuple[Layer, int], ...]
+_RUNGS = tuple(map(quality, LADDER))
 
 
 class Load(Frozen):
@@ -300,7 +301,7 @@ def _rank(variant: Variant) -> tuple[bool, int, bool, bool, float]:
     size speaks for it.
     """
     bits = variant.quality
-    rungs = sum(bits >= quality(rung) for rung in LADDER) if bits <= quality(LADDER[0]) else 0
+    rungs = sum(bits >= rung for rung in _RUNGS) if bits <= _RUNGS[0] else 0
     is_known = variant.is_known
     return is_known and rungs > 0, rungs, is_known, variant.quantization in LADDER, bits
 

@@ -15,7 +15,7 @@ from lib.hub.cards import Card, RepoFile
 from lib.hub.pieces import Pieces
 
 FIRST_OF_LATER_PARTS = 64 * 2**10  # bytes: a later part has tensor infos alone, and no vocabulary
-AT_ONCE = 4
+AT_ONCE = 8
 
 
 def header(card: Card, variant: Variant) -> gguf.Header:

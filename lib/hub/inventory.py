@@ -24,7 +24,7 @@ from lib.hub.headers import header
 from lib.hub.pieces import Pieces
 
 MOST_GLIMPSES = 24  # of a repository with more models the rest is taken for what its names say
-FEW_MODELS, SAMPLE = 8, 4  # of more than a few, so many stand for the rest
+FEW_MODELS, SAMPLE = 8, 3  # of more than a few, so many stand for the rest
 AT_ONCE = 6
 
 

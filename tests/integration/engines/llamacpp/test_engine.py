@@ -12,6 +12,7 @@ from lib.core.http import get_json
 from lib.core.settings import settings
 from lib.engines.base import ChatOptions, Message, StartOptions, State
 from lib.engines.llamacpp import ENGINE, records
+from lib.machine import bandwidth
 from tests.support.llamacpp import COUNT, EXACT, SMALL, children, run_elsewhere, shown
 from tests.support.replies import text_of
 from tests.support.tiny_gguf import CHATML, write_tiny
@@ -118,6 +119,17 @@ def test_a_model_without_chat_template_continues_a_text_but_does_not_chat(models
     with pytest.raises(EngineError, match="has no chat template"):
         next(ENGINE.chat("base", FRANCE, EXACT))
     assert text_of(ENGINE.complete("base", "abc", ChatOptions(max_tokens=4, temperature=0)))
+
+
+def test_the_memory_is_known_to_be_as_fast_as_a_model_wrote(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bandwidth, "read_bandwidth", lambda: 1.0)  # as on a very busy machine
+    assert bandwidth.of_this_machine() == 1.0
+    write_tiny(models / "base.gguf", template=None)
+    ENGINE.start("base", SMALL)
+    list(ENGINE.complete("base", "abc", ChatOptions(max_tokens=48, temperature=0)))
+    assert bandwidth.of_this_machine() > 10**6
 
 
 def test_a_template_beside_a_model_lets_it_chat(models: Path) -> None:

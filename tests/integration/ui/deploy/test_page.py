@@ -12,6 +12,7 @@ from lib.core.settings import settings
 from lib.deploy import KIND
 from lib.fit.memory import room_now
 from lib.jobs import jobs
+from lib.machine.bandwidth import Known
 from tests.support.blueprints_dense import dense
 from tests.support.deploy_page import MEGABYTE, deploy_button, labels, opened, said
 from tests.support.headers import write
@@ -149,6 +150,17 @@ def test_another_quantization_and_context_change_the_plan_at_once(hub: HubApi, s
     assert page.select_slider[0].value == 32_768
     assert page.radio[0].value == "Q4_K_M"
     assert not [one for one in hub.requests[asked:] if "/api/" in one.path]
+
+
+@pytest.mark.parametrize("is_rough", [True, False])
+def test_a_speed_that_was_measured_among_busy_programs_is_marked(
+    small: str, monkeypatch: pytest.MonkeyPatch, is_rough: bool
+) -> None:
+    seen = Known(measured=2e9, is_rough=is_rough)
+    monkeypatch.setattr("lib.machine.bandwidth.known", lambda: seen)
+    page = opened(small)
+    assert ("other programs were busy" in said(page)) == is_rough
+    assert ("memory cannot be read faster" in said(page)) != is_rough
 
 
 def test_the_cache_can_be_stored_in_half_the_memory(small: str) -> None:
