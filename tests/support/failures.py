@@ -209,7 +209,7 @@ FAILURES: list[tuple[Callable[[Stage], Done], int, Action]] = [
     (context_is_too_large, 3, Action.RETRY_WITH_CONTEXT),
     (fit_is_tight, 3, Action.OTHER_QUANTIZATION),
     (disk_is_full, 5, Action.FREE_SPACE),
-    (step_is_killed, 7, Action.RETRY_WITH_CONTEXT),
+    (step_is_killed, 7, Action.RETRY),
     (hub_is_out_of_reach, 6, Action.RETRY),
     (hub_limits, 6, Action.RETRY),
     (download_stalls, 6, Action.RETRY),

@@ -95,7 +95,7 @@ class LlamaCpp:
 
     def stop(self, model: str) -> None:
         """Ends one that is still loading too; whoever waits for it gets Conflict."""
-        record = records.read(model)
+        record = records.awaited(model)
         if record is None:
             return
         records.update(record, is_stopping=True)
@@ -151,6 +151,9 @@ class LlamaCpp:
 def _ensure_started(file: ModelFile, options: StartOptions) -> None:
     """With the lock held: keep the child that runs, or replace it."""
     record = records.read(file.name)
+    if record and not record.pid:  # the intention of somebody who is no more: the lock is ours
+        records.forget(record)
+        record = None
     wanted = (file.path, file.projector, file.template, options)
     is_same = record and _as_started(record) == wanted
     if record and is_same and record.is_alive and not record.is_stopping:
@@ -217,6 +220,9 @@ def _launched(own: Program | None, file: ModelFile, options: StartOptions, port:
     except BerthError:
         records.forget(record)
         raise
+    now = records.read(file.name)
+    if now is None or now.is_stopping:
+        raise _stopped(file.name, child)
     record = record.model_copy(update=child.model_dump())
     with contextlib.suppress(OSError):  # on a full disk the child's own note says which it is
         records.save(record)
@@ -247,14 +253,19 @@ def _intended(
     )
 
 
+def _stopped(model: str, child: process.Child) -> Conflict:
+    """Somebody stopped it while it was loading; nobody would find the child again."""
+    process.stop(child, file_of(model, "exit"))
+    return Conflict(f"“{model}” was stopped while it was loading.")
+
+
 def _wait_until_ready(record: Record) -> None:
     """Return when the model answers; EngineError with the cause where its child ends before."""
     give_up_at = time.monotonic() + LOAD_SECONDS
     while _loaded_context(record, llamacpp_props.ask) is None:
         now = records.read(record.model)
         if now is None or now.pid != record.pid or now.is_stopping:
-            process.stop(record, file_of(record.model, "exit"))  # nobody would find it again
-            raise Conflict(f"“{record.model}” was stopped while it was loading.")
+            raise _stopped(record.model, record)
         if not record.is_alive:
             raise records.cause(record)
         if time.monotonic() > give_up_at:

@@ -36,6 +36,7 @@ from lib.processes.identity import command_line
 
 NEEDED_BYTES = 64 * 1024  # for the files about one child, and what its log begins with
 ENDINGS = ("json", "key", "options", "exit", "pid", "log", "failed", "lock")
+NOTING_SECONDS = 2.0  # between the intention and the child
 NO_CHILD = process.Child(pid=0, created_at=0)  # in the record of one that is about to be started
 
 
@@ -109,6 +110,17 @@ def _recognised(record: Record) -> Record:
     if record.birth or not any(word.startswith(ours) for word in command_line(record.pid)):
         return record
     return record.model_copy(update=process.known(record.pid).model_dump())
+
+
+def awaited(model: str) -> Record | None:
+    """The same, after giving a child that is being started just now the time to be noted."""
+
+    def is_noted() -> bool:
+        record = read(model)
+        return record is None or bool(record.pid)
+
+    process.wait_until(is_noted, NOTING_SECONDS)
+    return read(model)
 
 
 def _completed(record: Record) -> Record:

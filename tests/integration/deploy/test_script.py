@@ -236,7 +236,7 @@ def test_a_path_is_told_from_what_the_hub_calls_it(
         (["a/b", "--file", "../x.gguf"], "is not the path of a file in a repository"),
         (["a/b", "--revision", "a..b"], "is not a revision"),
         (["a/b; rm -rf ~"], "is not a repository name"),
-        (["../../etc"], "is not the path of a GGUF file"),
+        (["../../nowhere-at-all"], "is not the path of a GGUF file"),
         (["ollama", "run", "llama3.2"], "is not a repository name"),
         (["a/\u202eb"], "characters that cannot be seen"),
         (["a/" + "b" * 10_000], "10,002 characters"),
