@@ -127,9 +127,13 @@ parse() {
 
 # Another tool's command may be pasted as it is; of that, Python reads the model.
 is_tool() { # WORD
+  case $1 in
+    *.[gG][gG][uU][fF]) return 1 ;;
+  esac
   case ${1##*/} in
     ollama | docker | podman | hf | huggingface-cli | git | lms | vllm | curl | wget | uvx | ramalama) return 0 ;;
-    llama | llama-* | python | python3 | FROM | sudo) return 0 ;;
+    llama | llama-server | llama-cli | llama-run | llama-mtmd-cli | llama-simple-chat) return 0 ;;
+    llama-bench | llama-embedding | llama-completion | python | python3 | FROM | sudo) return 0 ;;
     *) return 1 ;;
   esac
 }

@@ -14,7 +14,7 @@ from lib.core.errors import BadInput
 from lib.core.names import shown
 
 READ_HERE = ("model", "messages", "input", "prompt")  # by us, so the engine must find no other
-WITH_PICTURES = ("messages", "input", "prompt")
+WITH_PICTURES = ("messages", "input", "prompt", "query", "documents", "texts", "texts_1", "texts_2")
 _ADDRESS = "_url"  # image_url, and what some engines take for sound and films
 _DATA = "data:"
 
@@ -83,6 +83,9 @@ def _named(value: Any) -> Iterator[str]:
     """The address itself, or the one in an object around it."""
     if isinstance(value, str):
         yield value
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named(inner)
     elif isinstance(value, dict):
         for name, inner in value.items():
             if name.casefold() == "url" and isinstance(inner, str):

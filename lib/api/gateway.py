@@ -203,15 +203,15 @@ async def _asked_in_time(order: Order) -> aiohttp.ClientResponse:
 
 async def _reacts(order: Order) -> bool:
     """Does the engine say anything, if only that it refuses?"""
-    to = await upstreams.find(order.model)
-    key = {"Authorization": f"Bearer {to.key.get_secret_value()}"} if to.key else {}
     try:
+        to = await upstreams.find(order.model)
+        key = {"Authorization": f"Bearer {to.key.get_secret_value()}"} if to.key else {}
         async with (
             asyncio.timeout(LOOK_SECONDS),
             _client().get(f"{to.base_url.rstrip('/')}/models", headers=key, allow_redirects=False),
         ):
             return True
-    except (TimeoutError, aiohttp.ClientError):
+    except (TimeoutError, aiohttp.ClientError, BerthError):
         return False
 
 

@@ -5,10 +5,26 @@ points to in the end has neither a name nor neighbours.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from lib.core.errors import BadInput
+from lib.core.names import shown
+
 MOST_HOPS = 40  # as Linux itself allows
+MOST_FOLDERS, WALK_SECONDS = 5_000, 5.0
+NO_FILES = frozenset({"//proc", "//sys", "//dev", "//run", "/proc", "/sys", "/dev", "/run"})
+
+
+def is_folder(path: Path) -> bool:
+    """Is it one? No where the system does not let us look, or the path can be none."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path's own raises for some
+
+
+def is_file(path: Path) -> bool:
+    """The same for a file."""
+    return os.path.isfile(path)  # noqa: PTH113 - likewise
 
 
 def hops(path: Path) -> Iterator[Path]:
@@ -37,10 +53,21 @@ def is_inside(path: Path, folder: Path) -> bool:
     return (path.parent.resolve() / path.name).is_relative_to(folder.resolve())
 
 
-def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below the root with its files' names, linked ones too, none twice."""
+def walk(root: Path, *, is_bounded: bool = False) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder below the root with its files' names, linked ones too, none twice.
+
+    Bounded, it is BadInput where there are more than anybody keeps models in: somebody named half
+    of the disk.
+    """
     seen: set[tuple[int, int]] = set()
+    give_up_at = time.monotonic() + WALK_SECONDS
     for folder, folders, names in os.walk(root, followlinks=True):
+        if is_bounded and (len(seen) >= MOST_FOLDERS or time.monotonic() > give_up_at):
+            raise BadInput(
+                f"{shown(str(root))} has too much in it to be looked through.",
+                "Name a folder that is nearer to the models.",
+            )
+        folders[:] = [name for name in folders if f"{folder}/{name}" not in NO_FILES]
         try:
             stat = Path(folder).stat()
         except OSError:

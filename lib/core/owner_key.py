@@ -11,6 +11,8 @@ import secrets
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from lib.core import preferences
 from lib.core.access import Action, require
 from lib.core.errors import Conflict
@@ -56,6 +58,11 @@ def link(address: str) -> str:
 def authorization() -> dict[str, str]:
     """The header that a program of the owner's sends; none where no key is asked for."""
     return {"Authorization": f"Bearer {_key()}"} if is_asked_for() else {}
+
+
+def sent() -> SecretStr | None:
+    """The key as a program of the owner's sends it; None where none is asked for."""
+    return SecretStr(_key()) if is_asked_for() else None
 
 
 def is_key(given: str) -> bool:

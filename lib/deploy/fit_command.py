@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from lib.core import links
 from lib.core.errors import BerthError, DoesNotFit
 from lib.deploy import runnable
 from lib.deploy.plan import plan
@@ -37,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
 def _is_file(model: str) -> bool:
     """Is it a path? One that is not there must look like nothing else."""
     looks_so = model.startswith(("/", "./", "../")) or "/" not in model
-    return Path(model).is_file() or (looks_so and model.lower().endswith(".gguf"))
+    return links.is_file(Path(model)) or (looks_so and model.lower().endswith(".gguf"))
 
 
 def _said_of_file(given: argparse.Namespace) -> Verdict:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from lib.core import links
 from lib.core.errors import BadInput, BrokenFile, NotFound
 from lib.core.names import shown
 from lib.deploy.shapes import Tier
@@ -26,7 +27,7 @@ def of_path(path: Path, quantization: str = "") -> Source:
 
     `paths` of its variants are absolute.
     """
-    return _of_folder(path, quantization) if path.is_dir() else _of_file(path)
+    return _of_folder(path, quantization) if links.is_folder(path) else _of_file(path)
 
 
 def _of_file(path: Path) -> Source:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lib import hub
+from lib.core import links
 from lib.core.errors import BadInput
 from lib.core.names import file_path, repo_name, revision_name, shown
 from lib.core.settings import ROOT
@@ -43,7 +44,7 @@ def _file(text: str) -> str:
 
 def _is_store(path: Path) -> bool:
     """A folder, or a file as the stores of other tools name it."""
-    return path.is_dir() or stores.is_blob(path)
+    return links.is_folder(path) or stores.is_blob(path)
 
 
 def _is_visible(text: str) -> bool:

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from lib import dashboard
+from lib.core import owner_key
 from lib.core.errors import EngineError
 from lib.core.http import get_json, request_json
 from lib.core.names import shown
@@ -128,7 +129,9 @@ def _text(reply: DeltaStream) -> str:
 def _gateway(name: str) -> Upstream | None:
     """Berth's own endpoint, where the dashboard runs."""
     found = dashboard.running()
-    return Upstream(base_url=f"{found.url}/v1", model=name) if found else None
+    if found is None:
+        return None
+    return Upstream(base_url=f"{found.url}/v1", model=name, key=owner_key.sent())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

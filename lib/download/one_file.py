@@ -177,11 +177,13 @@ def authorization(url: str) -> dict[str, str]:
 
 
 def _origin(url: str) -> tuple[str, str]:
+    """Scheme and host with its port, as the same host is always written."""
     try:
         parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     except ValueError:
         return "", url
-    return parts.scheme, parts.netloc
+    return parts.scheme, f"{parts.hostname}:{port}"
 
 
 def _remote(source: Source, said: _Said) -> Remote:

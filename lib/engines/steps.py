@@ -64,7 +64,7 @@ def serve(report: Report) -> None:
 def _served() -> Health:
     """Its health after starting it; it goes on when this process ends."""
     program = shutil.which("ollama")
-    command = [program, "serve"] if program else ["open", "-a", "Ollama"]
+    command = [program, "serve"] if program else ["/usr/bin/open", "-a", "Ollama"]
     folder = settings().engines
     log = folder / "ollama.log"
     child = process.start(command, os.environ, log, folder / "ollama.exit")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from lib.core.http import TimedOut, outside_answer
 from lib.core.settings import settings
@@ -59,7 +59,8 @@ def _answered(
         silence_seconds=half,
     ) as reply:
         body = _first(reply.iter_bytes(), limit_bytes, seconds)
-        is_elsewhere = reply.url.netloc != urlsplit(url).netloc.encode()
+        asked = reply.history[0].url if reply.history else reply.url
+        is_elsewhere = reply.url.netloc != asked.netloc
         host = reply.url.host if is_elsewhere else ""
         return Answer(reply.status_code, reply.headers, body), host
 

@@ -79,9 +79,11 @@ def start(
 def noted(exit_file: Path) -> Child | None:
     """The process that was started last with this exit file, also where its starter died."""
     with contextlib.suppress(OSError, ValueError):
-        text = exit_file.with_suffix(PID_ENDING).read_text(encoding="ascii")
-        pid, _, birth = text.strip().partition(" ")
-        return Child(pid=int(pid), created_at=created_at(int(pid)), birth=birth)
+        pid_file = exit_file.with_suffix(PID_ENDING)
+        pid, _, birth = pid_file.read_text(encoding="ascii").strip().partition(" ")
+        child = Child(pid=int(pid), created_at=created_at(int(pid)), birth=birth)
+        if birth or child.created_at < pid_file.stat().st_mtime + SAME_SECONDS:
+            return child  # else the pid is somebody's who came later
     return None
 
 

@@ -169,8 +169,10 @@ def _seen() -> dict[str, _Seen]:
 
 def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
     projector, template = projector_of(path, settings().models, looked), template_of(path)
-    if projector:
-        stats = [*stats, projector.stat()]
+    try:
+        stats = [*stats, projector.stat()] if projector else stats
+    except OSError:  # it has just gone
+        projector = None
     size = sum(stat.st_size for stat in stats)
     newest = max(stat.st_mtime_ns for stat in stats)
     changed = f"{newest:020} {size} {len(stats)} {FACTS} {template or ''}".strip()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from lib.core import links
+from lib.core.errors import BadInput
 from lib.core.names import slug
 
 MOST_FILES = 2_000  # of a folder that somebody names; a disk of models has fewer
@@ -68,7 +69,13 @@ def _linked_to(blob: Path) -> Iterator[Stored]:
 
 def known_folders() -> list[Path]:
     """Where other tools keep models on this machine, as far as there are any."""
-    return [folder for folder in _usual() if folder.is_dir() and models_in(folder)]
+    return [folder for folder in _usual() if links.is_folder(folder) and _has_models(folder)]
+
+
+def _has_models(folder: Path) -> bool:
+    with contextlib.suppress(BadInput):
+        return bool(models_in(folder))
+    return True  # more than is looked through
 
 
 def _usual() -> Iterator[Path]:
@@ -86,10 +93,10 @@ def _usual() -> Iterator[Path]:
 
 def models_in(folder: Path) -> list[Stored]:
     """The GGUF files below a folder, by what its tool calls them; of a cache, the newest."""
-    store = folder if (folder / "manifests").is_dir() else folder / "models"
-    if (store / "manifests").is_dir() and (store / "blobs").is_dir():
+    store = folder if links.is_folder(folder / "manifests") else folder / "models"
+    if links.is_folder(store / "manifests") and links.is_folder(store / "blobs"):
         return [*_in_manifests(store)]
-    if (folder / "snapshots").is_dir():
+    if links.is_folder(folder / "snapshots"):
         return _whole_files(_newest(folder))
     with contextlib.suppress(OSError):
         cached = [one for one in sorted(folder.iterdir()) if _CACHED.fullmatch(one.name)]
@@ -103,7 +110,7 @@ def _newest(repository: Path) -> Path:
     snapshots = repository / "snapshots"
     with contextlib.suppress(OSError, ValueError):
         main = snapshots / (repository / "refs" / "main").read_text(encoding="utf-8").strip()
-        if main.is_dir() and main != snapshots:
+        if links.is_folder(main) and main != snapshots:
             return main
     with contextlib.suppress(OSError, ValueError):
         return max(snapshots.iterdir(), key=lambda one: one.stat().st_mtime)
@@ -112,7 +119,7 @@ def _newest(repository: Path) -> Path:
 
 def _whole_files(folder: Path) -> list[Stored]:
     found = []
-    for place, names in links.walk(folder):
+    for place, names in links.walk(folder, is_bounded=True):
         good = sorted(name for name in names if name.lower().endswith(".gguf") and name[0] != ".")
         found += [Stored(place / name, "") for name in good]
         if len(found) > MOST_FILES:
@@ -135,7 +142,7 @@ def _in_manifests(store: Path) -> Iterator[Stored]:
 def _stored(store: Path, manifest: _Manifest, parts: tuple[str, ...]) -> Iterator[Stored]:
     files = {layer.mediaType: _blob(store, layer.digest) for layer in reversed(manifest.layers)}
     model = files.get(_MODEL)
-    if model and model.is_file():
+    if model and links.is_file(model):
         yield Stored(model, _ollama_name(parts), files.get(_PROJECTOR))
 
 

@@ -18,6 +18,7 @@ from lib.core.files import read_json
 from lib.core.locks import is_held
 from lib.core.settings import settings
 from lib.engines.base import StartOptions
+from lib.engines.llamacpp import child as engine_child
 from lib.engines.llamacpp import files, records
 from lib.engines.llamacpp.launch import Launch
 from lib.engines.llamacpp.records import Record, file_of
@@ -25,6 +26,7 @@ from lib.processes import background as process
 from lib.processes import keeper
 
 LOOK_SECONDS = 10.0
+ENDINGS = (".options", ".key")  # what an engine is started with; others read logs and records
 NOTE = "It was running and Berth did not know it: its record is gone. Stop ends it as any other."
 
 _looked_at = 0.0
@@ -33,25 +35,27 @@ _lost: dict[int, str] = {}  # those that cannot be asked: pid and model
 
 def take_in() -> None:
     """Look for them, once in a while; a record is written for each that can be known again."""
-    global _looked_at
+    global _looked_at, _lost
     now = time.monotonic()
     if _looked_at and now - _looked_at < LOOK_SECONDS:
         return
     _looked_at = now
-    _lost.clear()
+    lost = {}
     for name, pid in _unknown():
         try:
             records.save(_record(name, pid))
         except (BerthError, ValidationError, OSError):
-            _lost[pid] = name
+            lost[pid] = name
+    _lost = lost
 
 
 def note() -> str:
     """What is to be done about those that cannot be asked; "" where there are none."""
-    if not _lost:
+    lost = _lost
+    if not lost:
         return ""
-    told = ", ".join(f"{name} (process {pid})" for pid, name in _lost.items())
-    pids = " ".join(map(str, _lost))
+    told = ", ".join(f"{name} (process {pid})" for pid, name in lost.items())
+    pids = " ".join(map(str, lost))
     return f"Models run that Berth lost track of: {told}. To end them: kill {pids}"
 
 
@@ -60,8 +64,9 @@ def _unknown() -> Iterator[tuple[str, int]]:
     home = str(settings().engines) + "/"
     for one in psutil.process_iter(["cmdline"]):
         words = one.info["cmdline"] or []
-        mine = [Path(word) for word in words if word.startswith(home)]
-        if mine and keeper.__file__ not in words and not _is_known(mine[0].stem):
+        mine = [Path(word) for word in words if word.startswith(home) and word.endswith(ENDINGS)]
+        is_engine = len(words) > 2 and ("--alias" in words or engine_child.__file__ in words)
+        if mine and is_engine and keeper.__file__ not in words and not _is_known(mine[0].stem):
             yield mine[0].stem, one.pid
 
 

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from lib import hub
 from lib.core import words
 from lib.core.errors import BadInput, BerthError, NetworkError
+from lib.core.names import shown
 from lib.fit.memory import COMFORTABLE, room_now
 from lib.fit.quantizations import LADDER, estimated_bytes
 from lib.hub import Card, Found, Reference
@@ -52,7 +53,11 @@ def is_path(text: str) -> bool:
 def full_path(text: str) -> str:
     """The file, with its whole path."""
     path = unquote(text.removeprefix(LOCAL)) if text.startswith(LOCAL) else text
-    return str(Path(path).expanduser().absolute())
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:
+        what = f"{shown(path)} begins with nobody's home."
+        raise BadInput(what, "Give the whole path.") from error
 
 
 def found(text: str) -> tuple[Reference, Card] | None:

@@ -220,6 +220,23 @@ def test_a_path_is_told_from_what_the_hub_calls_it(
 
 
 @pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("ollama", 0),
+        ("llama-server", 0),
+        ("/opt/llama.cpp/llama-cli", 0),
+        ("llama-2-7b.Q4_K_M.gguf", 1),
+        ("/home/me/my models/llama-2-7b.GGUF", 1),
+        ("acme/llama-3-8b-gguf", 1),
+    ],
+)
+def test_a_model_that_is_called_like_a_program_is_no_command(
+    script: Script, word: str, code: int
+) -> None:
+    assert script.call(f"is_tool '{word}'").returncode == code
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([], "Which model?"),

@@ -119,3 +119,10 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
 def test_other_fields_are_read_as_they_are() -> None:
     fields = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stop": ["a", "b"]}
     assert read(json.dumps(fields).encode()) == fields
+
+
+@pytest.mark.parametrize("name", ["query", "documents"])
+def test_addresses_are_refused_wherever_pictures_can_stand(name: str) -> None:
+    picture = {"type": "image_url", "image_url": ["https://example.org/a.png"]}
+    with pytest.raises(ForeignAddress):
+        read(json.dumps({"model": "m", name: [picture]}).encode())

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from lib.processes import background as process
 from lib.processes.birth import born
 from lib.processes.identity import command_line, created_at, is_same, living
 from tests.support.waiting import until
@@ -55,3 +57,15 @@ def test_the_command_line_of_what_is_gone_is_empty(other: psutil.Process) -> Non
     other.kill()
     until(lambda: living(other.pid) is None)
     assert command_line(other.pid) == []
+
+
+def test_where_no_birth_is_told_a_process_that_came_later_is_not_the_noted_one(
+    other: psutil.Process, tmp_path: Path
+) -> None:
+    note = tmp_path / "m.pid"
+    note.write_text(f"{other.pid} \n")
+    found = process.noted(tmp_path / "m.exit")
+    assert found
+    assert found.pid == other.pid
+    os.utime(note, (created_at(other.pid) - 60,) * 2)
+    assert process.noted(tmp_path / "m.exit") is None
