@@ -22,6 +22,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.conftest import ROOT
+
 SIZE = "4g"
 BOOT_SECONDS = 120.0
 STOP_SECONDS = 30.0
@@ -159,7 +161,8 @@ def _booted(
     command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={root}"]
     command += ["--boot", "--console=pipe", "--hostname=box"]
     command += ["--private-network"] if has_own_network else []
-    command += [f"--bind-ro={outside}:{inside}" for outside, inside in binds.items()]
+    ours = {str(ROOT): str(ROOT)} if ROOT.is_relative_to("/tmp") else {}  # else it has its own /tmp
+    command += [f"--bind-ro={outside}:{inside}" for outside, inside in {**ours, **binds}.items()]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--", "--unit=box.target"],

@@ -88,6 +88,7 @@ def test_nothing_moves_when_a_reply_is_over(
     page = context.new_page()
     ask(page, server)
     expect(page.locator(".berth-block").get_by_text("The last paragraph")).to_be_visible()
+    expect(page.get_by_role("button", name="Edit")).to_be_visible()  # the question is drawn whole
     live = places(page, ".berth-block")
     page.screenshot(path=PICTURES / f"handover-live-{scheme}.png")
     fake.behave(hold_after=-1)
