@@ -66,7 +66,8 @@ def _add() -> None:
     """Keep it; the session keeps nothing of the key, and what was refused stays in its fields."""
     key = str(st.session_state.pop(KEY, ""))
     with shown_errors():
-        addresses.add(str(st.session_state[NAME]), str(st.session_state[URL]), key)
+        name, url = (str(st.session_state.get(field) or "") for field in (NAME, URL))
+        addresses.add(name, url, key)
         st.session_state[NAME] = st.session_state[URL] = ""
 
 

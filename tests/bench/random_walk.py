@@ -42,7 +42,7 @@ TEXTS = (
 KEPT_OPEN = 60  # steps in one tab
 NEW_PAGE = 0.15  # of all steps
 # A random person would at once end the guests' side, or wait for minutes.
-LEFT_ALONE = ("Stop sharing", "New code", "Put out", "Share")
+LEFT_ALONE = ("Stop sharing", "New code", "Put out", "Share", "Ask for a key on this machine too")
 
 Fill = Callable[[random.Random, Element, WidgetState], None]
 
@@ -159,7 +159,7 @@ class Tab:
             said = element.exception
             where = next((line for line in reversed(said.stack_trace) if "/lib/" in line), "")
             self._walk.exceptions[f"{self._page}: {said.type}: {said.message[:200]} {where}"] += 1
-        elif kind in FILLS and getattr(element, kind).label not in LEFT_ALONE:
+        elif kind in FILLS and getattr(getattr(element, kind), "label", "") not in LEFT_ALONE:
             self._widgets.append(element)
 
 
@@ -197,7 +197,12 @@ def main() -> None:
                     print(f"  {often} x {what}")
             after = process.memory_info().rss
             print(f"memory {before / 2**20:.0f} -> {after / 2**20:.0f} MiB")
-            print(f"traceback lines in the log: {server.output.count('Traceback')}")
+            told = {part[-1_500:] for part in server.output.split("Traceback")[1:]}
+            print(
+                f"{server.output.count('Traceback')} tracebacks in the log, {len(told)} of a kind"
+            )
+            for one in sorted(told):
+                print(f"--{one}")
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def _votes(votes: Sequence[tuple[str, int]]) -> str:
 def _export(round_id: str) -> None:
     """Have the browser save the round as what was chosen."""
     talk = conversation()
-    ending = EXPORTS.get(str(st.session_state[f"export-{round_id}"]), "")
+    ending = EXPORTS.get(str(st.session_state.get(f"export-{round_id}")), "")
     found = rounds.answers(talk["turns"], round_id) if talk else []
     if talk and found and ending:
         question = Tree(talk["turns"]).get(found[0]["parent"])

@@ -61,7 +61,7 @@ def _choice(talk: Conversation) -> None:
 
 def _choose(talk: Conversation) -> None:
     texts, written = _texts(), fields.settings_of(talk).system
-    name = st.session_state[fields.key(talk, "preset")]
+    name = st.session_state.get(fields.key(talk, "preset"))
     if name not in texts:
         return
     st.session_state[fields.key(talk, "name")] = "" if name in _built_in() else name
@@ -99,7 +99,7 @@ def _keeping(talk: Conversation) -> None:
         ).strip()
         if wrong := st.session_state.get(PROBLEM) or presets.problem():
             st.error(markdown.plain(wrong))
-        chosen = st.session_state[fields.key(talk, "preset")]
+        chosen = str(st.session_state.get(fields.key(talk, "preset")) or NONE)
         with st.container(horizontal=True):
             if chosen not in _built_in():
                 _kept_buttons(talk, chosen, name)

@@ -55,6 +55,8 @@ def _typed(settings: ChatSettings, name: str) -> Any:
 
 def take(talk: Conversation, name: str) -> None:
     """Put what stands in the field in force, if it can be."""
+    if key(talk, name) not in st.session_state:
+        return
     typed = st.session_state[key(talk, name)]
     value = typed or None if name == "context" else typed
     try:

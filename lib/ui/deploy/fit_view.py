@@ -131,7 +131,7 @@ def context(plan: Plan, chosen: DeployChoices) -> None:
 
 
 def _choose_context(chosen: DeployChoices) -> None:
-    st.session_state[chosen.key("context")] = st.session_state[chosen.key("slider")]
+    st.session_state[chosen.key("context")] = st.session_state.get(chosen.key("slider"))
 
 
 def steps(longest: int, current: int) -> list[int]:

@@ -21,7 +21,16 @@ def sharing() -> None:
     sharing._choose_start()
 
 
-@pytest.mark.parametrize("script", [elements, sharing], ids=["elements", "sharing"])
+def servers_elsewhere() -> None:
+    from lib.ui import addresses
+
+    addresses._add()
+
+
+SCRIPTS = [elements, sharing, servers_elsewhere]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
 def test_a_callback_without_its_state_does_no_harm(script: object) -> None:
     change(guests={**preferences().guests.model_dump(), "tokens_per_reply": 300})
     page = AppTest.from_function(script, default_timeout=30)  # type: ignore[arg-type]

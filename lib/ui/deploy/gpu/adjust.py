@@ -38,7 +38,7 @@ def context(said: Offer, chosen: SlotChoices) -> None:
 
 
 def _choose_context(chosen: SlotChoices) -> None:
-    st.session_state[chosen.key("context")] = st.session_state[chosen.key("slider")] or None
+    st.session_state[chosen.key("context")] = st.session_state.get(chosen.key("slider")) or None
 
 
 def fold(said: Offer | None, chosen: SlotChoices, cards: int) -> None:
