@@ -31,7 +31,8 @@ main() {
 
 heavy() {
   local why
-  if why=$("$PYTHON" -m tests.support.systemd_box --try); then
+  if why=$("$PYTHON" -m tests.support.systemd_box --try) &&
+    why=$("$PYTHON" -m tests.support.cached_programs); then
     layer gpu 0 # in order: each has the server that the one before it left
   else
     SUMMARY="$SUMMARY$(printf '%-12s %s' gpu "LEFT OUT: ${why:-no box can be made here}")"$'\n'

@@ -98,6 +98,23 @@ def _has_venv(python: str) -> bool:
     return subprocess.run([python, "-I", "-c", "import venv, ensurepip"]).returncode == 0
 
 
+def trial() -> str:
+    """Why they cannot be had on this machine; "" once they are there."""
+    try:
+        litellm()
+        for name in TINY:
+            tiny_model(name)  # with vLLM itself
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"what it needs could not be installed ({type(error).__name__})"
+    return ""
+
+
 def _pip(python: Path, verb: str, *words: str) -> None:
     quiet = ("-q", "--disable-pip-version-check", "--no-input")
     subprocess.run([python, "-m", "pip", verb, *quiet, *words], check=True)
+
+
+if __name__ == "__main__":
+    problem = trial()
+    print(problem)
+    sys.exit(bool(problem))
