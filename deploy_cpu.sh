@@ -72,13 +72,15 @@ folder_of() { # FILE
 ROOT=$(folder_of "${BASH_SOURCE[0]}")
 readonly ROOT
 readonly PYTHON=$ROOT/.venv/bin/python
+readonly SHARED=$ROOT/lib/jobs/script.sh
+[[ -r $SHARED ]] || { printf '%s\n' "This is not Berth's folder." "Clone Berth, run its ./setup.sh, then this there." && exit 7; }
+# shellcheck source=lib/jobs/script.sh
+source "$SHARED"
 readonly INSTALLER=https://ollama.com/install.sh
 
 main() {
   CHILD="" PLAN="" BOLD="" PLAIN=""
-  MEMORY_KILLS=$(memory_kills)
-  trap finish EXIT
-  trap cancelled INT TERM HUP
+  heed
   [[ ! -t 1 ]] || BOLD=$'\033[1m' PLAIN=$'\033[0m'
   parse "$@"
   require_setup
@@ -366,17 +368,6 @@ in_background() {
 
 # --- words, events, processes ---
 
-say() {
-  printf '%s\n' "$@"
-}
-
-fail() { # CODE WHAT [FIX…]
-  local code=$1
-  shift
-  say "$@"
-  exit "$code"
-}
-
 begin() { # PHASE TEXT
   say "$BOLD$2$PLAIN"
   event "$1" running "$2"
@@ -398,6 +389,11 @@ event() { # PHASE STATE NOTE
     "$(date +%s)" "$1" "$2" "$(printf '%s' "$3" | LC_ALL=C tr -cd '[:print:]' | sed 's/[\"]/\\&/g')" >>"$BERTH_EVENTS" || true
 }
 
+killed() { # SIGNAL WHY
+  fail 7 "A step was ended from outside (signal $1), $2." \
+    "Stop another model or choose a smaller quantization, then try again."
+}
+
 run() { # COMMAND…
   if [[ -n $DRY_RUN ]]; then
     say "  would run: $*"
@@ -406,68 +402,8 @@ run() { # COMMAND…
   fi
 }
 
-# What the kernel counted, where it counts: it alone knows whether memory ran out.
-why_ended() {
-  local now
-  now=$(memory_kills)
-  if [[ -z $now || -z $MEMORY_KILLS ]]; then
-    printf 'perhaps because memory ran out'
-  elif [[ $now -gt $MEMORY_KILLS ]]; then
-    printf 'because memory ran out'
-  else
-    printf 'and no lack of memory was counted'
-  fi
-}
-
-memory_kills() {
-  sed -n 's/^oom_kill //p' /proc/vmstat 2>/dev/null || true
-}
-
-# In the background, because bash answers a signal at once only while it waits.
-wait_for() { # COMMAND…
-  local code=0
-  "$@" &
-  CHILD=$!
-  wait "$CHILD" || code=$?
-  CHILD=""
-  [[ $code -lt 128 || $code == 130 ]] ||
-    fail 7 "A step was ended from outside (signal $((code - 128))), $(why_ended)." \
-      "Stop another model or choose a smaller quantization, then try again."
-  return "$code"
-}
-
-cancelled() {
-  trap '' INT TERM HUP
-  if [[ -n $CHILD ]]; then
-    kill -TERM "$CHILD" 2>/dev/null || true
-    wait "$CHILD" 2>/dev/null || true
-  fi
-  fail 130 "Cancelled. What was downloaded is kept; the same command goes on from there."
-}
-
-# For whoever started this as a job, in case that its runner is killed.
-finish() {
-  local code=$?
-  [[ -z $PLAN ]] || rm -f "$PLAN"
-  [[ -z ${BERTH_EVENTS:-} ]] || printf '%s\n' "$code" >"${BERTH_EVENTS%/*}/exit_code.self" || true
-}
-
-asks() {
-  [[ -t 0 && -z $YES && -z $DRY_RUN ]]
-}
-
-confirm() { # QUESTION y|n: the answer to an empty line
-  local answer
-  read -r -p "$1 [$([[ $2 == y ]] && printf 'Y/n' || printf 'y/N')] " answer || answer=n
-  [[ ${answer:-$2} == [yY]* ]]
-}
-
 gib() { # BYTES
   printf '%s.%s' $(($1 / 1073741824)) $(($1 % 1073741824 * 10 / 1073741824))
-}
-
-printable() { # TEXT
-  printf '%s' "${1:0:60}" | LC_ALL=C tr -c ' -~' '?'
 }
 
 has() { # COMMAND

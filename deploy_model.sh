@@ -78,13 +78,15 @@ folder_of() { # FILE
 ROOT=$(folder_of "${BASH_SOURCE[0]}")
 readonly ROOT
 readonly PYTHON=$ROOT/.venv/bin/python
+readonly SHARED=$ROOT/lib/jobs/script.sh
+[[ -r $SHARED ]] || { printf '%s\n' "This is not Berth's folder." "Clone Berth, run its ./setup.sh, then this there." && exit 7; }
+# shellcheck source=lib/jobs/script.sh
+source "$SHARED"
 readonly PASSED_ON=BERTH_HOME,BERTH_EVENTS,BERTH_STALL_SECONDS,BERTH_RETRIES,BERTH_SYSTEM_ROOT,HF_TOKEN,HF_HOME,HF_TOKEN_PATH,HF_HUB_DISABLE_IMPLICIT_TOKEN,HF_ENDPOINT,HF_HUB_OFFLINE,HTTPS_PROXY,https_proxy,HTTP_PROXY,http_proxy,NO_PROXY,no_proxy,SSL_CERT_FILE,PIP_INDEX_URL,PIP_EXTRA_INDEX_URL,PIP_CERT
 
 main() {
   CHILD="" PLAN="" BEGUN=""
-  MEMORY_KILLS=$(memory_kills)
-  trap finish EXIT
-  trap cancelled INT TERM HUP
+  heed
   parse "$@"
   require_linux
   require_setup
@@ -287,81 +289,15 @@ owner_of_home() {
 
 # --- words, events, processes ---
 
-say() {
-  printf '%s\n' "$@"
-}
-
-fail() { # CODE WHAT [FIX…]
-  local code=$1
-  shift
-  say "$@"
-  exit "$code"
-}
-
-# What the kernel counted, where it counts: it alone knows whether memory ran out.
-why_ended() {
-  local now
-  now=$(memory_kills)
-  if [[ -z $now || -z $MEMORY_KILLS ]]; then
-    printf 'perhaps because memory ran out'
-  elif [[ $now -gt $MEMORY_KILLS ]]; then
-    printf 'because memory ran out'
-  else
-    printf 'and no lack of memory was counted'
-  fi
-}
-
-memory_kills() {
-  sed -n 's/^oom_kill //p' /proc/vmstat 2>/dev/null || true
-}
-
-# In the background, because bash answers a signal at once only while it waits.
-wait_for() { # COMMAND…
-  local code=0
-  "$@" &
-  CHILD=$!
-  wait "$CHILD" || code=$?
-  CHILD=""
-  [[ $code -lt 128 || $code == 130 ]] ||
-    broken 7 "A step was ended from outside (signal $((code - 128))), $(why_ended)." \
-      "What it had changed is taken back. Free memory, then try again."
-  return "$code"
+killed() { # SIGNAL WHY
+  broken 7 "A step was ended from outside (signal $1), $2." \
+    "What it had changed is taken back. Free memory, then try again."
 }
 
 # A deployment takes back what it did by itself, but for one that was killed.
 broken() { # CODE WHAT FIX
   [[ -z $BEGUN ]] || (as_root "$PYTHON" -m lib.slots undo --slot "$SLOT") || true
   fail "$@"
-}
-
-cancelled() {
-  trap '' INT TERM HUP
-  if [[ -n $CHILD ]]; then
-    kill -TERM "$CHILD" 2>/dev/null || true
-    wait "$CHILD" 2>/dev/null || true
-  fi
-  fail 130 "Cancelled. What was downloaded is kept; the same command goes on from there."
-}
-
-# For whoever started this as a job, in case that its runner is killed.
-finish() {
-  local code=$?
-  [[ -z $PLAN ]] || rm -rf "$PLAN"
-  [[ -z ${BERTH_EVENTS:-} ]] || printf '%s\n' "$code" >"${BERTH_EVENTS%/*}/exit_code.self" || true
-}
-
-asks() {
-  [[ -t 0 && -z $YES && -z $DRY_RUN ]]
-}
-
-confirm() { # QUESTION y|n: the answer to an empty line
-  local answer
-  read -r -p "$1 [$([[ $2 == y ]] && printf 'Y/n' || printf 'y/N')] " answer || answer=n
-  [[ ${answer:-$2} == [yY]* ]]
-}
-
-printable() { # TEXT
-  printf '%s' "${1:0:60}" | LC_ALL=C tr -c ' -~' '?'
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" || -z ${TESTING:-} ]]; then
