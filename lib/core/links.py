@@ -14,7 +14,6 @@ from lib.core.names import shown
 
 MOST_HOPS = 40  # as Linux itself allows
 MOST_FOLDERS, WALK_SECONDS = 5_000, 5.0
-NO_FILES = frozenset({"//proc", "//sys", "//dev", "//run", "/proc", "/sys", "/dev", "/run"})
 
 
 def is_folder(path: Path) -> bool:
@@ -67,7 +66,6 @@ def walk(root: Path, *, is_bounded: bool = False) -> Iterator[tuple[Path, list[s
                 f"{shown(str(root))} has too much in it to be looked through.",
                 "Name a folder that is nearer to the models.",
             )
-        folders[:] = [name for name in folders if f"{folder}/{name}" not in NO_FILES]
         try:
             stat = Path(folder).stat()
         except OSError:

@@ -57,7 +57,8 @@ def link(address: str) -> str:
 
 def authorization() -> dict[str, str]:
     """The header that a program of the owner's sends; none where no key is asked for."""
-    return {"Authorization": f"Bearer {_key()}"} if is_asked_for() else {}
+    key = sent()
+    return {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
 
 def sent() -> SecretStr | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from lib.core import words
 from lib.deploy import disk, engines, estimates, local_sources, runnable, running, sources, way
@@ -29,6 +30,27 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     `ask_engine` adds the built-in engine's own figures, which takes up to some seconds. Errors:
     those of the Hub, BrokenFile, BadInput, EngineError. A model that does not fit is no error here.
     """
+    return _written(request, _worked_out(request, room, ask_engine=ask_engine))
+
+
+class _Work(NamedTuple):
+    """What a plan is written from."""
+
+    source: Source
+    fittings: Mapping[Variant, Fitting]
+    chosen: Variant
+    how: way.Way
+    header: Header
+    asked: estimates.Asked
+    speed: float  # bytes a second
+
+    @property
+    def fitting(self) -> Fitting:
+        """The chosen variant's, as the engine would load it."""
+        return self.asked.fitting
+
+
+def _worked_out(request: DeployRequest, room: Room | None, *, ask_engine: bool) -> _Work:
     source = _source(request)
     load, speed = _load(request, source), bandwidth.of_this_machine()
     source, fittings, chosen = _settled(source, load, room or room_now(), speed)
@@ -44,7 +66,13 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         fitting = fitting.made_comfortable()
     asked = estimates.asked(source, chosen, fitting, ask_engine=ask_engine)
     fittings = estimates.corrected(source, fittings, chosen, asked)
-    fitting = asked.fitting
+    said = asked if ask_engine else asked._replace(plan=None)  # else it was needed, not wished for
+    return _Work(source, fittings, chosen, how, header, said, speed)
+
+
+def _written(request: DeployRequest, work: _Work) -> Plan:
+    source, chosen, how, header = work.source, work.chosen, work.how, work.header
+    fitting, asked = work.fitting, work.asked
     return Plan(
         model=request.model,
         engine=how.engine,
@@ -70,12 +98,12 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
         need=fitting.need,
         verdict=fitting.verdict,
         room=fitting.room,
-        tokens_per_second=fitting.tokens_per_second(speed),
+        tokens_per_second=fitting.tokens_per_second(work.speed),
         is_speed_rough=bandwidth.known().is_rough,
-        rows=tuple(_rows(source, fittings, fitting.load, speed)),
+        rows=tuple(_rows(source, work.fittings, fitting.load, work.speed)),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
-        engine_plan=asked.plan if ask_engine else None,
+        engine_plan=asked.plan,
         estimate=asked.note,
         warnings=(
             *runnable.warnings(chosen.first, header, how.engine),

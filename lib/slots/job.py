@@ -2,6 +2,8 @@
 
 import shutil
 import signal
+import time
+from functools import lru_cache
 
 from lib.core.access import Action, require
 from lib.core.errors import EngineError
@@ -13,6 +15,7 @@ from lib.jobs.jobs import Job
 from lib.slots.check import system
 from lib.slots.request import SCRIPT, SlotRequest
 
+RIGHTS_SECONDS = 60.0
 KIND, REMOVAL = KINDS = "slot", "slot removal"
 # A service that is stopped, and the one before it started again, take longer than a download's end.
 LADDER = ((signal.SIGTERM, 60.0), (signal.SIGTERM, 15.0), (signal.SIGKILL, 3.0))  # seconds
@@ -65,7 +68,12 @@ def removal(model: Model) -> Job:
 
 
 def can_remove() -> bool:
-    """Has Berth the rights for it?"""
+    """Has Berth the rights for it? Looked at once a minute: sudo notes each refusal in a log."""
+    return _can_remove(int(time.monotonic() // RIGHTS_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _can_remove(_now: int) -> bool:
     return not any(system.rights(places(), ()))
 
 
