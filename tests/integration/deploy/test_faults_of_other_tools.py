@@ -30,6 +30,8 @@ from tests.support.shapes import PATTERN
 from tests.support.stores import hub_cache
 from tests.support.tiny_gguf import write_tiny
 
+pytestmark = pytest.mark.usefixtures("no_ollama", "fast")
+
 MB = 10**6
 ROOM = Room(free_bytes=64 * 2**30, total_bytes=128 * 2**30)
 QUANTS = ("IQ2_M", "UD-IQ2_M", "Q4_K_M", "UD-Q4_K_XL")
@@ -37,13 +39,6 @@ SIZES = dict(
     zip((f"Anvil-8B-{name}.gguf" for name in QUANTS), (3000, 3200, 4900, 5200), strict=True)
 )
 TWO = {"Anvil-1B-Q4_K_M.gguf": 700, "Anvil-8B-Q4_K_M.gguf": 4900, "Anvil-8B-q4.gguf": 4800}
-
-
-@pytest.fixture(autouse=True)
-def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
-    monkeypatch.setattr("lib.machine.bandwidth.of_this_machine", lambda: 1e12)
 
 
 @pytest.fixture

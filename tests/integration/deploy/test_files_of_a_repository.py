@@ -19,15 +19,11 @@ from tests.support.ollama import faking
 from tests.support.shapes import PATTERN, header_bytes
 from tests.support.tiny_gguf import write_tiny
 
+pytestmark = pytest.mark.usefixtures("no_ollama")
+
 REPO = "acme/Forge-GGUF"
 MB = 10**6
 ROOM = Room(free_bytes=64 * 2**30, total_bytes=128 * 2**30)
-
-
-@pytest.fixture(autouse=True)
-def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
 
 
 def larger_header(folder: Path) -> bytes:

@@ -14,14 +14,10 @@ from tests.support.hub_api import HubApi
 from tests.support.shapes import PATTERN
 from tests.support.vocabularies import TOKENS, grown
 
+pytestmark = pytest.mark.usefixtures("no_ollama")
+
 REPO = "acme/Wordy-1B-GGUF"
 ROOM = Room(free_bytes=64 * 2**30, total_bytes=128 * 2**30)
-
-
-@pytest.fixture(autouse=True)
-def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
 
 
 @pytest.fixture

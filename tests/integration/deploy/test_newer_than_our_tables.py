@@ -24,14 +24,10 @@ from tests.support.shapes import PATTERN
 from tests.support.tiny_encoder import write_encoder
 from tests.support.tiny_gguf import write_tiny
 
+pytestmark = pytest.mark.usefixtures("no_ollama")
+
 REPO = "acme/Odd-GGUF"
 ROOM = Room(free_bytes=64 * 2**30, total_bytes=128 * 2**30)
-
-
-@pytest.fixture(autouse=True)
-def no_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
 
 
 def shape(architecture: str, layers: int = 4) -> Blueprint:

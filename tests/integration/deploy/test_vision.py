@@ -1,6 +1,5 @@
 """Deploying models that see: their projector comes along, counts, and goes with them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,16 @@ from lib.engines.ollama import ENGINE as OLLAMA
 from lib.fit import gguf
 from lib.fit.memory import PROJECTOR_WORK_BYTES, Room
 from lib.hub import cache, look_up
-from tests.support.berth import stop_engines
 from tests.support.deployment import REPOSITORY, Script, add_tiny
 from tests.support.hub_api import ANSWERS, HubApi
 from tests.support.ollama import faking, ignore
 from tests.support.tiny_gguf import write_tiny
 from tests.support.tiny_projector import data_uri, png, write_projector
 
+pytestmark = pytest.mark.usefixtures("no_ollama", "nothing_left_running")
+
 PROJECTOR = "mmproj-F16.gguf"
 BIG = "acme/Anvil-70B-Vision-GGUF"
-
-
-@pytest.fixture(autouse=True)
-def no_ollama(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[None]:
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
-    yield
-    stop_engines()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Files of this machine, deployed from wherever another tool keeps them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from lib.deploy import Plan, Tier
 from lib.engines import find_model
 from lib.engines.base import State
 from lib.engines.llamacpp import ENGINE
-from tests.support.berth import stop_engines
 from tests.support.blueprints_dense import dense
 from tests.support.by_products import write_by_product
 from tests.support.deployment import Script, last_line
@@ -19,17 +17,7 @@ from tests.support.headers import write
 from tests.support.stores import hub_cache, ollama_store, studio
 from tests.support.tiny_gguf import write_tiny
 
-
-@pytest.fixture(autouse=True)
-def no_ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
-    yield
-    stop_engines()
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Script:
-    return Script(tmp_path / "script")
+pytestmark = pytest.mark.usefixtures("no_ollama", "nothing_left_running")
 
 
 def planned(path: Path, **fields: object) -> Plan:
