@@ -6,20 +6,18 @@ known parts is counted rightly. Working memory is what the engine's graph alloca
 architectures in tests/bench/fit_accuracy.py: a fitted rule, checked there against the engine.
 """
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import Counter
 from functools import cached_property
 from typing import NamedTuple, Self
 
-from lib.core.errors import BrokenFile
 from lib.core.values import Frozen
 from lib.fit.engine_tables import WITHOUT_CACHE
 from lib.fit.gguf import Header
+from lib.fit.layer_work import working
+from lib.fit.model_facts import Facts, Shapes
 from lib.fit.quantizations import REPACKED
 
-MOST_LAYERS = 512  # the engine's own limit
-LARGEST = 2**31
+SAME_FILE_BYTES = 4_096  # what may stand behind the last tensor
 
 # Every how many layers one sees the whole context, where the file does not say.
 _PERIODS = {
@@ -34,9 +32,6 @@ _PERIODS = {
 }
 _WHOLE_LAYER_FIRST = ("smallthinker", "laguna")
 _WINDOWS = {"gemma2": 4_096, "llama4": 8_192}
-_LAYER = re.compile(r"blk\.(\d{1,6})\.(.+)")
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Layer(NamedTuple):
@@ -47,6 +42,7 @@ class Layer(NamedTuple):
     state: int  # per conversation, whatever its length (recurrent layers)
     convolved: int  # the part of the state that is the convolution's
     working: int  # per token of a batch, while computing
+    selected: int = 0  # tokens that an index picks, which alone are looked at; 0 for all
 
 
 class Geometry(Frozen):
@@ -56,8 +52,9 @@ class Geometry(Frozen):
     working: int  # elements per token that no single layer accounts for
     vocabulary: int
     context_length: int | None  # tokens the model was trained for
-    weights_bytes: int
+    weights_bytes: int  # as loaded: without what is left in the file, with what is loaded twice
     active_bytes: int  # of the weights, read for every token: all but the experts not chosen
+    file: "Stored"
     correction: tuple[int, int, int] = (0, 0, 0)  # bytes more of weights, cache, working memory
     is_estimated: bool = True  # False: the header does not tell what a token costs
 
@@ -66,15 +63,40 @@ class Geometry(Frozen):
         """Layers that are alike, and how many there are of them: few, in most models."""
         return tuple(Counter(self.layers).items())
 
-    def stored_in(self, size_bytes: int) -> Self:
-        """The same model in a file of another size, that is, in another quantization."""
-        active = self.active_bytes * size_bytes // max(self.weights_bytes, 1)
-        return self.model_copy(update={"weights_bytes": size_bytes, "active_bytes": active})
+    def stored_in(self, file_bytes: int) -> Self:
+        """The same model in a file of another size, that is, in another quantization.
+
+        The header has the same vocabulary, and the same share of the tensors is left in the file.
+        Twice loaded is nothing: an embedding that is the output matrix too is stored as one that is
+        not repacked, unless the file was made to be all of one type, as only its header tells.
+        """
+        if abs(file_bytes - self.file.bytes) < SAME_FILE_BYTES:
+            return self
+        tensors = max(0, file_bytes - (self.file.bytes - self.file.tensors))
+        share = tensors / max(self.file.tensors, 1)
+        more = {
+            "weights_bytes": round(self.file.loaded * share),
+            "active_bytes": round(self.active_bytes * share),
+        }
+        return self.model_copy(update=more)
+
+    def without_weights(self) -> Self:
+        """What is the same for every file of this shape."""
+        no_file = Stored(bytes=0, tensors=0, loaded=0)
+        return self.model_copy(update={"weights_bytes": 0, "active_bytes": 0, "file": no_file})
+
+
+class Stored(Frozen):
+    """The file, or the files, that a geometry was read from; in bytes."""
+
+    bytes: int  # of all of it
+    tensors: int
+    loaded: int  # of the tensors: all but those that the engine leaves in the file
 
 
 def geometry(header: Header) -> Geometry:
     """The geometry of a whole model; BrokenFile where its header does not tell."""
-    facts = _Facts(header)
+    facts = Facts(header)
     return Geometry(
         layers=tuple(_layer(facts, index) for index in range(facts.layers)),
         working=_beside_layers(facts),
@@ -82,6 +104,7 @@ def geometry(header: Header) -> Geometry:
         context_length=header.context_length,
         weights_bytes=_loaded_bytes(facts) + _twice_loaded_bytes(header),
         active_bytes=_active_bytes(facts),
+        file=_stored(header, _loaded_bytes(facts)),
     )
 
 
@@ -95,63 +118,16 @@ def weights_alone(header: Header) -> Geometry:
         context_length=header.context_length,
         weights_bytes=header.weights_bytes,
         active_bytes=header.weights_bytes,
+        file=_stored(header, header.weights_bytes),
         is_estimated=False,
     )
 
 
-class _Facts:
-    """A header's numbers, each checked, and its tensor shapes by layer."""
-
-    def __init__(self, header: Header) -> None:
-        self.header = header
-        blocks = self.number("block_count")
-        self.layers = blocks - self.number("nextn_predict_layers")  # those only draft
-        if not 0 < self.layers <= blocks <= MOST_LAYERS:
-            raise BrokenFile(
-                f"The file claims {blocks:,} layers: it is no language model that can be loaded.",
-                "Choose another file of this model.",
-            )
-        self.shapes: defaultdict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
-        self.loaded = []  # what the engine loads: all but the drafting layers
-        for tensor in header.tensors:
-            layer, name = _place(tensor.name)
-            if layer < self.layers:
-                self.shapes[layer][name] = tensor.shape
-                self.loaded.append(tensor)
-        self.width = self.number("embedding_length")
-        self.cached_layers = self.layers - self.number("attention.shared_kv_layers")
-        missing = next((index for index in range(self.layers) if self._is_lost(index)), None)
-        if missing is not None:
-            raise BrokenFile(
-                f"The file has no tensors for layer {missing} of {self.layers}.",
-                "It may be a part of a divided model: take all parts.",
-            )
-
-    def _is_lost(self, layer: int) -> bool:
-        """Has it no tensors, though it does something? Some models have layers that do nothing."""
-        return layer not in self.shapes and self.number("attention.head_count", layer, 1) > 0
-
-    def number(self, key: str, layer: int = 0, default: int = 0) -> int:
-        """A value of the architecture, of one layer where the file lists them."""
-        value = self.header.values.get(f"{self.header.architecture}.{key}", default)
-        if isinstance(value, tuple):
-            value = value[layer] if layer < len(value) else default
-        return min(max(int(value), 0), LARGEST) if isinstance(value, int) else default
-
-    @property
-    def vocabulary(self) -> int:
-        """Tokens."""
-        tokens = self.header.lengths.get("tokenizer.ggml.tokens")
-        return tokens or self.number("vocab_size")
+def _stored(header: Header, loaded: int) -> Stored:
+    return Stored(bytes=header.file_bytes, tensors=header.weights_bytes, loaded=loaded)
 
 
-def _place(name: str) -> tuple[int, str]:
-    """A tensor's layer, -1 where it belongs to none, and its name there."""
-    match = _LAYER.fullmatch(name)
-    return (int(match[1]), match[2].removesuffix(".weight")) if match else (-1, name)
-
-
-def _layer(facts: _Facts, index: int) -> Layer:
+def _layer(facts: Facts, index: int) -> Layer:
     shapes = facts.shapes[index]
     window = _window(facts, index)
     state, convolved = _state(facts) if _is_recurrent(shapes) else (0, 0)
@@ -160,16 +136,17 @@ def _layer(facts: _Facts, index: int) -> Layer:
         window=window,
         state=state,
         convolved=convolved,
-        working=_working(facts, shapes),
+        working=working(facts, shapes),
+        selected=facts.number("attention.indexer.top_k") if "indexer.attn_k" in shapes else 0,
     )
 
 
 def _is_recurrent(shapes: Shapes) -> bool:
-    signs = ("ssm_conv1d", "shortconv.conv", "time_mix_w1")
+    signs = ("ssm_conv1d", "ssm_conv1d_q", "shortconv.conv", "time_mix_w1")
     return any(sign in shapes for sign in signs)
 
 
-def _window(facts: _Facts, index: int) -> int:
+def _window(facts: Facts, index: int) -> int:
     """Tokens that this layer looks back: the sliding window, or 0 for the whole context."""
     architecture = facts.header.architecture
     window = facts.number("attention.sliding_window", default=_WINDOWS.get(architecture, 0))
@@ -181,16 +158,16 @@ def _window(facts: _Facts, index: int) -> int:
     return 0 if period > 0 and index % period == whole else window
 
 
-def _cached(facts: _Facts, index: int, window: int) -> int:
+def _cached(facts: Facts, layer: int, window: int) -> int:
     """Elements of keys and values that the layer keeps for a token."""
     if facts.header.architecture in WITHOUT_CACHE:
         return 0
-    shapes = facts.shapes[index]
+    shapes = facts.shapes[layer]
     has_keys = "attn_k" in shapes or "attn_kv_a_mqa" in shapes
     if not has_keys and ("attn_qkv" not in shapes or _is_recurrent(shapes)):
         return 0
-    heads = facts.number("attention.head_count", index)
-    kv_heads = facts.number("attention.head_count_kv", index, default=heads)
+    heads = facts.number("attention.head_count", layer)
+    kv_heads = facts.number("attention.head_count_kv", layer, default=heads)
     plain = facts.width // max(heads, 1)
     key = facts.number("attention.key_length", default=plain)
     value = facts.number("attention.value_length", default=plain)
@@ -199,10 +176,12 @@ def _cached(facts: _Facts, index: int, window: int) -> int:
         value = facts.number("attention.value_length_swa", default=value)
     if facts.number("attention.key_length_mla"):
         value = 0  # latent attention finds the values inside the keys
-    return kv_heads * (key + value)
+    is_indexed = "indexer.attn_k" in shapes  # it keeps a smaller key besides, to search in
+    index = facts.number("attention.indexer.key_length") if is_indexed else 0
+    return kv_heads * (key + value) + index
 
 
-def _state(facts: _Facts) -> tuple[int, int]:
+def _state(facts: Facts) -> tuple[int, int]:
     """Elements of a recurrent layer's state per conversation, and its convolution's part."""
     if convolution := facts.number("shortconv.l_cache"):
         size = (convolution - 1) * facts.width
@@ -210,77 +189,25 @@ def _state(facts: _Facts) -> tuple[int, int]:
     if head := facts.number("wkv.head_size"):
         shift = facts.number("token_shift_count", default=2) * facts.width
         return shift + facts.width * head, shift
+    before = max(facts.number("ssm.conv_kernel") - 1, 0)  # tokens that the convolution still needs
+    if length := facts.number("kda.head_dim"):
+        inner = facts.number("attention.head_count") * length
+        return before * 3 * inner + inner * length, before * 3 * inner
     inner, state = facts.number("ssm.inner_size"), facts.number("ssm.state_size")
     mixed = inner + 2 * facts.number("ssm.group_count") * state
-    convolved = max(facts.number("ssm.conv_kernel") - 1, 0) * mixed
+    convolved = before * mixed
     return convolved + state * inner, convolved
 
 
-def _working(facts: _Facts, shapes: Shapes) -> int:
-    """Elements per token that the layer's costliest step needs."""
-    return max(
-        _attention_working(facts, shapes),
-        _recurrent_working(facts, shapes),
-        _dense_working(facts, shapes),
-        _expert_working(facts, shapes),
-    )
-
-
-def _attention_working(facts: _Facts, shapes: Shapes) -> int:
-    width = facts.width
-    if "attn_k_b" in shapes:
-        heads = facts.number("attention.head_count")
-        absorbed = 2 * facts.number("attention.key_length")
-        return heads * (absorbed + facts.number("attention.key_length_mla")) + 5 * width
-    queries = _rows(shapes, "attn_q")
-    keys_and_values = _rows(shapes, "attn_k") + _rows(shapes, "attn_v")
-    return 2 * queries + width + max(4 * width, 2 * keys_and_values)
-
-
-def _recurrent_working(facts: _Facts, shapes: Shapes) -> int:
-    if "shortconv.conv" in shapes:
-        return 9 * facts.width
-    if "ssm_conv1d" not in shapes:
-        return 0
-    mixed, projected = _rows(shapes, "ssm_conv1d"), _rows(shapes, "ssm_in")
-    inner = _columns(shapes, "ssm_out") if projected else 0
-    return 5 * facts.width + 2 * mixed + projected + inner
-
-
-def _dense_working(facts: _Facts, shapes: Shapes) -> int:
-    return 3 * _columns(shapes, "ffn_down") + 5 * facts.width
-
-
-def _expert_working(facts: _Facts, shapes: Shapes) -> int:
-    forward, used = _columns(shapes, "ffn_down_exps"), facts.number("expert_used_count")
-    if not forward:
-        return 0
-    # Their results fit into what their inner steps leave free, unless they are twice as wide.
-    results = used * facts.width if facts.width > 2 * forward else 0
-    return 3 * used * forward + 5 * facts.width + results
-
-
-def _beside_layers(facts: _Facts) -> int:
+def _beside_layers(facts: Facts) -> int:
     """Gemma 3n's embeddings per layer and its parallel streams."""
     per_layer = facts.number("embedding_length_per_layer_input") * facts.layers
     streams = max(facts.number("altup.num_inputs") - 1, 0)
     return per_layer + 2 * streams * facts.width
 
 
-def _rows(shapes: Shapes, name: str) -> int:
-    """The length of what the matrix makes of a token."""
-    shape = shapes.get(name, ())
-    return shape[1] if len(shape) > 1 else 0
-
-
-def _loaded_bytes(facts: _Facts) -> int:
+def _loaded_bytes(facts: Facts) -> int:
     return sum(tensor.bytes for tensor in facts.loaded)
-
-
-def _columns(shapes: Shapes, name: str) -> int:
-    """The length of what the matrix takes."""
-    shape = shapes.get(name, ())
-    return shape[0] if shape else 0
 
 
 def _twice_loaded_bytes(header: Header) -> int:
@@ -295,7 +222,7 @@ def _twice_loaded_bytes(header: Header) -> int:
     return embedding.bytes
 
 
-def _active_bytes(facts: _Facts) -> int:
+def _active_bytes(facts: Facts) -> int:
     """Bytes of the weights that one token reads; of the embedding matrix it reads one row."""
     names = {tensor.name for tensor in facts.loaded}
     used, experts = facts.number("expert_used_count"), facts.number("expert_count")

@@ -46,9 +46,11 @@ WITHOUT_CACHE = (ENCODERS - {"llama-embed"}) | DIFFUSION
 # The estimate of their memory has been held against the engine, see tests/support/blueprints.py.
 CHECKED = frozenset(
     (
-        *("cohere2", "deepseek2", "exaone4", "falcon-h1", "gemma2", "gemma3", "gemma3n", "gemma4"),
-        *("glm4moe", "gpt-oss", "granitehybrid", "lfm2", "lfm2moe", "llama", "llama4", "mamba"),
-        *("mamba2", "mistral3", "nemotron_h", "olmo2", "phi3", "qwen2", "qwen3", "qwen35"),
-        *("qwen35moe", "qwen3moe", "qwen3next"),
+        *("arwkv7", "cohere2", "deepseek2", "deepseek32", "exaone4", "falcon", "falcon-h1"),
+        *("gemma2", "gemma3", "gemma3n", "gemma4", "glm4moe", "gpt-oss", "gptneox"),
+        *("granitehybrid", "kimi-linear", "lfm2", "lfm2moe", "llama", "llama4", "mamba", "mamba2"),
+        *("mistral3", "nemotron", "nemotron_h", "nemotron_h_moe", "olmo2", "phi3", "qwen2"),
+        *("qwen3", "qwen35", "qwen35moe", "qwen3moe", "qwen3next", "rwkv6", "rwkv6qwen2", "rwkv7"),
+        "starcoder2",
     )
 )

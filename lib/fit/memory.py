@@ -1,7 +1,8 @@
 """How much memory a model needs, whether it fits, and in which quantization it fits best.
 
-Need = weights once + cache for the context + working memory + what the process takes anyway, and
-for a model that sees its projector with a rough allowance for working on an image.
+Need = weights once + cache for the context + working memory + what the process takes anyway; for a
+model with windows or recurrent layers the copies of them that the engine keeps; and for one that
+sees its projector with what an image is worked on in.
 The cache is exact; working memory is a fitted rule (lib/fit/architecture.py); both are held against
 the engine's own figures by tests/bench/fit_accuracy.py.
 """
@@ -14,7 +15,9 @@ from pydantic import Field
 
 from lib.core.values import Frozen
 from lib.core.words import memory
-from lib.fit.architecture import Geometry, Layer
+from lib.fit import context_checkpoints
+from lib.fit.architecture import Geometry
+from lib.fit.context_checkpoints import Kinds
 from lib.fit.file_names import Variant
 from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, USUAL, quality
 from lib.machine import sampler
@@ -33,7 +36,6 @@ TOKEN_BYTES = 130  # the vocabulary's tables, per token
 MOST_KEPT = 4_096  # results: the files of a repository differ by their weights alone
 SHAPES_KEPT = 64
 
-Kinds = tuple[tuple[Layer, int], ...]
 _RUNGS = tuple(map(quality, LADDER))
 
 
@@ -69,12 +71,13 @@ class Need(Frozen):
     prompt_cache: int  # earlier prompts, kept so that the same beginning need not be read again
     fixed: int
     projector: int = 0  # what seeing takes: its file, and working memory for an image
+    checkpoints: int = 0  # copies of what cannot be wound back, see lib/fit/context_checkpoints.py
 
     @property
     def total(self) -> int:
         """All of it."""
         model = self.weights + self.kv_cache + self.compute
-        return model + self.prompt_cache + self.fixed + self.projector
+        return model + self.prompt_cache + self.checkpoints + self.fixed + self.projector
 
 
 class Verdict(Frozen):
@@ -119,7 +122,19 @@ def need(model: Geometry, load: Load) -> Need:
         prompt_cache=load.prompt_cache_bytes,
         fixed=PROCESS_BYTES + TOKEN_BYTES * model.vocabulary,
         projector=load.projector_bytes + PROJECTOR_WORK_BYTES if load.projector_bytes else 0,
+        checkpoints=0 if load.reads else _checkpoint_bytes(model.kinds, load),
     )
+
+
+def checkpoints(model: Geometry, load: Load) -> int:
+    """How many copies of a window or a state each slot may keep."""
+    return context_checkpoints.number(model.kinds, load.slots, CACHE_BYTES[load.kv_type])
+
+
+@lru_cache(MOST_KEPT)
+def _checkpoint_bytes(kinds: Kinds, load: Load) -> int:
+    element_bytes = CACHE_BYTES[load.kv_type]
+    return context_checkpoints.total_bytes(kinds, load.context, load.slots, element_bytes)
 
 
 @lru_cache(MOST_KEPT)
@@ -151,7 +166,19 @@ def _working_bytes(kinds: Kinds, working: int, vocabulary: int, load: Load) -> i
         masks = dict.fromkeys((layer.window for layer, _ in kinds), batch)
     scored = batch if load.reads and any(layer.cached for layer, _ in kinds) else load.slots
     floats = layers + batch * working + scored * vocabulary
-    return 4 * floats + 2 * batch * sum(masks.values())
+    return 4 * floats + 2 * batch * sum(masks.values()) + batch * _selecting_bytes(kinds, load)
+
+
+def _selecting_bytes(kinds: Kinds, load: Load) -> int:
+    """Per token of the batch, where an index picks the tokens to look at.
+
+    A mask of what was picked, and in every layer the numbers of the picked.
+    """
+    cells = _cells(0, load)
+    picked = [(min(cells, layer.selected), count) for layer, count in kinds if layer.selected]
+    if not picked:
+        return 0
+    return 2 * cells + 4 * sum(n * count for n, count in picked) + 2 * max(picked)[0]
 
 
 def _cells(window: int, load: Load) -> int:
@@ -174,7 +201,7 @@ def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
     Where the file names no trained length, the context asked for is the limit.
     """
 
-    costs = _costs(model.stored_in(0), _with_context_1(load))
+    costs = _costs(model.without_weights(), _with_context_1(load))
     room = FULL * free_bytes - model.weights_bytes
 
     def fits(context: int) -> bool:

@@ -17,6 +17,7 @@ from tests.support.blueprints_dense import (
     phi3_mini,
 )
 from tests.support.blueprints_experts import (
+    deepseek_v32,
     gemma4_26b,
     glm_air,
     gpt_oss_20b,
@@ -25,15 +26,19 @@ from tests.support.blueprints_experts import (
     mixtral,
     sparse,
 )
+from tests.support.blueprints_plain import falcon_40b, gpt_neox, nemotron_4, starcoder2
 from tests.support.blueprints_recurrent import (
     falcon_h1,
     granite_hybrid,
+    kimi_linear,
     lfm2,
     mamba,
     mamba2,
+    nemotron_3_nano,
     nemotron_h,
     qwen_hybrid,
 )
+from tests.support.blueprints_rwkv import arwkv7, qrwkv6, rwkv6, rwkv7
 from tests.support.headers import Blueprint
 
 
@@ -248,4 +253,15 @@ MODELS: dict[str, Callable[[], Blueprint]] = {
     "Llama-4-Scout": llama4_scout,
     "GLM-4.5-Air": glm_air,
     "Mamba-2-2.7B": mamba2,
+    "Nemotron-3-Nano-30B": nemotron_3_nano,
+    "Kimi-Linear-48B": kimi_linear,
+    "DeepSeek-V3.2": deepseek_v32,
+    "RWKV-6-1.6B": rwkv6,
+    "RWKV-7-1.5B": rwkv7,
+    "QRWKV6-32B": qrwkv6,
+    "ARWKV-7B": arwkv7,
+    "StarCoder2-7B": starcoder2,
+    "Nemotron-4-15B": nemotron_4,
+    "GPT-NeoX-20B": gpt_neox,
+    "Falcon-40B": falcon_40b,
 }

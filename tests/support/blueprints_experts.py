@@ -77,6 +77,39 @@ def latent(
     return made
 
 
+def deepseek_v32() -> Blueprint:
+    """DeepSeek V3.2: an index with a small key of its own picks 2,048 tokens to look at."""
+    width, query_rank, heads, length = 7_168, 1_536, 64, 128
+    made = latent(
+        layers=61,
+        width=width,
+        vocabulary=129_280,
+        heads=128,
+        query_rank=query_rank,
+        plain=128,
+        value=128,
+        forward=18_432,
+        experts=256,
+        used=8,
+        expert=2_048,
+        shared=1,
+    )
+    made.architecture = "deepseek32"
+    made.set("attention.indexer", head_count=heads, key_length=length, top_k=2_048)
+    made.set(expert_group_count=8, expert_group_used_count=4, expert_gating_func=2)
+    made.set(expert_weights_norm=True)
+    for layer in range(made.layers):
+        at = f"blk.{layer}.indexer."
+        made.add(f"{at}k_norm.weight", length)
+        made.add(f"{at}k_norm.bias", length)
+        made.add(f"{at}proj.weight", width, heads)
+        made.add(f"{at}attn_k.weight", width, length)
+        made.add(f"{at}attn_q_b.weight", query_rank, heads * length)
+        if layer:
+            made.add(f"blk.{layer}.exp_probs_b.bias", 256)
+    return made
+
+
 def gpt_oss_20b() -> Blueprint:
     """Experts in MXFP4, biases everywhere, every second layer with a window of 128."""
     layers, width, experts, expert = 24, 2_880, 32, 2_880

@@ -160,3 +160,83 @@ def mamba2() -> Blueprint:
     for layer in range(64):
         made.mamba2(layer, conv=4, inner=5_120, state=128, heads=80, groups=1)
     return made
+
+
+def nemotron_3_nano() -> Blueprint:
+    """Nemotron 3 Nano 30B: Mamba-2, six layers of attention, and experts without a gate."""
+    pattern = "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME"
+    width, expert = 2_688, 1_856
+    made = Blueprint("nemotron_h_moe", layers=len(pattern), width=width, vocabulary=131_072)
+    made.heads(32, [2 if kind == "*" else 0 for kind in pattern], 128)
+    made.set(feed_forward_length=[expert if kind == "E" else 0 for kind in pattern])
+    made.set(expert_count=128, expert_used_count=6, expert_feed_forward_length=expert)
+    made.set(expert_shared_count=1, expert_shared_feed_forward_length=2 * expert)
+    made.set(expert_weights_scale=2.5, expert_weights_norm=True, expert_gating_func=2)
+    made.set(expert_group_count=1, expert_group_used_count=1)
+    made.state_space(conv=4, inner=4_096, state=128, rank=64, groups=8)
+    for layer, kind in enumerate(pattern):
+        at = f"blk.{layer}."
+        if kind == "M":
+            made.mamba2(layer, conv=4, inner=4_096, state=128, heads=64, groups=8)
+        elif kind == "*":
+            made.attention(layer, 32, 2, 128)
+        else:
+            made.experts(layer, 128, expert, shared=2 * expert)
+            made.drop(layer, "ffn_norm", "ffn_gate_exps", "ffn_gate_shexp")
+            made.norms(layer, "attn_norm")
+            made.add(f"{at}exp_probs_b.bias", 128)
+    return made
+
+
+def kimi_linear() -> Blueprint:
+    """Kimi Linear 48B: three layers of Kimi's delta attention to one of latent attention."""
+    layers, width, heads, length = 27, 2_304, 32, 128
+    whole = [layer for layer in range(layers) if layer % 4 == 3 or layer == layers - 1]
+    made = Blueprint("kimi-linear", layers=layers, width=width, vocabulary=163_840)
+    made.set("attention", head_count=heads, kv_lora_rank=512, key_length=576, value_length=512)
+    made.set("attention", head_count_kv=[int(layer in whole) for layer in range(layers)])
+    made.set("attention", key_length_mla=192, value_length_mla=128)
+    made.set("rope", dimension_count=64)
+    made.set("ssm", conv_kernel=4)
+    made.set("kda", head_dim=length)
+    made.set(feed_forward_length=9_216, leading_dense_block_count=1)
+    made.set(expert_count=256, expert_used_count=8, expert_feed_forward_length=1_024)
+    made.set(expert_shared_count=1, expert_weights_scale=2.446, expert_weights_norm=True)
+    made.set(expert_gating_func=2)
+    for layer in range(layers):
+        made.norms(layer, "attn_norm")
+        if layer in whole:
+            _latent(made, layer, heads)
+        else:
+            _kimi_delta(made, layer, heads, length)
+        if layer == 0:
+            made.feed_forward(layer, 9_216)
+        else:
+            made.experts(layer, 256, 1_024, shared=1_024)
+            made.add(f"blk.{layer}.exp_probs_b.bias", 256)
+    return made
+
+
+def _latent(made: Blueprint, layer: int, heads: int) -> None:
+    at = f"blk.{layer}."
+    made.add(f"{at}attn_q.weight", made.width, heads * 192)
+    made.add(f"{at}attn_kv_a_mqa.weight", made.width, 576)
+    made.add(f"{at}attn_kv_a_norm.weight", 512)
+    made.add(f"{at}attn_k_b.weight", 128, 512, heads)
+    made.add(f"{at}attn_v_b.weight", 512, 128, heads)
+    made.add(f"{at}attn_output.weight", heads * 128, made.width)
+
+
+def _kimi_delta(made: Blueprint, layer: int, heads: int, length: int) -> None:
+    at, inner = f"blk.{layer}.", heads * length
+    for name in "qkv":
+        made.add(f"{at}attn_{name}.weight", made.width, inner)
+        made.add(f"{at}ssm_conv1d_{name}.weight", 4, 1, inner, 1, type=GGMLQuantizationType.F32)
+    for name in "fg":
+        made.add(f"{at}ssm_{name}_a.weight", made.width, length)
+        made.add(f"{at}ssm_{name}_b.weight", length, inner)
+    made.add(f"{at}ssm_beta.weight", made.width, heads)
+    made.add(f"{at}ssm_a", 1, heads)
+    made.add(f"{at}ssm_dt.bias", inner)
+    made.add(f"{at}ssm_norm.weight", length)
+    made.add(f"{at}attn_output.weight", inner, made.width)

@@ -3,6 +3,7 @@
 The same launch runs the engine of the wheel or a `llama-server` of the user's own.
 """
 
+import contextlib
 import os
 import platform
 import sys
@@ -11,20 +12,20 @@ from pathlib import Path
 
 import psutil
 
+from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.core.values import Frozen
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import child
 from lib.engines.llamacpp.files import ModelFile
+from lib.fit import context_checkpoints, gguf
+from lib.fit.architecture import geometry
 from lib.fit.kinds import Task
-from lib.fit.memory import BATCH_TOKENS, Load
+from lib.fit.memory import BATCH_TOKENS, Load, checkpoints
 
 DEFAULT_CONTEXT = 8_192
 READING_CONTEXT = 2_048  # of one that reads a text and writes none: longer ones are cut to pieces
 UNKNOWN_CONTEXT = 4_096  # for a model that does not say what it was trained for
-# Copies of a sliding window or recurrent state, up to 150 MiB each; the engine's own default, 32
-# a slot, is the only memory that would grow without being part of any budget.
-CHECKPOINTS = 4
 ALL_LAYERS = -1
 LONGEST_SHOWN = 200
 # Of a llama-server: what a build may lack, because it is older or newer, and still do the work.
@@ -116,7 +117,7 @@ class Launch(Frozen):
     prompt_cache_mib: int
     kv_type: str
     gpu_layers: int
-    checkpoints: int = CHECKPOINTS
+    checkpoints: int = context_checkpoints.MOST
     projector: str = ""  # the file that lets it see images
     template: str = ""  # the file of a chat template that goes before its own
     task: Task = Task.WRITING
@@ -146,11 +147,20 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
         prompt_cache_mib=_prompt_cache_mib(options, file.task),
         kv_type=options.kv_type,
         gpu_layers=default_gpu_layers(),
+        checkpoints=_checkpoints(file, options),
         projector=file.projector,
         template=file.template,
         task=file.task,
         batch=batch_of(context, file.reads_at_once),
     )
+
+
+def _checkpoints(file: ModelFile, options: StartOptions) -> int:
+    """As many copies of windows and states as the estimate of its memory counts."""
+    with contextlib.suppress(BrokenFile):
+        shape = geometry(gguf.read_model(file.full_path))
+        return checkpoints(shape, load_of(options, file.context_trained))
+    return 1
 
 
 def default_threads() -> int:

@@ -45,7 +45,7 @@ def parts(need: Need, free_bytes: int) -> list[Part]:
         Part("context (KV cache)", need.kv_cache, CACHE),
         Part("working memory", need.compute, WORKING),
         Part("seeing", need.projector, SEEING),
-        Part("prompt cache", need.prompt_cache, PROMPTS),
+        Part("prompt cache", need.prompt_cache + need.checkpoints, PROMPTS),
         Part("the engine itself", need.fixed, FIXED),
         Part("free", max(0, free_bytes - need.total), FREE),
     ]

@@ -17,7 +17,9 @@ from lib.deploy.table import table
 from lib.download.partial import RESERVE_BYTES
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import ENGINE, oracle
-from lib.fit.memory import FULL, Room
+from lib.fit.architecture import geometry
+from lib.fit.gguf import read_file
+from lib.fit.memory import FULL, Load, Room, need
 from lib.machine.bandwidth import Known
 from tests.support.berth import stop_engines
 from tests.support.blueprints import MODELS
@@ -25,6 +27,7 @@ from tests.support.deployment import REPOSITORY, add_tiny
 from tests.support.expect import expect_failure
 from tests.support.headers import write
 from tests.support.hub_api import HubApi
+from tests.support.plans import blueprint_file
 from tests.support.shapes import add_model
 from tests.support.tiny_gguf import CHATML, write_tiny, write_truncated
 
@@ -280,6 +283,15 @@ def test_a_file_is_planned_where_it_is(tmp_path: Path) -> None:
     assert (found.tier, found.repository, found.disk.needed) == (Tier.FILE, "", 0)
     assert found.files[0].path == str(file)
     assert found.engine_plan is not None
+
+
+@pytest.mark.parametrize("name", ["Llama-3.2-1B-pure", "GLM-4.5-Air", "Gemma-3-270M"])
+def test_the_plan_shows_the_need_that_is_held_against_the_engine(name: str, tmp_path: Path) -> None:
+    """Tied and repacked, with a layer that only drafts, and with a window."""
+    path = blueprint_file(name, tmp_path)
+    plan = deploy.plan(deploy.wished(model=str(path)), room(200))
+    load = Load(context=plan.context, prompt_cache_bytes=plan.need.prompt_cache)
+    assert plan.need == need(geometry(read_file(path)), load)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

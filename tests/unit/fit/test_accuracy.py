@@ -16,7 +16,8 @@ def test_the_estimate_is_close_to_the_plan_the_engine_had(name: str, tmp_path: P
 @pytest.mark.parametrize("name", MODELS)
 def test_the_working_memory_is_known_to_a_few_mib(name: str, tmp_path: Path) -> None:
     for one in recorded(name, blueprint_file(name, tmp_path)):
-        assert abs(one.estimate.compute - one.engine.compute) < 24 * 2**20, one.load
+        most = 24 * 2**20 + one.needed // 2_000
+        assert abs(one.estimate.compute - one.engine.compute) < most, one.load
 
 
 @pytest.mark.parametrize("name", MODELS)

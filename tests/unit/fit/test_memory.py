@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.core.errors import BrokenFile
-from lib.fit.architecture import Geometry, Layer, geometry
+from lib.fit.architecture import Geometry, Layer, Stored, geometry
 from lib.fit.file_names import variants
 from lib.fit.gguf import (
     Header,
@@ -47,6 +47,7 @@ def plain(layers: int = 32, cached: int = 2_048, weights: int = 4 * GIB, **more:
         context_length=more.get("trained", 131_072),
         weights_bytes=weights,
         active_bytes=more.get("active", weights),
+        file=Stored(bytes=weights, tensors=weights, loaded=weights),
     )
 
 

@@ -104,7 +104,7 @@ def test_an_own_program_is_spared_the_flags_that_it_lacks() -> None:
     line = command(launch_for(1_024, StartOptions()), Path("unused"), lacking)
     assert not {"--cache-ram", "256", "--no-webui"} & {*line}
     switches = ["--metrics", "--slots", "--props", "--no-context-shift"]
-    assert line[-6:] == ["--ctx-checkpoints", "4", *switches]
+    assert line[-6:] == ["--ctx-checkpoints", "1", *switches]
 
 
 def test_an_own_program_gets_the_projector_and_the_template_too() -> None:
