@@ -17,7 +17,7 @@ from lib.core.words import memory
 from lib.engines import find_model, llamacpp
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp.launch import load_of
+from lib.engines.llamacpp.launch import load_of_file
 from lib.fit.architecture import geometry
 from lib.fit.gguf import read_model
 from lib.fit.memory import FULL, need
@@ -69,8 +69,8 @@ def need_bytes(model: Model, load: StartOptions) -> int:
 
 
 def _need_of_file(model: Model, load: StartOptions) -> int:
-    shape = geometry(read_model(llamacpp_files.find(model.name).full_path))
-    return need(shape, load_of(load, shape.context_length)).total
+    file = llamacpp_files.find(model.name)
+    return need(geometry(read_model(file.full_path)), load_of_file(file, load)).total
 
 
 def start(

@@ -12,15 +12,18 @@ from typing import NamedTuple
 from lib import hub
 from lib.core.errors import BerthError, BrokenFile
 from lib.core.names import shown
+from lib.deploy.shapes import PlannedFile
 from lib.deploy.source import Source
 from lib.download.hub_files import folder_of
 from lib.engines.llamacpp import oracle
 from lib.engines.llamacpp.oracle import Breakdown
+from lib.engines.llamacpp.projector import in_memory
 from lib.fit.architecture import Geometry, geometry, weights_alone
 from lib.fit.engine_tables import CHECKED
 from lib.fit.file_names import Variant
 from lib.fit.fitting import Fitting
 from lib.fit.gguf import Header
+from lib.fit.image_work import Projector, described
 from lib.fit.memory import Load
 
 NOT_KNOWN = "Not estimated: Berth cannot tell what a token costs in models of the kind “{}”."
@@ -48,6 +51,18 @@ def shape(header: Header) -> Geometry:
         if header.architecture in CHECKED:
             raise
         return weights_alone(header)
+
+
+def projector(source: Source, file: PlannedFile | None) -> Projector | None:
+    """What seeing takes in memory, by the projector's own header where it can be read."""
+    if file is None:
+        return None
+    if not source.card:
+        return in_memory(Path(file.path))
+    with contextlib.suppress(BerthError):
+        whole = Variant(quantization="", paths=(file.path,), bytes=file.bytes)
+        return described(hub.header(source.card, whole), file.bytes)
+    return Projector(bytes=file.bytes)
 
 
 def asked(source: Source, variant: Variant, fitting: Fitting, *, ask_engine: bool) -> Asked:

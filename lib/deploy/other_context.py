@@ -7,7 +7,7 @@ from lib.core.errors import BerthError
 from lib.engines import llamacpp
 from lib.engines.base import Model, StartOptions
 from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp.launch import load_of
+from lib.engines.llamacpp.launch import load_of_file
 from lib.fit import gguf
 from lib.fit.architecture import Geometry, geometry
 from lib.fit.fitting import Fitting
@@ -27,12 +27,7 @@ def verdict(model: Model, context: int) -> Verdict | None:
     except BerthError:
         return None
     now = room_now()
-    load = load_of(
-        StartOptions(context=context),
-        shape.context_length,
-        task=model.task,
-        at_once=file.reads_at_once,
-    )
+    load = load_of_file(file, StartOptions(context=context))
     return Fitting(shape, load, now.with_more(model.memory_bytes or 0)).verdict
 
 

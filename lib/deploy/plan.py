@@ -17,11 +17,12 @@ from lib.fit.file_names import Variant
 from lib.fit.fitting import Fitting
 from lib.fit.gguf import Header
 from lib.fit.kinds import reads_at_once, task_of
-from lib.fit.memory import COMFORTABLE, Choice, Load, Need, Room, recommend, room_now
+from lib.fit.memory import COMFORTABLE, Choice, Load, Room, recommend, room_now
 from lib.fit.quantizations import note
 from lib.machine import bandwidth
 
 SMALLER_CACHE = "q8_0"
+SMALLER = "It sees images of about one megapixel; larger ones are made smaller for it."
 
 
 def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool = False) -> Plan:
@@ -77,7 +78,7 @@ def _written(request: DeployRequest, work: _Work) -> Plan:
         model=request.model,
         engine=how.engine,
         tier=source.tier,
-        source=f"{source.sentence} {_sight(how.projector, fitting.need)}".strip(),
+        source=f"{source.sentence} {_sight(how.projector, fitting)}".strip(),
         repository=source.card.id if source.card else "",
         revision=source.card.sha if source.card else "",
         files=how.files,
@@ -112,12 +113,15 @@ def _written(request: DeployRequest, work: _Work) -> Plan:
     )
 
 
-def _sight(projector: PlannedFile | None, needed: Need) -> str:
+def _sight(projector: PlannedFile | None, fitting: Fitting) -> str:
     """What seeing takes, where it sees."""
     if projector is None:
         return ""
     file = f"{Path(projector.path).name} ({words.disk(projector.bytes)})"
-    return f"{file} lets it see images, for about {words.memory(needed.projector)} of memory."
+    takes = words.memory(fitting.need.projector)
+    said = f"{file} lets it see images, for about {takes} of memory."
+    seen_by = fitting.load.projector
+    return f"{said} {SMALLER}" if seen_by and seen_by.limits_images else said
 
 
 def _source(request: DeployRequest) -> Source:
@@ -130,11 +134,10 @@ def _source(request: DeployRequest) -> Source:
 
 def _load(request: DeployRequest, source: Source) -> Load:
     """As it was asked for; with a projector, which all variants share."""
-    projector = source.projector(source.choosable[0])
+    seen_by = estimates.projector(source, source.projector(source.choosable[0]))
     options = StartOptions(context=request.context, slots=request.slots, kv_type=request.kv_type)
-    trained, size = source.header.context_length, projector.bytes if projector else 0
-    task, at_once = task_of(source.header), reads_at_once(source.header)
-    return load_of(options, trained, size, task, at_once)
+    trained, header = source.header.context_length, source.header
+    return load_of(options, trained, seen_by, task_of(header), reads_at_once(header))
 
 
 def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:

@@ -19,7 +19,7 @@ from lib.engines import (
 from lib.engines.base import Health, Model, StartOptions, State
 from lib.engines.llamacpp import adopt as llamacpp_adopt
 from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp.launch import load_of
+from lib.engines.llamacpp.launch import load_of_file
 from lib.engines.ollama.store import Listener, Progress
 from lib.fit import gguf
 from lib.fit.architecture import geometry
@@ -124,9 +124,7 @@ def _require_memory(model: Model, options: StartOptions) -> None:
     """DoesNotFit where other programs have taken the memory since the plan was made."""
     file = llamacpp_files.find(model.name)
     subject = geometry(gguf.read_model(file.full_path))
-    projector_bytes = Path(file.projector).stat().st_size if file.projector else 0
-    load = load_of(options, subject.context_length, projector_bytes, file.task, file.reads_at_once)
-    said = Fitting(subject, load, room_now()).verdict
+    said = Fitting(subject, load_of_file(file, options), room_now()).verdict
     if not said.fits:
         fix = "Close other programs or stop another model, then try again."
         raise DoesNotFit(f"{model.name} does not fit now. {said.sentence}", fix)

@@ -19,6 +19,7 @@ from lib.fit import context_checkpoints
 from lib.fit.architecture import Geometry
 from lib.fit.context_checkpoints import Kinds
 from lib.fit.file_names import Variant
+from lib.fit.image_work import Projector
 from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, USUAL, quality
 from lib.machine import sampler
 
@@ -31,7 +32,6 @@ LEAST_CONTEXT = 4_096  # no less by itself: a shorter one only where somebody as
 FLUENT = 15.0  # tokens a second: about as fast as one reads along
 FASTER = 1.5  # so much faster, it is worth a step down in quality
 PROCESS_BYTES = 48 * 2**20  # Python, the engine's code, threads
-PROJECTOR_WORK_BYTES = 256 * 2**20  # for one image; it varies with its size, and is not exact
 TOKEN_BYTES = 130  # the vocabulary's tables, per token
 MOST_KEPT = 4_096  # results: the files of a repository differ by their weights alone
 SHAPES_KEPT = 64
@@ -46,7 +46,7 @@ class Load(Frozen):
     slots: int = Field(default=1, ge=1)  # conversations at the same time
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     prompt_cache_bytes: int = Field(default=0, ge=0)
-    projector_bytes: int = Field(default=0, ge=0)  # of the file that lets it see
+    projector: Projector | None = None  # the file that lets it see
     batch: int = Field(default=BATCH_TOKENS, ge=1)  # tokens worked on at once (n_ubatch)
     reads: bool = False  # it makes vectors of texts or ranks them, and writes none
 
@@ -115,13 +115,14 @@ def room_now() -> Room:
 def need(model: Geometry, load: Load) -> Need:
     """The memory that a model takes when loaded so."""
     weights, cache, working = model.correction
+    seen_by = load.projector
     return Need(
         weights=model.weights_bytes + weights,
         kv_cache=max(0, _cache_bytes(model.kinds, load) + cache),
         compute=max(0, _compute_bytes(model, load) + working),
         prompt_cache=load.prompt_cache_bytes,
         fixed=PROCESS_BYTES + TOKEN_BYTES * model.vocabulary,
-        projector=load.projector_bytes + PROJECTOR_WORK_BYTES if load.projector_bytes else 0,
+        projector=seen_by.bytes + seen_by.image_bytes if seen_by else 0,
         checkpoints=0 if load.reads else _checkpoint_bytes(model.kinds, load),
     )
 

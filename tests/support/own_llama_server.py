@@ -18,7 +18,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VALUES = ("-m", "-c", "-np", "-t", "-ctk", "-ctv", "--host", "--port", "--api-key-file", "--alias")
-OPTIONAL = ("--cache-ram", "--ctx-checkpoints", "--mmproj", "--chat-template-file", "-b", "-ub")
+OPTIONAL = (
+    *("--cache-ram", "--ctx-checkpoints", "--mmproj", "--image-max-tokens"),
+    *("--chat-template-file", "-b", "-ub"),
+)
 SWITCHES = ("--no-webui", "--metrics", "--slots", "--props", "--no-context-shift")
 TASKS = {"--embedding": "embedding", "--reranking": "ranking"}
 
@@ -75,6 +78,7 @@ def _parsed(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--cache-ram", type=int, default=8192)
     parser.add_argument("--ctx-checkpoints", type=int, default=32)
     parser.add_argument("--mmproj", default="")
+    parser.add_argument("--image-max-tokens", type=int, default=0)
     parser.add_argument("--chat-template-file", default="", dest="template")
     parser.add_argument("-b", type=int, default=2048)
     parser.add_argument("-ub", type=int, default=512)
@@ -102,6 +106,7 @@ def _serve(given: argparse.Namespace, do: Behaviour) -> int:
         {
             "path": given.m,
             "projector": given.mmproj,
+            "image_tokens": given.image_max_tokens,
             "template": given.template,
             "task": given.task,
             "batch": given.ub,

@@ -37,6 +37,8 @@ def parameters(xl: Any, options: dict[str, Any]) -> Any:
     if options["template"]:
         params.chat_template = Path(options["template"]).read_text("utf-8", "replace")
     params.mmproj.path = options["projector"]
+    if options["image_tokens"]:
+        params.image_max_tokens = options["image_tokens"]
     params.mmproj_use_gpu = options["gpu_layers"] != 0
     params.ctx_shift = False  # what outgrows the context ends, and loses nothing silently
     params.n_ctx = options["context"]

@@ -18,8 +18,10 @@ from lib.core.values import Frozen
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import child
 from lib.engines.llamacpp.files import ModelFile
+from lib.engines.llamacpp.projector import in_memory
 from lib.fit import context_checkpoints, gguf
 from lib.fit.architecture import geometry
+from lib.fit.image_work import MOST_TOKENS, Projector
 from lib.fit.kinds import Task
 from lib.fit.memory import BATCH_TOKENS, Load, checkpoints
 
@@ -37,6 +39,7 @@ DISPENSABLE = (
     "--slots",
     "--props",
     "--no-context-shift",
+    "--image-max-tokens",
 )
 
 
@@ -49,7 +52,7 @@ def context_of(wish: int | None, trained: int | None, task: Task = Task.WRITING)
 def load_of(
     options: StartOptions,
     trained: int | None,
-    projector_bytes: int = 0,
+    projector: Projector | None = None,
     task: Task = Task.WRITING,
     at_once: bool = False,
 ) -> Load:
@@ -60,7 +63,7 @@ def load_of(
         slots=options.slots,
         kv_type=options.kv_type,
         prompt_cache_bytes=_prompt_cache_mib(options, task) * 2**20,
-        projector_bytes=projector_bytes,
+        projector=projector,
         batch=batch_of(context, at_once),
         reads=task != Task.WRITING,
     )
@@ -119,6 +122,7 @@ class Launch(Frozen):
     gpu_layers: int
     checkpoints: int = context_checkpoints.MOST
     projector: str = ""  # the file that lets it see images
+    image_tokens: int = 0  # the most that one image may become; 0: as many as the model says
     template: str = ""  # the file of a chat template that goes before its own
     task: Task = Task.WRITING
     batch: int = BATCH_TOKENS  # tokens worked on at once
@@ -136,6 +140,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
     and then not use it.
     """
     context = context_of(options.context, file.context_trained, file.task)
+    seen_by = in_memory(Path(file.projector)) if file.projector else None
     return Launch(
         path=str(file.full_path),
         alias=file.name,
@@ -149,6 +154,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
         gpu_layers=default_gpu_layers(),
         checkpoints=_checkpoints(file, options),
         projector=file.projector,
+        image_tokens=MOST_TOKENS if seen_by and seen_by.limits_images else 0,
         template=file.template,
         task=file.task,
         batch=batch_of(context, file.reads_at_once),
@@ -159,8 +165,15 @@ def _checkpoints(file: ModelFile, options: StartOptions) -> int:
     """As many copies of windows and states as the estimate of its memory counts."""
     with contextlib.suppress(BrokenFile):
         shape = geometry(gguf.read_model(file.full_path))
-        return checkpoints(shape, load_of(options, file.context_trained))
+        return checkpoints(shape, load_of_file(file, options))
     return 1
+
+
+def load_of_file(file: ModelFile, options: StartOptions) -> Load:
+    """The same for a model of this machine, with its projector."""
+    projector = in_memory(Path(file.projector)) if file.projector else None
+    trained = file.context_trained
+    return load_of(options, trained, projector, file.task, file.reads_at_once)
 
 
 def default_threads() -> int:
@@ -216,6 +229,7 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
     options: dict[str, str | int | None] = {
         "-m": launch.path,
         **({"--mmproj": launch.projector} if launch.projector else {}),
+        **({"--image-max-tokens": launch.image_tokens} if launch.image_tokens else {}),
         **({"--chat-template-file": launch.template} if launch.template else {}),
         **_task_flags(launch),
         "-c": launch.context,

@@ -14,6 +14,7 @@ from lib.core.errors import BrokenFile
 from lib.core.settings import settings
 from lib.fit import gguf
 from lib.fit.file_names import Variant, best_projector, name_alone, presumed_beside
+from lib.fit.image_work import Projector, described
 from lib.fit.kinds import Kind, kind, presumed
 
 DOWNLOAD_DEPTH = 3  # organisation/name/commit
@@ -83,6 +84,16 @@ def can_see(projector: Path) -> bool:
         header = gguf.read_file(projector)
         return header.architecture == "clip" and bool(header.values.get("clip.has_vision_encoder"))
     return False
+
+
+def in_memory(projector: Path) -> Projector | None:
+    """What it takes; None where it has gone."""
+    with contextlib.suppress(OSError):
+        size = projector.stat().st_size
+        with contextlib.suppress(BrokenFile):
+            return described(gguf.read_file(projector), size)
+        return Projector(bytes=size)
+    return None
 
 
 def _folders(model: Path, root: Path) -> Iterator[Path]:

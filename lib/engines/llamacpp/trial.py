@@ -24,6 +24,7 @@ from lib.engines.llamacpp.causes import REFUSED_FLAG, PortTaken, explain
 from lib.engines.llamacpp.launch import DISPENSABLE, Launch, Program
 from lib.engines.llamacpp.tiny import CONTEXT, write_tiny
 from lib.engines.openai_api import authorization
+from lib.fit.image_work import MOST_TOKENS
 from lib.processes import background as process
 
 TRIAL_SECONDS = 30.0  # the first start of a build for a GPU compiles for it
@@ -122,6 +123,7 @@ def _launch(folder: Path) -> Launch:
         prompt_cache_mib=0,
         kv_type="f16",
         gpu_layers=0,
+        image_tokens=MOST_TOKENS,  # only to see whether it knows the flag
     )
 
 

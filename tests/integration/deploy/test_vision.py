@@ -12,7 +12,8 @@ from lib.engines.base import ChatOptions, Message, State
 from lib.engines.llamacpp import ENGINE
 from lib.engines.ollama import ENGINE as OLLAMA
 from lib.fit import gguf
-from lib.fit.memory import PROJECTOR_WORK_BYTES, Room
+from lib.fit.image_work import image_bytes
+from lib.fit.memory import Room
 from lib.hub import cache, look_up
 from tests.support.deployment import REPOSITORY, Script, add_tiny
 from tests.support.hub_api import ANSWERS, HubApi
@@ -73,7 +74,8 @@ def test_a_projector_counts_on_the_disk_and_in_memory(
     assert [file.path for file in seeing.files] == ["Tiny-Q8_0.gguf", PROJECTOR]
     assert seeing.projector is not None
     assert seeing.projector.sha256
-    assert seeing.need.projector == len(projector) + PROJECTOR_WORK_BYTES
+    work = image_bytes(gguf.read_file(tmp_path / "files" / PROJECTOR))
+    assert seeing.need.projector == len(projector) + work
     add_tiny(hub, tmp_path / "blind", repository="acme/Blind-GGUF")
     blind = planned(model="acme/Blind-GGUF", quantization="Q8_0")
     assert (blind.projector, blind.need.projector) == (None, 0)
@@ -130,7 +132,7 @@ def test_a_file_of_this_machine_sees_with_what_lies_beside_it(tmp_path: Path) ->
     found = planned(model=str(path))
     assert found.projector is not None
     assert found.projector.path == str(beside.resolve())
-    assert found.need.projector > PROJECTOR_WORK_BYTES
+    assert found.need.projector > found.projector.bytes
     assert found.is_installed
 
 

@@ -1,40 +1,21 @@
 """The copies that the engine keeps of windows and states: as many and as large as is counted."""
 
-import contextlib
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from lib.core.http import request_json
-from lib.engines.base import StartOptions
-from lib.engines.llamacpp import child as child_py
-from lib.engines.llamacpp import files
-from lib.engines.llamacpp.launch import planned
-from lib.engines.openai_api import authorization
 from lib.fit.architecture import geometry
 from lib.fit.context_checkpoints import total_bytes
 from lib.fit.gguf import read_file
-from lib.processes.background import free_port
 from tests.support.blueprints_dense import GEMMA_NORMS, dense
 from tests.support.blueprints_recurrent import qwen_hybrid
 from tests.support.headers import Blueprint, write
-from tests.support.waiting import until
+from tests.support.talkative import served
 
 WORDS = [f"{chr(97 + number % 26)}{number}" for number in range(512)]
 CONTEXT = 2_048
-TALKATIVE = """
-import json, runpy, sys, threading
-import xllamacpp
-made = runpy.run_path(sys.argv[1])["parameters"](xllamacpp, json.load(open(sys.argv[2])))
-made.verbosity = 4
-server = xllamacpp.Server(made)
-threading.Event().wait()
-"""
 
 
 def windows() -> Blueprint:
@@ -72,47 +53,17 @@ def test_the_engine_keeps_what_is_counted(
     monkeypatch.setattr("lib.fit.context_checkpoints.BUDGET_BYTES", budget)
     path = write(models / "small.gguf", shape(), WORDS, ["a 0"])
     counted = total_bytes(geometry(read_file(path)).kinds, CONTEXT, 1, 2.0)
-    with _served(models) as (log, ask):
+    with served("small", models, CONTEXT) as engine:
         for tokens in (300, 900, 1_700, 1_900):
-            ask(tokens)
-        found = _made(log.read_text("utf-8", "replace"))
+            prompt = [number % 200 for number in range(tokens)]
+            engine.ask("/completion", {"prompt": prompt, "n_predict": 1})
+        found = _made(engine.said)
     if not counted:
         assert found == []
         return
     most = 4 if budget else 1
     assert {of for _, of, _ in found} == {most}
     assert most * max(mib for *_, mib in found) == pytest.approx(counted / 2**20, rel=0.02)
-
-
-@contextlib.contextmanager
-def _served(folder: Path) -> Iterator[tuple[Path, Callable[[int], object]]]:
-    """The engine as Berth would start it, but that it says more; its log, and a prompt to it."""
-    key, options, log = folder / "key", folder / "options", folder / "log"
-    key.write_text("secret")
-    wanted = StartOptions(context=CONTEXT, threads=1, prompt_cache_mib=0)
-    launch = planned(files.find("small"), wanted, free_port(), key)
-    options.write_text(launch.model_dump_json())
-    to = authorization(SecretStr("secret"))
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-c", TALKATIVE, child_py.__file__, str(options)],
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            until(lambda: b"all slots are idle" in log.read_bytes(), "it is ready")
-            yield (
-                log,
-                lambda tokens: request_json(
-                    "POST",
-                    f"{launch.url}/completion",
-                    {"prompt": [number % 200 for number in range(tokens)], "n_predict": 1},
-                    to,
-                ),
-            )
-        finally:
-            child.kill()
-            child.wait()
 
 
 def _made(log: str) -> list[tuple[int, int, float]]:
