@@ -13,8 +13,9 @@ from lib.core.access import Action, may, role
 from lib.core.errors import NotFound
 from lib.core.files import tail
 from lib.core.settings import settings
-from lib.engines import all_models, engine_of, find_model
+from lib.engines import all_models, engine_of, find_model, llamacpp
 from lib.engines.base import Model, State
+from lib.engines.llamacpp import measured
 from lib.fit.kinds import Task
 from lib.fleet import actions
 from lib.sharing import limits
@@ -172,6 +173,8 @@ def _details(model: Model, key: str) -> None:
     )
     st.code(f"{base_url()}/v1", language=None)
     st.code(_snippet(model), language="bash", wrap_lines=True)
+    if said := _memory(model):
+        st.caption(said)
     if model.log:
         st.caption("What the engine wrote last")
         with st.container(height=220, autoscroll=True, key=f"log-{key}"):
@@ -182,6 +185,17 @@ def _details(model: Model, key: str) -> None:
         _of_service(model, key)
     else:
         _remove_button(model, key)
+
+
+def _memory(model: Model) -> str:
+    """What was expected, and what it took: the one beside the other."""
+    found = measured.look(model.name) if model.engine == llamacpp.NAME else None
+    if found is None:
+        return ""
+    does = "Takes" if model.state == State.READY else "When it last ran, it took"
+    pages = f", of which {words.memory(found.of_files)} are its file's" if found.of_files else ""
+    expected = f"up to {words.memory(found.expected)} were expected, with a full context"
+    return f"{does} {words.memory(found.taken)} of memory{pages}; {expected}."
 
 
 def _of_service(model: Model, key: str) -> None:

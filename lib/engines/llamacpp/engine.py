@@ -15,11 +15,9 @@ from lib.core.errors import (
     BerthError,
     BrokenFile,
     Conflict,
-    EngineDown,
     EngineError,
 )
 from lib.core.files import write_json, write_text
-from lib.core.names import shown
 from lib.engines.base import (
     ChatOptions,
     DeltaStream,
@@ -30,7 +28,7 @@ from lib.engines.base import (
     State,
     Upstream,
 )
-from lib.engines.llamacpp import abilities, files, program, records, strays
+from lib.engines.llamacpp import abilities, files, measured, program, records, strays
 from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
@@ -38,8 +36,13 @@ from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import Launch, Program
 from lib.engines.llamacpp.props import Props
 from lib.engines.llamacpp.records import Record, file_of
+from lib.engines.llamacpp.refusals import (
+    not_running,
+    require_template,
+    require_writing,
+    writes_nothing,
+)
 from lib.engines.llamacpp.speed import Noted
-from lib.engines.llamacpp.templates import template_name
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
 from lib.fit.kinds import Task
@@ -99,6 +102,7 @@ class LlamaCpp:
         if record is None:
             return
         records.update(record, is_stopping=True)
+        measured.note(record)
         process.stop(record, file_of(model, "exit"))
         records.forget(record)
 
@@ -113,10 +117,10 @@ class LlamaCpp:
         """Refused where there is no chat template: the engine would make one up."""
         record, to = records.read(model), self.upstream(model)
         if record is None or to is None:
-            return _not_running(model)
+            return not_running(model)
         try:
-            _require_writing(model, record.task)
-            _require_template(record)
+            require_writing(model, record.task)
+            require_template(record)
             require_sight(model, record.can_see, messages)
         except BerthError as error:
             return failed_stream(error)
@@ -127,11 +131,11 @@ class LlamaCpp:
         """Works for every model that writes."""
         record, to = records.read(model), self.upstream(model)
         if record and record.task != Task.WRITING:
-            return failed_stream(_writes_nothing(model, record.task))
+            return failed_stream(writes_nothing(model, record.task))
         if record and to:
             stream = complete_stream(to.base_url, to.model, prompt, options, to.key)
             return Noted(stream, record.token_bytes)
-        return _not_running(model)
+        return not_running(model)
 
     def count(self, model: str, text: str) -> int | None:
         """By the child itself, which does so beside its replies."""
@@ -365,36 +369,6 @@ def _wheel_version() -> str:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version("xllamacpp")
     return ""
-
-
-def _require_writing(model: str, task: Task) -> None:
-    """EngineError where it only reads."""
-    if task != Task.WRITING:
-        raise _writes_nothing(model, task)
-
-
-def _writes_nothing(model: str, task: Task) -> EngineError:
-    path = "/v1/rerank" if task == Task.RANKING else "/v1/embeddings"
-    does = "ranks texts" if task == Task.RANKING else "makes vectors of texts"
-    return EngineError(
-        f"“{shown(model)}” {does} and writes none.", f"Ask it at {path}, or choose another model."
-    )
-
-
-def _require_template(record: Record) -> None:
-    """EngineError where it has none."""
-    if not record.can_chat:
-        raise EngineError(
-            f"“{record.model}” has no chat template, so it can only continue a text.",
-            "Choose one that was made to chat: its name often ends in Instruct or it. Or put a "
-            f"template beside its file as {shown(template_name(record.path))}, and start it again.",
-        )
-
-
-def _not_running(model: str) -> DeltaStream:
-    return failed_stream(
-        EngineDown(f"“{shown(model)}” does not run.", "Start it on the Models page.")
-    )
 
 
 ENGINE = LlamaCpp()

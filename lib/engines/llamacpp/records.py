@@ -35,7 +35,7 @@ from lib.processes import background as process
 from lib.processes.identity import command_line
 
 NEEDED_BYTES = 64 * 1024  # for the files about one child, and what its log begins with
-ENDINGS = ("json", "key", "options", "exit", "pid", "log", "failed", "lock")
+ENDINGS = ("json", "key", "options", "exit", "pid", "log", "failed", "lock", "memory")
 NOTING_SECONDS = 2.0  # between the intention and the child
 NO_CHILD = process.Child(pid=0, created_at=0)  # in the record of one that is about to be started
 
