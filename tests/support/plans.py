@@ -59,8 +59,8 @@ class Comparison(NamedTuple):
 
 
 def estimate(header: Header, load: Load) -> Breakdown:
-    """The part of the need that the engine plans, too."""
-    own = need(geometry(header), load)
+    """The part of the need that the engine plans, too: by the figures that a plan shows."""
+    own = need(geometry(header).stored_in(header.file_bytes), load)
     return Breakdown(model=own.weights, context=own.kv_cache, compute=own.compute)
 
 
