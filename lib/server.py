@@ -74,9 +74,9 @@ def _expect_host(address: str) -> None:
 async def _warm_up() -> None:
     """Do in quiet moments what a visitor would wait for.
 
-    Streamlit collects all garbage after every run of a script or fragment, which stops the whole
-    process, and every token with it, for 100 ms when much is loaded. What is frozen is not looked
-    at. Charts need 80 MiB of modules, so those are loaded only once somebody has come.
+    A collection of all garbage stops the whole process, and every token with it, for 100 ms when
+    much is loaded. What is frozen is not looked at. Charts need 80 MiB of modules, so those are
+    loaded only once somebody has come.
     """
     await asyncio.to_thread(_FILES.pack_page)
     await asyncio.to_thread(http.local)  # its certificates would delay the first page by 40 ms

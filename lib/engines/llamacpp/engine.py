@@ -8,6 +8,7 @@ import importlib.metadata
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from pydantic import SecretStr, ValidationError
 
@@ -367,8 +368,14 @@ def _with_child(model: Model, record: Record) -> Model:
 def _wheel_version() -> str:
     """Empty where it is not installed."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version("xllamacpp")
+        return _installed_version()
     return ""
+
+
+@cache
+def _installed_version() -> str:
+    """Read once, as that takes a millisecond; PackageNotFoundError, which is not kept."""
+    return importlib.metadata.version("xllamacpp")
 
 
 ENGINE = LlamaCpp()
