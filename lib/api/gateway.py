@@ -29,6 +29,7 @@ from lib.core.errors import (
 )
 from lib.engines import all_models
 from lib.engines.base import State, Upstream
+from lib.fleet import use
 
 MODELS = "/v1/models"
 COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
@@ -156,6 +157,11 @@ async def _departure(receive: Receive) -> None:
 
 async def _relay(order: Order, answer: Answer) -> None:
     """Ask the engine and pass its answer on."""
+    with use.using(order.model):
+        await _relay_in_use(order, answer)
+
+
+async def _relay_in_use(order: Order, answer: Answer) -> None:
     try:
         engine = await _asked_in_time(order)
         try:
