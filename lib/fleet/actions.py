@@ -9,6 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 
+from lib.core import activity
 from lib.core.access import (
     Action,
     Role,
@@ -16,10 +17,11 @@ from lib.core.access import (
     require,
     role,
 )
+from lib.core.activity import Kind
 from lib.core.errors import BerthError
 from lib.engines import engine_of, find_model
-from lib.engines.base import Model, StartOptions
-from lib.fleet import ledger
+from lib.engines.base import Model, StartOptions, State
+from lib.fleet import ledger, use
 from lib.sharing import limits
 
 _starting: set[str] = set()
@@ -36,7 +38,8 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
     stopped = _stopped_for(model, options, instead_of)
     try:
         _load(model, options)
-    except BerthError:
+    except BerthError as error:
+        activity.note(Kind.FAILED, model.name, f"It was not started. {error.message}")
         for each in stopped:
             with contextlib.suppress(BerthError):
                 engine_of(each).start(each.name, StartOptions(context=each.context))
@@ -44,8 +47,10 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
 
 
 def _load(model: Model, options: StartOptions) -> None:
-    with ledger.admitted(model, options):
+    with ledger.admitted(model, options), use.using(model.name):
         engine_of(model).start(model.name, options)
+    if model.state != State.READY:
+        activity.note(Kind.STARTED, model.name)
 
 
 def _stopped_for(model: Model, options: StartOptions, named: Sequence[str]) -> tuple[Model, ...]:
@@ -57,6 +62,7 @@ def _stopped_for(model: Model, options: StartOptions, named: Sequence[str]) -> t
         raise judged.objection
     for each in judged.would_go:
         engine_of(each).stop(each.name)
+        activity.note(Kind.STOPPED, each.name, f"to make room for {model.name}")
     return judged.would_go
 
 
@@ -69,16 +75,19 @@ def load(model: Model, options: StartOptions) -> None:
     _load(model, options if role() == Role.OWNER else StartOptions())
 
 
-def stop(model: Model) -> None:
+def stop(model: Model, why: str = "") -> None:
     """Unload the model and return when it is gone; nothing happens where it does not run."""
     require(Action.RUN)
     engine_of(model).stop(model.name)
+    if model.state not in (State.STOPPED, State.FAILED):
+        activity.note(Kind.STOPPED, model.name, why, who="Berth" if why else None)
 
 
 def remove(model: Model) -> None:
     """Stop the model and delete its files."""
     require(Action.REMOVE)
     engine_of(model).remove(model.name)
+    activity.note(Kind.REMOVED, model.name)
 
 
 def start_soon(

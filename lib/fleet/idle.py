@@ -68,7 +68,8 @@ def _run(model: Model) -> tuple[str, str, float | None]:
 
 def _stopped(model: Model) -> bool:
     try:
-        actions.stop(model)
+        minutes = rules.of(model).stops_after_minutes
+        actions.stop(model, why=f"nobody used it for {minutes} min")
     except BerthError as error:
         _log.warning("%s could not be stopped: %s", model.name, error.message)
         return False

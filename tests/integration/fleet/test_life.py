@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lib.core import activity
 from lib.core.access import Role, acting
+from lib.core.activity import Kind
 from lib.core.errors import BerthError
 from lib.engines import find_model
 from lib.engines.base import ChatOptions, Message, StartOptions, State
@@ -63,6 +65,11 @@ def test_what_was_named_gives_way(two: tuple[str, str]) -> None:
     actions.start(first, SMALL)
     actions.start(second, SMALL, instead_of=["first"])
     assert (state("first"), state("second")) == (State.STOPPED, State.READY)
+    assert [(event.kind, event.subject, event.detail) for event in activity.recent()] == [
+        (Kind.STARTED, "second", ""),
+        (Kind.STOPPED, "first", "to make room for second"),
+        (Kind.STARTED, "first", ""),
+    ]
 
 
 def test_another_than_was_named_does_not_give_way(two: tuple[str, str]) -> None:
@@ -103,6 +110,17 @@ def test_a_reply_marks_its_model_as_used_and_idleness_stops_it(models: Path) -> 
     list(ENGINE.chat("tiny", [Message(role="user", content="a")], ChatOptions(max_tokens=1)))
     assert watch.look(now=1e9) == ["tiny"]
     assert state("tiny") == State.STOPPED
+    event = activity.recent()[0]
+    assert (event.kind, event.who, event.detail) == (
+        Kind.STOPPED,
+        "Berth",
+        "nobody used it for 5 min",
+    )
+    home = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
+    assert any("tiny was stopped, by Berth" in text.value for text in home.markdown)
+    home.segmented_control(key="activity_filter").select("Failures").run()
+    assert not any("was stopped" in text.value for text in home.markdown)
+    assert not home.exception
 
 
 def test_the_page_offers_to_make_room_and_does(two: tuple[str, str]) -> None:

@@ -26,7 +26,7 @@ def _owner(home: object) -> Iterator[None]:
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     monkeypatch.setattr(idle, "all_models", lambda: [MODEL])
-    monkeypatch.setattr("lib.fleet.actions.stop", lambda model: None)
+    monkeypatch.setattr("lib.fleet.actions.stop", lambda model, why: None)
     monkeypatch.setattr(use, "_last", {})
     return Watch()
 
