@@ -7,8 +7,9 @@ looks for in the names of the files, or a whole file name; it knows neither fold
 import re
 
 from lib.core.names import slug
-from lib.fit.file_names import Variant, quantization_of
+from lib.fit.file_names import Variant
 from lib.fit.kinds import Kind
+from lib.fit.storage_names import quantization_of
 from lib.hub import Card, Contents
 
 LONGEST_TAG = 80

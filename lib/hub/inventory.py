@@ -50,7 +50,7 @@ def contents(card: Card) -> Contents:
     """What there is, as far as the Hub lets it be read; else as far as the names tell."""
     whole = file_names.complete((file.path, file.bytes) for file in card.files)
     beside = file_names.presumed_beside(whole)
-    groups = file_names.model_groups(whole)
+    groups = file_names.model_groups(whole, beside)
     seen = _looked_at(card, groups, beside)
     found: dict[str, Kind] = {}
     shapes: dict[str, str] = {}

@@ -14,8 +14,9 @@ from lib.core.names import (
 )
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.fit.file_names import is_projector, quantization_of
+from lib.fit.file_names import is_projector
 from lib.fit.quantizations import quality
+from lib.fit.storage_names import quantization_of
 from lib.hub import commands
 from lib.hub.commands import Named
 
