@@ -9,6 +9,7 @@ tells, see lib/fit/kinds.py; here is what to take it for until somebody has look
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ _PROJECTOR = re.compile(r"(?<![a-z])mmproj(?![a-z])", re.IGNORECASE)
 _IMPORTANCE = re.compile(r"imatrix([-_.][a-z]+)?|.*[-_.]imatrix", re.IGNORECASE)
 _PIECE = re.compile(r"[a-z0-9]+(?:\.[a-z0-9]+)*")
 _GENERIC = re.compile(r"(?<![a-z])(mmproj|model|gguf)(?![a-z])", re.IGNORECASE)
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)B(?![A-Za-z0-9])", re.IGNORECASE)
+LEAST_BITS = 2.0  # per weight: hardly a model is stored in less
 SMALL = 0.5  # of the smallest model beside it: what is smaller may well be an addition to it
 
 PROJECTORS = ("Q8_0", "F16", "BF16", "F32")  # best first: as good as any, and smallest
@@ -38,6 +41,9 @@ class Variant(Frozen):
     bytes: int
     name: str = ""  # which no other in the repository has; "" where there is but one
     bits: float = 0.0  # per weight, for one without a known quantization; 0 where nobody counted
+
+    def __hash__(self) -> int:
+        return hash(self.paths)
 
     @property
     def first(self) -> str:
@@ -115,7 +121,7 @@ def _sets(files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[int, t
     sets: dict[tuple[str, int], dict[int, tuple[str, int]]] = {}
     for path, size in files:
         stem, extension = path[: -len(GGUF)], path[-len(GGUF) :]
-        if extension.lower() != GGUF or not PurePosixPath(stem).name or is_hidden(path):
+        if extension.lower() != GGUF or stem.endswith("/") or not stem or is_hidden(path):
             continue
         match = PART.fullmatch(stem)
         key = (match["stem"], int(match["count"])) if match else (stem, 1)
@@ -155,8 +161,8 @@ def _are_several(found: Iterable[Variant]) -> bool:
     for variant in found:
         stem = variant.stem
         if words_of(stem):
-            model = stem.removesuffix(storage_of(variant.first)).lower()
-            models.add("-".join(_PIECE.findall(_GENERIC.sub(" ", model))))
+            model = stem.removesuffix(storage_of(variant.first))
+            models.add(_pieces(model))
     return len(models) > 1
 
 
@@ -230,6 +236,12 @@ def _beside(variant: Variant, word: str, smallest: dict[str, int]) -> Beside | N
     return Beside(word, is_plain=False)
 
 
+def is_as_large_as_said(variant: Variant) -> bool:
+    """Has it as many bytes as a model of the size in its name has? What goes beside one has not."""
+    said = [float(size) for size in _SIZE.findall(variant.stem)]
+    return bool(said) and 8 * variant.bytes >= LEAST_BITS * max(said) * 10**9
+
+
 def is_projector(path: str) -> bool:
     """Is the file called as one that lets a model see?"""
     name = PurePosixPath(path).name
@@ -265,7 +277,13 @@ def name_alone(path: str) -> str:
     stem = stem_of(path)
     for word in reversed(words_of(stem)):
         stem = f"{stem[: word.begin]} {stem[word.end :]}"
-    return "-".join(_PIECE.findall(_GENERIC.sub(" ", stem.lower())))
+    return _pieces(stem)
+
+
+@lru_cache(maxsize=4_096)
+def _pieces(text: str) -> str:
+    """In small letters and without signs; many files have the same."""
+    return "-".join(_PIECE.findall(_GENERIC.sub(" ", text.lower())))
 
 
 def model_groups(
@@ -277,7 +295,7 @@ def model_groups(
     """
     groups: defaultdict[str, list[Variant]] = defaultdict(list)
     for variant in whole:
-        folders = [part for part in PurePosixPath(variant.first).parts[:-1] if not words_of(part)]
+        folders = [part for part in variant.first.split("/")[:-1] if not words_of(part)]
         apart = [beside[variant.first].word] if variant.first in beside else []
         groups["/".join([*folders, name_alone(variant.first), *apart])].append(variant)
     return groups

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from lib.fit.quantizations import BITS_PER_WEIGHT, MARK
@@ -66,7 +65,7 @@ def quantization_of(path: str) -> str:
     It is read as a whole word (`AVQ2` names none, `Q4_K_P` is no `Q4_K`), from the file's name
     before its folders'. What a name says last counts.
     """
-    for part in reversed(PurePosixPath(path).parts):
+    for part in reversed(path.split("/")):
         words = words_of(part)
         if words:
             return _meant(part, words)
@@ -81,7 +80,7 @@ def words_of(text: str) -> tuple[Word, ...]:
 
 
 def _word(text: str, match: re.Match[str]) -> Word:
-    known = _known(plain(match[0]))
+    known = _known(match[0])
     marks = _MARKS.search(text, max(0, match.start() - LONGEST_MARKS), match.start())
     is_mixture = bool(known and marks and marks["mixture"])
     begin = marks.start() if marks else match.start()
@@ -93,9 +92,10 @@ def plain(word: str) -> str:
     return re.sub(r"[-.]", "_", word.upper())
 
 
+@lru_cache(maxsize=1_024)
 def _known(word: str) -> str:
     """The quantization that a whole word means: itself, or with something harmless behind it."""
-    parts = word.split("_")
+    parts = plain(word).split("_")
     for count in range(len(parts), 0, -1):
         name = "_".join(parts[:count])
         name = _ALSO.get(name, name)
@@ -118,7 +118,7 @@ def _meant(text: str, words: Sequence[Word]) -> str:
 @lru_cache(maxsize=4_096)
 def stem_of(path: str) -> str:
     """A file's name without its ending and the number of its part."""
-    stem = PurePosixPath(path).name
+    stem = path.rpartition("/")[2]
     stem = stem[: -len(GGUF)] if stem.lower().endswith(GGUF) else stem
     match = PART.fullmatch(stem)
     return match["stem"] if match else stem
@@ -131,7 +131,7 @@ def storage_of(path: str) -> str:
     Its folder's where the file's says nothing; all of the name where nothing tells where the
     model's ends.
     """
-    stem, *folders = stem_of(path), *reversed(PurePosixPath(path).parts[:-1])
+    stem, *folders = stem_of(path), *reversed(path.split("/")[:-1])
     for part in (stem, *folders):
         words = words_of(part)
         if words:

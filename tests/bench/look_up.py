@@ -86,16 +86,18 @@ def _names() -> None:
 
 
 def _repository(hub: HubApi, repo: str, files: Sequence[str], data: bytes) -> str:
-    """Its files have the same bytes, and each a checksum of its own."""
+    """Its files have the same bytes, and each a size and a checksum of its own."""
     hub.copy_repository(PATTERN, repo, siblings=[])
     answer = hub.repositories[repo]
     hub.add(repo, answer["sha"], files[0], data)
     served = hub.files[f"/{repo}/resolve/{answer['sha']}/{files[0]}"]
-    for name in files:
+    _ = served.sha256  # worked out before anybody asks
+    for at, name in enumerate(files):
         hub.files[f"/{repo}/resolve/{answer['sha']}/{name}"] = served
         digest = f"{hash((repo, name)) % 2**256:064x}"
-        lfs = {"sha256": digest, "size": len(data), "pointerSize": 134}
-        row = {"rfilename": name, "blobId": digest[:40], "size": len(data), "lfs": lfs}
+        size = len(data) + at  # as files are padded at their ends
+        lfs = {"sha256": digest, "size": size, "pointerSize": 134}
+        row = {"rfilename": name, "blobId": digest[:40], "size": size, "lfs": lfs}
         answer["siblings"].append(row)
     return repo
 
