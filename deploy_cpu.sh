@@ -79,7 +79,7 @@ source "$SHARED"
 readonly INSTALLER=https://ollama.com/install.sh
 
 main() {
-  CHILD="" PLAN="" BOLD="" PLAIN=""
+  CHILD="" PLAN="" LINKING="" BOLD="" PLAIN=""
   heed
   [[ ! -t 1 ]] || BOLD=$'\033[1m' PLAIN=$'\033[0m'
   parse "$@"
@@ -342,19 +342,30 @@ fetch() {
 }
 
 start() {
+  local code=0
   [[ $ENGINE == ollama ]] || adopt
-  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE"
+  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE" || code=$?
+  LINKING="" # it runs, or the step has taken the link back
+  [[ $code == 0 ]] || exit "$code"
 }
 
-# The built-in engine names a model after its file.
+# The built-in engine names a model after its file. A file elsewhere is linked to; the link is taken
+# back where the model does not come to run.
 adopt() {
-  local command=("$PYTHON" -m lib.engines adopt "$(value first)")
+  local command=("$PYTHON" -m lib.engines adopt "$(value first)" --for "$$")
   NAME="the-name-it-prints"
   if [[ -n $DRY_RUN ]]; then
     run "${command[@]}"
   else
+    LINKING=yes
     NAME=$("${command[@]}")
   fi
+}
+
+undo() {
+  [[ -n ${LINKING:-} ]] || return 0
+  LINKING=""
+  "$PYTHON" -m lib.engines give-back --for "$$" || true
 }
 
 try() {
