@@ -145,7 +145,7 @@ class LlamaCpp:
         record = records.read(model)
         if record is None or _state(record) != State.READY:
             return None
-        return Upstream(base_url=f"{record.url}/v1", model=model, key=records.key(model))
+        return records.upstream(record)
 
 
 def _ensure_started(file: ModelFile, options: StartOptions) -> None:
