@@ -136,6 +136,7 @@ is_tool() { # WORD
     ollama | docker | podman | hf | huggingface-cli | git | lms | vllm | curl | wget | uvx | ramalama) return 0 ;;
     llama | llama-server | llama-cli | llama-run | llama-mtmd-cli | llama-simple-chat) return 0 ;;
     llama-bench | llama-embedding | llama-completion | python | python3 | FROM | sudo) return 0 ;;
+    aria2c | axel | iwr | uv | sglang | text-generation-launcher | koboldcpp* | llamafile | nexa | unsloth | llm | jan | local-ai) return 0 ;;
     *) return 1 ;;
   esac
 }
