@@ -1,6 +1,6 @@
 """What deploying a model would do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -174,6 +174,8 @@ def _settled(
 def _able(source: Source) -> list[Variant]:
     """Of what was asked for, the models that can be run here; all where none can."""
     unable = _unable(source)
+    if not unable:
+        return source.choosable
     able = [v for v in source.choosable if id(source.header_of(v)) not in unable]
     return able or source.choosable
 
@@ -211,38 +213,30 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
 def _rows(work: _Work) -> list[Row]:
     """All variants, with the context that the chosen one has."""
     source, load = work.source, work.fitting.load
-    fitted = {variant: fitting._replace(load=load) for variant, fitting in work.fittings.items()}
-    choices = {variant: _choice_again(work, variant, fitted[variant]) for variant in fitted}
-    able, unable = {variant.first for variant in _able(source._replace(meant=()))}, _unable(source)
-    best = recommend([choice for choice in choices.values() if choice.variant.first in able])
-    return [
-        _row(
-            source,
-            choice,
-            fitted[variant],
-            choice is best,
-            id(source.header_of(variant)) not in unable,
-        )
-        for variant, choice in choices.items()
-    ]
+    choices = {variant: _choice_again(work, variant, load) for variant in work.fittings}
+    best = recommend([choices[variant].choice for variant in _able(source._replace(meant=()))])
+    unable = _unable(source)
+    return [_row(source, judged, judged.choice is best, unable) for judged in choices.values()]
 
 
-def _choice_again(work: _Work, variant: Variant, fitting: Fitting) -> Choice:
+def _choice_again(work: _Work, variant: Variant, load: Load) -> Judged:
     """As it was judged before, unless the context or the engine's plan have changed that."""
-    known, choice = work.judged[variant]
-    return choice if known == fitting else _choice(variant, fitting, work.speed)
+    known, fitting = work.judged[variant], work.fittings[variant]
+    fitting = fitting if fitting.load is load else fitting._replace(load=load)
+    if known.fitting == fitting:
+        return known
+    return Judged(fitting, _choice(variant, fitting, work.speed))
 
 
-def _row(
-    source: Source, choice: Choice, fitting: Fitting, is_recommended: bool, is_able: bool
-) -> Row:
+def _row(source: Source, judged: Judged, is_recommended: bool, unable: Container[int]) -> Row:
+    fitting, choice = judged
     variant, header = choice.variant, source.header_of(choice.variant)
     stored_as = header.quantization if source.is_read(variant) else ""
     return Row(
         name=variant.title,
         quantization=variant.quantization or variant.title,
         type=stored_as,
-        note=_note(variant, stored_as, header) if is_able else "Cannot be run here",
+        note="Cannot be run here" if id(header) in unable else _note(variant, stored_as, header),
         bytes=variant.bytes,
         files=variant.paths,
         need=choice.verdict.need,
