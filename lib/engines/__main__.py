@@ -17,7 +17,10 @@ from lib.engines import (
 )
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import adopt as llamacpp_adopt
+from lib.engines.llamacpp import fresh_links
 from lib.jobs import phase
+from lib.jobs.report import Report
+from lib.processes import background as process
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,7 +69,12 @@ def _start(given: argparse.Namespace) -> int:
 
 
 def _adopt(given: argparse.Namespace) -> None:
-    print(llamacpp_adopt.adopt(given.file).name)
+    owner = process.known(given.owner) if given.owner else None
+    print(llamacpp_adopt.adopt(given.file, owner).name)
+
+
+def _give_back(given: argparse.Namespace) -> None:
+    steps.tell_taken_back(fresh_links.take_back_for(process.known(given.owner)), Report())
 
 
 def _serve(_given: argparse.Namespace) -> int:
@@ -103,7 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_start(commands.add_parser("start", help="load a model"))
     one = commands.add_parser("adopt", help="the built-in engine's name for a GGUF file")
     one.add_argument("file", type=Path)
+    one.add_argument("--for", dest="owner", type=int, default=0, metavar="PID")
     one.set_defaults(run=_adopt)
+    one = commands.add_parser("give-back", help="remove the links made for a process")
+    one.add_argument("--for", dest="owner", type=int, required=True, metavar="PID")
+    one.set_defaults(run=_give_back)
     commands.add_parser("serve", help="start Ollama if it does not run").set_defaults(run=_serve)
     one = commands.add_parser("pull", help="have Ollama fetch a model")
     one.add_argument("name")

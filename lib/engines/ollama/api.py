@@ -60,6 +60,7 @@ class Loaded(BaseModel):
 
     name: str
     size: int = 0
+    size_vram: int = 0
     context_length: int | None = None
 
 

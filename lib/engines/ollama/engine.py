@@ -26,7 +26,7 @@ from lib.engines.base import (
     Upstream,
 )
 from lib.engines.messages import has_images, require_sight
-from lib.engines.ollama import api, store
+from lib.engines.ollama import api, speed, store
 from lib.engines.ollama import reply as ollama_reply
 from lib.engines.ollama.store import SILENCE_SECONDS, Listener
 from lib.engines.openai_api import failed_stream
@@ -152,11 +152,13 @@ class Ollama:
                 require_sight(model, self._can_see(model), messages)
             except BadInput as error:
                 return failed_stream(error)
-        return ollama_reply.chat_stream(model, messages, options)
+        stream = ollama_reply.chat_stream(model, messages, options)
+        return speed.Noted(stream, lambda: self._token_bytes(model))
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
         """Continue a text."""
-        return ollama_reply.complete_stream(model, prompt, options)
+        stream = ollama_reply.complete_stream(model, prompt, options)
+        return speed.Noted(stream, lambda: self._token_bytes(model))
 
     def count(self, model: str, text: str) -> int | None:
         """None: Ollama shows nobody its tokenizers."""
@@ -196,6 +198,16 @@ class Ollama:
     def _can_see(self, model: str) -> bool:
         """True where nobody knows: what is wrong then, Ollama says."""
         return all(m.can_see for m in self.models() if _full(m.name) == _full(model))
+
+    def _token_bytes(self, model: str) -> int:
+        """Read for a token; 0 where the file is not here, or a graphics card has a part."""
+        name = _full(model)
+        loaded = [row for row in api.listing("/api/ps", api.Loaded) if _full(row.name) == name]
+        tags = [tag for tag in api.listing("/api/tags", api.Tag) if _full(tag.name) == name]
+        if not (loaded and tags and speed.is_here(api.address())) or loaded[0].size_vram:
+            return 0
+        file = self._known(tags[0], ask=True).file
+        return speed.bytes_of(file) if file else 0
 
     def _runs(self, model: str) -> bool:
         wanted = _full(model)
