@@ -29,7 +29,7 @@ from lib.core.access import Role, acting
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.dashboard import listening
-from lib.fleet import idle
+from lib.fleet import idle, notices
 from lib.machine import open_files, sampler
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
@@ -55,15 +55,17 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     sampler.SAMPLER.start()
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    idle_watch = idle.Watch()
-    idle_watch.start()
+    watches = (idle.Watch(), notices.Watch())
+    for watch in watches:
+        watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)
     try:
         async with gateway.connections():
             yield
     finally:
         warming.cancel()
-        idle_watch.stop()
+        for watch in watches:
+            watch.stop()
         await listener.end()
         sampler.SAMPLER.stop()
         dashboard.withdraw()

@@ -46,7 +46,7 @@ def panel(model: Model, key: str) -> None:
             "When nobody uses it",
             choices,
             index=choices.index(rule.idle_minutes),
-            format_func=_described,
+            format_func=described,
             key=f"idle-{key}",
             disabled=rule.is_pinned,
             on_change=_decide,
@@ -91,12 +91,12 @@ def _decide(model: Model, key: str) -> None:
         rules.change(model, Rule(is_pinned=bool(pinned), idle_minutes=minutes))
 
 
-def _described(minutes: int | None) -> str:
+def described(minutes: int | None) -> str:
+    """A choice in words; None is what the settings say for all."""
     if minutes is None:
-        usual = preferences().idle_minutes
-        usually = f"stop after {_long(usual)}" if usual else "keep it running"
-        return f"As for all: {usually}"
-    return f"Stop after {_long(minutes)}" if minutes else "Keep it running"
+        usual = described(preferences().idle_minutes)
+        return f"As for all: {usual[0].lower()}{usual[1:]}"
+    return f"Stops after {_long(minutes)}" if minutes else "Keeps running"
 
 
 def _long(minutes: int) -> str:
