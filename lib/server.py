@@ -144,6 +144,15 @@ def main() -> int:
     return 0
 
 
+def _take_over() -> None:
+    """Become Berth's own start, on the port that `streamlit run` was told: its server counts no
+    connections, gives a header all the time there is, and may listen on every address."""
+    os.chdir(ROOT)
+    port = str(config.get_option("server.port"))
+    os.closerange(3, open_files.limit())  # its socket has the port, and would be inherited
+    os.execv(sys.executable, [sys.executable, "-m", "lib.server", "--port", port])
+
+
 def _port_wanted() -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.server", description="Start Berth.")
     usual = os.environ.get("BERTH_PORT") or config.get_option("server.port")
@@ -172,3 +181,5 @@ def _web_config() -> uvicorn.Config:
 
 if __name__ == "__main__":
     sys.exit(main())
+if not __package__:
+    _take_over()
