@@ -31,6 +31,7 @@ from lib.core.settings import ROOT
 from lib.dashboard import listening
 from lib.engines import all_models
 from lib.machine import open_files, sampler
+from lib.processes.command import become
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
 
@@ -147,10 +148,8 @@ def main() -> int:
 def _take_over() -> None:
     """Become Berth's own start, on the port that `streamlit run` was told: its server counts no
     connections, gives a header all the time there is, and may listen on every address."""
-    os.chdir(ROOT)
     port = str(config.get_option("server.port"))
-    os.closerange(3, open_files.limit())  # its socket has the port, and would be inherited
-    os.execv(sys.executable, [sys.executable, "-m", "lib.server", "--port", port])
+    become([sys.executable, "-m", "lib.server", "--port", port], ROOT)
 
 
 def _port_wanted() -> int:
