@@ -1,4 +1,4 @@
-"""Anybody's clicks in any order: `python -m tests.bench.random_walk [--steps 10000] [--seed 1]`.
+"""Anybody's clicks in any order: `python -m tests.bench.random_walk [--steps N] [--minutes N]`.
 
 Over Streamlit's own protocol, as owner and as guest: a page is opened, or a widget that is drawn
 gets a value of its own kind, again and again. What counts is a page that shows an exception, and a
@@ -163,11 +163,13 @@ class Tab:
             self._widgets.append(element)
 
 
-def walked(server: Server, chance: random.Random, steps: int, url: str = "") -> Walk:
-    """So many steps, in tab after tab; a guest's where `url` is theirs."""
-    walk = Walk()
+def walked(
+    server: Server, chance: random.Random, steps: int, seconds: float, url: str = ""
+) -> Walk:
+    """So many steps, in tab after tab, while there is time; a guest's where `url` is theirs."""
+    walk, give_up_at = Walk(), time.monotonic() + seconds
     cookie = signed_in(url) if url else ""
-    while sum(walk.steps.values()) < steps:
+    while sum(walk.steps.values()) < steps and time.monotonic() < give_up_at:
         with opened(server, cookie, url=url) as session:
             tab = Tab(session.socket, chance, walk)
             for _ in range(KEPT_OPEN):
@@ -179,6 +181,7 @@ def main() -> None:
     """Start everything, walk, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, default=30.0, help="half for each of the two")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     world = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # no network: a look-up is refused at once
@@ -190,8 +193,9 @@ def main() -> None:
             process = psutil.Process(server.process.pid)
             before = process.memory_info().rss
             for who, where in (("owner", ""), ("guest", url)):
-                walk = walked(server, random.Random(f"{given.seed} {who}"), given.steps // 2, where)
-                print(f"{who}: {sum(walk.steps.values())} steps {dict(walk.steps)}")
+                chance, seconds = random.Random(f"{given.seed} {who}"), given.minutes * 30
+                walk = walked(server, chance, given.steps // 2, seconds, where)
+                print(f"{who}: {sum(walk.steps.values())} steps {dict(walk.steps)}", flush=True)
                 print(f"  {walk.exceptions.total()} exceptions; slowest run {walk.slowest:.1f} s")
                 for what, often in walk.exceptions.most_common():
                     print(f"  {often} x {what}")
