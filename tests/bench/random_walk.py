@@ -39,6 +39,7 @@ TEXTS = (
     "https://huggingface.co/a/b",
     "é 漢 \u202e",
 )
+ANEW = ForwardMsg.FINISHED_EARLY_FOR_RERUN
 KEPT_OPEN = 60  # steps in one tab
 NEW_PAGE = 0.15  # of all steps
 # A random person would at once end the guests' side, or wait for minutes.
@@ -142,12 +143,13 @@ class Tab:
             self._walk.steps[kind] += 1
 
     def _run(self, message: BackMsg) -> None:
+        """Have the page drawn to its end, also where it begins anew by itself."""
         began, self._widgets = time.monotonic(), []
         self._socket.send(message.SerializeToString())
         while True:
             data = self._socket.recv(timeout=SECONDS)
             news = ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode())
-            if news.WhichOneof("type") == "script_finished":
+            if news.WhichOneof("type") == "script_finished" and news.script_finished != ANEW:
                 break
             if news.WhichOneof("type") == "delta":
                 self._see(news.delta.new_element)
