@@ -169,11 +169,3 @@ def test_an_answer_to_what_was_asked_before_a_change_counts_no_more(
 def test_what_a_command_was_told_is_known_to_pages(asking: Questions, server: Server) -> None:
     asking.learn(HERE, "/", b"by a command")
     assert asking.ask(HERE, "/", server.send) == b"by a command"
-
-
-def test_only_a_command_may_wait_longer_than_a_page() -> None:
-    assert patience.seconds() <= 0.5
-    assert not patience.is_a_commands()
-    with patience.of_a_command():
-        assert patience.is_a_commands()
-    assert not patience.is_a_commands()
