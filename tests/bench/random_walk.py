@@ -8,6 +8,7 @@ of each, the slowest run, the server's memory, and every exception once.
 
 import argparse
 import random
+import re
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import ClientConnection
 
+from tests.conftest import ROOT
 from tests.support.engines import register
 from tests.support.fake_engine import running_fake
 from tests.support.guests import shared_server, signed_in
@@ -44,6 +46,8 @@ KEPT_OPEN = 60  # steps in one tab
 NEW_PAGE = 0.15  # of all steps
 # A random person would at once end the guests' side, or wait for minutes.
 LEFT_ALONE = ("Stop sharing", "New code", "Put out", "Share", "Ask for a key on this machine too")
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Fill = Callable[[random.Random, Element, WidgetState], None]
 
@@ -179,6 +183,13 @@ def walked(
     return walk
 
 
+def _gist(traceback: str) -> str:
+    """Where it was in our files, and the last words; without colours."""
+    lines = [line.strip() for line in _COLOUR.sub("", traceback).splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith(str(ROOT)) and "site-packages" not in line]
+    return " | ".join([*(line.removeprefix(str(ROOT)) for line in ours), *lines[-3:]])
+
+
 def main() -> None:
     """Start everything, walk, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -203,12 +214,10 @@ def main() -> None:
                     print(f"  {often} x {what}")
             after = process.memory_info().rss
             print(f"memory {before / 2**20:.0f} -> {after / 2**20:.0f} MiB")
-            told = {part[-1_500:] for part in server.output.split("Traceback")[1:]}
-            print(
-                f"{server.output.count('Traceback')} tracebacks in the log, {len(told)} of a kind"
-            )
-            for one in sorted(told):
-                print(f"--{one}")
+            told = Counter(map(_gist, server.output.split("Traceback")[1:]))
+            print(f"{told.total()} tracebacks in the log")
+            for one, often in told.most_common():
+                print(f"  {often} x {one}")
 
 
 if __name__ == "__main__":
