@@ -24,13 +24,15 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
-from lib.core import http, lifecycle, owner_key
+from lib.core import http, lifecycle, owner_key, patience
 from lib.core.access import Role, acting
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.dashboard import listening
+from lib.engines import all_models
 from lib.fleet import idle, notices
 from lib.machine import open_files, sampler
+from lib.processes.command import become
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
 
@@ -86,12 +88,19 @@ async def _warm_up() -> None:
     """
     await asyncio.to_thread(_FILES.pack_page)
     await asyncio.to_thread(http.local)  # its certificates would delay the first page by 40 ms
+    await asyncio.to_thread(_meet_engines)
     gc.collect()
     gc.freeze()
     await _FILES.visited.wait()
     await asyncio.sleep(AFTER_VISIT_SECONDS)
     await asyncio.to_thread(_import_heavy)
     gc.freeze()
+
+
+def _meet_engines() -> None:
+    """Pages wait for engines less long than a slow one may need to be known at all."""
+    with patience.of_a_command():
+        all_models()
 
 
 def _import_heavy() -> None:
@@ -142,6 +151,13 @@ def main() -> int:
     return 0
 
 
+def _take_over() -> None:
+    """Become Berth's own start, on the port that `streamlit run` was told: its server counts no
+    connections, gives a header all the time there is, and may listen on every address."""
+    port = str(config.get_option("server.port"))
+    become([sys.executable, "-m", "lib.server", "--port", port], ROOT)
+
+
 def _port_wanted() -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.server", description="Start Berth.")
     usual = os.environ.get("BERTH_PORT") or config.get_option("server.port")
@@ -170,3 +186,5 @@ def _web_config() -> uvicorn.Config:
 
 if __name__ == "__main__":
     sys.exit(main())
+if not __package__:
+    _take_over()

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lib.core import words
+from lib.core import patience, words
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import (
@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what was asked for and return the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        return int(given.run(given) or 0)
+        with patience.of_a_command():
+            return int(given.run(given) or 0)
     except BerthError as error:
         print(error, file=sys.stderr)
         return error.exit_code
