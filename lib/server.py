@@ -31,7 +31,7 @@ from lib.core.settings import ROOT
 from lib.dashboard import listening
 from lib.engines import all_models
 from lib.fleet import idle, notices
-from lib.machine import open_files, sampler
+from lib.machine import history, open_files, sampler
 from lib.processes.command import become
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
@@ -54,7 +54,7 @@ _FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
 async def lifespan(running: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Engines are not part of it: they go on without."""
     lifecycle.begin(running)
-    sampler.SAMPLER.start()
+    sampler.SAMPLER.start(history.Recorder().add)
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
     watches = (idle.Watch(), notices.Watch())
