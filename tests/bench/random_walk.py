@@ -7,8 +7,11 @@ of each, the slowest run, the server's memory, and every exception once.
 """
 
 import argparse
+import os
 import random
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -183,6 +186,13 @@ def walked(
     return walk
 
 
+def _stop_models(home: Path) -> None:
+    """What somebody started would outlive everything."""
+    command = [sys.executable, "-m", "lib.engines", "stop", "--all"]
+    world = {**os.environ, "BERTH_HOME": str(home), "OLLAMA_HOST": "127.0.0.1:9"}
+    subprocess.run(command, cwd=ROOT, env=world, stdout=subprocess.DEVNULL, check=False)
+
+
 def _gist(traceback: str) -> str:
     """Where it was in our files, and the last words; without colours."""
     lines = [line.strip() for line in _COLOUR.sub("", traceback).splitlines() if line.strip()]
@@ -197,7 +207,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="half for each of the two")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    world = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # no network: a look-up is refused at once
+    nowhere = "http://127.0.0.1:9"  # no network: a look-up and a download are refused at once
+    world = {"HF_ENDPOINT": nowhere, "PIP_INDEX_URL": nowhere, "OLLAMA_HOST": nowhere}
     with tempfile.TemporaryDirectory() as folder, running_fake("--tokens", "20") as fake:
         home = Path(folder)
         write_tiny(home / "models" / "tiny.gguf")
@@ -213,6 +224,7 @@ def main() -> None:
                 for what, often in walk.exceptions.most_common():
                     print(f"  {often} x {what}")
             after = process.memory_info().rss
+            _stop_models(home)
             print(f"memory {before / 2**20:.0f} -> {after / 2**20:.0f} MiB")
             told = Counter(map(_gist, server.output.split("Traceback")[1:]))
             print(f"{told.total()} tracebacks in the log")
