@@ -17,9 +17,8 @@ from lib.core.words import memory
 from lib.engines import find_model
 from lib.engines.base import State
 from lib.fit.memory import FULL
-from lib.fleet import actions
+from lib.fleet import actions, ledger
 from lib.fleet.ledger import needed_bytes
-from lib.machine import sampler
 from lib.sharing import limits
 
 FreeBytes = Callable[[], int]
@@ -48,7 +47,7 @@ def queue(contenders: Sequence[Contender], free_bytes: int) -> list[int]:
 
 
 def start(
-    requests: Sequence[ReplyRequest], free_bytes: FreeBytes = sampler.memory_available_bytes
+    requests: Sequence[ReplyRequest], free_bytes: FreeBytes = ledger.free_bytes
 ) -> list[Reply]:
     """Begin a reply of each model; one that has to wait, fails or is stopped holds up no other."""
     return _Round(free_bytes).begun(requests)

@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS activity (
 CREATE INDEX IF NOT EXISTS activity_by_time ON activity (at);
 """
 _RECENT = """
-SELECT at, kind, subject, who, detail FROM activity
-WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY at DESC LIMIT ?
+SELECT rowid, at, kind, subject, who, detail FROM activity
+WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY rowid DESC LIMIT ?
 """
 _log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Kind(StrEnum):
 class Event(Frozen):
     """One row."""
 
+    number: int  # larger than those of before, whatever clocks do
     at: float  # epoch seconds
     kind: Kind
     subject: str  # a model's name, or a guest's
@@ -52,12 +53,13 @@ class Event(Frozen):
 
 def note(kind: Kind, subject: str, detail: str = "", who: str | None = None) -> None:
     """Keep it. Where that fails, it is told in the log, and nobody is stopped."""
-    row = (time.time(), kind, shown(subject, LONGEST), _who() if who is None else who)
+    by, now = _who() if who is None else who, time.time()
     try:
         with database.opened(SCHEMA) as rows:
-            rows.execute("INSERT INTO activity VALUES (?, ?, ?, ?, ?)", (*row, detail[:LONGEST]))
-            rows.execute("DELETE FROM activity WHERE at < ?", (row[0] - KEPT_SECONDS,))
-    except (sqlite3.Error, OSError) as error:
+            row = (now, kind, shown(subject, LONGEST), by, shown(detail, LONGEST))
+            rows.execute("INSERT INTO activity VALUES (?, ?, ?, ?, ?)", row)
+            rows.execute("DELETE FROM activity WHERE at < ?", (now - KEPT_SECONDS,))
+    except (sqlite3.Error, OSError, ValueError) as error:
         _log.warning("%s was not noted: %s", kind, error)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lib.core.files import make_private
+from lib.core.locks import locked
 from lib.core.settings import settings
 
 PATIENCE_SECONDS = 1.0  # for somebody else's write
@@ -82,15 +83,28 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 def _put_aside() -> None:
+    """Unless another process has done so meanwhile: then the file is a new one."""
     file = path()
-    aside = next(
-        spare
-        for number in range(1, 1_000)
-        if not (spare := file.with_suffix(f".broken-{number}.db")).exists()
-    )
-    with contextlib.suppress(FileNotFoundError):  # another process was quicker
+    with locked(file.with_suffix(".lock")):
+        if _is_whole(file):
+            return
+        aside = next(
+            spare
+            for number in range(1, 1_000)
+            if not (spare := file.with_suffix(f".broken-{number}.db")).exists()
+        )
         file.replace(aside)
         _problems[file] = (
             f"{file.name} was damaged. It is kept as {aside.name}, and a new one was begun."
         )
         _log.warning("%s", _problems[file])
+
+
+def _is_whole(file: Path) -> bool:
+    if not file.exists():
+        return True
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE_SECONDS)) as connection:
+            return connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    except sqlite3.DatabaseError as error:
+        return not _is_damage(error)

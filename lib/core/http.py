@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -148,7 +149,7 @@ def explained_outside(url: str) -> Iterator[None]:
     try:
         host = httpx.URL(url).host
         yield
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeError) as error:  # UnicodeError: a name that no DNS can have
         raise NetworkError(
             f"This is not an address: {error}.", "Check HF_ENDPOINT and pip's index-url."
         ) from error
@@ -212,6 +213,18 @@ def outside_answer(
         outside().stream(method, url, headers=headers, timeout=timeout) as answer,
     ):
         yield answer
+
+
+def is_web_address(address: str) -> bool:
+    """Could it be asked at all?"""
+    try:
+        httpx.URL(address)
+        parts = urlsplit(address)
+        (parts.hostname or "").encode("idna")
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (httpx.InvalidURL, ValueError):  # UnicodeError is one
+        return False
+    return is_web and address.isprintable() and " " not in address
 
 
 def tell_outside(url: str, body: Any, seconds: float = 10.0) -> None:

@@ -75,11 +75,9 @@ def _projection(header: Header, width: int) -> int:
     """
     if _kind(header) != "mlp":
         return 0
-    wide = sum(
-        tensor.shape[1]
-        for tensor in header.tensors
-        if tensor.name in ("mm.0.weight", "mm.2.weight")
-    )
+    names = ("mm.0.weight", "mm.2.weight")
+    matrices = [t for t in header.tensors if t.name in names and len(t.shape) > 1]
+    wide = sum(matrix.shape[1] for matrix in matrices)
     return wide + 3 * width // 2
 
 

@@ -19,11 +19,13 @@ from lib.core.access import (
 )
 from lib.core.activity import Kind
 from lib.core.errors import BerthError
-from lib.engines import engine_of, find_model
+from lib.engines import engine_of, find_model, llamacpp
 from lib.engines.base import Model, StartOptions, State
-from lib.fleet import ledger, use
+from lib.engines.llamacpp import records
+from lib.fleet import ledger, rules, use
 from lib.sharing import limits
 
+_STOPPED = {"state": State.STOPPED, "memory_bytes": None}
 _starting: set[str] = set()
 _failures: dict[str, BerthError] = {}
 
@@ -40,9 +42,9 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
         _load(model, options)
     except BerthError as error:
         activity.note(Kind.FAILED, model.name, f"It was not started. {error.message}")
-        for each in stopped:
+        for each, as_before in stopped:
             with contextlib.suppress(BerthError):
-                engine_of(each).start(each.name, StartOptions(context=each.context))
+                _load(each, as_before)
         raise
 
 
@@ -53,17 +55,26 @@ def _load(model: Model, options: StartOptions) -> None:
         activity.note(Kind.STARTED, model.name)
 
 
-def _stopped_for(model: Model, options: StartOptions, named: Sequence[str]) -> tuple[Model, ...]:
-    """What had to go, and was named: nothing does before it is known that it helps."""
+def _stopped_for(
+    model: Model, options: StartOptions, named: Sequence[str]
+) -> list[tuple[Model, StartOptions]]:
+    """What had to go, and was named, as it was loaded; nothing goes before it is known to help."""
     judged = ledger.judge(model, options) if named else None
     if judged is None or judged.has_room:
-        return ()
+        return []
     if not judged.would_go or {each.name for each in judged.would_go} - {*named}:
         raise judged.objection
-    for each in judged.would_go:
+    found = [(each, _options_of(each)) for each in judged.would_go]
+    for each, _ in found:
         engine_of(each).stop(each.name)
         activity.note(Kind.STOPPED, each.name, f"to make room for {model.name}")
-    return judged.would_go
+    return [(each.model_copy(update=_STOPPED), as_before) for each, as_before in found]
+
+
+def _options_of(model: Model) -> StartOptions:
+    """How it was loaded, as far as anybody knows."""
+    record = records.read(model.name) if model.engine == llamacpp.NAME else None
+    return record.options if record else StartOptions(context=model.context)
 
 
 def load(model: Model, options: StartOptions) -> None:
@@ -87,6 +98,7 @@ def remove(model: Model) -> None:
     """Stop the model and delete its files."""
     require(Action.REMOVE)
     engine_of(model).remove(model.name)
+    rules.forget(model)
     activity.note(Kind.REMOVED, model.name)
 
 

@@ -4,15 +4,19 @@ import logging
 import threading
 import time
 
+from lib.core import activity
 from lib.core.access import Role, acting
+from lib.core.activity import Kind
 from lib.core.errors import BerthError
 from lib.engines import all_models, llamacpp
 from lib.engines.base import Model, State
+from lib.engines.llamacpp.work import Work, work_of
 from lib.fleet import actions, rules, use
 
 LOOK_SECONDS = 15.0
 MINUTE = 60.0
 
+_Run = tuple[str, str]
 _log = logging.getLogger(__name__)
 
 
@@ -21,7 +25,8 @@ class Watch:
 
     def __init__(self) -> None:
         self._over = threading.Event()
-        self._seen: dict[tuple[str, str, float | None], float] = {}  # runs, by when first seen
+        self._used: dict[_Run, tuple[Work | None, float]] = {}  # what was seen last, and since when
+        self._ran: set[_Run] = set()
 
     def look(self, now: float | None = None) -> list[str]:
         """Stop what its time is over for; the names of those that were stopped.
@@ -29,19 +34,33 @@ class Watch:
         `now` is on the monotonic clock: a clock that is set stops no model.
         """
         now = time.monotonic() if now is None else now
-        models = [m for m in all_models() if m.state == State.READY and not _is_others(m)]
-        self._seen = {_run(model): self._seen.get(_run(model), now) for model in models}
-        return [model.name for model in models if self._is_over(model, now) and _stopped(model)]
+        every = all_models()
+        self._tell_of_the_dead(every)
+        models = [m for m in every if m.state == State.READY and not _is_others(m)]
+        ruled = [model for model in models if rules.of(model).stops_after_minutes]
+        self._used = {_run(model): self._seen(model, now) for model in ruled}
+        return [model.name for model in ruled if self._is_over(model, now) and _stopped(model)]
 
-    def idle_seconds(self, model: Model, now: float) -> float:
-        """For how long nobody has used it; 0 while somebody does."""
-        if use.is_busy(model.name):
-            return 0.0
-        return now - max(use.last_used(model.name) or 0.0, self._seen.get(_run(model), now))
+    def _seen(self, model: Model, now: float) -> tuple[Work | None, float]:
+        """What its engine tells of its work, and since when that is so: others may use it, too."""
+        work = work_of(model.name)
+        before, since = self._used.get(_run(model), (None, now))
+        is_unused = work is not None and work == before and not work.is_busy
+        return work, since if is_unused else now
 
     def _is_over(self, model: Model, now: float) -> bool:
         minutes = rules.of(model).stops_after_minutes
-        return 0 < minutes * MINUTE <= self.idle_seconds(model, now)
+        if use.is_busy(model.name):
+            return False
+        idle_seconds = now - max(use.last_used(model.name) or 0.0, self._used[_run(model)][1])
+        return 0 < minutes * MINUTE <= idle_seconds
+
+    def _tell_of_the_dead(self, every: list[Model]) -> None:
+        """A model that answered and failed since: nobody may have looked."""
+        for model in every:
+            if model.state == State.FAILED and _run(model) in self._ran:
+                activity.note(Kind.FAILED, model.name, model.problem, who="Berth")
+        self._ran = {_run(model) for model in every if model.state == State.READY}
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -53,8 +72,11 @@ class Watch:
 
     def _looking(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
-            with acting(Role.OWNER):
-                self.look()
+            try:
+                with acting(Role.OWNER):
+                    self.look()
+            except Exception:  # the next look may go well
+                _log.exception("the models could not be looked at")
 
 
 def _is_others(model: Model) -> bool:
@@ -62,8 +84,9 @@ def _is_others(model: Model) -> bool:
     return model.engine != llamacpp.NAME or model.is_elsewhere or bool(model.place)
 
 
-def _run(model: Model) -> tuple[str, str, float | None]:
-    return model.engine, model.name, model.started_at
+def _run(model: Model) -> _Run:
+    """A failed one has no start any more."""
+    return model.engine, model.name
 
 
 def _stopped(model: Model) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lib.core.access import Role, role
 from lib.core.errors import BerthError, DoesNotFit
 from lib.core.files import make_private, write_text
 from lib.core.locks import locked
@@ -22,8 +23,9 @@ from lib.core.words import listed, memory
 from lib.engines import all_models, llamacpp
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp import measured, records
+from lib.engines.llamacpp import measured, program, records
 from lib.engines.llamacpp.launch import load_of_file
+from lib.engines.llamacpp.work import work_of
 from lib.fit import memory as arithmetic
 from lib.fit.architecture import geometry
 from lib.fit.gguf import read_model
@@ -36,6 +38,7 @@ from lib.processes.background import Child, is_alive, me
 # Of a model whose file cannot be looked into: its cache and working memory, beside its weights.
 BESIDE_WEIGHTS = 0.2
 LEAST_BESIDE_BYTES = 300 * 2**20
+ASK = "Ask the owner of this machine to make room, or choose another model."
 
 
 class Loading(Frozen):
@@ -68,12 +71,13 @@ class NoRoom(DoesNotFit):
     """There is no room for a load with these options; `would_go` are the models that could go."""
 
     def __init__(self, judged: Judgement) -> None:
+        is_guest = role() == Role.GUEST
         self.options = judged.options
-        self.would_go = tuple(model.name for model in judged.would_go)
+        self.would_go = () if is_guest else tuple(model.name for model in judged.would_go)
         super().__init__(
             f"“{judged.model}” needs about {memory(judged.needed)} of memory, and"
             f" {memory(judged.free)} are free.",
-            _advice(judged),
+            ASK if is_guest else _advice(judged),
         )
 
 
@@ -86,8 +90,11 @@ def needed_bytes(model: Model, options: StartOptions) -> int:
     if model.place or model.state in (State.READY, State.STARTING):
         return 0
     if model.engine == llamacpp.NAME:
+        before = _taken_before(model, options)
+        if _is_for_a_card():  # how much of it the card takes is the program's own business
+            return before
         with contextlib.suppress(BerthError, OSError):
-            return max(_of_file(model, options), _taken_before(model, options))
+            return max(_of_file(model, options), before)
     size = model.size_bytes or 0
     return size + max(round(BESIDE_WEIGHTS * size), LEAST_BESIDE_BYTES)
 
@@ -115,12 +122,13 @@ def judge(model: Model, options: StartOptions, models: Sequence[Model] | None = 
     )
 
 
-def free_bytes(models: Sequence[Model], but: Model | None = None) -> int:
+def free_bytes(models: Sequence[Model] | None = None, but: Model | None = None) -> int:
     """Memory that a load can have: the system's figure, less what it does not know.
 
     The system counts pages of files as free, those of models that run too; and what is being
     loaded has not taken all that it will. `but` is the model that is to be loaded.
     """
+    models = all_models() if models is None else models
     pages = sum(_pages_in_use(model) for model in models if _is_in_memory(model))
     return sampler.memory_available_bytes() - pages - _still_coming(models, but)
 
@@ -129,7 +137,7 @@ def free_bytes(models: Sequence[Model], but: Model | None = None) -> int:
 def admitted(model: Model, options: StartOptions) -> Iterator[None]:
     """Within it the model is loaded; NoRoom where there is none for it."""
     folder = make_private(settings().engines)
-    with locked(folder / "ledger.lock"):
+    with locked(folder / ".ledger.lock"):
         judged = judge(model, options)
         if not judged.has_room:
             raise judged.objection
@@ -210,6 +218,12 @@ def _of_file(model: Model, options: StartOptions) -> int:
     return arithmetic.need(shape, load_of_file(file, options)).total
 
 
+def _is_for_a_card() -> bool:
+    """Does a program of the user's own run models, which may know the graphics card?"""
+    own = program.known()
+    return bool(own and own.is_usable and sampler.SAMPLER.cards().cards)
+
+
 def _taken_before(model: Model, options: StartOptions) -> int:
     before = measured.look(model.name)
     return before.taken if before and before.options == options else 0
@@ -228,9 +242,17 @@ def _stays(model: Model) -> str:
     """Why this one is not to be stopped for another; "" where it may be."""
     if model.state != State.READY:
         return "is being loaded"
-    if use.is_busy(model.name):
+    if use.is_busy(model.name) or _is_working(model):
         return "is answering"
     return "is kept in memory" if rules.of(model).is_pinned else ""
+
+
+def _is_working(model: Model) -> bool:
+    """For whoever: another dashboard's people, too."""
+    if model.engine != llamacpp.NAME:
+        return False
+    work = work_of(model.name)
+    return work is None or work.is_busy
 
 
 def _last_used(model: Model) -> float:

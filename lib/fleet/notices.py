@@ -4,16 +4,20 @@
 was stands beside it.
 """
 
+import contextlib
 import logging
+import os
 import threading
 import time
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
-from lib.core import activity, http
+from lib.core import activity, http, locks
 from lib.core.access import Action, require
-from lib.core.activity import Kind
+from lib.core.activity import Event, Kind
 from lib.core.errors import BadInput, BerthError
+from lib.core.files import make_private
 from lib.core.preferences import change, preferences
+from lib.core.settings import settings
 from lib.core.words import duration
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
@@ -32,12 +36,7 @@ def set_address(address: str) -> None:
     """Tell this address from now on, "" nobody; BadInput for what is no web address."""
     require(Action.CONFIGURE)
     wanted = address.strip()
-    try:
-        parts = urlsplit(wanted)
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        is_web = False
-    if wanted and not is_web:
+    if wanted and not http.is_web_address(wanted):
         raise BadInput("This is no web address.", "It begins with https:// or http://.")
     change(webhook=wanted)
 
@@ -57,12 +56,15 @@ def try_out() -> None:
 
 
 class Watch:
-    """Tells what ends or fails, for as long as the dashboard runs; of earlier ends it says none."""
+    """Tells what ends or fails, for as long as the dashboard runs; of earlier ends it says none.
+
+    Of several dashboards of one home one tells.
+    """
 
     def __init__(self) -> None:
         self._over = threading.Event()
-        self._active: set[str] = set()
-        self._since = time.time()
+        self._known = {job.id for job in _ended()}
+        self._told = max((event.number for event in _failures()), default=0)
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -73,8 +75,10 @@ class Watch:
         self._over.set()
 
     def look(self) -> list[str]:
-        """What was told."""
+        """What was told; what happens while no address is set is told to nobody."""
         told = [*self._of_jobs(), *self._of_failures()]
+        if not preferences().webhook:
+            return []
         for text, kind in told:
             try:
                 tell(text, kind)
@@ -83,20 +87,45 @@ class Watch:
         return [text for text, _ in told]
 
     def _of_jobs(self) -> list[tuple[str, str]]:
-        found = jobs.recent(limit=NEWEST)
-        ended = [job for job in found if job.id in self._active and not job.is_active]
-        self._active = {job.id for job in found if job.is_active}
-        return [(_said(job), "job") for job in ended if job.state in SAID]
+        found = _ended()
+        new = [job for job in found if job.id not in self._known and job.state in SAID]
+        self._known |= {job.id for job in found}
+        return [(_said(job), "job") for job in reversed(new)]
 
     def _of_failures(self) -> list[tuple[str, str]]:
-        found = [e for e in activity.recent(NEWEST, (Kind.FAILED,)) if e.at > self._since]
-        self._since = max([self._since, *(event.at for event in found)])
+        found = [event for event in reversed(_failures()) if event.number > self._told]
+        self._told = max([self._told, *(event.number for event in found)])
         return [(f"{event.subject} failed. {event.detail}".strip(), "failure") for event in found]
 
     def _looking(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
-            if preferences().webhook:
-                self.look()
+        with contextlib.suppress(OSError), _alone(self._over):
+            while not self._over.wait(LOOK_SECONDS):
+                try:
+                    self.look()
+                except Exception:  # the next look may go well
+                    _log.exception("what happened could not be told")
+
+
+@contextlib.contextmanager
+def _alone(over: threading.Event) -> Iterator[None]:
+    """Once no other dashboard of this home tells: it takes over where that one ended."""
+    path = make_private(settings().home) / "notices.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while not locks.take(handle, path) and not over.wait(LOOK_SECONDS):
+            pass
+        yield
+    finally:
+        locks.give_back(handle)
+        os.close(handle)
+
+
+def _ended() -> list[Job]:
+    return [job for job in jobs.recent(limit=NEWEST) if not job.is_active]
+
+
+def _failures() -> list[Event]:
+    return activity.recent(NEWEST, (Kind.FAILED,))
 
 
 def _said(job: Job) -> str:

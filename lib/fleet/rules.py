@@ -1,10 +1,9 @@
 """What was decided about a model: kept in memory whatever comes, or stopped when nobody uses it."""
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
+from lib.core import toml_file
 from lib.core.access import Action, require
-from lib.core.files import make_private, write_text
-from lib.core.locks import locked
 from lib.core.preferences import preferences
 from lib.core.settings import settings
 from lib.core.values import Frozen
@@ -15,6 +14,8 @@ LONGEST_IDLE_MINUTES = 7 * 24 * 60
 
 class Rule(Frozen):
     """Of one model. What nobody decided is as the settings say for all."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")  # what a newer version has decided
 
     is_pinned: bool = False  # never stopped to make room, nor because nobody uses it
     idle_minutes: int | None = Field(default=None, ge=0, le=LONGEST_IDLE_MINUTES)  # 0: never
@@ -31,23 +32,37 @@ _RULES = TypeAdapter(dict[str, Rule])
 
 
 def of(model: Model) -> Rule:
-    """The rule of this model."""
-    return (_read() or {}).get(_key(model), Rule())
+    """The rule of this model. Where nobody can read what was decided, it stays in memory."""
+    known = _read()
+    return Rule(is_pinned=True) if known is None else known.get(_key(model), Rule())
+
+
+def problem() -> str:
+    """What is wrong with the file, in a sentence; "" where nothing is."""
+    if _read() is not None:
+        return ""
+    return f"{settings().rules} cannot be read: until then no model is stopped by itself."
+
+
+def forget(model: Model) -> None:
+    """Of one that is removed."""
+    if _key(model) in (_read() or {}):
+        change(model, Rule())
 
 
 def change(model: Model, rule: Rule) -> None:
-    """Decide anew. Forbidden but for the owner.
+    """Decide anew. Forbidden but for the owner; Conflict where the disk refuses.
 
     A file that was broken is kept as rules.broken.json.
     """
     require(Action.CONFIGURE)
-    with locked(make_private(settings().home) / "rules.lock"):
+    path = settings().rules
+    with toml_file.writing(path):
         known = _read()
-        if known is None:
-            settings().rules.replace(settings().rules.with_suffix(".broken.json"))
         rules = {**(known or {}), _key(model): rule}
         kept = {key: each for key, each in rules.items() if each != Rule()}
-        write_text(settings().rules, _RULES.dump_json(kept, indent=1).decode())
+        text = _RULES.dump_json(kept, indent=1).decode()
+        toml_file.replace(path, text, is_broken=known is None)
 
 
 def _read() -> dict[str, Rule] | None:

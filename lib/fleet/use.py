@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 MOST_REMEMBERED = 4_096  # names; a caller may make them up
+LONGEST_NAME = 256
 
 _users: Counter[str] = Counter()
 _last: dict[str, float] = {}  # on the monotonic clock, which nobody sets
@@ -20,6 +21,9 @@ _lock = threading.Lock()
 @contextlib.contextmanager
 def using(model: str) -> Iterator[None]:
     """Within it somebody waits for the model, or reads what it writes."""
+    if len(model) > LONGEST_NAME:  # it is no model's
+        yield
+        return
     with _lock:
         _users[model] += 1
         _note(model)

@@ -85,7 +85,8 @@ def named(text: str) -> Named | None:
 
 def _in_variables(tokens: Sequence[str]) -> Named | None:
     """As llama-server reads its options from the environment."""
-    told = dict(token.split("=", 1) for token in tokens if token.startswith("LLAMA_ARG_HF_"))
+    settings = [t for t in tokens if t.startswith("LLAMA_ARG_HF_") and "=" in t]
+    told = dict(setting.split("=", 1) for setting in settings)
     if repository := told.get("LLAMA_ARG_HF_REPO"):
         file = told.get("LLAMA_ARG_HF_FILE")
         return Named(repository, (file,) if file else ())

@@ -1,6 +1,5 @@
 """What somebody typed or pasted into the model field: a repository, an address, or words."""
 
-import contextlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -106,11 +105,18 @@ def _from_name(given: str) -> Reference:
 def _in_a_text(text: str) -> Reference | None:
     """What the addresses of the Hub in it refer to; BadInput where that is more than one model."""
     found: dict[str, Reference] = {}
+    refused: list[BadInput] = []  # addresses of something else: a dataset that it was made with
     for address in wrappings.addresses(text):
-        with contextlib.suppress(ValueError):
+        try:
             if urlsplit(address).netloc.lower() in _hosts():
                 reference = _from_address(address)
                 found.setdefault(reference.key, reference)
+        except BadInput as error:
+            refused.append(error)
+        except ValueError:
+            continue
+    if refused and not found:
+        raise refused[0]
     exact = [one for one in found.values() if one.path or one.quantization] or [*found.values()]
     if len({one.repo for one in found.values()}) > 1 or len(exact) > 1:
         names = " and ".join([one.path or one.repo for one in exact][:2])

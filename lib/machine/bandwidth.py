@@ -36,12 +36,12 @@ class Known(Frozen):
     measured: float = 0.0  # the best of all tries
     is_rough: bool = True  # other programs were busy each time
     at: float = 0.0  # epoch seconds of the last try
-    reached: float = 0.0  # by a model that wrote
+    written: float = 0.0  # by a model of the built-in engine that wrote
 
     @property
     def best(self) -> float:
         """The most that has been seen."""
-        return max(self.measured, self.reached)
+        return max(self.measured, self.written)
 
 
 class Measured(NamedTuple):
@@ -73,7 +73,7 @@ def known() -> Known:
             measured=max(kept.measured, now.best),
             is_rough=kept.is_rough and now.is_rough,
             at=time.time(),
-            reached=kept.reached,
+            written=kept.written,
         )
         _keep(better)
         return better
@@ -84,7 +84,7 @@ def has_reached(bytes_per_second: float) -> None:
     with _lock:
         kept = _kept().get(_machine(), Known())
         if bytes_per_second > kept.best:
-            _keep(kept.model_copy(update={"reached": bytes_per_second}))
+            _keep(kept.model_copy(update={"written": bytes_per_second}))
 
 
 def measured() -> Measured:

@@ -88,7 +88,7 @@ def _line(one: Job | Event) -> None:
     if isinstance(one, Job):
         job_view.line(one)
         return
-    by = f", by {one.who}" if one.who else ""
+    by = f", by {one.who}" if one.who and one.kind != Kind.SIGNED_IN else ""
     said = f"{markdown.plain(one.subject)} {SAID[one.kind]}{by}"
     detail = f": {markdown.plain(one.detail)}" if one.detail else ""
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -13,6 +13,7 @@ from lib.fleet.ledger import NoRoom
 from lib.fleet.rules import Rule
 from lib.ui.shell import shown_errors
 
+AS_FOR_ALL = -1
 USUAL_MINUTES = (0, 5, 15, 30, 60, 240, 1_440)
 
 
@@ -32,7 +33,8 @@ def panel(model: Model, key: str) -> None:
     if model.engine != llamacpp.NAME or not may(Action.CONFIGURE):
         return
     rule = rules.of(model)
-    choices = [None, *sorted({*USUAL_MINUTES, rule.idle_minutes or 0})]  # None: as for all
+    own = AS_FOR_ALL if rule.idle_minutes is None else rule.idle_minutes
+    choices = sorted({AS_FOR_ALL, *USUAL_MINUTES, own})
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.toggle(
             "Pinned",
@@ -45,7 +47,7 @@ def panel(model: Model, key: str) -> None:
         st.selectbox(
             "When nobody uses it",
             choices,
-            index=choices.index(rule.idle_minutes),
+            index=choices.index(own),
             format_func=described,
             key=f"idle-{key}",
             disabled=rule.is_pinned,
@@ -86,14 +88,16 @@ def _start_instead(model: Model, error: NoRoom) -> None:
 
 
 def _decide(model: Model, key: str) -> None:
-    pinned, minutes = st.session_state.get(f"pin-{key}"), st.session_state.get(f"idle-{key}")
+    pinned = bool(st.session_state.get(f"pin-{key}"))
+    chosen = int(st.session_state.get(f"idle-{key}", AS_FOR_ALL))
+    minutes = None if chosen == AS_FOR_ALL else chosen
     with shown_errors():
-        rules.change(model, Rule(is_pinned=bool(pinned), idle_minutes=minutes))
+        rules.change(model, Rule(is_pinned=pinned, idle_minutes=minutes))
 
 
-def described(minutes: int | None) -> str:
-    """A choice in words; None is what the settings say for all."""
-    if minutes is None:
+def described(minutes: int) -> str:
+    """A choice in words."""
+    if minutes == AS_FOR_ALL:
         usual = described(preferences().idle_minutes)
         return f"As for all: {usual[0].lower()}{usual[1:]}"
     return f"Stops after {_long(minutes)}" if minutes else "Keeps running"

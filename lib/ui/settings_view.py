@@ -9,7 +9,7 @@ import streamlit as st
 from lib.core import database, preferences
 from lib.core.errors import BerthError
 from lib.engines.llamacpp import program
-from lib.fleet import notices
+from lib.fleet import notices, rules
 from lib.ui import life, markdown
 from lib.ui.deploy import token_form
 from lib.ui.shell import shown_errors
@@ -20,7 +20,7 @@ SAID = "settings_said"  # what came of the last change, by the part it belongs t
 
 def problems() -> None:
     """What is wrong with the files that settings and history are kept in."""
-    for problem in filter(None, (preferences.problem(), database.problem())):
+    for problem in filter(None, (preferences.problem(), rules.problem(), database.problem())):
         st.warning(markdown.plain(problem), icon=":material/warning:")
 
 

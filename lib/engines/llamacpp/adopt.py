@@ -97,8 +97,9 @@ def _made(planned: Sequence[_Link], owner: Child | None) -> list[Path]:
             place.symlink_to(target)
     except OSError as error:
         fresh_links.remove(places)
+        place = error.filename2 or error.filename or planned[0].place
         raise BadInput(
-            f"{error.filename2 or error.filename} cannot be made: {error.strerror}.",
+            f"{place} cannot be made: {error.strerror}.",
             "Look at the folder's permissions.",
         ) from error
     return places

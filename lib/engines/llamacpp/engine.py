@@ -248,7 +248,7 @@ def _intended(
         can_see=bool(file.projector),
         projector=file.projector,
         template=file.template,
-        token_bytes=0 if launch.gpu_layers else file.token_bytes,
+        token_bytes=0 if launch.gpu_layers or own else file.token_bytes,
         options=options,
         port=launch.port,
         started_at=time.time(),

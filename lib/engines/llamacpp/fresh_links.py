@@ -78,8 +78,8 @@ def _taken_back(is_meant: Callable[[_Note], bool]) -> list[Path]:
     for file, note in _notes():
         if is_meant(note) and not _runs(note):
             places = [Path(link) for link in note.links]
-            targets += [place.readlink() for place in places if place.is_symlink()]
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # somebody else is at it
+                targets += [place.readlink() for place in places if place.is_symlink()]
                 remove(places)
                 file.unlink(missing_ok=True)
     return targets

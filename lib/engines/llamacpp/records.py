@@ -51,7 +51,7 @@ class Record(process.Child):
     can_see: bool = False  # as the engine tells it, once it is ready
     projector: str = ""  # its path; "" for none
     template: str = ""  # the path of the one beside it; "" for none
-    token_bytes: int = 0  # that its processor reads for every token; 0: not known, or on a GPU
+    token_bytes: int = 0  # that the processor reads for every token; 0: nobody knows, or a GPU may
     options: StartOptions
     port: int
     started_at: float  # epoch seconds

@@ -35,7 +35,7 @@ def fake(server: Server) -> Iterator[Running]:
 def reached(server: Server) -> float:
     file = server.home / "bandwidth.json"
     kept = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    return max((float(one["reached"]) for one in kept.values()), default=0.0)
+    return max((float(one["written"]) for one in kept.values()), default=0.0)
 
 
 def ask(server: Server, path: str = "chat/completions", **more: Any) -> None:

@@ -16,8 +16,10 @@ from lib.chat.reply import Reply, ReplyRequest, ReplyState
 from lib.core.errors import BadInput, NotFound
 from lib.core.settings import settings
 from lib.engines.base import ChatOptions, Message
+from lib.fleet import use
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake
+from tests.support.waiting import until
 
 SECONDS = 20
 
@@ -73,6 +75,17 @@ def test_stop_ends_it_before_the_first_token_and_frees_the_engine(fake: Running)
     reply.stop()
     assert finished(reply).state == ReplyState.STOPPED
     assert fake.last_call("left")["tokens_sent"] == 0
+
+
+def test_its_model_counts_as_used_until_its_end(fake: Running) -> None:
+    fake.behave(prefill_ms=60_000)
+    assert not use.is_busy("fake")
+    reply = asked()
+    until(lambda: use.is_busy("fake"), "its model is used")
+    reply.stop()
+    finished(reply)
+    until(lambda: not use.is_busy("fake"), "it is free again")
+    assert use.last_used("fake") is not None
 
 
 def test_stop_keeps_what_came_and_nothing_is_added_later(fake: Running) -> None:

@@ -1,5 +1,6 @@
 """Models that give way, stay and are stopped: with real children of the built-in engine."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,15 +101,17 @@ def test_where_the_load_fails_after_all_what_gave_way_comes_back(
     assert state("first") == State.READY
 
 
-def test_a_reply_marks_its_model_as_used_and_idleness_stops_it(models: Path) -> None:
+def test_a_model_that_nobody_uses_is_stopped_and_that_is_told(models: Path) -> None:
     write_tiny(models / "tiny.gguf")
     model, watch = find_model("tiny"), Watch()
     rules.change(model, Rule(idle_minutes=5))
     actions.start(model, SMALL)
-    assert watch.look(now=0.0) == []
-    assert watch.look(now=4 * MINUTE) == []
+    began = time.monotonic()
+    assert watch.look(now=began) == []
     list(ENGINE.chat("tiny", [Message(role="user", content="a")], ChatOptions(max_tokens=1)))
-    assert watch.look(now=1e9) == ["tiny"]
+    assert watch.look(now=began + 6 * MINUTE) == []  # its engine was used, past Berth's own book
+    assert watch.look(now=began + 10 * MINUTE) == []
+    assert watch.look(now=began + 12 * MINUTE) == ["tiny"]
     assert state("tiny") == State.STOPPED
     event = activity.recent()[0]
     assert (event.kind, event.who, event.detail) == (

@@ -106,6 +106,12 @@ def test_a_name_that_would_break_a_line_is_kept_plain_and_short(home: Path) -> N
     [event] = activity.recent()
     assert "\n" not in event.subject
     assert len(event.subject) <= 501  # with an ellipsis
-    assert len(event.detail) == 500
+    assert len(event.detail) == 501
     with database.opened(SCHEMA) as rows:
         assert rows.execute("SELECT count(*) FROM activity").fetchone() == (1,)
+
+
+def test_words_that_are_no_text_are_kept_as_far_as_they_are(home: Path) -> None:
+    activity.note(Kind.FAILED, "a", "cannot open \udcff", who="")
+    [event] = activity.recent()
+    assert event.detail.startswith("cannot open ")

@@ -125,6 +125,28 @@ def test_the_refusal_names_both_figures(free: Any) -> None:
     assert "smaller quantization or context" in refused.value.fix
 
 
+def test_a_guest_is_told_neither_the_owners_programs_nor_models(free: Any) -> None:
+    free(4)
+    judged = judge(wanted(6), OPTIONS, [running("secret", 3)])
+    with acting(Role.GUEST, "someone"):
+        refused = judged.objection
+    assert refused.would_go == ()
+    assert refused.fix == ledger.ASK
+    assert "secret" not in str(refused)
+
+
+def test_a_program_that_may_use_the_card_is_not_judged_by_the_memory(
+    free: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free(1)
+    tiny_gguf.write_tiny(settings().models / "tiny.gguf", context=1_000_000)
+    long = StartOptions(context=500_000)
+    monkeypatch.setattr(ledger, "_is_for_a_card", lambda: True)
+    assert needed_bytes(row(), long) == 0
+    monkeypatch.setattr(ledger, "_is_for_a_card", lambda: False)
+    assert needed_bytes(row(), long) > 200 * 2**20
+
+
 def test_two_loads_at_once_do_not_both_count_on_the_same_memory(
     free: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

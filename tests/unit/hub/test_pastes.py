@@ -1,5 +1,7 @@
 """More of what people paste: in sentences and links, behind prompts, with odd options."""
 
+import contextlib
+
 import pytest
 
 from lib.core.errors import BadInput
@@ -229,3 +231,16 @@ def test_what_is_of_elsewhere_or_of_two_is_refused(text: str) -> None:
 def test_of_two_addresses_of_one_model_the_files_counts() -> None:
     text = f"[card]({HUB}/{REPO}) [file]({HUB}/{REPO}/blob/main/{FILE})"
     assert parse_reference(text).path == FILE
+
+
+def test_a_setting_without_a_value_is_no_traceback() -> None:
+    with contextlib.suppress(BadInput):
+        parse_reference("export LLAMA_ARG_HF_REPO")
+
+
+def test_beside_a_link_to_something_else_the_models_link_counts() -> None:
+    text = (
+        "made with https://huggingface.co/datasets/acme/Words, see"
+        " https://huggingface.co/acme/Anvil-7B-GGUF"
+    )
+    assert parse_reference(text).repo == "acme/Anvil-7B-GGUF"

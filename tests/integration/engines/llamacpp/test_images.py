@@ -59,6 +59,8 @@ def test_a_projector_that_tells_nothing_is_given_a_flat_sum(tmp_path: Path) -> N
     assert image_bytes(read_file(write(tmp_path / "silent.gguf", silent))) == UNKNOWN_BYTES
     absurd = made._replace(values=made.values | {"vision.image_size": 2**19})
     assert image_bytes(read_file(write(tmp_path / "absurd.gguf", absurd))) == UNKNOWN_BYTES
+    flat = Projector("mlp", made.values, made.tensors | {"mm.0.weight": (1_024,)})
+    assert image_bytes(read_file(write(tmp_path / "flat.gguf", flat))) > 0
     small = image_bytes(read_file(write_projector(tmp_path / "small.gguf")))
     assert 0 < small < 2**20
 

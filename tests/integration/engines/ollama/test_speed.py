@@ -29,7 +29,7 @@ def blob(folder: Path) -> Path:
 
 
 def reached() -> float:
-    return bandwidth._kept().get(bandwidth._machine(), bandwidth.Known()).reached
+    return bandwidth._kept().get(bandwidth._machine(), bandwidth.Known()).written
 
 
 def test_a_long_reply_tells_what_the_memory_can_do(

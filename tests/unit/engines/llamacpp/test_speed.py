@@ -41,7 +41,7 @@ def usage(tokens: int, speed: float | None) -> Usage:
 def test_a_long_reply_tells_what_the_memory_can_do() -> None:
     stream = Noted(Stream(usage(LEAST_TOKENS, 20.0)), 10**11)
     assert [delta.text for delta in stream] == ["x", ""]
-    assert bandwidth.known().reached == 20.0 * 10**11
+    assert bandwidth.known().written == 20.0 * 10**11
     assert bandwidth.of_this_machine() >= 20.0 * 10**11
 
 
@@ -56,7 +56,7 @@ def test_a_long_reply_tells_what_the_memory_can_do() -> None:
 )
 def test_what_tells_nothing_is_passed_over(said: Usage | None, bytes_read: int) -> None:
     list(Noted(Stream(said), bytes_read))
-    assert bandwidth.known().reached == 0
+    assert bandwidth.known().written == 0
 
 
 def test_closing_it_closes_the_reply() -> None:
