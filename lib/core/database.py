@@ -105,6 +105,6 @@ def _is_whole(file: Path) -> bool:
         return True
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE_SECONDS)) as connection:
-            return connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
     except sqlite3.DatabaseError as error:
         return not _is_damage(error)
