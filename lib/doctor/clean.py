@@ -1,4 +1,4 @@
-"""What goes into a support bundle goes through here: no secret, no name of a person or a machine."""
+"""What goes into a support bundle goes through here: no secret, no name of account or machine."""
 
 import json
 import os
@@ -111,12 +111,8 @@ def _places() -> list[tuple[str, str]]:
 def _names() -> list[tuple[re.Pattern[str], str]]:
     """Of the account and of the machine, as whole words, in any case."""
     host = socket.gethostname()
-    known = {
-        _user(): "USER",
-        Path.home().name: "USER",
-        host: "HOST",
-        host.partition(".")[0]: "HOST",
-    }
+    users, hosts = (_user(), Path.home().name), (host, host.partition(".")[0])
+    known = {**dict.fromkeys(users, "USER"), **dict.fromkeys(hosts, "HOST")}
     names = {name: word for name, word in known.items() if len(name) >= SHORTEST_NAME}
     return [
         (re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", re.IGNORECASE), word)

@@ -55,7 +55,7 @@ class Finding(Frozen):
 
 
 class Check(NamedTuple):
-    """One check: `gathered` looks at the machine, `judged` says what of that is not as it should be.
+    """One check: `gathered` looks at the machine, `judged` says what of that should be otherwise.
 
     `judged` is pure: what it says depends on what was gathered alone.
     """

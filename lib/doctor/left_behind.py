@@ -1,4 +1,4 @@
-"""What broken-off work has left among the models: partial downloads, and links that lead nowhere."""
+"""What was left behind among the models: partial downloads, and links that lead nowhere."""
 
 import contextlib
 import time

@@ -1,10 +1,12 @@
 """Other programs that want the processor: more work is waiting than there are cores."""
 
 import threading
+from collections import defaultdict
 from typing import NamedTuple
 
 import psutil
 
+from lib.core.names import shown
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.doctor.processes import own_pids
 from lib.machine.sampler import machine
@@ -14,6 +16,7 @@ LOOK_SECONDS = 0.5
 BUSY = 1.25  # runnable threads per hardware thread, over five minutes
 WORTH_NAMING = 30.0  # per cent of one core
 SHOWN = 3
+ENGINES = ("ollama", "llama-server", "vllm")
 
 
 class Rival(NamedTuple):
@@ -50,8 +53,20 @@ def rivals(seconds: float = LOOK_SECONDS) -> tuple[Rival, ...]:
     for process in before:
         _percent(process)  # the first call only remembers
     threading.Event().wait(seconds)
-    found = [Rival(_name(process), process.pid, _percent(process)) for process in before]
-    busy = sorted(found, key=lambda rival: -rival.percent)[:SHOWN]
+    return summed([Rival(_name(process), process.pid, _percent(process)) for process in before])
+
+
+def summed(processes: list[Rival]) -> tuple[Rival, ...]:
+    """One row per program with its busiest process; what works for models is no rival."""
+    by_name: dict[str, list[Rival]] = defaultdict(list)
+    for process in processes:
+        if not any(word in process.name.lower() for word in ENGINES):
+            by_name[process.name].append(process)
+    rows = [
+        max(each, key=lambda one: one.percent)._replace(percent=sum(one.percent for one in each))
+        for each in by_name.values()
+    ]
+    busy = sorted(rows, key=lambda rival: -rival.percent)[:SHOWN]
     return tuple(rival for rival in busy if rival.percent > WORTH_NAMING)
 
 
@@ -73,7 +88,7 @@ def judged(facts: Facts) -> list[Finding]:
     """Nothing where the load is our own models': that is what the machine is for."""
     if not is_busy(facts) or not facts.rivals:
         return []
-    told = ", ".join(f"{one.name} ({one.percent:.0f} % of a core)" for one in facts.rivals)
+    told = ", ".join(f"{shown(one.name)} ({one.percent:.0f} % of a core)" for one in facts.rivals)
     first = facts.rivals[0]
     return [
         Finding(
@@ -82,7 +97,9 @@ def judged(facts: Facts) -> list[Finding]:
             title=f"Other programs want the processor: {told}.",
             wanted=f"A load of at most {facts.threads} while models run; it is {facts.load:.1f}.",
             why="A model's threads wait for each other, so one that is held up holds up all.",
-            fix=Fix(label=f"Let {first.name} give way", command=f"renice -n 10 -p {first.pid}"),
+            fix=Fix(
+                label=f"Let {shown(first.name)} give way", command=f"renice -n 10 -p {first.pid}"
+            ),
             facts=tuple(sorted({one.name for one in facts.rivals})),
         )
     ]

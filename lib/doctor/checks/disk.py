@@ -1,5 +1,6 @@
 """Disks that are nearly full, and what could go."""
 
+import shlex
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -95,7 +96,7 @@ def _fix(disk: Disk, facts: Facts) -> Fix:
     told = ", ".join(f"{words.disk(size)} in {what}" for what, size in could.items() if size)
     if told and disk.role != "temporary files":
         return Fix(label=f"See what could go: {told}", page="Models")
-    return Fix(label="What fills it", command=f"du -xh --max-depth=2 '{disk.path}' | sort -h")
+    return Fix(label="What fills it", command=f"du -xk {shlex.quote(disk.path)} | sort -n")
 
 
 CHECK = Check(NAME, gathered, judged)

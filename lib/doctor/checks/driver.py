@@ -57,17 +57,19 @@ def _old(facts: Cards) -> list[Finding]:
         Finding(
             id=f"{NAME}:cuda",
             severity=Severity.WARNING if has_none else Severity.HINT,
-            title=f"The NVIDIA driver {facts.driver} serves CUDA {served} at most.".replace(
-                "  ", " "
-            ),
+            title=f"The NVIDIA driver{_version(facts)} serves CUDA {served} at most.",
             wanted=f"A driver for CUDA {VLLM_CUDA_MAJOR} or newer.",
             why="No engine for graphics cards runs with it."
             if has_none
-            else f"vLLM runs in its build for older drivers ({OLDER_CUDA_BUILD}), which lags behind.",
+            else f"vLLM runs only in its build for older drivers ({OLDER_CUDA_BUILD}).",
             fix=Fix(label="Which driver is there", command=_LOOK),
             facts=(served,),
         )
     ]
+
+
+def _version(facts: Cards) -> str:
+    return f" {facts.driver}" if facts.driver else ""
 
 
 CHECK = Check(NAME, gathered, judged)

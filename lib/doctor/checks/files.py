@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from lib.core import words
+from lib.core.names import shown
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.doctor.left_behind import dangling
 from lib.engines.llamacpp import files, records
@@ -74,7 +75,7 @@ def _dangling(link: str) -> Finding:
     return Finding(
         id=f"{NAME}:link:{link}",
         severity=Severity.WARNING,
-        title=f"The link {link} among the models leads nowhere.",
+        title=f"The link {shown(link)} among the models leads nowhere.",
         wanted="A file where it points, or no link.",
         why="Its model is not shown anywhere, as if it had never been there.",
         fix=Fix(label="Remove the link", action="remove_link", subject=link),

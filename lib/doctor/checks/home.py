@@ -1,6 +1,7 @@
 """BERTH_HOME: cannot be written, lies on a network folder, or is open to others."""
 
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import NamedTuple
@@ -60,16 +61,14 @@ def judged(facts: Facts) -> list[Finding]:
 
 
 def _read_only(facts: Facts) -> Finding:
+    path = shlex.quote(facts.path)
     return Finding(
         id=f"{NAME}:read-only",
         severity=Severity.URGENT,
         title=f"{facts.path} cannot be written.",
         wanted="A folder that this account owns, on a disk that is not mounted read-only.",
         why="Nothing can be downloaded, started or kept.",
-        fix=Fix(
-            label="Look at its rights and its disk",
-            command=f"ls -ld '{facts.path}'; df '{facts.path}'",
-        ),
+        fix=Fix(label="Look at its rights and its disk", command=f"ls -ld {path}; df {path}"),
     )
 
 
@@ -80,9 +79,7 @@ def _network(facts: Facts) -> Finding:
         title=f"{facts.path} is on a network folder ({facts.filesystem}).",
         wanted="A disk of this machine; models alone may lie elsewhere, as links.",
         why="Locks and SQLite are not reliable there, and a model loads at the network's speed.",
-        fix=Fix(
-            label="Move it while Berth is stopped", command="export BERTH_HOME=/path/on/this/disk"
-        ),
+        fix=Fix(label="Move it while Berth is stopped", command="export BERTH_HOME=/other/folder"),
         facts=(facts.filesystem,),
     )
 

@@ -80,7 +80,7 @@ def judged(facts: Facts) -> list[Finding]:
             severity=Severity.WARNING if is_slow else Severity.HINT,
             title=f"The engine's build does not use {', '.join(unused)}, which the processor has.",
             wanted="A llama-server built for this processor, named in settings.toml or on PATH.",
-            why="With them prompts are read up to twice as fast; writing gains little.",
+            why="With them prompts are read faster; writing gains little.",
             fix=Fix(
                 label="Name one you have built (it is tried before it is used)",
                 command="export BERTH_LLAMA_SERVER=/path/to/llama-server",

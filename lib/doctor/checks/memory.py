@@ -6,6 +6,7 @@ from typing import NamedTuple
 import psutil
 
 from lib.core import words
+from lib.core.names import shown
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.doctor.processes import own_pids
 from lib.machine.sampler import machine, memory_available_bytes
@@ -85,7 +86,7 @@ def _is_large(holder: Holder, facts: Facts) -> bool:
 
 
 def _named(foreign: list[Holder]) -> str:
-    told = ", ".join(f"{one.name} ({words.memory(one.bytes)})" for one in foreign)
+    told = ", ".join(f"{shown(one.name)} ({words.memory(one.bytes)})" for one in foreign)
     return f" Held by other programs: {told}." if told else ""
 
 

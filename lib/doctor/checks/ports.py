@@ -9,6 +9,7 @@ import psutil
 
 from lib import dashboard
 from lib.core.errors import BerthError, EngineDown
+from lib.core.names import shown
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.engines.ollama import api
 
@@ -80,8 +81,8 @@ def holder(number: int) -> str:
     """Who listens there; "" where the system does not tell whose it is."""
     with contextlib.suppress(psutil.Error, OSError, RuntimeError):
         for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.laddr.port == number and one.pid:
-                return f"{psutil.Process(one.pid).name()}, process {one.pid}"
+            if one.status == psutil.CONN_LISTEN and one.pid and one.laddr[1:] == (number,):
+                return f"{shown(psutil.Process(one.pid).name())}, process {one.pid}"
     return ""
 
 
