@@ -29,6 +29,7 @@ from lib.core.access import Role, acting
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.dashboard import listening
+from lib.doctor.registry import REGISTRY
 from lib.machine import open_files, sampler
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
@@ -52,6 +53,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Engines are not part of it: they go on without."""
     lifecycle.begin(running)
     sampler.SAMPLER.start()
+    REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
     listener.begin(config.get_option("server.port"), _expect_host)
@@ -61,6 +63,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     finally:
         warming.cancel()
         await listener.end()
+        REGISTRY.is_watching = False
         sampler.SAMPLER.stop()
         dashboard.withdraw()
 
