@@ -55,7 +55,7 @@ def _of_ollama() -> Port | None:
         if address.hostname not in LOCAL or not _listens(number):
             return None
         api.ask("/api/version", api.Version)
-    except EngineDown:
+    except (EngineDown, api.Silent):
         return None
     except (BerthError, ValueError):
         return _port(number) if not _is_ollama(number) else None

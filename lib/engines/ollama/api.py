@@ -37,6 +37,10 @@ _PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 Shape = TypeVar("Shape")
 
 
+class Silent(EngineError):
+    """It takes connections and says nothing in time."""
+
+
 class Details(BaseModel):
     """What Ollama read from a model's file."""
 
@@ -250,8 +254,8 @@ def parsed(data: str | bytes, shape: type[Shape]) -> Shape:
         ) from error
 
 
-def _stuck() -> EngineError:
-    return EngineError("Ollama does not answer.", "Restart Ollama; a busy one may only need time.")
+def _stuck() -> Silent:
+    return Silent("Ollama does not answer.", "Restart Ollama; a busy one may only need time.")
 
 
 def _broken_off() -> EngineError:
