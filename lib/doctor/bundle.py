@@ -125,7 +125,7 @@ def _settings() -> dict[str, Any]:
     return {
         "preferences": preferences.preferences().model_dump(),
         "problem": preferences.problem(),
-        "hub token": str(token_origin()),  # where it is from, not what it is
+        "hub login": str(token_origin()),  # where it is from, not what it is
         "environment": environment(os.environ),
     }
 

@@ -18,6 +18,9 @@ MASK = "***"
 SHORTEST_NAME = 3  # shorter ones are parts of ordinary words
 _HEADER = re.compile(r"\b((?:set-)?cookie[\"']?\s*[:=]\s*)[^\r\n]+", re.IGNORECASE)
 _COOKIE = re.compile(r"\b((?:berth|_streamlit)_\w{1,64}=)[^\s;,\"'&]+")
+# payload.time.signature, as itsdangerous writes guests' cookies; a JWT looks the same.
+_SIGNED = re.compile(r"\b[\w-]{8,4096}\.[\w-]{5,2048}\.[\w-]{25,512}")
+_PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/@]+)@")
 _SECRET_NAME = re.compile(r"(?:token|key|keys|code|secret|password|passwd|cookie)$", re.IGNORECASE)
 
 
@@ -33,6 +36,7 @@ class Cleaner:
         """The text without them."""
         text = _HEADER.sub(rf"\1{MASK}", text)
         text = _COOKIE.sub(rf"\1{MASK}", text)
+        text = _SIGNED.sub(MASK, text)
         text = redact(text, self._secrets)
         for place, name in self._places:
             text = text.replace(place, name)
@@ -75,6 +79,7 @@ def _all_secrets() -> set[str]:
     if token := settings().hf_token:
         found.add(token.get_secret_value())
     found |= set(_strings(read_json(home / "guests.json")))
+    found |= {word for value in os.environ.values() for word in _PASSWORD.findall(value)}
     found |= {f"{code[:4]}-{code[4:]}" for code in found if len(code) == 8}  # as it is shown
     return {secret for secret in found if len(secret) >= 6}
 
