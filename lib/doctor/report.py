@@ -1,11 +1,14 @@
 """Findings as text and as JSON, for a terminal and for the support bundle."""
 
+import shlex
+import sys
 import textwrap
 import time
 from typing import Any
 
 from lib.core import words
 from lib.core.names import shown
+from lib.core.settings import ROOT
 from lib.doctor.finding import Finding, Fix
 from lib.doctor.registry import Look
 
@@ -20,7 +23,9 @@ def text(look: Look) -> str:
     if ignored:
         names = ", ".join(finding.id for finding in ignored)
         parts.append(f"Ignored ({len(ignored)}): {shown(names, LONGEST)}")
-    parts += [*left_out(look)]
+    parts += left_out(look)
+    if any(finding.fix.action for finding in found):
+        parts.append(f"To have one mended: {_command()} mend ID")
     return "\n\n".join(parts) + "\n"
 
 
@@ -57,10 +62,15 @@ def fix(finding_id: str, fix: Fix) -> str:
     """What to type or to open."""
     label = shown(fix.label, LONGEST)
     if fix.action:
-        return f"{label}: python -m lib.doctor mend {shown(finding_id, LONGEST)}"
+        return f"{label}: mend {shown(finding_id, LONGEST)}"
     if fix.command:
         return f"{label}: {shown(fix.command, LONGEST)}"
     return f"{label}: open {fix.page} in the dashboard"
+
+
+def _command() -> str:
+    """What a person types in any folder to run this."""
+    return f"cd {shlex.quote(str(ROOT))} && {shlex.quote(sys.executable)} -m lib.doctor"
 
 
 def _wrapped(line: str) -> str:

@@ -6,11 +6,14 @@ from lib.core import words
 from lib.core.access import Action, may
 from lib.doctor.registry import REGISTRY
 
+ICON = ":material/medical_information:"
+
 
 def line() -> None:
-    """A link to them; it never waits for a look."""
+    """A way to them; it never waits for a look."""
     if not may(Action.CONFIGURE):
         return
     if count := REGISTRY.count():
         label = f"{words.count(count, 'finding needs', 'findings need')} you"
-        st.page_link("pages/4_System.py", label=label, icon=":material/medical_information:")
+        if st.button(label, key="doctor_count", type="tertiary", icon=ICON):
+            st.switch_page("pages/4_System.py")

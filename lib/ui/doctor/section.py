@@ -95,8 +95,14 @@ def _buttons(finding: Finding) -> None:
         if fix.action:
             _action(finding)
         elif fix.page:
-            st.page_link(PAGES[fix.page], label=markdown.label(fix.label), width="content")
+            _way(finding)
         _ignore_button(finding)
+
+
+def _way(finding: Finding) -> None:
+    key = f"open-{finding.fingerprint}"
+    if st.button(markdown.label(finding.fix.label), key=key, icon=":material/arrow_forward:"):
+        st.switch_page(PAGES[finding.fix.page])
 
 
 def _command(finding: Finding) -> None:

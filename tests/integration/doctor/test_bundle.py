@@ -166,7 +166,7 @@ def test_the_command_tells_mends_and_ignores(
     home.mkdir()
     home.chmod(0o755)
     assert main([]) == 1
-    assert "Close it: python -m lib.doctor mend home:open" in capsys.readouterr().out
+    assert "Close it: mend home:open" in capsys.readouterr().out
     assert main(["ignore", "home:open"]) == 0
     main(["--json"])
     told = json.loads(capsys.readouterr().out.partition("\n")[2])

@@ -183,7 +183,8 @@ def test_findings_as_text_say_what_to_type() -> None:
     look = Look(at=1.0, findings=(finding("a"), pressed, opened), late=("slow",), failed=("bad",))
     said = report.text(look)
     assert said.startswith("Warning   a is wrong.\n          Should be: Right.")
-    assert "Mend: true" in said and "Close it: python -m lib.doctor mend b" in said
+    assert "Mend: true" in said and "Close it: mend b\n" in said
+    assert said.endswith("-m lib.doctor mend ID\n")
     assert "See models: open Models in the dashboard" in said
     assert "Not done in time: slow." in said and "Could not look: bad." in said
 
