@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import NamedTuple
 
 from lib.core.access import Action, Role, acting, require
 from lib.core.settings import settings
@@ -58,7 +59,7 @@ class Registry:
         self._home = Path()
         self._looked = 0.0  # time.monotonic
         self._under_way: Future[Look] | None = None
-        self._running: dict[str, Future[list[Finding]]] = {}
+        self._running: dict[str, _Run] = {}
         self._generation = 0
         self.is_watching = False  # may a look begin where no one asked for the findings?
 
@@ -87,7 +88,6 @@ class Registry:
         with self._lock:
             self._generation += 1
             self._under_way = None
-            self._running = {}
             self._looked = 0.0
         self._begun()
 
@@ -140,14 +140,27 @@ class Registry:
         """The check in a thread of its own; one that hangs is not begun a second time."""
         with self._lock:
             before = self._running.get(check.name)
-            if before is not None and not before.done():
-                return before
+            if before and not before.done.done() and self._is_good(before):
+                return before.done
             done: Future[list[Finding]] = Future()
-            self._running[check.name] = done
+            self._running[check.name] = _Run(done, self._generation, time.monotonic())
         threading.Thread(
             target=_checked, args=(check, done), name=f"check-{check.name}", daemon=True
         ).start()
         return done
+
+    def _is_good(self, run: "_Run") -> bool:
+        """Did it begin after the last mend, or does it hang, as another one would?"""
+        is_hanging = time.monotonic() - run.began > self._limit_seconds
+        return run.generation == self._generation or is_hanging
+
+
+class _Run(NamedTuple):
+    """A check that was begun."""
+
+    done: "Future[list[Finding]]"
+    generation: int
+    began: float  # time.monotonic
 
 
 def _checked(check: Check, done: "Future[list[Finding]]") -> None:

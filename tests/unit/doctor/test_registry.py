@@ -60,6 +60,8 @@ def test_a_check_that_hangs_is_told_of_and_not_begun_twice() -> None:
 
     doctor = registry(check("slow", hangs), check("quick"), limit_seconds=0.2)
     assert [doctor.look().late for _ in range(2)] == [("slow",), ("slow",)]
+    doctor.forget()
+    assert doctor.look().late == ("slow",)
     assert began == [1]
     release.set()
     assert wait_until(lambda: doctor.look().late == (), LONG)
