@@ -74,7 +74,7 @@ def _finding(one: Installed, what: str) -> Finding:
     return Finding(
         id=f"{NAME}:{one.engine}:{'wheel' if one.is_wheel else one.place}",
         severity=Severity.HINT if one.is_wheel else Severity.WARNING,
-        title=f"{what.rstrip('.')}{where}.",
+        title=what.replace(" is older", f"{where} is older", 1),
         wanted=_wanted(one),
         why="Berth keeps engines on this machine, but what guests and programs send reaches them."
         if one.engine != floors.LITELLM
