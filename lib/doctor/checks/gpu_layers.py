@@ -1,7 +1,6 @@
 """Layers of a model that the processor computes although there is a graphics card."""
 
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 from lib.core import words
@@ -9,7 +8,9 @@ from lib.core.errors import BerthError
 from lib.core.files import tail
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.engines.llamacpp import records
+from lib.engines.llamacpp.records import Record
 from lib.engines.ollama import api
+from lib.fleet.on_cards import model_names
 from lib.machine.sampler import SAMPLER
 
 NAME = "gpu-layers"
@@ -38,8 +39,10 @@ class Facts(NamedTuple):
 
 def gathered() -> Facts:
     """From Ollama's list, and from what each child of the built-in engine has printed."""
-    names = tuple(card.name for card in SAMPLER.cards().cards if not card.problem)
-    return Facts(names, (*_of_ollama(), *_own()) if names else ())
+    cards = [card for card in SAMPLER.cards().cards if not card.problem]
+    names = tuple(card.name for card in cards)
+    on_cards = set(model_names(cards, ()).values())
+    return Facts(names, (*_of_ollama(), *_own(on_cards)) if names else ())
 
 
 def _of_ollama() -> list[Loaded]:
@@ -57,14 +60,17 @@ def _row(row: api.Loaded) -> Loaded:
     return Loaded(row.name, "Ollama", min(row.size_vram / row.size, 1.0), share)
 
 
-def _own() -> list[Loaded]:
+def _own(on_cards: set[str]) -> list[Loaded]:
     running = [record for record in records.read_all() if record.is_alive]
-    return [
-        offloaded(record.model, tail(Path(records.file_of(record.model, "log")), LOG_BYTES))
-        if record.program
-        else Loaded(record.model, "the built-in engine", 0.0, is_wheel=True)
-        for record in running
-    ]
+    return [_child(record, is_on_card=record.model in on_cards) for record in running]
+
+
+def _child(record: Record, *, is_on_card: bool) -> Loaded:
+    """What has memory of a card is on it; how much of the model that is, a llama-server tells."""
+    if record.program:
+        return offloaded(record.model, tail(records.file_of(record.model, "log"), LOG_BYTES))
+    on_card = None if is_on_card else 0.0
+    return Loaded(record.model, "the built-in engine", on_card, is_wheel=True)
 
 
 def offloaded(model: str, log: str) -> Loaded:
