@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import home
+from lib.ui import activity_view, home
 from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
@@ -17,4 +17,4 @@ with shown_errors():
         home.figures()
         starter.invitation()
         home.deploy_link("Deploy another model from Hugging Face")
-        home.activity()
+        activity_view.section()

@@ -79,7 +79,7 @@ source "$SHARED"
 readonly INSTALLER=https://ollama.com/install.sh
 
 main() {
-  CHILD="" PLAN="" BOLD="" PLAIN=""
+  CHILD="" PLAN="" LINKING="" BOLD="" PLAIN=""
   heed
   [[ ! -t 1 ]] || BOLD=$'\033[1m' PLAIN=$'\033[0m'
   parse "$@"
@@ -136,6 +136,7 @@ is_tool() { # WORD
     ollama | docker | podman | hf | huggingface-cli | git | lms | vllm | curl | wget | uvx | ramalama) return 0 ;;
     llama | llama-server | llama-cli | llama-run | llama-mtmd-cli | llama-simple-chat) return 0 ;;
     llama-bench | llama-embedding | llama-completion | python | python3 | FROM | sudo) return 0 ;;
+    aria2c | axel | iwr | uv | sglang | text-generation-launcher | koboldcpp* | llamafile | nexa | unsloth | llm | jan | local-ai) return 0 ;;
     *) return 1 ;;
   esac
 }
@@ -342,19 +343,30 @@ fetch() {
 }
 
 start() {
+  local code=0
   [[ $ENGINE == ollama ]] || adopt
-  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE"
+  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE" || code=$?
+  LINKING="" # it runs, or the step has taken the link back
+  [[ $code == 0 ]] || exit "$code"
 }
 
-# The built-in engine names a model after its file.
+# The built-in engine names a model after its file. A file elsewhere is linked to; the link is taken
+# back where the model does not come to run.
 adopt() {
-  local command=("$PYTHON" -m lib.engines adopt "$(value first)")
+  local command=("$PYTHON" -m lib.engines adopt "$(value first)" --for "$$")
   NAME="the-name-it-prints"
   if [[ -n $DRY_RUN ]]; then
     run "${command[@]}"
   else
+    LINKING=yes
     NAME=$("${command[@]}")
   fi
+}
+
+undo() {
+  [[ -n ${LINKING:-} ]] || return 0
+  LINKING=""
+  "$PYTHON" -m lib.engines give-back --for "$$" || true
 }
 
 try() {

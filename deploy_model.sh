@@ -294,6 +294,10 @@ killed() { # SIGNAL WHY
     "What it had changed is taken back. Free memory, then try again."
 }
 
+undo() { # see broken
+  return 0
+}
+
 # A deployment takes back what it did by itself, but for one that was killed.
 broken() { # CODE WHAT FIX
   [[ -z $BEGUN ]] || (as_root "$PYTHON" -m lib.slots undo --slot "$SLOT") || true

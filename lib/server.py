@@ -24,13 +24,16 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
-from lib.core import http, lifecycle, owner_key
+from lib.core import http, lifecycle, owner_key, patience
 from lib.core.access import Role, acting
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.dashboard import listening
 from lib.doctor.registry import REGISTRY
-from lib.machine import open_files, sampler
+from lib.engines import all_models
+from lib.fleet import idle, notices
+from lib.machine import history, open_files, sampler
+from lib.processes.command import become
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
 
@@ -52,16 +55,21 @@ _FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
 async def lifespan(running: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Engines are not part of it: they go on without."""
     lifecycle.begin(running)
-    sampler.SAMPLER.start()
+    sampler.SAMPLER.start(history.Recorder().add)
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
+    watches = (idle.Watch(), notices.Watch())
+    for watch in watches:
+        watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)
     try:
         async with gateway.connections():
             yield
     finally:
         warming.cancel()
+        for watch in watches:
+            watch.stop()
         await listener.end()
         REGISTRY.is_watching = False
         sampler.SAMPLER.stop()
@@ -83,12 +91,19 @@ async def _warm_up() -> None:
     """
     await asyncio.to_thread(_FILES.pack_page)
     await asyncio.to_thread(http.local)  # its certificates would delay the first page by 40 ms
+    await asyncio.to_thread(_meet_engines)
     gc.collect()
     gc.freeze()
     await _FILES.visited.wait()
     await asyncio.sleep(AFTER_VISIT_SECONDS)
     await asyncio.to_thread(_import_heavy)
     gc.freeze()
+
+
+def _meet_engines() -> None:
+    """Pages wait for engines less long than a slow one may need to be known at all."""
+    with patience.of_a_command():
+        all_models()
 
 
 def _import_heavy() -> None:
@@ -139,6 +154,13 @@ def main() -> int:
     return 0
 
 
+def _take_over() -> None:
+    """Become Berth's own start, on the port that `streamlit run` was told: its server counts no
+    connections, gives a header all the time there is, and may listen on every address."""
+    port = str(config.get_option("server.port"))
+    become([sys.executable, "-m", "lib.server", "--port", port], ROOT)
+
+
 def _port_wanted() -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.server", description="Start Berth.")
     usual = os.environ.get("BERTH_PORT") or config.get_option("server.port")
@@ -167,3 +189,5 @@ def _web_config() -> uvicorn.Config:
 
 if __name__ == "__main__":
     sys.exit(main())
+if not __package__:
+    _take_over()

@@ -15,10 +15,11 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import engine_request, upstreams
+from lib.api import engine_request, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
+from lib.api.speeds import TAIL_BYTES
 from lib.core import lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import (
@@ -29,6 +30,7 @@ from lib.core.errors import (
 )
 from lib.engines import all_models
 from lib.engines.base import State, Upstream
+from lib.fleet import use
 
 MODELS = "/v1/models"
 COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
@@ -54,6 +56,13 @@ class Order(NamedTuple):
     fields: dict[str, Any]
     body: bytes  # the same, as it came
     accept: str
+
+
+class _Asked(NamedTuple):
+    """An engine's answer, and which engine's it is."""
+
+    answer: aiohttp.ClientResponse
+    to: Upstream
 
 
 @contextlib.asynccontextmanager
@@ -156,10 +165,15 @@ async def _departure(receive: Receive) -> None:
 
 async def _relay(order: Order, answer: Answer) -> None:
     """Ask the engine and pass its answer on."""
+    with use.using(order.model):
+        await _relay_in_use(order, answer)
+
+
+async def _relay_in_use(order: Order, answer: Answer) -> None:
     try:
-        engine = await _asked_in_time(order)
+        engine, to = await _asked_in_time(order)
         try:
-            await _pass_on(engine, answer)
+            speeds.note(await _passed_on(engine, answer), to)
         finally:
             engine.close()  # harmless after the end, when the connection is back in the pool
     except aiohttp.ServerTimeoutError as error:
@@ -172,7 +186,7 @@ async def _relay(order: Order, answer: Answer) -> None:
         raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
 
 
-async def _asked_in_time(order: Order) -> aiohttp.ClientResponse:
+async def _asked_in_time(order: Order) -> _Asked:
     """The same as `_asked`; EngineHangs where nothing comes and the engine does not react at all.
 
     A long prompt may take minutes until its first byte. An engine that lives tells its models
@@ -215,20 +229,22 @@ async def _reacts(order: Order) -> bool:
         return False
 
 
-async def _asked(order: Order) -> aiohttp.ClientResponse:
-    """The engine's answer as far as its headers.
+async def _asked(order: Order) -> _Asked:
+    """The engine's answer as far as its headers, and where it comes from.
 
     A connection from the pool may be one that the engine is closing, and a model may have moved
     since it was looked up: nobody is there, or somebody who does not know our key. No byte of an
     answer was seen then, so asking once more is safe.
     """
     with contextlib.suppress(aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        answer = await _post(order, await upstreams.find(order.model))
+        to = await upstreams.find(order.model)
+        answer = await _post(order, to)
         if answer.status != 401:
-            return answer
+            return _Asked(answer, to)
         answer.close()
     upstreams.forget(order.model)
-    return await _post(order, await upstreams.find(order.model))
+    to = await upstreams.find(order.model)
+    return _Asked(await _post(order, to), to)
 
 
 async def _post(order: Order, to: Upstream) -> aiohttp.ClientResponse:
@@ -250,18 +266,21 @@ def _client() -> aiohttp.ClientSession:
     return _session
 
 
-async def _pass_on(engine: aiohttp.ClientResponse, answer: Answer) -> None:
+async def _passed_on(engine: aiohttp.ClientResponse, answer: Answer) -> bytes:
+    """Pass the answer on; returns its end."""
     if engine.content_type != "text/event-stream":
-        await answer.whole(await engine.read(), engine.content_type, engine.status)
-        return
+        body = await engine.read()
+        await answer.whole(body, engine.content_type, engine.status)
+        return body[-TAIL_BYTES:]
     await answer.begin_events()
     end = b""
     async for chunk in engine.content.iter_any():
         await answer.events(chunk)
-        end = (end + chunk)[-32:]
+        end = (end + chunk)[-TAIL_BYTES:]
     if not end.rstrip().endswith(b"data: [DONE]"):
         raise aiohttp.ClientPayloadError("The stream ended before its end.")
     await answer.end_events()
+    return end
 
 
 def _hangs(order: Order) -> EngineHangs:

@@ -1,7 +1,8 @@
 """Files that are put into a message before it is sent: drafts, by browser and conversation.
 
 A draft is a text or a small picture with its token count. It lies on disk, so that neither a
-reload nor a restart loses it, until its message takes it, or for a day.
+reload nor a restart loses it, until its message takes it, or for a day. The owner and each guest
+have a total of their own, and guests one together: nobody's files push out another's.
 """
 
 import contextlib
@@ -19,13 +20,17 @@ from lib.chat import documents
 from lib.chat.context_use import CHARACTERS_PER_TOKEN
 from lib.chat.conversations import MOST_FILES, File
 from lib.chat.documents import Content
-from lib.core.errors import BadInput, NoSpace, NotFound
+from lib.core import words
+from lib.core.access import Role, role
+from lib.core.errors import BadInput, Conflict, NoSpace, NotFound
 from lib.core.files import make_private, write_text
 from lib.core.settings import settings
 from lib.sharing import logins
 
-MOST_BYTES_OF_ONE = 200_000_000  # drafts of one browser; a full message has 160 MB at most
-MOST_BYTES_OF_ALL = 1_000_000_000
+MOST_BYTES_OF_OWNER = 1_000_000_000  # in all browsers
+MOST_BYTES_OF_GUEST = 200_000_000  # a full message has 160 MB at most
+MOST_BYTES_OF_GUESTS = 1_000_000_000
+LEAST_BYTES = 65_536  # that a draft counts for, so that there is an end to small ones too
 KEPT_SECONDS = 86_400
 LONGEST_NAME = 120
 IMAGE_TOKENS = 576  # LLaVA 1.5, arXiv 2310.03744: 24 by 24 patches, whatever the picture's size
@@ -37,6 +42,10 @@ _UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff]"
 )
 _lock = threading.Lock()
+
+
+class NoRoom(Conflict, code="no_room"):
+    """What waits to be sent takes as much as it may."""
 
 
 class Attachment(BaseModel):
@@ -61,7 +70,8 @@ def add(
     """Read a file and keep it as a draft; takes seconds for a large PDF.
 
     `count` tells the tokens of a text, or None where nobody can; `model` is whose they are.
-    BadInput where the file is of no use or there are too many, NoSpace where the disk is full.
+    BadInput where the file is of no use or there are too many, NoRoom where drafts take as much as
+    they may, NoSpace where the disk is full.
     """
     folder = _folder(owner, conversation)
     with _told_of_disk():
@@ -79,7 +89,7 @@ def add(
         counted_by=model,
     )
     with _lock, _told_of_disk():
-        _prune(owner)
+        _require_room(owner, len((found.text or found.image).encode()))
         if len(_kept(folder)) >= MOST_FILES:
             raise BadInput(f"A message has at most {MOST_FILES} files.", "Remove one first.")
         _store(folder, attachment, found.text or found.image)
@@ -124,6 +134,13 @@ def remove(owner: str, conversation: str, attachment_id: str) -> None:
         _forget(folder / f"{attachment_id}.txt")
 
 
+def forget_guests(login: str = "") -> None:
+    """What this guest, or any, has not sent: the login has ended, so nobody can."""
+    with _lock:
+        for body in _guests().glob(f"{login or '*'}/*/*.txt"):
+            _forget(body)
+
+
 def file_name(given: str) -> str:
     """The last part of a path, without characters that hide or turn round what is read."""
     last = given.replace("\\", "/").rstrip("/").rpartition("/")[2]
@@ -161,11 +178,15 @@ def _root() -> Path:
     return settings().home / "drafts"
 
 
+def _guests() -> Path:
+    return _root() / "guests"
+
+
 def _folder(owner: str, conversation: str) -> Path:
     """Where a conversation's drafts are; ids that are none lead nowhere else."""
     if not (_ID.fullmatch(owner) and _ID.fullmatch(conversation)):
         raise NotFound("There is no such conversation.", "Open one from the list.")
-    return _root() / owner / conversation
+    return (_guests() if role() == Role.GUEST else _root()) / owner / conversation
 
 
 def _kept(folder: Path) -> list[Attachment]:
@@ -211,20 +232,39 @@ def _file(folder: Path, draft: Attachment) -> File:
     )
 
 
-def _prune(owner: str) -> None:
-    """Forget what is a day old, then the oldest above what one browser, and all, may keep.
+def _require_room(owner: str, size: int) -> None:
+    """NoRoom where one more of so many bytes would be too much; what is a day old goes first.
 
     Guests from one address count as one.
     """
-    own = [f"{one}/*/*.txt" for one in logins.neighbours(owner)]
-    for patterns, most in ((own, MOST_BYTES_OF_ONE), (["*/*/*.txt"], MOST_BYTES_OF_ALL)):
-        paths = [path for pattern in patterns for path in _root().glob(pattern)]
-        bodies = [(body.stat(), body) for body in paths]
-        held = 0
-        for found, body in sorted(bodies, key=lambda pair: pair[0].st_mtime, reverse=True):
-            held += found.st_size
-            if held > most or found.st_mtime < time.time() - KEPT_SECONDS:
+    if role() == Role.OWNER:
+        _require("Your", _held(_root(), "*"), size, MOST_BYTES_OF_OWNER)
+        return
+    own = sum(_held(_guests(), one) for one in logins.neighbours(owner))
+    _require("Your", own, size, MOST_BYTES_OF_GUEST)
+    _require("All guests'", _held(_guests(), "*"), size, MOST_BYTES_OF_GUESTS)
+
+
+def _require(whose: str, held: int, size: int, most: int) -> None:
+    if held + max(size, LEAST_BYTES) > most:
+        raise NoRoom(
+            f"{whose} files that wait to be sent take {words.disk(held)},"
+            f" and {words.disk(most)} is the most.",
+            "Send some of yours or take them out; what nobody sends goes after a day.",
+        )
+
+
+def _held(root: Path, whose: str) -> int:
+    """The bytes that drafts of this id, or of any ("*"), count for."""
+    held = 0
+    for body in root.glob(f"{whose}/*/*.txt"):
+        with contextlib.suppress(OSError):  # taken meanwhile
+            found = body.stat()
+            if found.st_mtime < time.time() - KEPT_SECONDS:
                 _forget(body)
+            else:
+                held += max(found.st_size, LEAST_BYTES)
+    return held
 
 
 def _forget(body: Path) -> None:

@@ -14,20 +14,13 @@ from lib.chat import replies
 from lib.chat.reply import Reply, ReplyRequest
 from lib.core.errors import BerthError, DoesNotFit
 from lib.core.words import memory
-from lib.engines import find_model, llamacpp
-from lib.engines.base import Model, StartOptions, State
-from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp.launch import load_of_file
-from lib.fit.architecture import geometry
-from lib.fit.gguf import read_model
-from lib.fit.memory import FULL, need
+from lib.engines import find_model
+from lib.engines.base import State
+from lib.fit.memory import FULL
 from lib.fleet import actions
+from lib.fleet.ledger import needed_bytes
 from lib.machine import sampler
 from lib.sharing import limits
-
-# Of a model whose file cannot be looked into: its cache and working memory, beside its weights.
-BESIDE_WEIGHTS = 0.2
-LEAST_BESIDE_BYTES = 300 * 2**20
 
 FreeBytes = Callable[[], int]
 
@@ -52,25 +45,6 @@ def queue(contenders: Sequence[Contender], free_bytes: int) -> list[int]:
         return []
     waiting = [each for each in contenders if each.need_bytes or each.is_ours]
     return [each.lane for each in sorted(waiting, key=lambda each: each.need_bytes > 0)]
-
-
-def need_bytes(model: Model, load: StartOptions) -> int:
-    """Memory that loading the model takes: 0 for one that is in memory or on its way there.
-
-    That of a graphics card or of another machine is not what the others want.
-    """
-    if model.place or model.state in (State.READY, State.STARTING):
-        return 0
-    if model.engine == llamacpp.NAME:
-        with contextlib.suppress(BerthError, OSError):
-            return _need_of_file(model, load)
-    size = model.size_bytes or 0
-    return size + max(round(BESIDE_WEIGHTS * size), LEAST_BESIDE_BYTES)
-
-
-def _need_of_file(model: Model, load: StartOptions) -> int:
-    file = llamacpp_files.find(model.name)
-    return need(geometry(read_model(file.full_path)), load_of_file(file, load)).total
 
 
 def start(
@@ -134,7 +108,7 @@ class _Round:
         for request in (reply.request for reply in self._replies):
             with contextlib.suppress(BerthError):
                 model = find_model(request.model, request.engine)
-                needed = need_bytes(model, request.load)
+                needed = needed_bytes(model, request.load)
                 found.append(Contender(request.lane, needed, _key(request) in _loaded))
         return found
 
@@ -178,7 +152,7 @@ def _wait(reply: Reply, before: Sequence[Reply]) -> None:
 def _make_room(request: ReplyRequest, free_bytes: FreeBytes) -> None:
     """Stop what comparisons have loaded; DoesNotFit where that is not enough for this model."""
     model = find_model(request.model, request.engine)
-    needed = need_bytes(model, request.load)
+    needed = needed_bytes(model, request.load)
     if not needed:
         return
     limits.require_loading(model)

@@ -29,7 +29,7 @@ from lib.engines.base import (
     State,
     Usage,
 )
-from lib.fleet import actions
+from lib.fleet import actions, use
 from lib.sharing import limits
 
 FAILED = "Berth failed while it wrote this reply."
@@ -185,6 +185,7 @@ class Reply:
                     model = find_model(self.request.model, self.request.engine)
                     admitted = limits.admitted(model, self.request.options)
                     options = under_way.enter_context(admitted)
+                    under_way.enter_context(use.using(model.name))
                     self._load(model)
                 self._read(model, options)
         except BerthError as error:

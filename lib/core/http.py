@@ -214,6 +214,17 @@ def outside_answer(
         yield answer
 
 
+def tell_outside(url: str, body: Any, seconds: float = 10.0) -> None:
+    """Send this as JSON, to that address alone; NetworkError where it is not taken."""
+    timeout = httpx.Timeout(seconds)
+    with explained_outside(url):
+        answer = outside().post(url, json=body, timeout=timeout, follow_redirects=False)
+    if not answer.is_success:
+        raise NetworkError(
+            f"{httpx.URL(url).host} answered {answer.status_code}.", "Check the address."
+        )
+
+
 def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
     """The JSON an engine answers; Refused, EngineDown or EngineError otherwise."""
     return request_json("GET", url, headers=headers)

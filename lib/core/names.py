@@ -52,7 +52,8 @@ def revision_name(text: str) -> str:
 
 def file_path(text: str) -> str:
     """A file's path in a repository, which stays below the folder it is joined to, or BadInput."""
-    is_visible = all(unicodedata.category(character)[0] != "C" for character in text)
+    is_plain = text.isascii() and text.isprintable()
+    is_visible = is_plain or all(unicodedata.category(one)[0] != "C" for one in text)
     is_below = "\\" not in text and all(part not in ("", ".", "..") for part in text.split("/"))
     if not (is_visible and is_below and len(text) <= LONGEST_PATH):
         raise BadInput(

@@ -74,6 +74,11 @@ class Settings(BaseModel):
         return self.home / "owner.key"
 
     @property
+    def rules(self) -> Path:
+        """What was decided about single models, see lib/fleet/rules.py."""
+        return self.home / "rules.json"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"

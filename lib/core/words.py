@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 
 _MEMORY = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _FILES = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
@@ -68,3 +69,9 @@ def ago(epoch: float, now: float | None = None) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 model`, `2 models`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *before, last = names or ("",)
+    return f"{', '.join(before)} and {last}" if before else last

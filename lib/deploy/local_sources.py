@@ -14,9 +14,10 @@ from lib.engines.llamacpp import stores
 from lib.engines.llamacpp.projector import kind_at
 from lib.engines.llamacpp.stores import Stored
 from lib.fit import file_names, gguf
-from lib.fit.file_names import Variant, quantization_of
+from lib.fit.file_names import Variant
 from lib.fit.gguf import Header
 from lib.fit.kinds import Kind, shape_of
+from lib.fit.storage_names import GGUF, quantization_of
 from lib.hub import Contents
 
 MOST_SHAPES = 40  # models of a folder whose headers are read whole, each of another shape
@@ -77,7 +78,7 @@ def _of_folder(folder: Path, quantization: str) -> Source:
 def _name(stored: Stored, folder: Path) -> str:
     """The path in the folder, or the name that a store has for it."""
     if stored.name:
-        return f"{stored.name}{file_names.GGUF}"
+        return f"{stored.name}{GGUF}"
     inside = stored.path.is_relative_to(folder)
     path = stored.path.relative_to(folder) if inside else Path(stored.path.name)
     parts = path.parts

@@ -7,8 +7,9 @@ looks for in the names of the files, or a whole file name; it knows neither fold
 import re
 
 from lib.core.names import slug
-from lib.fit.file_names import Variant, quantization_of
+from lib.fit.file_names import Variant
 from lib.fit.kinds import Kind
+from lib.fit.storage_names import quantization_of
 from lib.hub import Card, Contents
 
 LONGEST_TAG = 80
@@ -38,14 +39,27 @@ def _has_a_name(card: Card) -> bool:
 
 
 def _tag(contents: Contents, variant: Variant) -> str:
-    """Its quantization where no other file has it, else its file's name; "" where that is none."""
-    same = [one for one in contents.models if one.quantization == variant.quantization]
-    same_beside = [
-        path
-        for path, kind in contents.beside.items()
-        if kind != Kind.PROJECTOR and quantization_of(path) == variant.quantization
-    ]
-    if variant.is_known and len(same) == 1 and not same_beside:
-        return variant.quantization
+    """Its quantization where its name says that and no other's does, else its file's name.
+
+    "" where that is none for Ollama either.
+    """
+    wanted = variant.quantization
+    models = (path for one in contents.models if one != variant for path in one.paths)
+    beside = (path for path, kind in contents.beside.items() if kind != Kind.PROJECTOR)
+    is_meant = variant.is_known and _says(variant.first, wanted)
+    others = (*models, *beside) if is_meant else ()
+    if is_meant and not any(
+        _says(path, wanted) or quantization_of(path) == wanted for path in others
+    ):
+        return wanted
     is_plain = _TAG.fullmatch(variant.first) is not None
     return variant.first if is_plain and not variant.is_divided else ""
+
+
+def _says(path: str, quantization: str) -> bool:
+    """May the Hub find it there? It looks for the very letters, in whatever case.
+
+    Not in `q4-k-m` or `fp16`, which we can read; in `Q4_K_M-pure` and `UD-Q4_K_M` perhaps.
+    """
+    word = rf"(?<![A-Za-z0-9]){re.escape(quantization)}(?![A-Za-z0-9_])"
+    return re.search(word, path, re.IGNORECASE) is not None

@@ -1,6 +1,6 @@
 """What deploying a model would do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from lib.fit.file_names import Variant
 from lib.fit.fitting import Fitting
 from lib.fit.gguf import Header
 from lib.fit.kinds import reads_at_once, task_of
-from lib.fit.memory import COMFORTABLE, Choice, Load, Room, recommend, room_now
+from lib.fit.memory import COMFORTABLE, Choice, Load, Room, Verdict, recommend, room_now
 from lib.fit.quantizations import note
 from lib.machine import bandwidth
 
@@ -34,11 +34,19 @@ def plan(request: DeployRequest, room: Room | None = None, *, ask_engine: bool =
     return _written(request, _worked_out(request, room, ask_engine=ask_engine))
 
 
+class Judged(NamedTuple):
+    """What was judged, and how."""
+
+    fitting: Fitting
+    choice: Choice
+
+
 class _Work(NamedTuple):
     """What a plan is written from."""
 
     source: Source
     fittings: Mapping[Variant, Fitting]
+    judged: Mapping[Variant, Judged]
     chosen: Variant
     how: way.Way
     header: Header
@@ -54,11 +62,11 @@ class _Work(NamedTuple):
 def _worked_out(request: DeployRequest, room: Room | None, *, ask_engine: bool) -> _Work:
     source = _source(request)
     load, speed = _load(request, source), bandwidth.of_this_machine()
-    source, fittings, chosen = _settled(source, load, room or room_now(), speed)
+    source, judged, chosen = _settled(source, load, room or room_now(), speed)
+    fittings = {variant: one.fitting for variant, one in judged.items()}
     held = running.held_bytes(source, chosen)
     if held:
         fittings = {v: f._replace(room=f.room.with_more(held)) for v, f in fittings.items()}
-        chosen = _chosen([chosen], fittings, speed)
     how = way.choose(request.engine, source, chosen, request.kv_type)
     header = source.header_of(chosen)
     runnable.require(Path(chosen.first).name, header, how.engine)
@@ -68,7 +76,7 @@ def _worked_out(request: DeployRequest, room: Room | None, *, ask_engine: bool) 
     asked = estimates.asked(source, chosen, fitting, ask_engine=ask_engine)
     fittings = estimates.corrected(source, fittings, chosen, asked)
     said = asked if ask_engine else asked._replace(plan=None)  # else it was needed, not wished for
-    return _Work(source, fittings, chosen, how, header, said, speed)
+    return _Work(source, fittings, judged, chosen, how, header, said, speed)
 
 
 def _written(request: DeployRequest, work: _Work) -> Plan:
@@ -101,7 +109,7 @@ def _written(request: DeployRequest, work: _Work) -> Plan:
         room=fitting.room,
         tokens_per_second=fitting.tokens_per_second(work.speed),
         is_speed_rough=bandwidth.known().is_rough,
-        rows=tuple(_rows(source, work.fittings, fitting.load, work.speed)),
+        rows=tuple(_rows(work)),
         disk=how.disk,
         removable=disk.removable() if how.disk.is_short else (),
         engine_plan=asked.plan,
@@ -154,20 +162,23 @@ def _fittings(source: Source, load: Load, room: Room) -> dict[Variant, Fitting]:
 
 def _settled(
     source: Source, load: Load, room: Room, speed: float
-) -> tuple[Source, dict[Variant, Fitting], Variant]:
+) -> tuple[Source, dict[Variant, Judged], Variant]:
     """What is chosen, judged by its own header: one that nobody has read yet may change that."""
     while True:
         fittings = _fittings(source, load, room)
-        chosen = _chosen(_able(source), fittings, speed)
+        judged = {v: Judged(fitting, _choice(v, fitting, speed)) for v, fitting in fittings.items()}
+        chosen = _chosen([judged[variant].choice for variant in _able(source)])
         more = sources.with_header_of(source, chosen)
         if more is source:
-            return source, fittings, chosen
+            return source, judged, chosen
         source = more
 
 
 def _able(source: Source) -> list[Variant]:
     """Of what was asked for, the models that can be run here; all where none can."""
     unable = _unable(source)
+    if not unable:
+        return source.choosable
     able = [v for v in source.choosable if id(source.header_of(v)) not in unable]
     return able or source.choosable
 
@@ -178,11 +189,8 @@ def _unable(source: Source) -> set[int]:
     return {id(header) for header in headers if runnable.objection("", header)}
 
 
-def _chosen(
-    variants: Sequence[Variant], fittings: Mapping[Variant, Fitting], speed: float
-) -> Variant:
+def _chosen(choices: Sequence[Choice]) -> Variant:
     """The best of these that fits comfortably."""
-    choices = [_choice(variant, fittings[variant], speed) for variant in variants]
     best = recommend(choices) or min(choices, key=_by_fairness)
     return best.variant
 
@@ -205,38 +213,48 @@ def _by_fairness(choice: Choice) -> tuple[bool, int]:
     return choice.is_poor, choice.variant.bytes
 
 
-def _rows(
-    source: Source, fittings: Mapping[Variant, Fitting], load: Load, speed: float
-) -> list[Row]:
-    fitted = {variant: fitting._replace(load=load) for variant, fitting in fittings.items()}
-    choices = [_choice(variant, fitting, speed) for variant, fitting in fitted.items()]
-    able, unable = {variant.first for variant in _able(source._replace(meant=()))}, _unable(source)
-    best = recommend([choice for choice in choices if choice.variant.first in able])
-    return [
-        _row(source, choice, fitting, choice is best, id(source.header_of(variant)) not in unable)
-        for choice, (variant, fitting) in zip(choices, fitted.items(), strict=True)
-    ]
+def _rows(work: _Work) -> list[Row]:
+    """All variants, with the context that the chosen one has."""
+    source, load = work.source, work.fitting.load
+    choices = {variant: _choice_again(work, variant, load) for variant in work.fittings}
+    best = recommend([choices[variant].choice for variant in _able(source._replace(meant=()))])
+    unable = _unable(source)
+    return [_row(source, judged, judged.choice is best, unable) for judged in choices.values()]
 
 
-def _row(
-    source: Source, choice: Choice, fitting: Fitting, is_recommended: bool, is_able: bool
-) -> Row:
+def _choice_again(work: _Work, variant: Variant, load: Load) -> Judged:
+    """As it was judged before, unless the context or the engine's plan have changed that."""
+    known, fitting = work.judged[variant], work.fittings[variant]
+    fitting = fitting if fitting.load is load else fitting._replace(load=load)
+    if known.fitting == fitting:
+        return known
+    return Judged(fitting, _choice(variant, fitting, work.speed))
+
+
+def _row(source: Source, judged: Judged, is_recommended: bool, unable: Container[int]) -> Row:
+    fitting, choice = judged
     variant, header = choice.variant, source.header_of(choice.variant)
     stored_as = header.quantization if source.is_read(variant) else ""
     return Row(
         name=variant.title,
         quantization=variant.quantization or variant.title,
         type=stored_as,
-        note=_note(variant, stored_as, header) if is_able else "Cannot be run here",
+        note="Cannot be run here" if id(header) in unable else _note(variant, stored_as, header),
         bytes=variant.bytes,
         files=variant.paths,
         need=choice.verdict.need,
         verdict=choice.verdict,
-        comfortable_context=fitting.context_within(COMFORTABLE),
+        comfortable_context=_comfortable_context(choice.verdict, fitting),
         tokens_per_second=choice.speed,
         is_recommended=is_recommended,
         is_poor=choice.is_poor,
     )
+
+
+def _comfortable_context(verdict: Verdict, fitting: Fitting) -> int:
+    if verdict.fits and not verdict.is_tight:
+        return fitting.load.context
+    return fitting.context_within(COMFORTABLE)
 
 
 def _note(variant: Variant, stored_as: str, header: Header) -> str:

@@ -15,8 +15,8 @@ from lib.core.settings import ROOT
 from lib.core.values import Frozen
 from lib.engines.base import KvType
 from lib.engines.llamacpp import stores
-from lib.fit.file_names import GGUF, quantization_of
 from lib.fit.quantizations import quality
+from lib.fit.storage_names import GGUF, quantization_of
 
 SCRIPT = ROOT / "deploy_cpu.sh"
 LONGEST_PATH = 1_000

@@ -5,7 +5,8 @@ from pathlib import Path
 from lib.deploy.source import Source
 from lib.engines import all_models
 from lib.engines.base import State
-from lib.fit.file_names import GGUF, Variant
+from lib.fit.file_names import Variant
+from lib.fit.storage_names import GGUF
 
 ALIKE = 0.01  # of the size: what Ollama stores beside the file
 

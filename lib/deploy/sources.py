@@ -82,8 +82,10 @@ def _on_hub(
 
 def _measured(variant: Variant, source: Source) -> Variant:
     """With its bits per weight, where its name tells no quantization that anybody knows."""
+    if variant.is_known:
+        return variant
     bits = 8 * variant.bytes / max(source.header_of(variant).parameters, 1)
-    if variant.is_known or not 0 < bits <= MOST_BITS:
+    if not 0 < bits <= MOST_BITS:
         return variant
     return variant.model_copy(update={"bits": round(bits, 2)})
 

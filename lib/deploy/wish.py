@@ -10,9 +10,10 @@ from lib.core import words
 from lib.core.errors import BadInput, BerthError, BrokenFile
 from lib.core.names import shown
 from lib.fit import file_names
-from lib.fit.file_names import GGUF, Variant
+from lib.fit.file_names import Variant
 from lib.fit.kinds import WORDS, Kind
 from lib.fit.quantizations import MARK
+from lib.fit.storage_names import GGUF
 from lib.hub import Card, Contents
 from lib.hub.errors import FileMissing
 
@@ -71,11 +72,10 @@ def called(name: str, models: Sequence[Variant]) -> list[Variant]:
 def _of_file(wish: Wish, card: Card, contents: Contents) -> list[Variant]:
     path = wish.file
     models = contents.models
-    if is_pattern(path):
+    found = [v for v in models if path in v.paths]
+    if not found and is_pattern(path):
         found = [v for v in models if any(_matches(one, path) for one in v.paths)]
-    else:
-        found = [v for v in models if path in v.paths]
-        found = found or [v for v in models if _is_in(v, path)] or called(path, models)
+    found = found or [v for v in models if _is_in(v, path)] or called(path, models)
     if found:
         return found
     raise _not_a_model(wish, card, contents)
@@ -98,6 +98,11 @@ def _not_a_model(wish: Wish, card: Card, contents: Contents) -> BerthError:
     paths = [file.path for file in card.files]
     if kind:
         return cannot_run_alone(name, kind, contents.models)
+    if wish.file in paths and file_names.is_hidden(wish.file):
+        return BadInput(
+            f"“{name}” is a hidden file, which is left alone by whoever looks for models.",
+            _offer(contents.models),
+        )
     if wish.file in paths and wish.file.lower().endswith(GGUF):
         return BrokenFile(
             f"“{name}” is a part of a divided model whose other parts {card.id} does not have.",

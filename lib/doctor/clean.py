@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from getpass import getuser
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from lib.core.files import read_json
+from lib.core.preferences import preferences
 from lib.core.redact import known_secrets, redact
 from lib.core.settings import ROOT, login_file, settings
 
@@ -21,7 +22,9 @@ _COOKIE = re.compile(r"\b((?:berth|_streamlit)_\w{1,64}=)[^\s;,\"'&]+")
 # payload.time.signature, as itsdangerous writes guests' cookies; a JWT looks the same.
 _SIGNED = re.compile(r"\b[\w-]{8,4096}\.[\w-]{5,2048}\.[\w-]{25,512}")
 _PASSWORD = re.compile(r"://[^\s/:@]*:([^\s/@]+)@")
-_SECRET_NAME = re.compile(r"(?:token|key|keys|code|secret|password|passwd|cookie)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:token|key|keys|code|secret|password|passwd|cookie|webhook)$", re.IGNORECASE
+)
 
 
 class Cleaner:
@@ -79,9 +82,16 @@ def _all_secrets() -> set[str]:
     if token := settings().hf_token:
         found.add(token.get_secret_value())
     found |= set(_strings(read_json(home / "guests.json")))
+    found |= _of_address(preferences().webhook)
     found |= {word for value in os.environ.values() for word in _PASSWORD.findall(value)}
     found |= {f"{code[:4]}-{code[4:]}" for code in found if len(code) == 8}  # as it is shown
     return {secret for secret in found if len(secret) >= 6}
+
+
+def _of_address(address: str) -> set[str]:
+    """A web hook is told by whoever knows its path."""
+    parts = urlsplit(address)
+    return {address, parts.path, parts.query}
 
 
 def _strings(value: Any) -> Iterable[str]:

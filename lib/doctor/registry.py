@@ -11,6 +11,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import NamedTuple
 
+from lib.core import patience
 from lib.core.access import Action, Role, acting, require
 from lib.core.settings import settings
 from lib.core.values import Frozen
@@ -166,7 +167,7 @@ class _Run(NamedTuple):
 def _checked(check: Check, done: "Future[list[Finding]]") -> None:
     """Run it for the owner; what goes wrong is told in the log, and by `done`."""
     try:
-        with acting(Role.OWNER):
+        with acting(Role.OWNER), patience.of_a_command():
             found = check.run()
     except Exception as error:
         _log.exception("The check %s has failed", check.name)

@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from lib.core import words
+from lib.core import patience, words
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import (
@@ -17,14 +17,18 @@ from lib.engines import (
 )
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import adopt as llamacpp_adopt
+from lib.engines.llamacpp import fresh_links
 from lib.jobs import phase
+from lib.jobs.report import Report
+from lib.processes import background as process
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do what was asked for and return the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        return int(given.run(given) or 0)
+        with patience.of_a_command():
+            return int(given.run(given) or 0)
     except BerthError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -66,7 +70,12 @@ def _start(given: argparse.Namespace) -> int:
 
 
 def _adopt(given: argparse.Namespace) -> None:
-    print(llamacpp_adopt.adopt(given.file).name)
+    owner = process.known(given.owner) if given.owner else None
+    print(llamacpp_adopt.adopt(given.file, owner).name)
+
+
+def _give_back(given: argparse.Namespace) -> None:
+    steps.tell_taken_back(fresh_links.take_back_for(process.known(given.owner)), Report())
 
 
 def _serve(_given: argparse.Namespace) -> int:
@@ -103,7 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_start(commands.add_parser("start", help="load a model"))
     one = commands.add_parser("adopt", help="the built-in engine's name for a GGUF file")
     one.add_argument("file", type=Path)
+    one.add_argument("--for", dest="owner", type=int, default=0, metavar="PID")
     one.set_defaults(run=_adopt)
+    one = commands.add_parser("give-back", help="remove the links made for a process")
+    one.add_argument("--for", dest="owner", type=int, required=True, metavar="PID")
+    one.set_defaults(run=_give_back)
     commands.add_parser("serve", help="start Ollama if it does not run").set_defaults(run=_serve)
     one = commands.add_parser("pull", help="have Ollama fetch a model")
     one.add_argument("name")

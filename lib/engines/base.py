@@ -84,6 +84,7 @@ class Upstream(Frozen):
     base_url: str  # …/v1
     model: str
     key: SecretStr | None = None
+    token_bytes: int = 0  # that this machine's processor reads for every token; 0: not known
 
 
 class StartOptions(Frozen):

@@ -72,6 +72,7 @@ class Geometry(Frozen):
         """
         if abs(file_bytes - self.file.bytes) < SAME_FILE_BYTES:
             return self
+        _ = self.kinds  # counted once, and copied along
         tensors = max(0, file_bytes - (self.file.bytes - self.file.tensors))
         share = tensors / max(self.file.tensors, 1)
         more = {

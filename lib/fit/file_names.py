@@ -8,35 +8,15 @@ tells, see lib/fit/kinds.py; here is what to take it for until somebody has look
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from lib.core.values import Frozen
-from lib.fit.quantizations import BITS_PER_WEIGHT, MARK, quality
+from lib.fit.quantizations import quality
+from lib.fit.storage_names import GGUF, PART, plain, quantization_of, stem_of, storage_of, words_of
 
-GGUF = ".gguf"
-
-# A word that tells how numbers are stored, as a whole: Q4_K_M, IQ4_KS, q4, Q4_K_P, bf16, int8.
-_WORD = re.compile(
-    r"(?<![A-Za-z0-9])(?:[IT]?Q\d|BF16|FP?(?:16|32)|(?:MX|NV)FP\d|FP8|INT\d)"
-    r"(?:_[A-Za-z0-9]+)*(?![A-Za-z0-9])",
-    re.IGNORECASE,
-)
-_MARKS = re.compile(
-    r"(?<![A-Za-z0-9])(?P<mixture>UD[-_.])?(?:(?:i1|imat|imatrix)[-_.])?$", re.IGNORECASE
-)
-_HARMLESS = re.compile(r"moe|im|imat|imatrix|gguf|v\d+", re.IGNORECASE)  # behind a quantization
-_ALSO = {"FP16": "F16", "FP32": "F32"}
-_UNQUANTIZED = ("F32", "F16", "BF16")
-_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})", re.IGNORECASE)
-# Where the name of a model ends, mostly: its size, its kind, its version.
-_END = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?:\d+x)?\d+(?:\.\d+)?[BbMm]|[AE]\d+(?:\.\d+)?[Bb]|it|instruct|chat|base"
-    r"|thinking|reasoning|\d+k|v\d+(?:\.\d+)*|\d{4})(?![A-Za-z0-9])[-_. ]*",
-    re.IGNORECASE,
-)
 _BESIDE = re.compile(
     r"(?<![a-z])(mmproj|imatrix|lora|adapter|mtp|nextn|eagle\d?|dflash|draft(?:er)?|layers?|vocab"
     r"|vae|control[-_]?vector)(?![a-z])",
@@ -46,7 +26,8 @@ _PROJECTOR = re.compile(r"(?<![a-z])mmproj(?![a-z])", re.IGNORECASE)
 _IMPORTANCE = re.compile(r"imatrix([-_.][a-z]+)?|.*[-_.]imatrix", re.IGNORECASE)
 _PIECE = re.compile(r"[a-z0-9]+(?:\.[a-z0-9]+)*")
 _GENERIC = re.compile(r"(?<![a-z])(mmproj|model|gguf)(?![a-z])", re.IGNORECASE)
-LONGEST_MARKS = 16
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)B(?![A-Za-z0-9])", re.IGNORECASE)
+LEAST_BITS = 2.0  # per weight: hardly a model is stored in less
 SMALL = 0.5  # of the smallest model beside it: what is smaller may well be an addition to it
 
 PROJECTORS = ("Q8_0", "F16", "BF16", "F32")  # best first: as good as any, and smallest
@@ -60,6 +41,9 @@ class Variant(Frozen):
     bytes: int
     name: str = ""  # which no other in the repository has; "" where there is but one
     bits: float = 0.0  # per weight, for one without a known quantization; 0 where nobody counted
+
+    def __hash__(self) -> int:
+        return hash(self.paths)
 
     @property
     def first(self) -> str:
@@ -90,88 +74,6 @@ class Variant(Frozen):
     def is_known(self) -> bool:
         """Has somebody measured how good such files are?"""
         return quality(self.quantization) > 0
-
-
-class _Word(NamedTuple):
-    """A word about storage in a name: what it means, and from where to where it goes."""
-
-    quantization: str  # "" for an unknown one
-    begin: int  # with the marks before it
-    end: int
-
-
-@lru_cache(maxsize=4_096)
-def quantization_of(path: str) -> str:
-    """The known quantization that a file's path names, `""` where none.
-
-    It is read as a whole word (`AVQ2` names none, `Q4_K_P` is no `Q4_K`), from the file's name
-    before its folders'. What a name says last counts.
-    """
-    for part in reversed(PurePosixPath(path).parts):
-        words = _words(part)
-        if words:
-            return _meant(words)
-    return ""
-
-
-@lru_cache(maxsize=4_096)
-def _words(text: str) -> tuple[_Word, ...]:
-    """The words about storage in a name, in order."""
-    return tuple(_word(text, match) for match in _WORD.finditer(text))
-
-
-def _word(text: str, match: re.Match[str]) -> _Word:
-    known = _known(match[0].upper())
-    marks = _MARKS.search(text, max(0, match.start() - LONGEST_MARKS), match.start())
-    is_mixture = bool(known and marks and marks["mixture"])
-    begin = marks.start() if marks else match.start()
-    return _Word(f"{MARK}{known}" if is_mixture else known, begin, match.end())
-
-
-def _known(word: str) -> str:
-    """The quantization that a whole word means: itself, or with something harmless behind it."""
-    parts = word.split("_")
-    for count in range(len(parts), 0, -1):
-        name = "_".join(parts[:count])
-        name = _ALSO.get(name, name)
-        if name in BITS_PER_WEIGHT:
-            is_whole = count == len(parts) or _HARMLESS.fullmatch(parts[count])
-            return name if is_whole else ""
-    return ""
-
-
-def _meant(words: Sequence[_Word]) -> str:
-    """Of several the last; `Q4_K_M-f16` tells of its embeddings behind itself."""
-    *before, last = words
-    is_addition = before and last.quantization in _UNQUANTIZED and before[-1].quantization
-    is_beside = bool(before) and last.begin - before[-1].end <= 1
-    return before[-1].quantization if is_addition and is_beside else last.quantization
-
-
-@lru_cache(maxsize=4_096)
-def stem_of(path: str) -> str:
-    """A file's name without its ending and the number of its part."""
-    stem = PurePosixPath(path).name
-    stem = stem[: -len(GGUF)] if stem.lower().endswith(GGUF) else stem
-    match = _PART.fullmatch(stem)
-    return match["stem"] if match else stem
-
-
-@lru_cache(maxsize=4_096)
-def storage_of(path: str) -> str:
-    """What a file's name says behind the model's: `UD-Q4_K_XL`, `i1-Q4_K_M`, `APEX-I-Compact`.
-
-    Its folder's where the file's says nothing; all of the name where nothing tells where the
-    model's ends.
-    """
-    stem, *folders = stem_of(path), *reversed(PurePosixPath(path).parts[:-1])
-    for part in (stem, *folders):
-        words = _words(part)
-        if words:
-            known = [word for word in words if word.quantization]
-            return part[(known or words)[0].begin :]
-    ends = [match.end() for match in _END.finditer(stem)]
-    return stem[ends[-1] :] if ends and ends[-1] < len(stem) else stem
 
 
 def variants(
@@ -219,12 +121,17 @@ def _sets(files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[int, t
     sets: dict[tuple[str, int], dict[int, tuple[str, int]]] = {}
     for path, size in files:
         stem, extension = path[: -len(GGUF)], path[-len(GGUF) :]
-        if extension.lower() != GGUF or not PurePosixPath(stem).name:
+        if extension.lower() != GGUF or stem.endswith("/") or not stem or is_hidden(path):
             continue
-        match = _PART.fullmatch(stem)
+        match = PART.fullmatch(stem)
         key = (match["stem"], int(match["count"])) if match else (stem, 1)
         sets.setdefault(key, {})[int(match["number"]) if match else 1] = (path, size)
     return sets
+
+
+def is_hidden(path: str) -> bool:
+    """Does its name or a folder's begin with a dot, as what systems leave beside files does?"""
+    return path.startswith(".") or "/." in path
 
 
 def named(found: Sequence[Variant]) -> list[Variant]:
@@ -253,9 +160,9 @@ def _are_several(found: Iterable[Variant]) -> bool:
     models = set()
     for variant in found:
         stem = variant.stem
-        if _words(stem):
-            model = stem.removesuffix(storage_of(variant.first)).lower()
-            models.add("-".join(_PIECE.findall(_GENERIC.sub(" ", model))))
+        if words_of(stem):
+            model = stem.removesuffix(storage_of(variant.first))
+            models.add(_pieces(model))
     return len(models) > 1
 
 
@@ -267,7 +174,8 @@ def _path(variant: Variant) -> str:
 
 def _says_no_more(variant: Variant) -> bool:
     """Is the quantization all that its name tells about storage?"""
-    return storage_of(variant.first).upper() == variant.quantization
+    storage = storage_of(variant.first)
+    return storage.upper() == variant.quantization or plain(storage) == variant.quantization
 
 
 _LEVELS: tuple[Callable[[Variant], str], ...] = (
@@ -328,6 +236,12 @@ def _beside(variant: Variant, word: str, smallest: dict[str, int]) -> Beside | N
     return Beside(word, is_plain=False)
 
 
+def is_as_large_as_said(variant: Variant) -> bool:
+    """Has it as many bytes as a model of the size in its name has? What goes beside one has not."""
+    said = [float(size) for size in _SIZE.findall(variant.stem)]
+    return bool(said) and 8 * variant.bytes >= LEAST_BITS * max(said) * 10**9
+
+
 def is_projector(path: str) -> bool:
     """Is the file called as one that lets a model see?"""
     name = PurePosixPath(path).name
@@ -361,15 +275,27 @@ def name_alone(path: str) -> str:
     "" for a projector that is called like any other.
     """
     stem = stem_of(path)
-    for word in reversed(_words(stem)):
+    for word in reversed(words_of(stem)):
         stem = f"{stem[: word.begin]} {stem[word.end :]}"
-    return "-".join(_PIECE.findall(_GENERIC.sub(" ", stem.lower())))
+    return _pieces(stem)
 
 
-def model_groups(whole: Iterable[Variant]) -> dict[str, list[Variant]]:
-    """The files by the model they seem to be of: one name in one folder, however it is stored."""
+@lru_cache(maxsize=4_096)
+def _pieces(text: str) -> str:
+    """In small letters and without signs; many files have the same."""
+    return "-".join(_PIECE.findall(_GENERIC.sub(" ", text.lower())))
+
+
+def model_groups(
+    whole: Iterable[Variant], beside: Mapping[str, Beside]
+) -> dict[str, list[Variant]]:
+    """The files by the model they seem to be of: one name in one folder, however it is stored.
+
+    What is taken for no model is apart from a model of the same name.
+    """
     groups: defaultdict[str, list[Variant]] = defaultdict(list)
     for variant in whole:
-        folders = [part for part in PurePosixPath(variant.first).parts[:-1] if not _words(part)]
-        groups["/".join([*folders, name_alone(variant.first)])].append(variant)
+        folders = [part for part in variant.first.split("/")[:-1] if not words_of(part)]
+        apart = [beside[variant.first].word] if variant.first in beside else []
+        groups["/".join([*folders, name_alone(variant.first), *apart])].append(variant)
     return groups

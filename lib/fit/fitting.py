@@ -53,6 +53,8 @@ class Fitting(NamedTuple):
         """
         for share in (COMFORTABLE, FULL):
             context = self.context_within(share)
-            if context >= min(LEAST_CONTEXT, self.load.context):
+            if context == self.load.context:
+                return self
+            if context >= LEAST_CONTEXT:
                 return self._replace(load=self.load.model_copy(update={"context": context}))
         return self

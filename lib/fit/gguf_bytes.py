@@ -102,6 +102,8 @@ class Reader:
         if self.may_jump and self.jumps and at in self.jumps:
             self._pass_to(self.jumps[at])
             return
+        if self.jumps is None and at + 8 * count > len(data):  # nobody asks how many are there
+            self.move_to(at + 8 * count)
         try:
             for passed in range(count):  # noqa: B007 (told where it ends early)
                 at += 8 + length_at(data, at)[0]

@@ -9,7 +9,7 @@ the engine's own figures by tests/bench/fit_accuracy.py.
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -202,7 +202,7 @@ def largest_context(model: Geometry, load: Load, free_bytes: int) -> int:
     Where the file names no trained length, the context asked for is the limit.
     """
 
-    costs = _costs(model.without_weights(), _with_context_1(load))
+    costs = _costs(model, _with_context_1(load))
     room = FULL * free_bytes - model.weights_bytes
 
     def fits(context: int) -> bool:
@@ -239,9 +239,18 @@ def _with_context_1(load: Load) -> Load:
     return load.model_copy(update={"context": 1})
 
 
-@lru_cache(SHAPES_KEPT)
-def _costs(shape: Geometry, load: Load) -> _Costs:
-    return _Costs(shape, load)
+_known_costs: dict[Any, _Costs] = {}
+
+
+def _costs(model: Geometry, load: Load) -> _Costs:
+    """One for all files of a shape, without a copy of the shape for each of them."""
+    key = (model.kinds, model.working, model.vocabulary, model.correction, load)
+    found = _known_costs.get(key)
+    if found is None:
+        if len(_known_costs) >= SHAPES_KEPT:
+            _known_costs.clear()
+        found = _known_costs[key] = _Costs(model.without_weights(), load)
+    return found
 
 
 @lru_cache(MOST_KEPT)

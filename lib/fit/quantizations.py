@@ -4,6 +4,7 @@ Sizes of tensor types are ggml's own. Bits per weight of whole files are what ll
 tools/quantize/README.md gives for Llama 3.1 8B; small models with large vocabularies need more.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -91,11 +92,13 @@ _NOTES = (  # by the least bits per weight
 MARK = "UD-"  # a publisher's own mixture, which stores the layers that matter more in finer types
 
 
+@lru_cache(maxsize=1_024)
 def quality(quantization: str) -> float:
     """Bits per weight: the order of quality; 0 for an unknown name."""
     return BITS_PER_WEIGHT.get(quantization.removeprefix(MARK), 0.0)
 
 
+@lru_cache(maxsize=1_024)
 def note(quantization: str) -> str:
     """What to expect of a quantization, in a few words; "" for an unknown name."""
     bits = quality(quantization)

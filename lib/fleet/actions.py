@@ -5,8 +5,11 @@ stands in the engine's own records; only an error that came before there was a r
 until the next try.
 """
 
+import contextlib
 import threading
+from collections.abc import Callable, Sequence
 
+from lib.core import activity
 from lib.core.access import (
     Action,
     Role,
@@ -14,19 +17,53 @@ from lib.core.access import (
     require,
     role,
 )
+from lib.core.activity import Kind
 from lib.core.errors import BerthError
-from lib.engines import engine_of
-from lib.engines.base import Model, StartOptions
+from lib.engines import engine_of, find_model
+from lib.engines.base import Model, StartOptions, State
+from lib.fleet import ledger, use
 from lib.sharing import limits
 
 _starting: set[str] = set()
 _failures: dict[str, BerthError] = {}
 
 
-def start(model: Model, options: StartOptions) -> None:
-    """Load the model and return when it answers."""
+def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -> None:
+    """Load the model and return when it answers; NoRoom where memory is short.
+
+    Those that it is loaded `instead_of` are stopped, if that is needed and none of them is in use;
+    they come back where it cannot be loaded after all.
+    """
     require(Action.RUN)
-    engine_of(model).start(model.name, options)
+    stopped = _stopped_for(model, options, instead_of)
+    try:
+        _load(model, options)
+    except BerthError as error:
+        activity.note(Kind.FAILED, model.name, f"It was not started. {error.message}")
+        for each in stopped:
+            with contextlib.suppress(BerthError):
+                engine_of(each).start(each.name, StartOptions(context=each.context))
+        raise
+
+
+def _load(model: Model, options: StartOptions) -> None:
+    with ledger.admitted(model, options), use.using(model.name):
+        engine_of(model).start(model.name, options)
+    if model.state != State.READY:
+        activity.note(Kind.STARTED, model.name)
+
+
+def _stopped_for(model: Model, options: StartOptions, named: Sequence[str]) -> tuple[Model, ...]:
+    """What had to go, and was named: nothing does before it is known that it helps."""
+    judged = ledger.judge(model, options) if named else None
+    if judged is None or judged.has_room:
+        return ()
+    if not judged.would_go or {each.name for each in judged.would_go} - {*named}:
+        raise judged.objection
+    for each in judged.would_go:
+        engine_of(each).stop(each.name)
+        activity.note(Kind.STOPPED, each.name, f"to make room for {model.name}")
+    return judged.would_go
 
 
 def load(model: Model, options: StartOptions) -> None:
@@ -35,43 +72,51 @@ def load(model: Model, options: StartOptions) -> None:
     How it is loaded for them, with how much memory, is not theirs to choose.
     """
     limits.require_loading(model)
-    wanted = options if role() == Role.OWNER else StartOptions()
-    engine_of(model).start(model.name, wanted)
+    _load(model, options if role() == Role.OWNER else StartOptions())
 
 
-def stop(model: Model) -> None:
+def stop(model: Model, why: str = "") -> None:
     """Unload the model and return when it is gone; nothing happens where it does not run."""
     require(Action.RUN)
     engine_of(model).stop(model.name)
+    if model.state not in (State.STOPPED, State.FAILED):
+        activity.note(Kind.STOPPED, model.name, why, who="Berth" if why else None)
 
 
 def remove(model: Model) -> None:
     """Stop the model and delete its files."""
     require(Action.REMOVE)
     engine_of(model).remove(model.name)
+    activity.note(Kind.REMOVED, model.name)
 
 
-def start_soon(model: Model, options: StartOptions | None = None) -> None:
-    """Begin to load the model; pressing twice begins once."""
-    _begin(model, options or StartOptions(), stops_first=False)
+def start_soon(
+    model: Model, options: StartOptions | None = None, instead_of: Sequence[str] = ()
+) -> None:
+    """Begin to load the model, see `start`; pressing twice begins once."""
+    wanted = options or StartOptions()
+    _begin(model, lambda: start(model, wanted, instead_of))
 
 
 def restart_soon(model: Model) -> None:
     """Begin to unload the model and to load it again, as its service says."""
-    _begin(model, StartOptions(), stops_first=True)
+
+    def restart() -> None:
+        stop(model)
+        start(find_model(model.name, model.engine), StartOptions())
+
+    _begin(model, restart)
 
 
-def _begin(model: Model, options: StartOptions, *, stops_first: bool) -> None:
+def _begin(model: Model, act: Callable[[], None]) -> None:
     require(Action.RUN)
     key = _key(model)
     if key in _starting:
         return
     _starting.add(key)
     _failures.pop(key, None)
-    arguments = (key, model, options, stops_first)
-    threading.Thread(
-        target=carried(_start), args=arguments, name=f"start-{key}", daemon=True
-    ).start()
+    work = carried(_begun)
+    threading.Thread(target=work, args=(key, act), name=f"start-{key}", daemon=True).start()
 
 
 def is_starting(model: Model) -> bool:
@@ -84,11 +129,9 @@ def failure(model: Model) -> BerthError | None:
     return _failures.get(_key(model))
 
 
-def _start(key: str, model: Model, options: StartOptions, stops_first: bool) -> None:
+def _begun(key: str, act: Callable[[], None]) -> None:
     try:
-        if stops_first:
-            stop(model)
-        start(model, options)
+        act()
     except BerthError as error:
         _failures[key] = error
     finally:

@@ -14,6 +14,9 @@ from lib.core.files import write_text
 from lib.core.settings import settings
 
 LARGEST_BYTES = 64 * 2**20
+LOOK_SHARE = 64  # a part of that is written until the folder is looked through again
+
+_unlooked: dict[Path, int] = {}  # bytes, by folder
 
 
 class Kept(NamedTuple):
@@ -39,7 +42,11 @@ def write(question: str, text: str) -> None:
     path = _path(question)
     with contextlib.suppress(OSError):
         write_text(path, text)
-        _shrink(path.parent)
+        limit = LARGEST_BYTES // LOOK_SHARE
+        written = _unlooked.get(path.parent, limit) + len(text)
+        _unlooked[path.parent] = written if written < limit else 0
+        if written >= limit:
+            _shrink(path.parent)
 
 
 def _path(question: str) -> Path:

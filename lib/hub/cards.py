@@ -163,12 +163,12 @@ class _Answered(BaseModel):
         return {name: value for name, value in data.items() if value is not None}
 
 
-class _Lfs(_Answered):
+class _Lfs(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     size: NonNegativeInt
 
 
-class _Sibling(_Answered):
+class _Sibling(BaseModel):  # of which a repository may have thousands
     rfilename: str
     size: NonNegativeInt
     lfs: _Lfs | None = None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from lib.core.errors import BadInput
 from lib.core.names import shown
+from lib.hub import wrappings
 
 
 class Named(NamedTuple):
@@ -58,25 +59,37 @@ _HUB_FILE = ("-hff", "--hf-file")
 _MODEL = ("--model", "--model-path", "--model-id", "--model_id", "--repo-id", "--repo", "-m")
 _CODE = {
     "model": re.compile(
-        r"(?:repo_id|from_pretrained\(|\bmodel(?:_id|_name|_path|_name_or_path)?[\"']?)\s*[=:(]?\s*"
+        r"(?:repo_id|(?:from_pretrained|hf_hub_download|snapshot_download)\(|\bmodel(?:_id|_name|_path|_name_or_path)?[\"']?)\s*[=:(]?\s*"
         r"[\"']([^\"']+/[^\"']+)[\"']"
     ),
-    "file": re.compile(r"(?:filename|gguf_file)\s*=\s*[\"']([^\"']+)[\"']"),
+    "file": re.compile(
+        r"(?:filename|gguf_file|allow_patterns)\s*=\s*(?:\[[^\]]*\]|\"[^\"]+\"|'[^']+')"
+    ),
+    "second": re.compile(r"(?<=hf_hub_download\()\s*[\"'][^\"']+[\"']\s*,\s*[\"'][^\"']+[\"']"),
     "revision": re.compile(r"revision\s*=\s*[\"']([^\"']+)[\"']"),
 }
 
 
 def named(text: str) -> Named | None:
-    """The model that a command or a piece of code names; None where the text is neither."""
+    """The model that a command names; None where the text is no command that names one."""
     tokens = [token for token in _tokens(text) if token not in _CONTINUED]
     if not tokens or not _may_begin(tokens[0]):
-        return _in_code(text)
+        return None
     for place, token in enumerate(tokens):
         tool = _tool(token)
         found = tool(_until_separator(tokens[place + 1 :])) if tool else None
         if found:
             return found
-    return _in_code(text)
+    return _in_variables(tokens)
+
+
+def _in_variables(tokens: Sequence[str]) -> Named | None:
+    """As llama-server reads its options from the environment."""
+    told = dict(token.split("=", 1) for token in tokens if token.startswith("LLAMA_ARG_HF_"))
+    if repository := told.get("LLAMA_ARG_HF_REPO"):
+        file = told.get("LLAMA_ARG_HF_FILE")
+        return Named(repository, (file,) if file else ())
+    return None
 
 
 def _tokens(text: str) -> list[str]:
@@ -103,14 +116,16 @@ def _until_separator(tokens: Sequence[str]) -> list[str]:
     return found
 
 
-def _in_code(text: str) -> Named | None:
+def in_code(text: str) -> Named | None:
     """What a few lines of Python or JSON name."""
     model = _CODE["model"].search(text) if re.search(r"[=:(]", text) else None
     if not model:
         return None
-    file, revision = _CODE["file"].search(text), _CODE["revision"].search(text)
-    files = (file[1],) if file else ()
-    return Named(model[1], files, revision[1] if revision else "")
+    second, file = _CODE["second"].search(text), _CODE["file"].search(text)
+    told = (second or file or [""])[0]
+    files = tuple(re.findall(r"[\"']([^\"']+)[\"']", told.partition("=")[2] or told))
+    revision = _CODE["revision"].search(text)
+    return Named(model[1], files[1:] if second else files, revision[1] if revision else "")
 
 
 def _arguments(tokens: Sequence[str]) -> _Arguments:
@@ -242,12 +257,15 @@ _TOOLS: dict[str, _Tool] = {
     "git": _git,
     "lms": _studio,
     "from": _modelfile,
-    **dict.fromkeys(("curl", "wget", "aria2c", "axel"), _fetched),
+    **dict.fromkeys(("curl", "wget", "aria2c", "axel", "invoke-webrequest", "iwr"), _fetched),
     **dict.fromkeys(
         ("vllm", "sglang", "sglang.launch_server", "text-generation-launcher"), _served
     ),
     **dict.fromkeys(("vllm.entrypoints.openai.api_server", "ramalama", "local-ai", "jan"), _served),
-    **dict.fromkeys(("mlx_lm.generate", "mlx_lm.server", "mlx_lm.chat", "koboldcpp"), _served),
+    **dict.fromkeys(("mlx_lm.generate", "mlx_lm.server", "mlx_lm.chat"), _served),
+    **dict.fromkeys(("nexa", "unsloth", "llm"), _served),
+    "llamafile": lambda tokens: _llama(tokens),
+    "download-model.py": lambda tokens: _hub_tool(tokens),
 }
 
 
@@ -256,12 +274,15 @@ def _tool(token: str) -> _Tool | None:
     name = re.split(r"[/\\]", token)[-1].lower().removesuffix(".exe")
     if "://" in token:
         return None
+    if re.fullmatch(r"koboldcpp[\w.-]*", name):
+        return _served
     return _TOOLS.get(name) or (_llama if re.fullmatch(r"llama(?:-[\w-]+)?", name) else None)
 
 
 def lines_of(text: str) -> Iterator[str]:
     """The lines that may name something, without comments; of a line broken by `\\` the whole."""
-    whole = re.sub(r"[\\^`]\s*\n", " ", text)
+    kept = (line for line in text.splitlines() if not wrappings.is_fence(line))
+    whole = re.sub(r"[\\^`]\s*\n", " ", "\n".join(kept))
     for line in whole.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
-            yield line
+            yield wrappings.without_prompt(line)

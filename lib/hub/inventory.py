@@ -50,17 +50,20 @@ def contents(card: Card) -> Contents:
     """What there is, as far as the Hub lets it be read; else as far as the names tell."""
     whole = file_names.complete((file.path, file.bytes) for file in card.files)
     beside = file_names.presumed_beside(whole)
-    groups = file_names.model_groups(whole)
+    groups = file_names.model_groups(whole, beside)
     seen = _looked_at(card, groups, beside)
     found: dict[str, Kind] = {}
     shapes: dict[str, str] = {}
+    told: dict[int, tuple[str, Kind]] = {}  # of a glimpse, which may stand for many groups
     for group, members in groups.items():
         glimpse = seen.get(group)
-        shape = kinds.shape_of(glimpse.values) if glimpse else group
-        told = _kind_of(glimpse) if glimpse else None
+        if glimpse and id(glimpse) not in told:
+            told[id(glimpse)] = kinds.shape_of(glimpse.values), _kind_of(glimpse)
+        shape, known = told[id(glimpse)] if glimpse else (group, None)
         for variant in members:
-            kind = told or _presumed(variant, beside)
-            found |= {path: kind for path in variant.paths if kind != Kind.MODEL}
+            kind = known or _presumed(variant, beside)
+            if kind != Kind.MODEL:
+                found.update(dict.fromkeys(variant.paths, kind))
             shapes[variant.first] = shape
     models = file_names.models_of(whole, beside, lambda path: path not in found)
     return Contents(models=tuple(models), beside=found, shapes=shapes)
@@ -83,7 +86,12 @@ def _looked_at(
     smallest = {group: min(found, key=lambda v: v.bytes) for group, found in groups.items()}
     asked = _open_questions(smallest, beside)
     largest = max((variant.bytes for variant in asked.values()), default=0)
-    plain = [g for g, v in asked.items() if v.first not in beside and v.bytes >= SMALL * largest]
+    plain = [
+        group
+        for group, v in asked.items()
+        if v.first not in beside
+        and (v.bytes >= SMALL * largest or file_names.is_as_large_as_said(v))
+    ]
     sample = _sample(plain, smallest) if len(plain) > FEW_MODELS else plain
     left_out = set(plain) - set(sample)
     looked_at = [group for group in asked if group not in left_out][:MOST_GLIMPSES]

@@ -1,5 +1,6 @@
 """What somebody typed or pasted into the model field: a repository, an address, or words."""
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -14,9 +15,10 @@ from lib.core.names import (
 )
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.fit.file_names import is_projector, quantization_of
+from lib.fit.file_names import is_projector
 from lib.fit.quantizations import quality
-from lib.hub import commands
+from lib.fit.storage_names import quantization_of
+from lib.hub import commands, wrappings
 from lib.hub.commands import Named
 
 LONGEST = 1_000
@@ -56,12 +58,20 @@ def parse_reference(text: str) -> Reference:
     tools offer for copying, and words.
     """
     _check(" ".join(text.split()))
-    lines = list(commands.lines_of(text)) or [text]
-    for line in (*lines, text) if len(lines) > 1 else lines:
-        found = commands.named(" ".join(line.split()))
+    lines = [" ".join(line.split()) for line in commands.lines_of(text)]
+    given = " ".join(lines) or " ".join(text.split())
+    for line in (*lines, given):
+        found = commands.named(line)
         if found:
             return _from_command(found)
-    return _from_name(" ".join(text.split()))
+    code = commands.in_code(given)
+    return _from_command(code) if code else _from_name(_bare(given))
+
+
+def _bare(given: str) -> str:
+    """A name or an address as it is; words are left as they were typed."""
+    found = wrappings.bare(given)
+    return found if "/" in found else given
 
 
 def _from_command(found: Named) -> Reference:
@@ -71,22 +81,41 @@ def _from_command(found: Named) -> Reference:
         return reference
     revision = revision_name(found.revision) if found.revision else reference.revision
     files = [path for path in found.files if not is_projector(path)] or list(found.files)
-    ggufs = [path for path in files if path.lower().endswith(".gguf")] or files
-    if not ggufs or reference.path:
+    wanted = [path for path in files if path.lower().endswith(".gguf")]
+    wanted = wanted or [path for path in files if quantization_of(path)] or files
+    if not wanted or reference.path:
         return reference.model_copy(update={"revision": revision})
-    return _inside(reference.repo, revision, ggufs[0])
+    return _inside(reference.repo, revision, wanted[0])
 
 
 def _from_name(given: str) -> Reference:
     """A name, an address or words."""
     two = given.split(" ")
-    if len(two) == 2 and two[1].lower().endswith(".gguf") and "/" in two[0]:
+    is_file = len(two) == 2 and two[1].lower().endswith(".gguf") and "://" not in two[1]
+    if is_file and "/" in two[0]:
         return _from_command(Named(two[0], (two[1],)))  # the repository, then the file
+    if "://" in given and wrappings.is_wrapped(given) and (found := _in_a_text(given)):
+        return found
     if "://" in given or given.partition("/")[0].lower() in _hosts():
         return _from_address(given)
     if "/" in given or "\\" in given:
         return _from_segments(given.split("/"), {})
     return _from_words(given)
+
+
+def _in_a_text(text: str) -> Reference | None:
+    """What the addresses of the Hub in it refer to; BadInput where that is more than one model."""
+    found: dict[str, Reference] = {}
+    for address in wrappings.addresses(text):
+        with contextlib.suppress(ValueError):
+            if urlsplit(address).netloc.lower() in _hosts():
+                reference = _from_address(address)
+                found.setdefault(reference.key, reference)
+    exact = [one for one in found.values() if one.path or one.quantization] or [*found.values()]
+    if len({one.repo for one in found.values()}) > 1 or len(exact) > 1:
+        names = " and ".join([one.path or one.repo for one in exact][:2])
+        raise BadInput(f"This names more than one: {shown(names, LONGEST_WORDS)}.", "Paste one.")
+    return exact[0] if exact else None
 
 
 def _check(text: str) -> None:
@@ -160,7 +189,8 @@ def _from_segments(
     if rest and rest[0] in _PAGES and rest[1:]:
         revision, path = _revision_and_path(rest[1:])
         return _inside(repo, revision, info or path)
-    is_path = rest and not is_page and rest[0] not in _PAGES
+    names_file = bool(rest) and rest[-1].lower().endswith(".gguf")
+    is_path = rest and rest[0] not in _PAGES and (names_file or not is_page)
     if is_asked and len(rest) > 1:  # as the Hub's own client asks for a file of a commit
         return _inside(repo, rest[0], "/".join(rest[1:]))
     return _inside(repo, "main", info or ("/".join(rest) if is_path else ""))

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from lib.core import patience
 from lib.core.errors import BerthError
 from lib.jobs.events import PhaseState
 from lib.jobs.report import Report
@@ -21,7 +22,8 @@ def run(work: Callable[[Report], None], goodbye: str = "Interrupted.") -> int:
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        work(report)
+        with patience.of_a_command():
+            work(report)
     except BerthError as error:
         report.end(str(error), PhaseState.FAILED)
         return error.exit_code

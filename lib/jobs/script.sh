@@ -4,6 +4,7 @@
 # end. To be sourced; whoever does has CHILD, PLAN, YES and DRY_RUN, and defines
 #
 #   killed SIGNAL WHY    a step was ended from outside; does not return
+#   undo                 what is undone before the end is told, if there is anything; may come twice
 
 MEMORY_KILLS=""
 
@@ -21,6 +22,7 @@ say() {
 fail() { # CODE WHAT [FIX…]
   local code=$1
   shift
+  undo
   say "$@"
   exit "$code"
 }
@@ -65,6 +67,7 @@ cancelled() {
 # For whoever started this as a job, in case that its runner is killed.
 finish() {
   local code=$?
+  undo
   [[ -z $PLAN ]] || rm -rf "$PLAN"
   [[ -z ${BERTH_EVENTS:-} ]] || printf '%s\n' "$code" >"${BERTH_EVENTS%/*}/exit_code.self" || true
 }

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -128,14 +129,16 @@ class Sampler:
         self._samples: deque[Sample] = deque(maxlen=int(KEPT_SECONDS / interval_seconds))
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._keep: Callable[[Sample], None] | None = None
         self._traffic = (time.monotonic(), 0, 0)
         self._cards: Cards | None = None
         self._is_well = True
         self._looked = time.monotonic()
 
-    def start(self) -> None:
-        """Begin to look; harmless when it already does."""
+    def start(self, keep: Callable[[Sample], None] | None = None) -> None:
+        """Begin to look, and give each look to `keep`; harmless when it already does."""
         if self._thread is None:
+            self._keep = keep
             self._stop.clear()
             self._looked = time.monotonic()
             self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -173,6 +176,8 @@ class Sampler:
         while not self._stop.wait(self.interval_seconds):
             if (sample := self._try()) is not None:
                 self._samples.append(sample)
+                if self._keep:
+                    self._keep(sample)
 
     def _try(self) -> Sample | None:
         """A look; None where it fails, which must not end the looking."""

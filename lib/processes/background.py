@@ -46,6 +46,12 @@ class Child(Frozen):
     birth: str = ""  # as birth.py tells it; "" in records of before, and where it is not told
 
 
+def me() -> Child:
+    """This process, as others may find it."""
+    pid = os.getpid()
+    return Child(pid=pid, created_at=created_at(pid), birth=born(pid))
+
+
 def start(
     command: Sequence[str], environment: Mapping[str, str], log: Path, exit_file: Path
 ) -> Child:

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
 
 from lib.core.values import Frozen
 
 NOT_FOUND = 127
 TIMED_OUT = 124
+LAST_FILE = 65_536  # no process of ours has one above
 KILL_SECONDS = 2.0  # so long a program that was killed may hold on to its output
 
 
@@ -28,6 +31,13 @@ class Done(Frozen):
     def is_good(self) -> bool:
         """Did it end with 0?"""
         return self.code == 0
+
+
+def become(command: Sequence[str], folder: Path) -> NoReturn:
+    """Go on as this program, in this process, and with nothing open but its terminal."""
+    os.chdir(folder)
+    os.closerange(3, LAST_FILE)
+    os.execv(command[0], [*command])
 
 
 def run(

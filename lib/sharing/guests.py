@@ -12,7 +12,9 @@ from typing import NamedTuple
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lib.core import activity
 from lib.core.access import Action, require
+from lib.core.activity import Kind
 from lib.core.errors import Conflict, Forbidden
 from lib.core.files import read_json, write_json
 from lib.core.rate import Rate
@@ -96,6 +98,7 @@ def put_out(login: str) -> None:
     if address := logins.address_of(login):
         _out.count(address)
     logins.forget(login)
+    activity.note(Kind.PUT_OUT, "A guest", address)
 
 
 def signed_in() -> list[Login]:
@@ -121,6 +124,7 @@ def sign_in(typed: str, address: str) -> str:
         raise WrongCode(
             "This is not the access code.", "The owner of this machine sees it on the System page."
         )
+    activity.note(Kind.SIGNED_IN, "A guest", address, who="guest")
     return _signer(known).dumps(secrets.token_hex(16))  # like the id of an owner's browser
 
 

@@ -15,6 +15,13 @@ MOST_POINTS = 120  # more cost the browser time, and show nothing more
 HEIGHT_PIXELS = 150
 
 
+class Mark(NamedTuple):
+    """What happened at a time."""
+
+    at: float  # epoch seconds
+    text: str
+
+
 class Colours(NamedTuple):
     """Of one theme."""
 
@@ -34,10 +41,12 @@ def over_time(
     title: str,
     top: float,
     is_dark: bool,
-) -> alt.Chart:
+    marks: Sequence[Mark] = (),
+    times: str = "%H:%M:%S",
+) -> alt.LayerChart:
     """A figure of the samples as a line over an area, from 0 to `top`, with the time below.
 
-    Where a sample has no such figure there is a gap.
+    Where a sample has no such figure there is a gap. `marks` stand on the time axis.
     """
     figures = [(s.at * 1e3, value(s)) for s in thinned(samples)]
     points = [{"at": at, "value": None if v is None else round(v, 2)} for at, v in figures]
@@ -47,7 +56,7 @@ def over_time(
         alt.Chart(alt.InlineData(values=points), height=HEIGHT_PIXELS)
         .mark_area(interpolate="monotone", color=colours.line, fillOpacity=0.14, line=line)
         .encode(
-            x=alt.X("at:T", title=None, axis=_axis(colours, 4, "%H:%M:%S", labelSeparation=12)),
+            x=alt.X("at:T", title=None, axis=_axis(colours, 4, times, labelSeparation=12)),
             y=alt.Y(
                 "value:Q",
                 title=title,
@@ -55,11 +64,29 @@ def over_time(
                 axis=_axis(colours, 4, "d"),
             ),
             tooltip=[
-                alt.Tooltip("at:T", title="Time", format="%H:%M:%S"),
+                alt.Tooltip("at:T", title="Time", format=times),
                 alt.Tooltip("value:Q", title=title, format=".1f"),
             ],
         )
-        .configure_view(strokeWidth=0)
+    )
+    layers = [chart, *([_rules(marks, colours, times)] if marks else [])]
+    found: alt.LayerChart = alt.LayerChart(layer=layers).configure_view(strokeWidth=0)
+    return found
+
+
+def _rules(marks: Sequence[Mark], colours: Colours, times: str) -> alt.Chart:
+    """A thin line at each; what it was is told where it is pointed at."""
+    values = [{"at": mark.at * 1e3, "text": mark.text} for mark in marks]
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=values))
+        .mark_rule(color=colours.text, strokeDash=[3, 3], strokeWidth=1.5)
+        .encode(
+            x=alt.X("at:T", title=None),
+            tooltip=[
+                alt.Tooltip("text:N", title="What"),
+                alt.Tooltip("at:T", title="Time", format=times),
+            ],
+        )
     )
     return chart
 

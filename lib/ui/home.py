@@ -6,10 +6,8 @@ from lib.core import words
 from lib.core.access import Action, may
 from lib.engines import all_models
 from lib.engines.base import State
-from lib.jobs import jobs
 from lib.machine.sampler import SAMPLER, machine
-from lib.ui import models
-from lib.ui.deploy import job_view
+from lib.ui import activity_view, models
 from lib.ui.shell import stale_figures
 
 REFRESH_SECONDS = 2.0
@@ -22,7 +20,7 @@ def overview() -> None:
     """All of it, kept up to date: figures, models, and for the owner what happened."""
     figures()
     running()
-    activity()
+    activity_view.section()
 
 
 def figures() -> None:
@@ -72,12 +70,3 @@ def deploy_link(label: str) -> None:
     """The owner's way to any other model."""
     if may(Action.DEPLOY):
         st.page_link("pages/1_Deploy.py", label=label, icon=":material/rocket_launch:")
-
-
-def activity() -> None:
-    """The owner's last jobs with outcome and duration."""
-    recent = jobs.recent(limit=SHOWN) if may(Action.DEPLOY) else []
-    if recent:
-        st.subheader("Activity")
-    for job in recent:
-        job_view.line(job)

@@ -13,14 +13,14 @@ from lib.core.access import Action, may, role
 from lib.core.errors import NotFound
 from lib.core.files import tail
 from lib.core.settings import settings
-from lib.engines import all_models, engine_of, find_model, llamacpp
+from lib.engines import all_models, engine_of, find_model
 from lib.engines.base import Model, State
-from lib.engines.llamacpp import measured
 from lib.fit.kinds import Task
 from lib.fleet import actions
+from lib.fleet.ledger import NoRoom
 from lib.sharing import limits
 from lib.slots import job as slot_job
-from lib.ui import markdown
+from lib.ui import life, markdown
 from lib.ui.session import choose_model, open_details, opened_details
 from lib.ui.shell import shown_errors
 
@@ -71,7 +71,7 @@ def row(model: Model, with_details: bool = False) -> None:
                 _buttons(model, badge(model), key)
                 if with_details:
                     _more(key)
-        _problem(model)
+        _problem(model, key)
         if with_details and opened_details() == key:
             _details(model, key)
 
@@ -106,6 +106,7 @@ def facts(model: Model) -> str:
         _context(model),
         f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
         _limits(model),
+        life.fact(model),
         "" if model.is_elsewhere else engine_of(model).title,
         f"on {model.place}" if model.is_elsewhere else model.place,
     ]
@@ -157,10 +158,12 @@ def _stop(name: str, engine: str) -> None:
         actions.stop(find_model(name, engine))
 
 
-def _problem(model: Model) -> None:
+def _problem(model: Model, key: str) -> None:
     error = actions.failure(model)
     if error:
         st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
+        if isinstance(error, NoRoom) and error.would_go:
+            life.make_room(model, error, key)
     elif model.problem:
         st.error(model.problem, icon=":material/error:")
     elif model.note:
@@ -173,8 +176,7 @@ def _details(model: Model, key: str) -> None:
     )
     st.code(f"{base_url()}/v1", language=None)
     st.code(_snippet(model), language="bash", wrap_lines=True)
-    if said := _memory(model):
-        st.caption(said)
+    life.panel(model, key)
     if model.log:
         st.caption("What the engine wrote last")
         with st.container(height=220, autoscroll=True, key=f"log-{key}"):
@@ -185,17 +187,6 @@ def _details(model: Model, key: str) -> None:
         _of_service(model, key)
     else:
         _remove_button(model, key)
-
-
-def _memory(model: Model) -> str:
-    """What was expected, and what it took: the one beside the other."""
-    found = measured.look(model.name) if model.engine == llamacpp.NAME else None
-    if found is None:
-        return ""
-    does = "Takes" if model.state == State.READY else "When it last ran, it took"
-    pages = f", of which {words.memory(found.of_files)} are its file's" if found.of_files else ""
-    expected = f"up to {words.memory(found.expected)} were expected, with a full context"
-    return f"{does} {words.memory(found.taken)} of memory{pages}; {expected}."
 
 
 def _of_service(model: Model, key: str) -> None:

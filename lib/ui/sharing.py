@@ -4,7 +4,7 @@ import time
 
 import streamlit as st
 
-from lib.chat import replies
+from lib.chat import attachments, replies
 from lib.core import words
 from lib.core.access import Action, may
 from lib.core.preferences import GuestLimits, change, preferences
@@ -220,17 +220,20 @@ def _start(address: str) -> None:
 def _stop() -> None:
     with shown_errors():
         listener.stop()
+        attachments.forget_guests()
 
 
 def _put_out(login: str) -> None:
     with shown_errors():
         listener.put_out(login)
         replies.stop_all(replies.under_way(login))
+        attachments.forget_guests(login)
 
 
 def _change_code() -> None:
     with shown_errors():
         listener.change_code()
+        attachments.forget_guests()
 
 
 def _choose_start() -> None:

@@ -1,4 +1,4 @@
-"""Anybody's clicks in any order: `python -m tests.bench.random_walk [--steps 10000] [--seed 1]`.
+"""Anybody's clicks in any order: `python -m tests.bench.random_walk [--steps N] [--minutes N]`.
 
 Over Streamlit's own protocol, as owner and as guest: a page is opened, or a widget that is drawn
 gets a value of its own kind, again and again. What counts is a page that shows an exception, and a
@@ -7,7 +7,11 @@ of each, the slowest run, the server's memory, and every exception once.
 """
 
 import argparse
+import os
 import random
+import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +26,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import ClientConnection
 
+from tests.conftest import ROOT
 from tests.support.engines import register
 from tests.support.fake_engine import running_fake
 from tests.support.guests import shared_server, signed_in
@@ -39,10 +44,13 @@ TEXTS = (
     "https://huggingface.co/a/b",
     "é 漢 \u202e",
 )
+ANEW = ForwardMsg.FINISHED_EARLY_FOR_RERUN
 KEPT_OPEN = 60  # steps in one tab
 NEW_PAGE = 0.15  # of all steps
 # A random person would at once end the guests' side, or wait for minutes.
 LEFT_ALONE = ("Stop sharing", "New code", "Put out", "Share", "Ask for a key on this machine too")
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Fill = Callable[[random.Random, Element, WidgetState], None]
 
@@ -142,12 +150,13 @@ class Tab:
             self._walk.steps[kind] += 1
 
     def _run(self, message: BackMsg) -> None:
+        """Have the page drawn to its end, also where it begins anew by itself."""
         began, self._widgets = time.monotonic(), []
         self._socket.send(message.SerializeToString())
         while True:
             data = self._socket.recv(timeout=SECONDS)
             news = ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode())
-            if news.WhichOneof("type") == "script_finished":
+            if news.WhichOneof("type") == "script_finished" and news.script_finished != ANEW:
                 break
             if news.WhichOneof("type") == "delta":
                 self._see(news.delta.new_element)
@@ -163,11 +172,13 @@ class Tab:
             self._widgets.append(element)
 
 
-def walked(server: Server, chance: random.Random, steps: int, url: str = "") -> Walk:
-    """So many steps, in tab after tab; a guest's where `url` is theirs."""
-    walk = Walk()
+def walked(
+    server: Server, chance: random.Random, steps: int, seconds: float, url: str = ""
+) -> Walk:
+    """So many steps, in tab after tab, while there is time; a guest's where `url` is theirs."""
+    walk, give_up_at = Walk(), time.monotonic() + seconds
     cookie = signed_in(url) if url else ""
-    while sum(walk.steps.values()) < steps:
+    while sum(walk.steps.values()) < steps and time.monotonic() < give_up_at:
         with opened(server, cookie, url=url) as session:
             tab = Tab(session.socket, chance, walk)
             for _ in range(KEPT_OPEN):
@@ -175,13 +186,29 @@ def walked(server: Server, chance: random.Random, steps: int, url: str = "") -> 
     return walk
 
 
+def _stop_models(home: Path) -> None:
+    """What somebody started would outlive everything."""
+    command = [sys.executable, "-m", "lib.engines", "stop", "--all"]
+    world = {**os.environ, "BERTH_HOME": str(home), "OLLAMA_HOST": "127.0.0.1:9"}
+    subprocess.run(command, cwd=ROOT, env=world, stdout=subprocess.DEVNULL, check=False)
+
+
+def _gist(traceback: str) -> str:
+    """Where it was in our files, and the last words; without colours."""
+    lines = [line.strip() for line in _COLOUR.sub("", traceback).splitlines() if line.strip()]
+    ours = [line for line in lines if line.startswith(str(ROOT)) and "site-packages" not in line]
+    return " | ".join([*(line.removeprefix(str(ROOT)) for line in ours), *lines[-3:]])
+
+
 def main() -> None:
     """Start everything, walk, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, default=30.0, help="half for each of the two")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    world = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # no network: a look-up is refused at once
+    nowhere = "http://127.0.0.1:9"  # no network: a look-up and a download are refused at once
+    world = {"HF_ENDPOINT": nowhere, "PIP_INDEX_URL": nowhere, "OLLAMA_HOST": nowhere}
     with tempfile.TemporaryDirectory() as folder, running_fake("--tokens", "20") as fake:
         home = Path(folder)
         write_tiny(home / "models" / "tiny.gguf")
@@ -190,19 +217,19 @@ def main() -> None:
             process = psutil.Process(server.process.pid)
             before = process.memory_info().rss
             for who, where in (("owner", ""), ("guest", url)):
-                walk = walked(server, random.Random(f"{given.seed} {who}"), given.steps // 2, where)
-                print(f"{who}: {sum(walk.steps.values())} steps {dict(walk.steps)}")
+                chance, seconds = random.Random(f"{given.seed} {who}"), given.minutes * 30
+                walk = walked(server, chance, given.steps // 2, seconds, where)
+                print(f"{who}: {sum(walk.steps.values())} steps {dict(walk.steps)}", flush=True)
                 print(f"  {walk.exceptions.total()} exceptions; slowest run {walk.slowest:.1f} s")
                 for what, often in walk.exceptions.most_common():
                     print(f"  {often} x {what}")
             after = process.memory_info().rss
+            _stop_models(home)
             print(f"memory {before / 2**20:.0f} -> {after / 2**20:.0f} MiB")
-            told = {part[-1_500:] for part in server.output.split("Traceback")[1:]}
-            print(
-                f"{server.output.count('Traceback')} tracebacks in the log, {len(told)} of a kind"
-            )
-            for one in sorted(told):
-                print(f"--{one}")
+            told = Counter(map(_gist, server.output.split("Traceback")[1:]))
+            print(f"{told.total()} tracebacks in the log")
+            for one, often in told.most_common():
+                print(f"  {often} x {one}")
 
 
 if __name__ == "__main__":

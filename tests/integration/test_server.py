@@ -172,10 +172,12 @@ def test_the_sampler_samples_while_it_runs(home: Path) -> None:
             assert time.monotonic() < give_up_at, "every answer tells of the same moment"
 
 
-def test_it_also_starts_under_streamlit_run_with_its_gate(home: Path, tmp_path: Path) -> None:
+def test_under_streamlit_run_it_becomes_its_own_start_with_gate_and_limits(
+    home: Path, tmp_path: Path
+) -> None:
     with taken_port() as port:
         pass
-    options = ["--server.port", str(port), "--browser.gatherUsageStats", "false"]
+    options = ["--server.port", str(port), "--server.address", "0.0.0.0"]
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "lib" / "server.py"), *options]
     log = tmp_path / "log"
     with (
@@ -194,6 +196,13 @@ def test_it_also_starts_under_streamlit_run_with_its_gate(home: Path, tmp_path: 
             found = dashboard.running()
             assert found is not None
             assert found.port == port
+            assert found.pid == process.pid
+            endless = f"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {'x' * 70_000}".encode()
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as stranger:
+                stranger.sendall(endless)
+                assert stranger.recv(4_096).startswith(b"HTTP/1.1 431 ")
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.2", port), timeout=5)
         finally:
             process.terminate()
             process.wait(10)

@@ -253,12 +253,12 @@ class Fake:
     def _closing_chunks(self, call: Call) -> list[dict[str, Any]]:
         """As the real server ends: a chat has its usage in an event of its own, without choices."""
         asked = call.body.get("stream_options", {}).get("include_usage", False)
-        sums = self._totals(call) if asked else {}
+        sums = self._totals(call) if asked else self._timings(call)
         reason = self._finish(call)
         if "/chat/" not in call.path:
             return [{**chunk(call, text="", finish_reason=reason), **sums}]
         last = chunk(call, delta={}, finish_reason=reason)
-        return [last, {**last, "choices": [], **sums}] if asked else [last]
+        return [last, {**last, "choices": [], **sums}] if asked else [{**last, **sums}]
 
     def _finish(self, call: Call) -> str:
         was_cut = call.tokens_sent == call.body.get("max_tokens")
@@ -267,7 +267,11 @@ class Fake:
     def _totals(self, call: Call) -> dict[str, Any]:
         prompt, said = self._prompt_tokens(call), call.tokens_sent
         usage = {"prompt_tokens": prompt, "completion_tokens": said, "total_tokens": prompt + said}
-        return {"usage": usage, "timings": {"prompt_ms": 12.5, "predicted_per_second": 50.0}}
+        return {"usage": usage, **self._timings(call)}
+
+    def _timings(self, call: Call) -> dict[str, Any]:
+        speed = {"prompt_ms": 12.5, "predicted_per_second": 50.0}
+        return {"timings": {**speed, "predicted_n": call.tokens_sent}}
 
     def _prompt_tokens(self, call: Call) -> int:
         told = self.behaviour.prompt_tokens

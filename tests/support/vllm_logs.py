@@ -67,6 +67,26 @@ DIED = f"""\
 (APIServer pid=7) ERROR {AT} [async_llm.py:906] vllm.v1.engine.exceptions.EngineDeadError: \
 EngineCore encountered an issue. See stack trace (above) for the root cause.
 """
+# A request that is answered with 400, and has the words of a failure in it.
+REFUSED_REQUEST = f"""\
+(APIServer pid=7) ERROR {AT} [serving.py:257] Error in preprocessing prompt inputs
+(APIServer pid=7) ERROR {AT} [serving.py:257] Traceback (most recent call last):
+(APIServer pid=7) ERROR {AT} [serving.py:257]   File "/opt/vllm/chat_utils.py", line 1156, in parse
+(APIServer pid=7) ERROR {AT} [serving.py:257] ValueError: Unknown part type: No space left on device
+(APIServer pid=7) INFO:     127.0.0.1:43210 - "POST /v1/chat/completions HTTP/1.1" 400 Bad Request
+"""
+ANSWERED = """\
+(APIServer pid=7) INFO:     127.0.0.1:43210 - "POST /v1/chat/completions HTTP/1.1" 200 OK
+"""
+ANSWERED_500 = """\
+(APIServer pid=7) INFO:     127.0.0.1:4 - "POST /v1/completions HTTP/1.1" 500 Internal Server Error
+"""
+CRASHED = f"""\
+(EngineCore pid=8) ERROR {AT} [core.py:398] EngineCore encountered a fatal error.
+(EngineCore pid=8) ERROR {AT} [core.py:398] Traceback (most recent call last):
+(EngineCore pid=8) ERROR {AT} [core.py:398] RuntimeError: CUDA error: an illegal memory access was \
+encountered
+"""
 STARTED = BEGUN + LOADING + LOADED + COMPILED + REDUCED + ONE_LINE + GRAPHS + RECORDED + UP
 
 _SUMMARY = """\

@@ -12,6 +12,7 @@ from lib.core.errors import BerthError, EngineDown
 from lib.core.names import shown
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.engines.ollama import api
+from lib.engines.ollama.questions import Silent
 
 NAME = "ports"
 USUAL_PORT = 8501
@@ -55,7 +56,7 @@ def _of_ollama() -> Port | None:
         if address.hostname not in LOCAL or not _listens(number):
             return None
         api.ask("/api/version", api.Version)
-    except (EngineDown, api.Silent):
+    except (EngineDown, Silent):
         return None
     except (BerthError, ValueError):
         return _port(number) if not _is_ollama(number) else None

@@ -1,6 +1,5 @@
 """Model files that are not Berth's own: used where they are, through a link, and never deleted."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +9,11 @@ from lib.core.errors import BadInput, NotFound
 from lib.core.files import make_private
 from lib.core.names import shown
 from lib.core.settings import settings
-from lib.engines.llamacpp import files, stores
+from lib.engines.llamacpp import files, fresh_links, stores
 from lib.engines.llamacpp.files import ModelFile
 from lib.fit import gguf
 from lib.fit.kinds import WORDS, Kind, kind_of
+from lib.processes.background import Child
 
 FOLDER = "local"  # below the models
 MOST_FOLDERS = 100  # for files of the same name
@@ -26,13 +26,14 @@ class _Link(NamedTuple):
     target: Path
 
 
-def adopt(path: Path) -> ModelFile:
+def adopt(path: Path, owner: Child | None = None) -> ModelFile:
     """The built-in engine's model of this file, linked to where it looks if it lies elsewhere.
 
     Name, parts and projector are those of the path that was given, whatever file it leads to.
     BrokenFile where it is no model. Removing the model later removes the link alone; where this
-    fails, no link stays behind.
+    fails, no link stays behind. Links that are made for an `owner` go with it, see fresh_links.py.
     """
+    fresh_links.sweep()
     stored = stores.named(path.absolute())
     first = gguf.shard_paths(stored.path)[0]
     kind = kind_of(gguf.read_model(first))
@@ -41,10 +42,10 @@ def adopt(path: Path) -> ModelFile:
     name = f"{stored.name}.gguf" if stored.name else first.name
     if known := _known(first, name):
         return known
-    made = _linked(first, name, stored.projector)
+    made = _linked(first, name, stored.projector, owner)
     if found := _known(first, name):
         return found
-    _unlink(made)
+    fresh_links.remove(made)
     raise NotFound(f"“{shown(path.name)}” is not among the models.", "Try again.")
 
 
@@ -56,7 +57,7 @@ def _known(first: Path, name: str) -> ModelFile | None:
     return None
 
 
-def _linked(first: Path, name: str, projector: Path | None) -> list[Path]:
+def _linked(first: Path, name: str, projector: Path | None, owner: Child | None) -> list[Path]:
     """Links to the file, to each part of a divided model, and to its projector; in our folder."""
     parts = gguf.shard_paths(first)
     names = [part.name for part in parts] if len(parts) > 1 else [name]
@@ -66,7 +67,7 @@ def _linked(first: Path, name: str, projector: Path | None) -> list[Path]:
     for folder in _folders():
         planned = [_Link(folder / one, target) for one, target in wanted.items()]
         if all(_is_free(link) for link in planned):
-            return _made(planned)
+            return _made(planned, owner)
     raise BadInput(f"There are too many files called {shown(name)}.", "Rename this one.")
 
 
@@ -83,31 +84,21 @@ def _folders() -> list[Path]:
     return [root, *(root / str(number) for number in range(2, MOST_FOLDERS))]
 
 
-def _made(planned: Sequence[_Link]) -> list[Path]:
-    """The links, all of them or none."""
-    made: list[Path] = []
+def _made(planned: Sequence[_Link], owner: Child | None) -> list[Path]:
+    """The links, all of them or none; those that are there are left as they are."""
+    wanted = [link for link in planned if not (link.place.is_symlink() and link.place.exists())]
+    places = [link.place for link in wanted]
     try:
         make_private(planned[0].place.parent)
-        for link in planned:
-            if link.place.is_symlink() and not link.place.exists():
-                link.place.unlink()  # what it led to has gone
-            if not link.place.is_symlink():
-                link.place.symlink_to(link.target)
-                made.append(link.place)
+        if owner and places:
+            fresh_links.intend(places, owner)
+        for place, target in wanted:
+            place.unlink(missing_ok=True)  # what it led to has gone
+            place.symlink_to(target)
     except OSError as error:
-        _unlink(made)
+        fresh_links.remove(places)
         raise BadInput(
-            f"{planned[len(made)].place} cannot be made: {error.strerror}.",
+            f"{error.filename2 or error.filename} cannot be made: {error.strerror}.",
             "Look at the folder's permissions.",
         ) from error
-    return made
-
-
-def _unlink(made: Sequence[Path]) -> None:
-    """Take our links back, and the folders that they leave empty."""
-    for place in made:
-        place.unlink(missing_ok=True)
-    for folder in (made[0].parent, made[0].parent.parent) if made else ():
-        with contextlib.suppress(OSError):
-            if folder != settings().models:
-                folder.rmdir()
+    return places

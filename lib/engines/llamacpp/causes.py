@@ -114,9 +114,21 @@ _CAUSES = [
 _PORT_TAKEN = re.compile(r"couldn't bind|Address already in use", re.IGNORECASE)
 # What the wheel raises then and in other cases; the line above, which says why, is lost at times.
 _NO_SERVER = re.compile(r"Failed to init server")
-# Not the errors of single requests, which end nothing.
-_FIRST_ERROR = re.compile(
-    r"^[\d.]+ E (?!srv +send_error)(.+)|^(\w*Error: .+|.*GGML_ASSERT.*)", re.MULTILINE
+_FIRST_ERROR = re.compile(r"^[\d.]+ E (.+)|^(\w*Error: .+|.*GGML_ASSERT.*)", re.MULTILINE)
+# What it says while all is well: it waits for requests, or has just answered one.
+_WELL = re.compile(
+    r"^.*(?:listening on http|all slots are idle|\bslot +release: ).*$", re.MULTILINE
+)
+# The refusals of single requests, which end nothing, with what the request itself had in it.
+_REFUSALS = re.compile(
+    r"^(?:[\d.]+ [EW] )?(?:"
+    r"srv +send_error: .*"
+    r"|srv +\w+(?:\(\))?: got exception: .*"
+    r"|srv +process_sing\w*: failed to launch slot.*"
+    r"|(?:\w+: )?failed to parse grammar.*"
+    r"|parse: error parsing grammar: .*(?:\n(?![\d.]+ [A-Z] ).*)*"
+    r")(?:\n|$)",
+    re.MULTILINE,
 )
 _AGAIN = "Start it again; if it ends again, look at its log."
 # Signals that say more than the log does. What crashes (SIGSEGV, SIGABRT) may have said why.
@@ -154,6 +166,7 @@ def explain(log: str, code: int | None, ran_out: bool | None = None) -> EngineEr
         why, fix = _FROM_OUTSIDE.get(number) or _KILLED[ran_out]
         error = ProgramFault if number == signal.SIGILL else EngineError
         return error(f"The engine ended (signal {number}): {why}.", fix)
+    log = _last_words(log)
     if _PORT_TAKEN.search(log):
         return taken
     for cause in _CAUSES:
@@ -167,3 +180,9 @@ def explain(log: str, code: int | None, ran_out: bool | None = None) -> EngineEr
         said = shown(match[1] or match[2], 300).rstrip(".")
         return ProgramFault(f"The engine ended{how}: {said}.", _AGAIN)
     return ProgramFault(f"The engine ended{how}.", _AGAIN)
+
+
+def _last_words(log: str) -> str:
+    """What was said since all was well for the last time, without the refusals of requests."""
+    well = [match.end() for match in _WELL.finditer(log)]
+    return _REFUSALS.sub("", log[well[-1] :] if well else log)

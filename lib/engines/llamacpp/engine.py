@@ -29,7 +29,7 @@ from lib.engines.base import (
     State,
     Upstream,
 )
-from lib.engines.llamacpp import abilities, files, measured, program, records, strays
+from lib.engines.llamacpp import abilities, files, fresh_links, measured, program, records, strays
 from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
@@ -150,7 +150,7 @@ class LlamaCpp:
         record = records.read(model)
         if record is None or _state(record) != State.READY:
             return None
-        return Upstream(base_url=f"{record.url}/v1", model=model, key=records.key(model))
+        return records.upstream(record)
 
 
 def _ensure_started(file: ModelFile, options: StartOptions) -> None:
@@ -295,9 +295,9 @@ def _loaded_context(
     with contextlib.suppress(EngineError, ValidationError):
         props = ask(record.url, records.key(record.model))
         if props.model_alias == record.model and record.is_alive:
-            told = props.modalities
-            can_see = told.vision if told else record.can_see
+            can_see = props.modalities.vision if props.modalities else record.can_see
             records.update(record, context=props.context, can_see=can_see)
+            fresh_links.keep(record.path)
             return props.context
     return None
 

@@ -10,6 +10,7 @@ from lib.core.http import get_json, request_json
 from lib.engines.openai_api import authorization
 
 ASK_SECONDS = 0.4  # a page waits no longer for what should come at once
+ASK_NEXT_SECONDS = 0.03  # nor so long for the next one, where one is silent already
 SILENT_SECONDS = 3.0  # for so long nothing more is asked of what took longer
 COUNT_SECONDS = 2.0
 
@@ -48,16 +49,24 @@ def ask(url: str, key: SecretStr | None) -> Props:
 
 def ask_quickly(url: str, key: SecretStr | None) -> Props:
     """The same for whoever cannot wait: one that hangs is asked once in a while, for a moment."""
-    if time.monotonic() < _silent_until.get(url, 0.0):
-        raise EngineError(f"{url} did not answer just now.", "Try again in a moment.")
     began = time.monotonic()
+    seconds = _patience(url, began)
     try:
-        said = request_json("GET", f"{url}/props", None, authorization(key), seconds=ASK_SECONDS)
+        said = request_json("GET", f"{url}/props", None, authorization(key), seconds=seconds)
     except EngineError:
-        if time.monotonic() - began >= ASK_SECONDS:
+        if time.monotonic() - began >= seconds:
             _silent_until[url] = time.monotonic() + SILENT_SECONDS
         raise
+    _silent_until.pop(url, None)
     return Props.model_validate(said)
+
+
+def _patience(url: str, now: float) -> float:
+    """How long to wait for this one, so that several that hang cost hardly more than one."""
+    if now < _silent_until.get(url, 0.0):
+        raise EngineError(f"{url} did not answer just now.", "Try again in a moment.")
+    is_one_silent = any(now < until for until in tuple(_silent_until.values()))
+    return ASK_NEXT_SECONDS if is_one_silent else ASK_SECONDS
 
 
 def count(url: str, key: SecretStr | None, text: str) -> int | None:

@@ -27,7 +27,7 @@ from lib.core.files import (
 from lib.core.locks import is_held, locked
 from lib.core.names import ModelName
 from lib.core.settings import settings
-from lib.engines.base import StartOptions
+from lib.engines.base import StartOptions, Upstream
 from lib.engines.llamacpp.causes import explain
 from lib.fit.kinds import Task
 from lib.machine.oom import ran_out_since
@@ -188,6 +188,16 @@ def keep_log(model: str) -> Path:
     with contextlib.suppress(OSError):
         file_of(model, "log").replace(kept)
     return kept
+
+
+def upstream(record: Record) -> Upstream:
+    """Where this child is asked."""
+    return Upstream(
+        base_url=f"{record.url}/v1",
+        model=record.model,
+        key=key(record.model),
+        token_bytes=record.token_bytes,
+    )
 
 
 def logs() -> dict[str, str]:

@@ -19,7 +19,7 @@ from lib.core.locks import is_held
 from lib.core.settings import settings
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import child as engine_child
-from lib.engines.llamacpp import files, records
+from lib.engines.llamacpp import files, fresh_links, records
 from lib.engines.llamacpp.launch import Launch
 from lib.engines.llamacpp.records import Record, file_of
 from lib.processes import background as process
@@ -40,6 +40,7 @@ def take_in() -> None:
     if _looked_at and now - _looked_at < LOOK_SECONDS:
         return
     _looked_at = now
+    fresh_links.sweep()
     lost = {}
     for name, pid in _unknown():
         try:

@@ -3,14 +3,15 @@
 import ipaddress
 import os
 import re
-import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from lib.core import patience
 from lib.core.errors import BadInput, EngineError
 from lib.core.http import (
     CONNECT_SECONDS,
@@ -19,11 +20,11 @@ from lib.core.http import (
     lines_of,
     local,
 )
+from lib.engines.ollama.questions import Questions, is_timeout, stuck
 from lib.engines.ollama.words import explained_error
 
 DEFAULT_PORT = 11434
-QUICK_SECONDS = 2.0  # a page waits no longer for what should come at once
-SILENT_SECONDS = 5.0  # for so long nothing more is asked of what took longer
+QUESTION_SECONDS = 10.0  # so long a question may be under way that no page waits for
 
 BROKEN_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
@@ -35,10 +36,6 @@ _EVERYWHERE = str(ipaddress.IPv4Address(0))
 _PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 
 Shape = TypeVar("Shape")
-
-
-class Silent(EngineError):
-    """It takes connections and says nothing in time."""
 
 
 class Details(BaseModel):
@@ -148,26 +145,42 @@ def _no_address() -> BadInput:
     )
 
 
-_silent_until: dict[str, float] = {}
+QUESTIONS = Questions()
 
 
 def ask(path: str, shape: type[Shape], body: Any = None) -> Shape:
     """What a quick question answers: a GET, or a POST where there is a `body`.
 
-    A question that took too long is not asked again for a while: a stuck server makes a page wait
-    once, not at every turn.
+    A page gets what was answered last where Ollama is late; a command asks for itself.
     """
-    question = f"{address()}{path} {body}"
-    if time.monotonic() < _silent_until.get(question, 0.0):
-        raise _stuck()
+    server, method = address(), "GET" if body is None else "POST"
+    question = f"{path} {body}"
+    if patience.is_a_commands():
+        answer = _asked(server, method, path, body)
+        QUESTIONS.learn(server, question, answer)
+    else:
+        send = partial(_call, server, method, path, body, QUESTION_SECONDS)
+        answer = QUESTIONS.ask(server, question, send)
+    return parsed(answer, shape)
+
+
+def _asked(server: str, method: str, path: str, body: Any) -> bytes:
     try:
-        method = "GET" if body is None else "POST"
-        return parsed(call(method, path, body, QUICK_SECONDS), shape)
+        return _call(server, method, path, body, patience.seconds())
     except EngineError as error:
-        if not isinstance(error.__cause__, httpx.TimeoutException):
-            raise
-        _silent_until[question] = time.monotonic() + SILENT_SECONDS
-        raise _stuck() from error
+        if is_timeout(error):
+            raise stuck() from error
+        raise
+
+
+def silent_seconds() -> float:
+    """How old is what pages show of Ollama, where it has stopped to answer; 0 where it answers."""
+    return QUESTIONS.silent_seconds(address())
+
+
+def has_changed() -> None:
+    """What Ollama is asked from now on counts, and not what was asked before."""
+    QUESTIONS.forget_sent(address())
 
 
 def listing(path: str, shape: type[Shape]) -> list[Shape]:
@@ -181,7 +194,11 @@ def listing(path: str, shape: type[Shape]) -> list[Shape]:
 
 def call(method: str, path: str, body: Any, seconds: float) -> bytes:
     """What one request answers within `seconds`; an error in words otherwise."""
-    url = address() + path
+    return _call(address(), method, path, body, seconds)
+
+
+def _call(server: str, method: str, path: str, body: Any, seconds: float) -> bytes:
+    url = server + path
     timeout = httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
     with explained(url):
         answer = local().request(method, url, json=body, timeout=timeout)
@@ -252,10 +269,6 @@ def parsed(data: str | bytes, shape: type[Shape]) -> Shape:
             "What answers at the address of Ollama is not Ollama.",
             "Look at OLLAMA_HOST, and at what else listens on this port.",
         ) from error
-
-
-def _stuck() -> Silent:
-    return Silent("Ollama does not answer.", "Restart Ollama; a busy one may only need time.")
 
 
 def _broken_off() -> EngineError:

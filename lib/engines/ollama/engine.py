@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lib.core import patience, words
 from lib.core.errors import (
     BadInput,
     BerthError,
@@ -26,8 +27,9 @@ from lib.engines.base import (
     Upstream,
 )
 from lib.engines.messages import has_images, require_sight
-from lib.engines.ollama import api, store
+from lib.engines.ollama import api, speed, store
 from lib.engines.ollama import reply as ollama_reply
+from lib.engines.ollama.questions import stuck
 from lib.engines.ollama.store import SILENCE_SECONDS, Listener
 from lib.engines.openai_api import failed_stream
 from lib.fit.kinds import Task
@@ -36,8 +38,8 @@ FLOOR = (0, 17, 1)  # older ones hand out parts of their memory to strangers: CV
 LOAD_SECONDS = 900.0  # of a large model from a slow disk
 UNLOAD_SECONDS = 10.0
 DELETE_SECONDS = 60.0
-SHOW_SECONDS = 2.0  # for the details of all models together; the rest is asked next time
 FOREVER = -1  # in memory until somebody stops it
+SILENT = "Ollama does not answer."
 
 _NO_TEMPLATE = ("", "{{ .Prompt }}")
 _FROM = re.compile(r"^FROM (.+)$", re.MULTILINE)
@@ -68,6 +70,14 @@ class Ollama:
 
     def health(self) -> Health:
         """Up and new enough, or why not; never raises."""
+        found = self._health()
+        if found.up and (seconds := api.silent_seconds()):
+            problem = f"{SILENT} What is shown of it was so {words.duration(seconds)} ago."
+            return Health(up=False, problem=problem, fix=stuck().fix)
+        return found
+
+    def _health(self) -> Health:
+        """As it was told last, however long ago."""
         try:
             return _judged(api.ask("/api/version", api.Version).version)
         except EngineDown:
@@ -82,7 +92,7 @@ class Ollama:
     def models(self) -> list[Model]:
         """Every model on its disk or in its memory; empty where it is down or too old."""
         try:
-            return self._models() if self.health().up else []
+            return self._aged(self._models()) if self._health().up else []
         except BerthError:
             return []
 
@@ -96,6 +106,7 @@ class Ollama:
         body = {"model": model, "keep_alive": FOREVER, "stream": False}
         path = "/api/generate" if _facts_of(about).can_complete else "/api/embed"
         api.call("POST", path, body, LOAD_SECONDS)
+        api.has_changed()
 
     def stop(self, model: str) -> None:
         """Take it out of memory and return when it is gone; nothing where it is not in it."""
@@ -111,11 +122,13 @@ class Ollama:
                     "It goes as soon as that reply is over.",
                 )
             time.sleep(0.1)
+        api.has_changed()
 
     def remove(self, model: str) -> None:
         """Unload and delete it; Ollama by itself would delete a loaded one and keep it loaded."""
         self.stop(model)
         api.call("DELETE", "/api/delete", {"model": model}, DELETE_SECONDS)
+        api.has_changed()
 
     def pull(self, name: str, progress: Listener, silence_seconds: float = SILENCE_SECONDS) -> None:
         """Download a model from Ollama's library or the Hub (`hf.co/organisation/name:quant`).
@@ -125,6 +138,7 @@ class Ollama:
         """
         self._check()
         store.pull(name, progress, silence_seconds)
+        api.has_changed()
 
     def checksums(self, model: str) -> list[str]:
         """The SHA-256 of each file that this model is made of, as far as Ollama tells."""
@@ -144,6 +158,7 @@ class Ollama:
         """
         self._check()
         store.create_from_file(path, model_name(name), progress, silence_seconds)
+        api.has_changed()
 
     def chat(self, model: str, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
         """Answer a conversation; whether the model sees is asked only where there are images."""
@@ -152,11 +167,13 @@ class Ollama:
                 require_sight(model, self._can_see(model), messages)
             except BadInput as error:
                 return failed_stream(error)
-        return ollama_reply.chat_stream(model, messages, options)
+        stream = ollama_reply.chat_stream(model, messages, options)
+        return speed.Noted(stream, lambda: self._token_bytes(model))
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
         """Continue a text."""
-        return ollama_reply.complete_stream(model, prompt, options)
+        stream = ollama_reply.complete_stream(model, prompt, options)
+        return speed.Noted(stream, lambda: self._token_bytes(model))
 
     def count(self, model: str, text: str) -> int | None:
         """None: Ollama shows nobody its tokenizers."""
@@ -170,14 +187,23 @@ class Ollama:
         return None
 
     def _check(self) -> None:
-        health = self.health()
+        with patience.of_a_command():
+            health = self.health()
         if not health.up:
             raise EngineDown(health.problem, health.fix)
+
+    def _aged(self, models: list[Model]) -> list[Model]:
+        """Each with how old this is, where Ollama does not answer now."""
+        if not (seconds := api.silent_seconds()):
+            return models
+        note = f"{SILENT} It was so {words.duration(seconds)} ago."
+        return [model.model_copy(update={"note": note}) for model in models]
 
     def _models(self) -> list[Model]:
         loaded = [row for row in api.listing("/api/ps", api.Loaded) if _is_name(row.name)]
         tags = api.listing("/api/tags", api.Tag)
-        give_up_at = time.monotonic() + SHOW_SECONDS
+        # For the details of all models together; the rest is asked next time.
+        give_up_at = time.monotonic() + patience.seconds()
         # What runs at a stranger's is no model of one's own; a name that cannot be typed here
         # could not be started either.
         known = {
@@ -197,9 +223,21 @@ class Ollama:
         """True where nobody knows: what is wrong then, Ollama says."""
         return all(m.can_see for m in self.models() if _full(m.name) == _full(model))
 
+    def _token_bytes(self, model: str) -> int:
+        """Read for a token; 0 where the file is not here, or a graphics card has a part."""
+        name = _full(model)
+        loaded = [row for row in api.listing("/api/ps", api.Loaded) if _full(row.name) == name]
+        tags = [tag for tag in api.listing("/api/tags", api.Tag) if _full(tag.name) == name]
+        if not (loaded and tags and speed.is_here(api.address())) or loaded[0].size_vram:
+            return 0
+        file = self._known(tags[0], ask=True).file
+        return speed.bytes_of(file) if file else 0
+
     def _runs(self, model: str) -> bool:
         wanted = _full(model)
-        return any(m.state == State.READY and _full(m.name) == wanted for m in self._models())
+        with patience.of_a_command():
+            found = self._models()
+        return any(m.state == State.READY and _full(m.name) == wanted for m in found)
 
     def _known(self, tag: api.Tag, ask: bool) -> _Facts:
         """The facts about a model, asked once; of one that does not tell, what its row says."""

@@ -65,7 +65,7 @@ class Catalog(NamedTuple):
 
 
 def catalog(watcher: Watcher) -> Catalog:
-    """What is known now; waits a second at most."""
+    """What is known now; waits no longer than whoever asks may."""
     found, elsewhere = scan(places()), addresses.all_addresses()
     targets = [*map(target_of, found.units), *map(_address_target, elsewhere)]
     sights = watcher.sights(targets) if targets else []

@@ -55,6 +55,15 @@ _SUMMARY = re.compile(
 _HARMLESS = re.compile(r"ulimit|OSError: \[Errno 24\]|Retrying with a new port")
 _SOURCE = re.compile(r"raise \w|f?[\"']")  # of Python, as a traceback quotes it
 _DIED = re.compile(r"EngineDeadError|EngineCore encountered an issue")
+# The first words of a core that dies; the server answers what comes meanwhile, and ends later.
+_DIES = re.compile(
+    rf"{_DIED.pattern}|EngineCore encountered a fatal error|engine core\b.*? unexpectedly",
+    re.IGNORECASE,
+)
+# The engine was well: it was ready, or a request was answered or refused.
+_WELL = re.compile(
+    r'^.*(?:Application startup complete|"POST \S+ HTTP/[\d.]+" [234]\d\d).*$', re.MULTILINE
+)
 
 
 def find(log: str, code: int | None = None) -> Cause | None:
@@ -63,8 +72,10 @@ def find(log: str, code: int | None = None) -> Cause | None:
     `code` is the exit code, negative for a signal.
     """
     text = stages.last_run(log)
-    said = [_clean(line) for line in text.splitlines() if _may_tell(line)]
+    said = [_clean(line) for line in _last_words(text).splitlines() if _may_tell(line)]
     lines = [line for line in said if not _SOURCE.match(line)]
+    if _was_well(text):
+        lines = _to_first_exception(lines)
     for line in lines:
         for row, pattern in _PATTERNS:
             if match := pattern.search(line):
@@ -87,6 +98,21 @@ def told(sentence: str) -> Cause | None:
                 line=shown(sentence, LONGEST_LINE),
             )
     return None
+
+
+def _last_words(text: str) -> str:
+    """What was said since all was well for the last time before the core died.
+
+    Errors of requests that were refused stand before that.
+    """
+    dies = _DIES.search(text)
+    well = [match.end() for match in _WELL.finditer(text, 0, dies.start() if dies else len(text))]
+    return text[well[-1] :] if well else text
+
+
+def _was_well(text: str) -> bool:
+    """Was it ready? What it then died of is its first exception; requests may be refused later."""
+    return _WELL.search(text) is not None
 
 
 def _meant(row: Row, text: str) -> Row:
@@ -132,12 +158,26 @@ def _found(group: str) -> str:
 
 def _first_exception(lines: list[str]) -> str:
     """The first exception's own words; those of a validation stand in its next line."""
-    for number, line in enumerate(lines):
-        if _EXCEPTION.match(line) and not _SUMMARY.search(line):
-            following = lines[number + 1] if number + 1 < len(lines) else ""
-            is_list = "ValidationError" in line and "validation error" in line
-            return following.removeprefix("Value error, ") if is_list and following else line
-    return ""
+    if (number := _exception_at(lines)) is None:
+        return ""
+    line, following = lines[number], "".join(lines[number + 1 : number + 2])
+    is_list = "ValidationError" in line and "validation error" in line
+    return following.removeprefix("Value error, ") if is_list and following else line
+
+
+def _to_first_exception(lines: list[str]) -> list[str]:
+    number = _exception_at(lines)
+    return lines if number is None else lines[: number + 2]
+
+
+def _exception_at(lines: list[str]) -> int | None:
+    """Where the first one stands that does not only sum up."""
+    found = (
+        number
+        for number, line in enumerate(lines)
+        if _EXCEPTION.match(line) and not _SUMMARY.search(line)
+    )
+    return next(found, None)
 
 
 def _unknown(told: str, code: int | None) -> Cause:

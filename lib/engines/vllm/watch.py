@@ -1,13 +1,15 @@
 """Looks at places in the background, so that no page waits for one that does not answer.
 
 Only while somebody asks: a look that is no longer fresh serves, and the next one is begun. What has
-not been seen for long is waited for, but no more than a second for all places together.
+not been seen for long is waited for, but only for a moment for all places together, and where that
+was in vain not again until it has been seen.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
+from lib.core import patience
 from lib.core.errors import BerthError, EngineDown
 from lib.engines.vllm import answers
 from lib.engines.vllm.pulse import Pulse
@@ -16,7 +18,6 @@ from lib.engines.vllm.sight import Sight, Target, look
 FRESH_SECONDS = 2.0  # of a place on this machine
 FRESH_ELSEWHERE_SECONDS = 10.0
 USABLE_SECONDS = 20.0
-PATIENCE_SECONDS = 1.0
 THREAD = "vllm-look"
 FIRST_TOKEN_SECONDS = 0.5  # so long the first look at an engine waits for its first token
 
@@ -29,12 +30,18 @@ class _Watched:
         self.pulse = Pulse()
         self.run = ""  # of its service, that the pulse is of
         self.is_looking = False
+        self.is_late = False  # somebody waited in vain for the look that is under way
         self.is_asking = False  # for a token
         self.round = 0  # a look that began before the place was changed counts no more
 
     @property
     def seen(self) -> Sight | None:
         return self.sight and self.sight.model_copy(update={"pulse": self.pulse})
+
+    def is_missing(self) -> bool:
+        """Is it worth to wait for the look that is under way?"""
+        may_wait = not self.is_late or patience.is_a_commands()
+        return self.is_looking and may_wait and self.age_seconds() > USABLE_SECONDS
 
     def age_seconds(self) -> float:
         return time.monotonic() - self.sight.at if self.sight else float("inf")
@@ -49,11 +56,15 @@ class Watcher:
 
     def sights(self, targets: Sequence[Target]) -> list[Sight | None]:
         """What is known of each, in their order; None where nothing is known yet."""
-        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        give_up_at = time.monotonic() + patience.seconds()
         with self._changed:
             for target in targets:
                 self._look_soon(target)
-            while any(self._missing(targets)) and (left := give_up_at - time.monotonic()) > 0:
+            while missing := self._missing(targets):
+                if (left := give_up_at - time.monotonic()) <= 0:
+                    for found in missing:
+                        found.is_late = True
+                    break
                 self._changed.wait(left)
             return [self._of(target).seen for target in targets]
 
@@ -62,14 +73,13 @@ class Watcher:
         with self._changed:
             found = self._of(target)
             found.round += 1
-            found.sight, found.is_looking = None, False
+            found.sight, found.is_looking, found.is_late = None, False, False
 
     def _of(self, target: Target) -> _Watched:
         return self._watched.setdefault(target.id, _Watched())
 
-    def _missing(self, targets: Sequence[Target]) -> Iterator[bool]:
-        for found in map(self._of, targets):
-            yield found.is_looking and found.age_seconds() > USABLE_SECONDS
+    def _missing(self, targets: Sequence[Target]) -> list[_Watched]:
+        return [found for found in map(self._of, targets) if found.is_missing()]
 
     def _look_soon(self, target: Target) -> None:
         """With the lock held."""
@@ -89,6 +99,7 @@ class Watcher:
                 found = self._of(target)
                 if found.round == number:
                     found.sight, found.is_looking = seen or found.sight, False
+                    found.is_late = seen is None
                 self._changed.notify_all()
 
     def _ask_where_due(self, target: Target, seen: Sight) -> None:

@@ -14,12 +14,12 @@ from lib.ui.cards.lines import held, titles
 CHARTED = 2  # cards whose charts fit on a page; of more, one is chosen
 
 
-def history(samples: Sequence[Sample], *, is_dark: bool) -> None:
+def history(samples: Sequence[Sample], *, is_dark: bool, times: str) -> None:
     """How busy and how full each card has been, one beside the other."""
     cards = SAMPLER.cards().cards
     named = zip(titles(cards), cards, strict=True)
     for title, card in _charted([(title, card) for title, card in named if not card.problem]):
-        found = list(_of_card(card, samples, is_dark=is_dark))
+        found = list(_of_card(card, samples, is_dark=is_dark, times=times))
         if found:
             st.caption(f"**{markdown.plain(title)}**")
             for place, (chart, now) in zip(st.columns(len(found)), found, strict=True):
@@ -38,8 +38,8 @@ def _charted(named: list[tuple[str, Card]]) -> list[tuple[str, Card]]:
 
 
 def _of_card(
-    card: Card, samples: Sequence[Sample], *, is_dark: bool
-) -> Iterator[tuple[alt.Chart, str]]:
+    card: Card, samples: Sequence[Sample], *, is_dark: bool, times: str
+) -> Iterator[tuple[alt.LayerChart, str]]:
     """A chart of each figure that the card tells, and what the figure is now."""
     kept = card.reserved_bytes or 0
 
@@ -52,11 +52,15 @@ def _of_card(
         return None if use is None or use.used_bytes is None else (use.used_bytes + kept) / 2**30
 
     if card.utilization_percent is not None:
-        chart = charts.over_time(samples, percent, title="Use, %", top=100, is_dark=is_dark)
+        chart = charts.over_time(
+            samples, percent, title="Use, %", top=100, is_dark=is_dark, times=times
+        )
         yield chart, f"use, now {card.utilization_percent} %"
     if card.total_bytes and card.used_bytes is not None and not card.is_unified:
         top = card.total_bytes / 2**30
-        chart = charts.over_time(samples, gib, title="Memory, GiB", top=top, is_dark=is_dark)
+        chart = charts.over_time(
+            samples, gib, title="Memory, GiB", top=top, is_dark=is_dark, times=times
+        )
         yield chart, f"memory, now {words.memory(held(card))} used"
 
 

@@ -7,6 +7,7 @@ from lib.core.access import Action, may
 from lib.deploy.starter import STARTER, deploy_starter
 from lib.jobs import jobs
 from lib.ui.deploy import job_view
+from lib.ui.session import watched_job
 
 
 def invitation() -> None:
@@ -22,7 +23,7 @@ def invitation() -> None:
             f"Download {words.disk(STARTER.size_bytes)}, licence {STARTER.licence}; "
             "it needs about 0.7 GiB of memory."
         )
-        if job and job.state != jobs.JobState.SUCCEEDED:
+        if job and job.state != jobs.JobState.SUCCEEDED and job.id != watched_job():
             job_view.progress(job.id)
         if job is None or not job.is_active:
             _button(is_resumed=job is not None)

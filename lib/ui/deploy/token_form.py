@@ -10,7 +10,7 @@ from lib.ui import waiting
 FIELD = "hub_token"
 
 
-def form(page: str = "") -> None:
+def form(page: str = "", label: str = "Save the token and retry") -> None:
     """A field for the token; with `page`, the way to where access is granted."""
     if hub.token_origin() is TokenOrigin.ENVIRONMENT:
         st.caption("The token comes from the environment variable HF_TOKEN: change it there.")
@@ -25,7 +25,7 @@ def form(page: str = "") -> None:
             help="Made at huggingface.co/settings/tokens; reading is all it has to allow.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.form_submit_button("Save the token and retry", on_click=_save)
+            st.form_submit_button(label, on_click=_save)
             if page:
                 st.link_button("Open its page on the Hub", page, type="tertiary")
     st.caption("It is kept on this machine, readable by you alone, and sent to the Hub only.")

@@ -15,6 +15,7 @@ from lib.sharing.guests import LOGIN_SECONDS
 from tests.support.guests import guests_url, lay_sharing, login, shared_server, signed_in, websocket
 from tests.support.server import running_server
 from tests.support.session import Session, opened
+from tests.support.waiting import until
 
 
 def test_a_new_code_ends_what_guests_have_open(home: Path) -> None:
@@ -117,9 +118,13 @@ def test_one_guest_is_put_out_and_the_others_stay(home: Path) -> None:
             _watching(url, second) as staying,
             _watching(url, first) as leaving,
         ):
+            for cookie in (first, second):
+                _attach(url, cookie)
+            assert len(_attached(home)) == 2
             owner.run("System")
-            owner.press("Put out", widget=_put_out_buttons(owner)[0])
+            owner.press("Put out", widget=_put_out_buttons(owner)[-1])
             assert _closed(leaving) == 1008
+            until(lambda: len(_attached(home)) == 1, "the end of what nobody can send any more")
             with pytest.raises(TimeoutError):
                 staying.recv(timeout=0.1)
         assert httpx.get(f"{url}/api/health", headers={"Cookie": first}).status_code == 401
@@ -127,6 +132,17 @@ def test_one_guest_is_put_out_and_the_others_stay(home: Path) -> None:
         refused = login(url)
         assert refused.status_code == 403
         assert refused.json()["error"]["code"] == "put_out"
+
+
+def _attach(url: str, cookie: str) -> None:
+    place, body = f"{url}/api/attachments?c={'c' * 32}", {"name": "a.txt", "data": "eA=="}
+    answer = httpx.post(place, json=body, headers={"Cookie": cookie, "Origin": url}, timeout=60)
+    assert answer.status_code == 200, answer.text
+
+
+def _attached(home: Path) -> list[Path]:
+    """What guests have attached and not sent."""
+    return list((home / "drafts" / "guests").glob("*/*/*.txt"))
 
 
 def _put_out_buttons(owner: Session) -> list[str]:

@@ -30,7 +30,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
 
 async def answered() -> int:
     async with gateway.connections():
-        answer = await gateway._asked_in_time(ORDER)
+        answer, _ = await gateway._asked_in_time(ORDER)
         answer.close()
         return answer.status
 

@@ -12,6 +12,7 @@ from lib.core.access import Role, acting
 from lib.core.settings import settings
 from lib.engines.base import Message, StartOptions, State
 from lib.engines.vllm import ENGINE, addresses, watch
+from lib.fleet import ledger
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
 from tests.support.fake_server import Running
@@ -90,7 +91,7 @@ def test_models_of_all_kinds_answer_side_by_side(box: Box, lab: Running) -> None
 def test_a_slot_that_sleeps_is_no_burden_for_the_memory(box: Box) -> None:
     box.slot()
     [model] = ENGINE.models()
-    assert compare.need_bytes(model, StartOptions()) == 0
+    assert ledger.needed_bytes(model, StartOptions()) == 0
 
 
 def test_guests_do_not_ask_another_machine_unless_the_owner_names_it(lab: Running) -> None:

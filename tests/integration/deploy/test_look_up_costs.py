@@ -7,11 +7,14 @@ import pytest
 
 from lib import deploy
 from lib.deploy import Plan
+from lib.fit.kinds import Kind
 from lib.fit.memory import Room
+from lib.hub import contents, look_up
 from tests.support.blueprints_dense import dense
+from tests.support.by_products import write_by_product
 from tests.support.headers import write
 from tests.support.hub_api import HubApi
-from tests.support.shapes import PATTERN
+from tests.support.shapes import PATTERN, header_bytes
 from tests.support.vocabularies import TOKENS, grown
 
 pytestmark = pytest.mark.usefixtures("no_ollama")
@@ -61,3 +64,21 @@ def test_asking_the_engine_fetches_nothing_again(wordy: HubApi) -> None:
     found = planned(ask_engine=True)
     assert found.engine_plan is not None
     assert wordy.requests == []
+
+
+def test_of_a_collection_few_headers_are_read_and_its_adapter_is_told_by_its_own(
+    hub: HubApi, tmp_path: Path
+) -> None:
+    repo, adapter = "acme/Collection-GGUF", "Wordy-30B-style-r32-F16.gguf"
+    hub.copy_repository(PATTERN, repo, siblings=[])
+    for billions in range(1, 41):
+        for name, bits in (("Q4_K_M", 5), ("Q8_0", 9)):
+            file, size = f"Wordy-{billions}B-{name}.gguf", billions * bits * 10**9 // 8
+            hub.add_file(repo, file, header_bytes() + file.encode(), size=size)
+    data = write_by_product(tmp_path / "x.gguf", "adapter").read_bytes()
+    hub.add_file(repo, adapter, data, size=240 * 10**6)
+    found = contents(look_up(repo))
+    assert len(hub.asked_for("resolve")) == 4  # three stand for the models
+    assert len(found.models) == 80
+    assert found.beside == {adapter: Kind.ADAPTER}
+    assert len({found.shapes[variant.first] for variant in found.models}) == 1

@@ -32,6 +32,10 @@ pytestmark = pytest.mark.usefixtures("nothing_left_running")
         ["llama", "serve", "--jinja", "-hf", f"{REPOSITORY}:Q4_K_M"],
         ["./build/bin/llama-server", "-c", "512", "-hf", f"{REPOSITORY}:Q4_K_M"],
         ["lms", "get", f"{REPOSITORY}@Q4_K_M", "-y"],
+        ["llamafile", "-c", "512", "-hf", f"{REPOSITORY}:Q4_K_M"],
+        [f"[it](https://huggingface.co/{REPOSITORY}/blob/main/Tiny-Q4_K_M.gguf)"],
+        [f"“{REPOSITORY}:Q4_K_M”."],
+        [f"```\n$ llama-server -hf {REPOSITORY}:Q4_K_M\n```"],
     ],
     ids=" ".join,
 )
@@ -78,6 +82,7 @@ def test_a_path_is_told_from_what_the_hub_calls_it(
         ("ollama", 0),
         ("llama-server", 0),
         ("/opt/llama.cpp/llama-cli", 0),
+        ("koboldcpp-linux-x64", 0),
         ("llama-2-7b.Q4_K_M.gguf", 1),
         ("/home/me/my models/llama-2-7b.GGUF", 1),
         ("acme/llama-3-8b-gguf", 1),

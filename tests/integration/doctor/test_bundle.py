@@ -29,6 +29,8 @@ USER, ACCOUNT_HOME = "marguerite", "/home/marguerite"
 HUB_TOKEN, ENVIRONMENT_TOKEN, LOGIN_TOKEN = (f"hf_{letter * 32}" for letter in "abc")
 REMOTE_KEY, SLOT_KEY = "remote-engine-key-0123456789", "slot-key-abcdefghijklmnop"
 OTHER_KEY, PROXY_PASSWORD = "sk-1234567890abcdefghij", "proxy-pass-w0rd"
+HOOK_PATH = "/services/T0A1/B0C2/a-hook-that-must-not-be-told"
+HOOK = f"https://hooks.example.com{HOOK_PATH}"
 COOKIES = {
     "berth_browser": "0f" * 16,
     "berth_key_8501": "cookie-of-the-owner-0123456789",
@@ -57,7 +59,16 @@ def secrets(
     engine_key = records.key("tiny")
     assert engine_key is not None
     found = [
-        *(HUB_TOKEN, ENVIRONMENT_TOKEN, LOGIN_TOKEN, REMOTE_KEY, SLOT_KEY, OTHER_KEY),
+        *(
+            HOOK,
+            HOOK_PATH,
+            HUB_TOKEN,
+            ENVIRONMENT_TOKEN,
+            LOGIN_TOKEN,
+            REMOTE_KEY,
+            SLOT_KEY,
+            OTHER_KEY,
+        ),
         *(PROXY_PASSWORD, code, code.replace("-", ""), engine_key.get_secret_value()),
         (home / "owner.key").read_text().strip(),
         json.loads((home / "guests.json").read_text())["key"],
@@ -83,6 +94,7 @@ def _plant(home: Path, secrets: list[str]) -> None:
     (job.folder / "job.json").write_text(json.dumps(record))
     for name in ("tiny.log", f"{USER}.failed"):
         (home / "engines" / name).write_text(told)
+    preferences.change(webhook=HOOK)
     preferences.change(llama_server=f"{ACCOUNT_HOME}/bin/llama-server", share_address="10.0.0.9")
 
 

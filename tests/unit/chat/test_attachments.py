@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.chat import attachments
-from lib.chat.attachments import Attachment
+from lib.chat.attachments import Attachment, NoRoom
 from lib.chat.documents import Unreadable
+from lib.core.access import Role, acting
 from lib.core.errors import BadInput, NoSpace, NotFound
+from lib.sharing import logins
 from tests.support import files
 
 ME, OTHER, TALK = "a" * 32, "b" * 32, "c" * 32
@@ -24,6 +27,12 @@ def by_words(text: str) -> int | None:
 
 def unknown(_text: str) -> int | None:
     return None
+
+
+@pytest.fixture(autouse=True)
+def _nobody_signed_in() -> Iterator[None]:
+    yield
+    logins.forget()
 
 
 def added(name: str = "notes.txt", data: bytes = b"one two three", owner: str = ME) -> Attachment:
@@ -145,29 +154,96 @@ def test_a_draft_is_forgotten_after_a_day(home: Path) -> None:
     assert len(left(home)) == 2
 
 
-def test_the_oldest_give_way_when_a_browser_keeps_too_much(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attachments, "MOST_BYTES_OF_ONE", 250)
-    for number in range(3):
-        added(f"{number}.txt", b"x" * 100)
-        age(home, f"{number}.txt", 60 - number)
-    added("theirs.txt", b"x" * 100, OTHER)
-    added("last.txt", b"x" * 100)
-    assert names() == ["1.txt", "2.txt", "last.txt"]
-    assert names(OTHER) == ["theirs.txt"]
+def as_guest(login: str, name: str = "theirs.txt") -> Attachment:
+    with acting(Role.GUEST, login):
+        return added(name, b"x" * 100, login)
 
 
-def test_the_oldest_of_all_give_way_when_all_keep_too_much(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attachments, "MOST_BYTES_OF_ALL", 150)
+def names_of_guest(login: str) -> list[str]:
+    with acting(Role.GUEST, login):
+        return names(login)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for five files of the owner's, two of a guest's, three of all guests'."""
+    monkeypatch.setattr(attachments, "LEAST_BYTES", 100)
+    monkeypatch.setattr(attachments, "MOST_BYTES_OF_OWNER", 500)
+    monkeypatch.setattr(attachments, "MOST_BYTES_OF_GUEST", 200)
+    monkeypatch.setattr(attachments, "MOST_BYTES_OF_GUESTS", 300)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_guests_push_out_nothing_of_the_owners_and_nothing_of_one_another(home: Path) -> None:
     added("mine.txt", b"x" * 100)
-    age(home, "mine.txt", 60)
-    added("theirs.txt", b"x" * 100, OTHER)
+    age(home, "mine.txt", 60)  # older than all that follows
+    as_guest("1" * 32, "a.txt")
+    as_guest("1" * 32, "b.txt")
+    with pytest.raises(NoRoom, match="Your files that wait"):
+        as_guest("1" * 32, "c.txt")
+    as_guest("2" * 32)
+    with pytest.raises(NoRoom, match="All guests' files"):
+        as_guest("3" * 32)
+    assert names() == ["mine.txt"]
+    assert names_of_guest("1" * 32) == ["a.txt", "b.txt"]
+    assert names_of_guest("2" * 32) == ["theirs.txt"]
+    for number in range(4):
+        added(f"{number}.txt", b"x" * 100)  # the owner has room as before
+
+
+@pytest.mark.usefixtures("narrow")
+def test_the_owner_has_one_total_in_all_browsers_and_is_told_what_to_do() -> None:
+    for number in range(5):
+        added(f"{number}.txt", b"x" * 100, (ME, OTHER)[number % 2])
+    with pytest.raises(NoRoom, match="is the most") as refused:
+        added("more.txt", b"x" * 100, NOBODY)
+    assert "take them out" in refused.value.fix and "after a day" in refused.value.fix
+    attachments.take(OTHER, TALK)
     added("more.txt", b"x" * 100, NOBODY)
-    assert names() == []
-    assert names(OTHER) == ["theirs.txt"]
+    assert names(NOBODY) == ["more.txt"]
+
+
+@pytest.mark.usefixtures("narrow")
+def test_signing_in_again_from_one_address_gives_no_more_room() -> None:
+    for number in "12":
+        logins.seen(number * 32, "127.0.0.2", 0.0)
+        as_guest(number * 32)
+    logins.seen("3" * 32, "127.0.0.2", 0.0)
+    with pytest.raises(NoRoom, match="Your files"):
+        as_guest("3" * 32)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_what_is_a_day_old_makes_room(home: Path) -> None:
+    for number in range(5):
+        added(f"{number}.txt", b"x" * 100)
+        age(home, f"{number}.txt", 86_500)
+    added("new.txt", b"x" * 100)
+    assert names() == ["new.txt"]
+
+
+def test_small_files_come_to_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attachments, "MOST_BYTES_OF_OWNER", 2 * attachments.LEAST_BYTES)
+    added("1.txt", b"x")
+    added("2.txt", b"x")
+    with pytest.raises(NoRoom):
+        added("3.txt", b"x")
+
+
+def test_what_a_guest_has_not_sent_goes_with_the_login() -> None:
+    added("mine.txt")
+    as_guest("1" * 32)
+    as_guest("2" * 32)
+    attachments.forget_guests("1" * 32)
+    assert (names_of_guest("1" * 32), names_of_guest("2" * 32)) == ([], ["theirs.txt"])
+    attachments.forget_guests()
+    assert names_of_guest("2" * 32) == []
+    assert names() == ["mine.txt"]
+
+
+def test_a_guest_with_the_id_of_an_owners_browser_has_none_of_its_files() -> None:
+    added("mine.txt")
+    assert names_of_guest(ME) == []
 
 
 def test_a_record_that_is_damaged_is_no_draft(home: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.chat import rounds
-from lib.chat.compare import Contender, need_bytes, queue
+from lib.chat.compare import Contender, queue
 from lib.chat.conversations import (
     Document,
     Turn,
@@ -18,10 +18,7 @@ from lib.chat.conversations import (
     said,
 )
 from lib.core.errors import BadInput
-from lib.core.settings import settings
-from lib.engines.base import Model, StartOptions, State
 from lib.fit.memory import FULL
-from tests.support import tiny_gguf
 
 GIB = 2**30
 ROUND = "f" * 32
@@ -58,34 +55,6 @@ def test_what_is_in_memory_answers_before_it_has_to_make_room(
     needs = {each.lane: each.need_bytes for each in found}
     in_memory = [needs[lane] == 0 for lane in queue(found, free)]
     assert in_memory == sorted(in_memory, reverse=True)
-
-
-def row(**known: Any) -> Model:
-    return Model(**{"name": "tiny", "engine": "llamacpp", "state": State.STOPPED, **known})
-
-
-def test_a_model_in_memory_needs_no_more() -> None:
-    for state in (State.READY, State.STARTING):
-        assert need_bytes(row(state=state, size_bytes=GIB), StartOptions()) == 0
-
-
-def test_a_model_of_another_engine_needs_its_weights_and_something_beside() -> None:
-    needed = need_bytes(row(engine="ollama", size_bytes=10 * GIB), StartOptions())
-    assert 11 * GIB < needed < 14 * GIB
-    assert need_bytes(row(engine="ollama"), StartOptions()) > 0
-
-
-def test_a_file_is_looked_into_and_a_longer_context_costs_more() -> None:
-    tiny_gguf.write_tiny(settings().models / "tiny.gguf", context=1_000_000)
-    short = need_bytes(row(), StartOptions(context=1_024, prompt_cache_mib=0))
-    long = need_bytes(row(), StartOptions(context=500_000, prompt_cache_mib=0))
-    assert 40 * 2**20 < short < 100 * 2**20
-    assert long > short + 200 * 2**20
-
-
-def test_a_broken_file_is_judged_by_its_size() -> None:
-    tiny_gguf.write_wrong_magic(settings().models / "tiny.gguf")
-    assert need_bytes(row(size_bytes=GIB), StartOptions()) > GIB
 
 
 def answer(model: str, lane: int, content: str = "Because.", **more: Any) -> Turn:

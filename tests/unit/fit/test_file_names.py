@@ -1,4 +1,4 @@
-"""What is made of the names of GGUF files; listed_names.tsv has repositories of them."""
+"""What is made of the names of GGUF files; two tables have repositories of them."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,12 @@ from lib.fit.file_names import (
     Variant,
     also_called,
     named,
-    quantization_of,
-    stem_of,
-    storage_of,
     variants,
 )
 from lib.fit.quantizations import BITS_PER_WEIGHT, MARK, quality
+from lib.fit.storage_names import quantization_of, stem_of, storage_of
 from tests.conftest import ROOT
+from tests.support.names_of_files import Listed, names_of_files
 
 TABLE = ROOT / "tests/support/listed_names.tsv"
 LEFT_OUT, LATER_PART = "-", "+"
@@ -43,6 +42,7 @@ def repositories() -> dict[str, list[Line]]:
 
 
 TABLES = repositories()
+FILES = names_of_files()
 
 
 @pytest.mark.parametrize("lines", TABLES.values(), ids=TABLES.keys())
@@ -55,6 +55,24 @@ def test_every_file_is_listed_under_its_own_name(lines: list[Line]) -> None:
 
 def test_the_table_is_long_enough_to_mean_something() -> None:
     assert sum(len(lines) for lines in TABLES.values()) >= 300
+    assert sum(len(files) for files in FILES.values()) >= 300
+
+
+@pytest.mark.parametrize("files", FILES.values(), ids=FILES.keys())
+def test_what_headers_tell_to_be_models_is_listed_as_a_person_expects(files: list[Listed]) -> None:
+    is_model = {one.file: one.is_model for one in files}
+    found = variants(((one.file, one.bytes) for one in files), is_model.get)
+    wanted = {one.file: (one.listed_as, one.quantization) for one in files if one.listed_as}
+    assert {variant.first: (variant.title, variant.quantization) for variant in found} == wanted
+
+
+@pytest.mark.parametrize("files", FILES.values(), ids=FILES.keys())
+def test_where_no_header_can_be_read_no_model_is_hidden_but_a_projectors_namesake(
+    files: list[Listed],
+) -> None:
+    found = {variant.first for variant in variants((one.file, one.bytes) for one in files)}
+    hidden = [one.file for one in files if one.listed_as and one.file not in found]
+    assert all(file.startswith("mmproj-story") for file in hidden)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from lib.ui.charts import (
     DARK,
     LIGHT,
     MOST_POINTS,
+    Mark,
     over_time,
     thinned,
 )
@@ -44,7 +45,7 @@ def test_a_chart_shows_its_values_in_the_colours_of_the_theme(
     spec = chart.to_dict()
     [points] = spec["datasets"].values()
     assert [point["value"] for point in points] == [0, 1, 2]
-    assert spec["encoding"]["y"]["scale"]["domain"] == [0, 100]
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"] == [0, 100]
     assert all(colour in str(spec) for colour in colours)
 
 
@@ -53,3 +54,15 @@ def test_a_chart_has_a_gap_where_a_figure_is_not_known() -> None:
     chart = over_time(samples(3), lambda _: next(figures), title="Use", top=100, is_dark=False)
     [points] = chart.to_dict()["datasets"].values()
     assert [point["value"] for point in points] == [1.0, None, 3.0]
+
+
+def test_what_happened_stands_on_the_time_axis_in_words() -> None:
+    marks = [Mark(1.0, "tiny started"), Mark(2.0, "Deploy it")]
+    chart = over_time(
+        samples(3), lambda s: 1.0, title="CPU", top=100, is_dark=False, marks=marks, times="%H:%M"
+    )
+    spec = chart.to_dict()
+    assert [layer["mark"]["type"] for layer in spec["layer"]] == ["area", "rule"]
+    drawn = [point for points in spec["datasets"].values() for point in points if "text" in point]
+    assert drawn == [{"at": 1_000.0, "text": "tiny started"}, {"at": 2_000.0, "text": "Deploy it"}]
+    assert "%H:%M:%S" not in str(spec)

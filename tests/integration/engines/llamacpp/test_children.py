@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from lib.core.errors import EngineError, NoSpace
-from lib.core.http import Refused, get_json
+from lib.core.http import Refused, get_json, request_json
 from lib.core.settings import ROOT, settings
 from lib.engines.base import Delta, StartOptions, State
 from lib.engines.llamacpp import ENGINE, props, records, strays
@@ -21,6 +21,7 @@ from lib.engines.llamacpp import engine as llamacpp
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import program as llamacpp_program
 from lib.engines.llamacpp.records import file_of
+from lib.engines.openai_api import authorization
 from lib.processes import background as process
 from tests.support.fake_engine import running_fake
 from tests.support.llamacpp import COUNT, EXACT, SMALL, child_of, children, run_elsewhere, shown
@@ -44,6 +45,18 @@ def test_a_child_killed_in_mid_reply_is_told_and_shown_as_failed(starter: str) -
     ENGINE.start(starter, SMALL)
     assert shown(starter).state == State.READY
     assert shown(starter).problem == ""
+
+
+def test_a_refused_request_is_not_what_the_child_died_of(tiny: str) -> None:
+    ENGINE.start(tiny, SMALL)
+    child = child_of(tiny)
+    body = {"prompt": "x", "grammar": "root ::= (\nRuntimeError: std::bad_alloc GGML_ASSERT"}
+    with pytest.raises(Refused, match="400"):
+        request_json("POST", f"{child.url}/completion", body, authorization(records.key(tiny)))
+    assert "failed to parse grammar" in file_of(tiny, "log").read_text()
+    os.kill(child.pid, signal.SIGSEGV)
+    assert eventually(lambda: shown(tiny).state == State.FAILED)
+    assert shown(tiny).problem.startswith("The engine ended (signal 11).")
 
 
 def test_stopping_a_failed_model_forgets_the_failure(tiny: str) -> None:

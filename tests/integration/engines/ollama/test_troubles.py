@@ -1,12 +1,15 @@
 """The Ollama engine against servers that are odd, old, stuck, down, or break off."""
 
 import contextlib
+import os
+import re
+import signal
 import socket
 import threading
-import time
 
 import pytest
 
+from lib.core import patience
 from lib.core.errors import (
     BadInput,
     Conflict,
@@ -14,10 +17,13 @@ from lib.core.errors import (
     EngineError,
 )
 from lib.engines.base import ChatOptions, StartOptions, State
-from lib.engines.ollama import ENGINE
+from lib.engines.ollama import ENGINE, questions
 from lib.engines.ollama import api as ollama_api
+from lib.engines.ollama.questions import Questions
 from tests.support.fake_ollama.registry import STARTER
+from tests.support.hung import hung_server
 from tests.support.ollama import ASK, SHORT, faking, ignore, model, told
+from tests.support.waiting import until
 
 NAME = "berth-test:q4"
 
@@ -25,7 +31,7 @@ NAME = "berth-test:q4"
 @pytest.fixture(autouse=True)
 def _no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A port may be used again: nothing is known about the server that had it before."""
-    monkeypatch.setattr(ollama_api, "_silent_until", {})
+    monkeypatch.setattr(ollama_api, "QUESTIONS", Questions())
     monkeypatch.setattr(ENGINE, "_facts", {})
 
 
@@ -167,8 +173,7 @@ def test_a_version_with_the_memory_leak_is_refused(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("route", ["/api/version", "/api/tags", "/api/ps", "/api/show"])
 def test_a_stuck_server_makes_a_page_wait_once(monkeypatch: pytest.MonkeyPatch, route: str) -> None:
-    monkeypatch.setattr(ollama_api, "QUICK_SECONDS", 0.5)
-    monkeypatch.setattr(ollama_api, "SILENT_SECONDS", 600.0)
+    monkeypatch.setattr(questions, "SILENT_SECONDS", 600.0)
     with faking(monkeypatch, "--models", STARTER, "--stuck", route) as fake:
         for _ in range(20):
             ENGINE.models()
@@ -180,20 +185,47 @@ def test_a_stuck_server_makes_a_page_wait_once(monkeypatch: pytest.MonkeyPatch, 
 def test_details_that_do_not_come_leave_the_model_in_the_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ollama_api, "QUICK_SECONDS", 0.5)
     with faking(monkeypatch, "--models", STARTER, "--stuck", "/api/show"):
         assert model(STARTER).context_trained == 32_768
 
 
 def test_a_server_that_answers_again_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ollama_api, "QUICK_SECONDS", 0.5)
-    monkeypatch.setattr(ollama_api, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(ollama_api, "QUESTION_SECONDS", 0.1)
     with faking(monkeypatch, "--models", STARTER, "--stuck", "/api") as fake:
         assert "does not answer" in ENGINE.health().problem
         fake.behave(stuck="")
-        time.sleep(0.2)
-        assert ENGINE.health().up
+        assert until(lambda: ENGINE.health().up)
         assert model(STARTER).name == STARTER
+
+
+def test_a_hung_server_is_told_with_what_was_known_and_how_old_that_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with faking(monkeypatch, "--models", STARTER) as fake:
+        ENGINE.start(STARTER, StartOptions())
+        assert (model(STARTER).state, model(STARTER).note) == (State.READY, "")
+        monkeypatch.setattr(questions, "HICCUP_SECONDS", 0.0)
+        os.kill(fake.process.pid, signal.SIGSTOP)
+        try:
+            health, row = ENGINE.health(), model(STARTER)
+        finally:
+            os.kill(fake.process.pid, signal.SIGCONT)
+    assert not health.up and not health.version
+    assert re.search(r"does not answer\. .* was so .+ ago", health.problem)
+    assert row.state == State.READY
+    assert re.fullmatch(r"Ollama does not answer\. It was so .+ ago\.", row.note)
+
+
+def test_a_command_is_refused_by_a_hung_server_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "COMMAND_SECONDS", 0.5)
+    with hung_server() as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.host)
+        with pytest.raises(EngineError, match="does not answer"):
+            ENGINE.start(NAME, StartOptions())
+        with pytest.raises(EngineError, match="does not answer"):
+            ENGINE.stop(NAME)
+        with pytest.raises(EngineError, match="does not answer"):
+            ENGINE.pull("llama3.2", ignore)
 
 
 ODD = {

@@ -183,3 +183,26 @@ def test_a_success_leads_to_the_chat_and_names_the_endpoint() -> None:
 def test_a_success_whose_model_was_removed_says_so() -> None:
     page = opened(job=ended(started("0")).id)
     assert "has been removed since" in said(page)
+
+
+def test_without_a_network_the_starter_is_offered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    page = opened()
+    page.button(key="deploy_show_popular").click().run()
+    assert not page.exception
+    assert "What works without the Hub" in said(page)
+    assert labels(page).count("Start with a small model") == 1
+    page.text_input(key="deploy_model").set_value("acme/Anvil").run()
+    assert not page.exception
+    assert labels(page).count("Start with a small model") == 1
+
+
+def test_the_starter_that_is_watched_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    job = jobs.start(["sleep", "600"], title="Starter", kind="starter")
+    page = opened("acme/Anvil", job=job.id)
+    assert "What works without the Hub" in said(page)
+    assert labels(page).count("Cancel") == 1
+    page.button(key=f"cancel-{job.id}").click().run()
+    assert not page.exception
+    assert jobs.find(job.id).state == "cancelled"

@@ -29,6 +29,29 @@ NO_CUDA = (
 NO_METAL = "dyld[123]: Library not loaded: @rpath/libggml.dylib\n  Referenced from: <1> /x"
 ASSERTED = "/src/ggml.c:12: GGML_ASSERT(a != NULL) failed"
 REQUEST = "0.04.923.779 E srv    send_error: task id = 15, error: request (9030 tokens) exceeds"
+READY = "0.00.009.549 I srv          init: listening on http://127.0.0.1:35901\n"
+ANSWERED = (
+    "0.04.876.091 I slot launch_slot_: id  0 | task 5 | processing task, is_child = 0\n"
+    "0.04.876.615 I slot      release: id  0 | task 5 | stop processing: n_tokens = 1\n"
+)
+# As the engine wrote them for requests that were answered with 400 or 500, and for one whose
+# grammar has the words of other failures in it.
+REFUSED = """\
+0.04.869.279 E srv    send_error: task id = 0, error: request (200019 tokens) exceeds the \
+available context size (1024 tokens), try increasing it
+0.04.872.420 W srv    operator(): got exception: {"error":{"code":400,"message":"JSON schema error \
+at #: cannot resolve $ref #/out of memory","type":"invalid_request_error"}}
+0.04.873.643 W srv    operator(): got exception: {"error":{"code":500,"message":"image input is \
+not supported","type":"server_error"}}
+parse: error parsing grammar: expecting ')' at
+
+root ::= (
+RuntimeError: std::bad_alloc GGML_ASSERT Address already in use
+0.04.874.962 E failed to parse grammar
+0.04.874.972 E srv    send_error: task id = 3, error: Failed to initialize samplers: failed to \
+parse grammar
+0.04.874.973 E srv  process_sing: failed to launch slot with task, id_task = 3
+"""
 OTHER = "0.00.1 E cmn common_init: the moon is in the wrong house"
 
 
@@ -81,6 +104,25 @@ def test_what_no_program_can_help_is_not_the_programs_fault(log: str, code: int)
 def test_the_first_error_is_the_cause_of_the_later_ones() -> None:
     log = f"{OTHER}\n0.00.2 E srv load_model: failed to load model\nRuntimeError: Failed to init"
     assert "wrong house" in explain(log, 1).message
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        (READY + REFUSED, "The engine ended (signal 11)."),
+        (READY + REFUSED + ASSERTED, "(signal 11): /src/ggml.c:12: GGML_ASSERT"),
+        (READY + ANSWERED + REFUSED + ANSWERED, "The engine ended (signal 11)."),
+        (REFUSED + ANSWERED + ASSERTED, "(signal 11): /src/ggml.c:12: GGML_ASSERT"),
+        (REFUSED, "The engine ended (signal 11)."),  # the log was cut to its end
+        (f"{OTHER}\n{READY}", "The engine ended (signal 11)."),
+        (f"{READY}{NO_KV}\n{READY}{ANSWERED}{OTHER}", "the moon is in the wrong house"),
+    ],
+)
+def test_what_was_said_before_all_was_well_and_of_refused_requests_is_no_cause(
+    log: str, message: str
+) -> None:
+    assert message in explain(log, -11).message
+    assert not isinstance(explain(log, -11), PortTaken)
 
 
 def test_a_port_that_somebody_took_is_told_apart() -> None:

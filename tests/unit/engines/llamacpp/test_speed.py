@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from lib.engines.base import Delta, Usage
-from lib.engines.llamacpp.speed import LEAST_TOKENS, Noted, token_bytes
+from lib.engines.llamacpp.speed import (
+    LEAST_TOKENS,
+    Noted,
+    reached_by,
+    token_bytes,
+    told_at_the_end,
+)
 from lib.fit.gguf import read_file
 from lib.machine import bandwidth
 from tests.support.tiny_gguf import write_tiny
@@ -63,3 +69,32 @@ def test_a_token_reads_the_weights_and_the_cache(tmp_path: Path) -> None:
     header = read_file(write_tiny(tmp_path / "tiny.gguf")[0])
     assert header.weights_bytes / 2 < token_bytes(header) < 10 * header.weights_bytes
     assert token_bytes(header.model_copy(update={"values": {}})) == 0
+
+
+END = (
+    b'{"content":"}"}}]}\n\ndata: {"choices":[{"finish_reason":"stop","index":0,"delta":{}}],'
+    b'"timings":{"cache_n":0,"predicted_n":40,"predicted_ms":3.8,"predicted_per_second":101.5}}'
+    b"\n\ndata: [DONE]\n\n"
+)
+
+
+def test_the_end_of_an_answer_has_the_engines_own_clock() -> None:
+    found = told_at_the_end(END)
+    assert (found.completion_tokens, found.tokens_per_second) == (40, 101.5)
+    assert reached_by(found, 1_000) == 101_500.0
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"",
+        b"data: [DONE]\n\n",
+        END.replace(b'"cache_n":0', b'"draft_n":12'),  # it reads its weights for several at once
+        END.replace(b"40", b"31"),
+        END.replace(b'"predicted_n":40', b'"predicted_n":"many"'),
+        rb'{"content":"\"timings\":{\"predicted_n\":40,\"predicted_per_second\":1e9}"}',
+        b'"timings":{"predicted_n":40,"predicted_per_second":',
+    ],
+)
+def test_an_end_that_tells_nothing_is_passed_over(end: bytes) -> None:
+    assert reached_by(told_at_the_end(end), 1_000) == 0

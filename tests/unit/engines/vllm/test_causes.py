@@ -71,6 +71,22 @@ def test_only_the_last_start_in_the_log_counts() -> None:
     assert cause.kind == Kind.DISK_FULL
 
 
+def test_errors_of_requests_that_were_refused_are_no_cause() -> None:
+    assert find(logs.STARTED + logs.REFUSED_REQUEST, 0) is None
+    assert find(logs.REFUSED_REQUEST) is None, "of a log that was cut to its end"
+    cause = find(logs.STARTED + logs.REFUSED_REQUEST + logs.DIED)
+    assert cause is not None
+    assert cause.kind == Kind.CORE_DIED
+
+
+def test_what_a_core_died_of_counts_whatever_is_answered_meanwhile() -> None:
+    last = logs.REFUSED_REQUEST + logs.ANSWERED
+    cause = find(logs.STARTED + last + logs.CRASHED + logs.DIED + last + logs.ANSWERED_500)
+    assert cause is not None
+    assert cause.kind == Kind.UNKNOWN
+    assert "illegal memory access" in cause.message
+
+
 def test_a_healthy_start_has_no_cause() -> None:
     assert find(logs.STARTED, 0) is None
     assert find("") is None

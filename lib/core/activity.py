@@ -1,0 +1,81 @@
+"""What happened on this machine, and who did it: for 30 days, as rows of berth.db."""
+
+import json
+import logging
+import sqlite3
+import time
+from contextlib import closing
+from enum import StrEnum
+
+from lib.core import database
+from lib.core.access import NotSignedIn, Role, current
+from lib.core.names import shown
+from lib.core.values import Frozen
+
+KEPT_SECONDS = 30 * 86_400
+LONGEST = 500  # characters of a subject or a detail
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS activity (
+    at REAL NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    who TEXT NOT NULL, detail TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS activity_by_time ON activity (at);
+"""
+_RECENT = """
+SELECT at, kind, subject, who, detail FROM activity
+WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY at DESC LIMIT ?
+"""
+_log = logging.getLogger(__name__)
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+    REMOVED = "removed"
+    FAILED = "failed"
+    SIGNED_IN = "signed in"
+    PUT_OUT = "put out"
+    CHANGED = "changed"
+
+
+class Event(Frozen):
+    """One row."""
+
+    at: float  # epoch seconds
+    kind: Kind
+    subject: str  # a model's name, or a guest's
+    who: str = ""  # "" for the owner, else "guest" or "Berth"
+    detail: str = ""
+
+
+def note(kind: Kind, subject: str, detail: str = "", who: str | None = None) -> None:
+    """Keep it. Where that fails, it is told in the log, and nobody is stopped."""
+    row = (time.time(), kind, shown(subject, LONGEST), _who() if who is None else who)
+    try:
+        with database.opened(SCHEMA) as rows:
+            rows.execute("INSERT INTO activity VALUES (?, ?, ?, ?, ?)", (*row, detail[:LONGEST]))
+            rows.execute("DELETE FROM activity WHERE at < ?", (row[0] - KEPT_SECONDS,))
+    except (sqlite3.Error, OSError) as error:
+        _log.warning("%s was not noted: %s", kind, error)
+
+
+def recent(limit: int = 50, kinds: tuple[Kind, ...] = ()) -> list[Event]:
+    """The newest first; none where they cannot be read."""
+    if database.version() == (0, 0):
+        return []
+    wanted = json.dumps(kinds or [*Kind])
+    try:
+        with database.opened(SCHEMA) as rows, closing(rows.execute(_RECENT, (wanted, limit))) as it:
+            return [Event(**dict(zip(Event.model_fields, row, strict=True))) for row in it]
+    except (sqlite3.Error, OSError, ValueError) as error:
+        _log.warning("activity cannot be read: %s", error)
+        return []
+
+
+def _who() -> str:
+    try:
+        return "" if current().role == Role.OWNER else "guest"
+    except NotSignedIn:
+        return "Berth"

@@ -1,0 +1,152 @@
+"""The settings page's parts. Each says what is so now, and is saved by itself."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import streamlit as st
+
+from lib.core import database, preferences
+from lib.core.errors import BerthError
+from lib.engines.llamacpp import program
+from lib.fleet import notices
+from lib.ui import life, markdown
+from lib.ui.deploy import token_form
+from lib.ui.shell import shown_errors
+
+IDLE, OWN, WEBHOOK = "settings_idle", "settings_own", "settings_webhook"
+SAID = "settings_said"  # what came of the last change, by the part it belongs to
+
+
+def problems() -> None:
+    """What is wrong with the files that settings and history are kept in."""
+    for problem in filter(None, (preferences.problem(), database.problem())):
+        st.warning(markdown.plain(problem), icon=":material/warning:")
+
+
+def memory() -> None:
+    """When models give their memory back."""
+    st.subheader("Memory")
+    usual = preferences.preferences().idle_minutes
+    choices = sorted({*life.USUAL_MINUTES, usual})
+    st.selectbox(
+        "A model that nobody uses",
+        choices,
+        index=choices.index(usual),
+        format_func=life.described,
+        key=IDLE,
+        on_change=_save_idle,
+        width=320,
+        help="Single models can have a rule of their own, or be pinned: open More on the Models "
+        "page. It is about the built-in engine; Ollama has a rule of its own (OLLAMA_KEEP_ALIVE).",
+    )
+
+
+def own_program() -> None:
+    """A llama-server of the user's own, which may know the graphics card."""
+    st.subheader("Own llama-server")
+    own = program.known()
+    with _form("settings_own_form"):
+        st.text_input(
+            "Path",
+            value=preferences.preferences().llama_server,
+            key=OWN,
+            placeholder="looked for on PATH; off for none",
+            autocomplete="off",
+            max_chars=preferences.LONGEST_PATH,
+            disabled=bool(os.environ.get(program.VARIABLE)),
+            help="A build for your graphics card, for instance. The built-in engine then runs "
+            "models with it, and with its own program where that one cannot.",
+        )
+        st.form_submit_button("Save and try it", on_click=_save_own)
+    if os.environ.get(program.VARIABLE):
+        st.caption(f"It is set by the environment variable {program.VARIABLE}: change it there.")
+    if own and own.is_usable:
+        st.caption(f":green[✓] {markdown.plain(own.title)}")
+    elif own:
+        st.caption(markdown.plain(program.objection(own)))
+    else:
+        st.caption("None is used: models run with the engine that Berth brings along.")
+    _said(OWN)
+
+
+def hub() -> None:
+    """The token for gated and private models."""
+    st.subheader("Hugging Face")
+    token_form.form(label="Save the token")
+
+
+def notices_section() -> None:
+    """One address that is told what ends or fails."""
+    st.subheader("Notices")
+    st.caption(
+        "When a deployment ends or a model fails, Berth can tell one address: the incoming web "
+        "hook of Slack, Mattermost, Discord's Slack form (…/slack), ntfy, or a program of yours."
+    )
+    with _form("settings_webhook_form"):
+        st.text_input(
+            "Address",
+            value=preferences.preferences().webhook,
+            key=WEBHOOK,
+            placeholder="https://…",
+            autocomplete="off",
+            max_chars=2_048,
+        )
+        st.form_submit_button("Save", on_click=_save_webhook)
+    if preferences.preferences().webhook:
+        st.button("Send a test", on_click=_test_webhook, key="settings_webhook_test")
+    _said(WEBHOOK)
+
+
+@contextlib.contextmanager
+def _form(key: str) -> Iterator[None]:
+    """A field and its button in one line."""
+    with (
+        st.form(key, border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        yield
+
+
+def _said(part: str) -> None:
+    told = st.session_state.get(SAID, {})
+    if told.get("part") == part:
+        draw = st.success if told["is_well"] else st.error
+        draw(markdown.plain(told["text"]))
+
+
+def _save_idle() -> None:
+    with shown_errors():
+        preferences.change(idle_minutes=st.session_state[IDLE])
+
+
+def _save_own() -> None:
+    try:
+        preferences.change(llama_server=str(st.session_state[OWN]).strip())
+        own = program.checked(again=True)
+        if own and own.problem:
+            _tell(OWN, program.objection(own), is_well=False)
+        else:
+            _tell(OWN, "Saved. It is used from the next start of a model on.")
+    except BerthError as error:
+        _tell(OWN, f"{error.message} {error.fix}", is_well=False)
+
+
+def _save_webhook() -> None:
+    try:
+        notices.set_address(str(st.session_state[WEBHOOK]))
+        _tell(WEBHOOK, "Saved.")
+    except BerthError as error:
+        _tell(WEBHOOK, f"{error.message} {error.fix}", is_well=False)
+
+
+def _test_webhook() -> None:
+    try:
+        notices.try_out()
+        _tell(WEBHOOK, "It was taken.")
+    except BerthError as error:
+        _tell(WEBHOOK, f"{error.message} {error.fix}", is_well=False)
+
+
+def _tell(part: str, text: str, *, is_well: bool = True) -> None:
+    st.session_state[SAID] = {"part": part, "text": text, "is_well": is_well}

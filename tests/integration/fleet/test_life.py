@@ -1,0 +1,151 @@
+"""Models that give way, stay and are stopped: with real children of the built-in engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from lib.core import activity
+from lib.core.access import Role, acting
+from lib.core.activity import Kind
+from lib.core.errors import BerthError
+from lib.engines import find_model
+from lib.engines.base import ChatOptions, Message, StartOptions, State
+from lib.engines.llamacpp import ENGINE
+from lib.fleet import actions, ledger, rules, use
+from lib.fleet.idle import MINUTE, Watch
+from lib.fleet.ledger import NoRoom
+from lib.fleet.rules import Rule
+from tests.conftest import ROOT
+from tests.support.tiny_gguf import write_tiny
+from tests.support.waiting import until
+
+SMALL = StartOptions(context=256, threads=1, prompt_cache_mib=0)
+MODELS = ROOT / "pages/2_Models.py"
+
+
+@pytest.fixture(autouse=True)
+def _owner(home: object) -> Iterator[None]:
+    with acting(Role.OWNER):
+        yield
+
+
+@pytest.fixture
+def two(models: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Two models, and memory for one of them: of the first one's, all comes back."""
+    for name in ("first", "second"):
+        write_tiny(models / f"{name}.gguf")
+    needed = ledger.needed_bytes(find_model("second"), SMALL)
+
+    def free() -> int:
+        return round(1.5 * needed) if find_model("first").state == State.STOPPED else needed // 2
+
+    monkeypatch.setattr("lib.machine.sampler.memory_available_bytes", free)
+    monkeypatch.setattr(ledger, "_frees", lambda model: needed)
+    monkeypatch.setattr(ledger, "_pages_in_use", lambda model: 0)
+    return "first", "second"
+
+
+def state(name: str) -> State:
+    return find_model(name).state
+
+
+def test_a_load_that_has_no_room_stops_nobody_by_itself(two: tuple[str, str]) -> None:
+    first, second = (find_model(name) for name in two)
+    actions.start(first, SMALL)
+    with pytest.raises(NoRoom) as refused:
+        actions.start(second, SMALL)
+    assert refused.value.would_go == ("first",)
+    assert (state("first"), state("second")) == (State.READY, State.STOPPED)
+
+
+def test_what_was_named_gives_way(two: tuple[str, str]) -> None:
+    first, second = (find_model(name) for name in two)
+    actions.start(first, SMALL)
+    actions.start(second, SMALL, instead_of=["first"])
+    assert (state("first"), state("second")) == (State.STOPPED, State.READY)
+    assert [(event.kind, event.subject, event.detail) for event in activity.recent()] == [
+        (Kind.STARTED, "second", ""),
+        (Kind.STOPPED, "first", "to make room for second"),
+        (Kind.STARTED, "first", ""),
+    ]
+
+
+def test_another_than_was_named_does_not_give_way(two: tuple[str, str]) -> None:
+    first, second = (find_model(name) for name in two)
+    actions.start(first, SMALL)
+    with pytest.raises(NoRoom):
+        actions.start(second, SMALL, instead_of=["third"])
+    with use.using("first"), pytest.raises(NoRoom, match="needs about"):
+        actions.start(second, SMALL, instead_of=["first"])
+    assert state("first") == State.READY
+
+
+def test_where_the_load_fails_after_all_what_gave_way_comes_back(
+    two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (find_model(name) for name in two)
+    actions.start(first, SMALL)
+    start = ENGINE.start
+
+    def failing(model: str, options: StartOptions) -> None:
+        if model == "second":
+            raise BerthError("The file is broken.", "Take another.")
+        start(model, options)
+
+    monkeypatch.setattr(ENGINE, "start", failing)
+    with pytest.raises(BerthError, match="broken"):
+        actions.start(second, SMALL, instead_of=["first"])
+    assert state("first") == State.READY
+
+
+def test_a_reply_marks_its_model_as_used_and_idleness_stops_it(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    model, watch = find_model("tiny"), Watch()
+    rules.change(model, Rule(idle_minutes=5))
+    actions.start(model, SMALL)
+    assert watch.look(now=0.0) == []
+    assert watch.look(now=4 * MINUTE) == []
+    list(ENGINE.chat("tiny", [Message(role="user", content="a")], ChatOptions(max_tokens=1)))
+    assert watch.look(now=1e9) == ["tiny"]
+    assert state("tiny") == State.STOPPED
+    event = activity.recent()[0]
+    assert (event.kind, event.who, event.detail) == (
+        Kind.STOPPED,
+        "Berth",
+        "nobody used it for 5 min",
+    )
+    home = AppTest.from_file(ROOT / "Home.py", default_timeout=30).run()
+    assert any("tiny was stopped, by Berth" in text.value for text in home.markdown)
+    home.segmented_control(key="activity_filter").select("Failures").run()
+    assert not any("was stopped" in text.value for text in home.markdown)
+    assert not home.exception
+
+
+def test_the_page_offers_to_make_room_and_does(two: tuple[str, str]) -> None:
+    first, second = (find_model(name) for name in two)
+    actions.start(first, SMALL)
+    actions.start_soon(second, SMALL)
+    until(lambda: actions.failure(second) is not None, "it was refused")
+    page = AppTest.from_file(MODELS, default_timeout=30).run()
+    assert any("needs about" in error.value for error in page.error)
+    [button] = [b for b in page.button if b.label == "Stop first and start it"]
+    button.click().run()
+    assert not page.exception
+    until(lambda: state("second") == State.READY, "the second runs")
+    assert state("first") == State.STOPPED
+
+
+def test_the_page_pins_a_model_and_says_so(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    page = AppTest.from_file(MODELS, default_timeout=30).run()
+    page.button(key="more-llamacpp-tiny").click().run()
+    page.selectbox(key="idle-llamacpp-tiny").select(30).run()
+    assert rules.of(find_model("tiny")) == Rule(idle_minutes=30)
+    assert any("stops after 30 min unused" in caption.value for caption in page.caption)
+    page.toggle(key="pin-llamacpp-tiny").set_value(True).run()
+    assert rules.of(find_model("tiny")).is_pinned
+    assert any("pinned" in caption.value for caption in page.caption)
+    assert page.selectbox(key="idle-llamacpp-tiny").disabled
+    assert not page.exception
