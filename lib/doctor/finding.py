@@ -28,7 +28,7 @@ class Fix(Frozen):
     subject: str = ""  # what the action is done to
     asks: str = ""  # what goes for good, where the button asks once before
     command: str = ""
-    page: Literal["", "Home", "Deploy", "Models", "System"] = ""
+    page: Literal["", "Home", "Deploy", "Models", "System", "Settings"] = ""
 
 
 class Finding(Frozen):

@@ -79,12 +79,9 @@ def judged(facts: Facts) -> list[Finding]:
             id=NAME,
             severity=Severity.WARNING if is_slow else Severity.HINT,
             title=f"The engine's build does not use {', '.join(unused)}, which the processor has.",
-            wanted="A llama-server built for this processor, named in settings.toml or on PATH.",
+            wanted="A llama-server built for this processor; it is tried before it is used.",
             why="With them prompts are read faster; writing gains little.",
-            fix=Fix(
-                label="Name one you have built (it is tried before it is used)",
-                command="export BERTH_LLAMA_SERVER=/path/to/llama-server",
-            ),
+            fix=Fix(label="Name one that you have built", page="Settings"),
             facts=tuple(unused),
         )
     ]

@@ -23,6 +23,7 @@ PAGES = {
     "Deploy": "pages/1_Deploy.py",
     "Models": "pages/2_Models.py",
     "System": "pages/4_System.py",
+    "Settings": "pages/5_Settings.py",
 }
 REFRESH_SECONDS = {True: 1.0, False: 30.0}  # while a look is under way, and while none is
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,6 +13,7 @@ from lib.doctor import registry, report
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.doctor.registry import REGISTRY
 from lib.ui import markdown
+from lib.ui.doctor import section
 from tests.conftest import ROOT
 
 SYSTEM, HOME = ROOT / "pages/4_System.py", ROOT / "Home.py"
@@ -164,3 +166,8 @@ def test_a_hanging_check_keeps_no_page_waiting(monkeypatch: pytest.MonkeyPatch) 
     assert REGISTRY.is_looking()
     release.set()
     REGISTRY.look()
+
+
+def test_every_page_that_a_finding_opens_is_there() -> None:
+    assert all((ROOT / path).is_file() for path in section.PAGES.values())
+    assert {"", *section.PAGES} == set(get_args(Fix.model_fields["page"].annotation))
