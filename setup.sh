@@ -5,6 +5,7 @@
 #   ./setup.sh                  install what is missing, start the dashboard, open the browser
 #   ./setup.sh --starter        the same, then fetch a small model (491 MB) and let it answer
 #   ./setup.sh --install-only   install what is missing, start nothing
+#   ./setup.sh doctor           say what is not as it should be on this machine, and what mends it
 #   ./setup.sh test             install the test tools and a browser, run all checks and tests
 #   ./setup.sh test --all       the heavy tests too: a GPU server in a box (Debian, root, 8 GB)
 #
@@ -25,9 +26,9 @@
 #
 # Exit codes:
 #   0    done, or the dashboard was stopped
-#   1    a test failed, or something that has no code of its own
+#   1    a test failed, the doctor found something, or what has no code of its own
 #   2    unknown option, or a port that cannot be used
-#   4    something is missing on this machine: Python, its venv module, a browser for the tests
+#   4    something is missing on this machine: Python, its venv module, a browser, Berth itself
 #   5    no disk space
 #   6    no network
 #   7    the port is used by another program, or the dashboard did not start
@@ -68,6 +69,7 @@ main() {
   case $COMMAND in
     test) run_tests ;;
     install) install ;;
+    doctor) look_around ;;
     start) start ;;
   esac
 }
@@ -79,6 +81,7 @@ parse() {
   while [[ $# -gt 0 ]]; do
     case $1 in
       test) COMMAND="test" ;;
+      doctor) COMMAND="doctor" ;;
       --all) ALL_TESTS=--all ;;
       --install-only) COMMAND="install" ;;
       --starter) WITH_STARTER=yes ;;
@@ -104,7 +107,7 @@ use_port() { # NUMBER
 }
 
 misused() { # WHAT
-  fail 2 "$1" "Usage: ./setup.sh [test [--all]] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
+  fail 2 "$1" "Usage: ./setup.sh [doctor | test [--all]] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
 }
 
 printable() { # TEXT
@@ -374,6 +377,13 @@ stop_dashboard() {
   say "" "The dashboard has stopped."
   "$BERTH_PYTHON" -m lib.engines || true
   exit 0
+}
+
+# --- doctor ---
+
+look_around() {
+  venv_works || fail 4 "Berth is not installed yet." "Install it first: ./setup.sh --install-only"
+  exec "$BERTH_PYTHON" -m lib.doctor
 }
 
 # --- test ---

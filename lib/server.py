@@ -29,6 +29,7 @@ from lib.core.access import Role, acting
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.dashboard import listening
+from lib.doctor.registry import REGISTRY
 from lib.engines import all_models
 from lib.fleet import idle, notices
 from lib.machine import history, open_files, sampler
@@ -55,6 +56,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Engines are not part of it: they go on without."""
     lifecycle.begin(running)
     sampler.SAMPLER.start(history.Recorder().add)
+    REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
     watches = (idle.Watch(), notices.Watch())
@@ -69,6 +71,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         for watch in watches:
             watch.stop()
         await listener.end()
+        REGISTRY.is_watching = False
         sampler.SAMPLER.stop()
         dashboard.withdraw()
 

@@ -1,4 +1,4 @@
-"""The machine: what it is, its cards and engines, how busy it has been, and who may use it."""
+"""The machine: what it is, how it does, what it lacks, and who may use it."""
 
 import streamlit as st
 
@@ -6,6 +6,7 @@ from lib.engines import all_models
 from lib.ui import addresses, services, sharing, system
 from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
+from lib.ui.doctor import section as doctor
 from lib.ui.shell import page, shown_errors
 
 page("System")
@@ -17,6 +18,7 @@ with shown_errors():
     cards.section()
     system.engines()
     services.section()
+    doctor.section()
     addresses.section()
     sharing.section()
     if not all_models():

@@ -8,10 +8,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from lib.core.settings import settings
+
+PRIVATE = 0o700
+
 
 def make_private(folder: Path) -> Path:
-    """The folder, made if needed, readable by its owner alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """The folder, made if needed, readable by its owner alone; so is the home it is made in."""
+    home = settings().home
+    if not home.exists() and folder.is_relative_to(home):
+        home.mkdir(parents=True, exist_ok=True, mode=PRIVATE)  # the system's own for parents is 755
+    folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     return folder
 
 

@@ -4,9 +4,19 @@ import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
+from lib.core.errors import BerthError
 from lib.core.http import TimedOut, outside_answer
 from lib.core.settings import settings
-from lib.hub.errors import Answer, Asked, Offline, failure, hub_host, storage_refused
+from lib.hub import heard
+from lib.hub.errors import (
+    Answer,
+    Asked,
+    Offline,
+    TokenRefused,
+    failure,
+    hub_host,
+    storage_refused,
+)
 from lib.hub.token import authorization
 
 ANSWER_SECONDS = 15.0
@@ -38,13 +48,20 @@ def ask(
     for is_last in (*[False] * STORAGE_RETRIES, True):
         answer, host = _answered(url, headers or {}, seconds, limit_bytes)
         if 200 <= answer.status < 300:
+            heard.token_was(is_refused=False)
             return answer
         if not host:
-            raise failure(answer, asked)
+            raise _heard(failure(answer, asked))
         if is_last or answer.status >= 500:
             raise storage_refused(host, answer.status, asked)
         time.sleep(STORAGE_PAUSE_SECONDS)
     raise AssertionError("the last try returns or raises")
+
+
+def _heard(error: BerthError) -> BerthError:
+    if isinstance(error, TokenRefused):
+        heard.token_was(is_refused=True)
+    return error
 
 
 def _answered(
@@ -62,6 +79,8 @@ def _answered(
         asked = reply.history[0].url if reply.history else reply.url
         is_elsewhere = reply.url.netloc != asked.netloc
         host = reply.url.host if is_elsewhere else ""
+        if not host:
+            heard.answer(reply.headers)
         return Answer(reply.status_code, reply.headers, body), host
 
 

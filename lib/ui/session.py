@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple, TypedDict, cast
 import streamlit as st
 
 from lib.chat.conversations import Turn
+from lib.doctor.bundle import Entry
 
 
 class Conversation(TypedDict):
@@ -115,6 +116,26 @@ def opened_details() -> str:
 def open_details(key: str) -> None:
     """Show the details of one row; an empty key closes them."""
     st.session_state["models_details"] = key
+
+
+def asked_finding() -> str:
+    """Which finding of the doctor's asks whether something may go; empty where none does."""
+    return str(st.session_state.get("doctor_asks") or "")
+
+
+def ask_finding(finding: str) -> None:
+    """Have this one ask; an empty id closes the question."""
+    st.session_state["doctor_asks"] = finding
+
+
+def support() -> list[Entry]:
+    """The files of the support bundle that was put together last in this session."""
+    return list(st.session_state.get("support_bundle") or [])
+
+
+def keep_support(entries: list[Entry]) -> None:
+    """Keep them until the session ends."""
+    st.session_state["support_bundle"] = entries
 
 
 def choose_to_deploy(model: str) -> None:

@@ -14,6 +14,7 @@ from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import all_engines, present_engines
 from lib.machine.sampler import SAMPLER, machine
+from lib.ui import findings
 from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements.element import element
 
@@ -65,6 +66,7 @@ def _status() -> None:
     engines, healths = all_engines(), present_engines()
     lines = [f"{'●' if one.up else '○'} {engines[name].title}" for name, one in healths.items()]
     st.caption("  \n".join([*sidebar_lines(), *lines]))
+    findings.line()
 
 
 def stale_figures() -> None:

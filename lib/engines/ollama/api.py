@@ -61,7 +61,7 @@ class Loaded(BaseModel):
 
     name: str
     size: int = 0
-    size_vram: int = 0
+    size_vram: int | None = None  # of it on graphics cards
     context_length: int | None = None
 
 

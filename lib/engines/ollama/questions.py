@@ -134,6 +134,10 @@ def is_timeout(answer: bytes | BerthError) -> bool:
     return isinstance(answer, BerthError) and isinstance(answer.__cause__, httpx.TimeoutException)
 
 
-def stuck() -> EngineError:
+class Silent(EngineError):
+    """It takes connections and says nothing in time."""
+
+
+def stuck() -> Silent:
     """What is said of a server of which nothing is known."""
-    return EngineError("Ollama does not answer.", "Restart Ollama; a busy one may only need time.")
+    return Silent("Ollama does not answer.", "Restart Ollama; a busy one may only need time.")

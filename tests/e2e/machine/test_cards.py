@@ -70,7 +70,7 @@ def test_the_page_shows_the_cards_or_what_is_wrong_with_their_driver(
 
 def _expect_cards(page: Page) -> None:
     expect(page.get_by_text("93 % busy")).to_be_visible()
-    expect(page.get_by_text("qwen2.5-7b-instruct-q4_k_m")).to_be_visible()
+    expect(page.get_by_text("qwen2.5-7b-instruct-q4_k_m", exact=True)).to_be_visible()
     expect(page.get_by_text(f"pid {psutil.Process().pid}")).to_be_visible()
     for figure in ("use", "memory"):  # after a few seconds of samples
         chart = page.locator(f'.vega-embed[aria-label^="0: A100 80GB PCIe: {figure}, now"]')

@@ -1,0 +1,1 @@
+"""The doctor's section on the System page, and the support bundle."""
