@@ -24,11 +24,7 @@ from lib.engines import all_models, llamacpp
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import measured, program, records
-from lib.engines.llamacpp.launch import load_of_file
 from lib.engines.llamacpp.work import work_of
-from lib.fit import memory as arithmetic
-from lib.fit.architecture import geometry
-from lib.fit.gguf import read_model
 from lib.fit.memory import FULL
 from lib.fleet import rules, use
 from lib.machine import sampler
@@ -213,9 +209,7 @@ def _frees(model: Model) -> int:
 
 
 def _of_file(model: Model, options: StartOptions) -> int:
-    file = llamacpp_files.find(model.name)
-    shape = geometry(read_model(file.full_path))
-    return arithmetic.need(shape, load_of_file(file, options)).total
+    return measured.expected(llamacpp_files.find(model.name), options)
 
 
 def _is_for_a_card() -> bool:

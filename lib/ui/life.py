@@ -64,9 +64,9 @@ def memory(model: Model) -> str:
     found = measured.look(model.name) if model.engine == llamacpp.NAME else None
     if found is None:
         return ""
-    does = "Takes" if model.state == State.READY else "When it last ran, it took"
+    does = "Takes up to" if model.state == State.READY else "When it last ran, it took up to"
     pages = f", of which {words.memory(found.of_files)} are its file's" if found.of_files else ""
-    expected = f"up to {words.memory(found.expected)} were expected, with a full context"
+    expected = f"{words.memory(found.expected)} were expected, with a full context"
     return f"{does} {words.memory(found.taken)} of memory{pages}; {expected}."
 
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import time
+from functools import lru_cache
 
 from lib.core.errors import BerthError
 from lib.core.files import write_text
 from lib.core.values import Frozen
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import files
+from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import load_of_file
 from lib.engines.llamacpp.records import Record, file_of, read
 from lib.fit import gguf
@@ -27,31 +29,45 @@ class Measured(Frozen):
 
 
 def look(model: str) -> Measured | None:
-    """What the model takes now, or took when it last ran; None where nobody has measured it."""
+    """The most that its run takes, or that the last one took; None where nobody has measured it."""
     record = read(model)
     if record and record.pid and record.context is not None:
         note(record)
+    return _kept(model)
+
+
+def note(record: Record) -> None:
+    """Measure a child that is ready, and keep it; comfort, so that no failure stops anybody.
+
+    Less than before in the same run is not kept: one that is dying has given back the most of it.
+    """
+    with contextlib.suppress(BerthError, OSError, ValueError):
+        now = held(record) if record.context is not None else None
+        before = _kept(record.model)
+        is_same_run = before is not None and before.at >= record.started_at
+        if now is None or (before and is_same_run and before.taken >= now.bytes):
+            return
+        found = Measured(
+            at=time.time(),
+            options=record.options,
+            expected=expected(files.find(record.model), record.options),
+            taken=now.bytes,
+            of_files=now.of_files,
+        )
+        write_text(file_of(record.model, "memory"), found.model_dump_json())
+
+
+def _kept(model: str) -> Measured | None:
     with contextlib.suppress(OSError, ValueError):
         return Measured.model_validate_json(file_of(model, "memory").read_bytes())
     return None
 
 
-def note(record: Record) -> None:
-    """Measure a child that is ready, and keep it; comfort, so that no failure stops anybody."""
-    with contextlib.suppress(BerthError, OSError, ValueError):
-        now = held(record) if record.context is not None else None
-        if now:
-            found = Measured(
-                at=time.time(),
-                options=record.options,
-                expected=_expected(record),
-                taken=now.bytes,
-                of_files=now.of_files,
-            )
-            write_text(file_of(record.model, "memory"), found.model_dump_json())
+@lru_cache(maxsize=64)
+def expected(file: ModelFile, options: StartOptions) -> int:
+    """Bytes that a load is estimated to need. The header is read once: that can take 0.3 s.
 
-
-def _expected(record: Record) -> int:
-    file = files.find(record.model)
+    BrokenFile where it does not tell.
+    """
     shape = geometry(gguf.read_model(file.full_path))
-    return need(shape, load_of_file(file, record.options)).total
+    return need(shape, load_of_file(file, options)).total
