@@ -5,12 +5,14 @@ import streamlit as st
 from lib.engines import all_models
 from lib.ui import activity_view, home
 from lib.ui.deploy import starter
+from lib.ui.doctor import section as doctor
 from lib.ui.shell import page, shown_errors
 
 page("Home")
 st.title("Home")
 
 with shown_errors():
+    doctor.needs()
     if all_models():
         home.overview()
     else:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import streamlit as st
 
+from lib.core import words
 from lib.core.access import Action, may
 from lib.doctor import ignored, mends, report
 from lib.doctor.finding import Finding, Severity
@@ -25,6 +26,7 @@ PAGES = {
     "System": "pages/4_System.py",
     "Settings": "pages/5_Settings.py",
 }
+MOST_ON_HOME = 3
 REFRESH_SECONDS = {True: 1.0, False: 30.0}  # while a look is under way, and while none is
 
 
@@ -37,6 +39,23 @@ def section() -> None:
     is_looking = REGISTRY.is_looking()
     st.fragment(_live, run_every=REFRESH_SECONDS[is_looking])(is_looking)
     support.bundle()
+
+
+def needs() -> None:
+    """For Home: what needs a person, with its button; nothing where all is well."""
+    if may(Action.CONFIGURE):
+        st.fragment(_needed, run_every=REFRESH_SECONDS[False])()
+
+
+def _needed() -> None:
+    found = [finding for finding in REGISTRY.seen().shown() if finding.needs_a_person]
+    if found:
+        st.subheader("Needs you", anchor="needs")
+    for finding in found[:MOST_ON_HOME]:
+        _row(finding)
+    if len(found) > MOST_ON_HOME:
+        more = words.count(len(found) - MOST_ON_HOME, "more finding")
+        st.page_link(PAGES["System"], label=f"{more} on System", icon=":material/arrow_forward:")
 
 
 def _live(was_looking: bool) -> None:
