@@ -20,7 +20,7 @@ from lib.core.locks import locked
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.core.words import listed, memory
-from lib.engines import all_models, llamacpp
+from lib.engines import all_models, llamacpp, ollama
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import measured, program, records
@@ -87,7 +87,7 @@ def needed_bytes(model: Model, options: StartOptions) -> int:
         return 0
     if model.engine == llamacpp.NAME:
         before = _taken_before(model, options)
-        if _is_for_a_card():  # how much of it the card takes is the program's own business
+        if _may_use_a_card():  # how much of it the card takes is the program's own business
             return before
         with contextlib.suppress(BerthError, OSError):
             return max(_of_file(model, options), before)
@@ -100,7 +100,7 @@ def judge(model: Model, options: StartOptions, models: Sequence[Model] | None = 
     needed = needed_bytes(model, options)
     every = list(models or all_models())
     free = free_bytes(every, but=model)
-    if needed <= FULL * free or not needed:
+    if needed <= FULL * free or not needed or _judges_itself(model):
         return Judgement(
             model=model.name, options=options, needed=needed, free=max(free, 0), has_room=True
         )
@@ -208,14 +208,19 @@ def _frees(model: Model) -> int:
     return now.taken - now.of_files + _pages_in_use(model)
 
 
+def _judges_itself(model: Model) -> bool:
+    """Ollama makes room among its own, uses what cards there are, and refuses what is too much."""
+    return model.engine == ollama.ENGINE.name
+
+
 def _of_file(model: Model, options: StartOptions) -> int:
     return measured.expected(llamacpp_files.find(model.name), options)
 
 
-def _is_for_a_card() -> bool:
-    """Does a program of the user's own run models, which may know the graphics card?"""
+def _may_use_a_card() -> bool:
+    """Does a program of the user's own run models? It may know a card, of whatever maker."""
     own = program.known()
-    return bool(own and own.is_usable and sampler.SAMPLER.cards().cards)
+    return bool(own and own.is_usable)
 
 
 def _taken_before(model: Model, options: StartOptions) -> int:

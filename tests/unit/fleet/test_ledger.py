@@ -8,6 +8,7 @@ import pytest
 from lib.core.access import Role, acting
 from lib.core.settings import settings
 from lib.engines.base import Model, StartOptions, State
+from lib.engines.llamacpp.work import Work
 from lib.fleet import ledger, rules, use
 from lib.fleet.ledger import NoRoom, admitted, judge, loads, needed_bytes
 from lib.fleet.rules import Rule
@@ -15,11 +16,20 @@ from lib.processes.background import Child
 from tests.support import tiny_gguf
 
 GIB = 2**30
+SIZES: dict[str, int] = {}
 OPTIONS = StartOptions()
 
 
 @pytest.fixture(autouse=True)
-def _owner(home: object) -> Iterator[None]:
+def _owner(home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(ledger, "work_of", lambda name: Work(is_busy=name == "at-work"))
+    estimate = ledger._of_file
+
+    def of_file(model: Model, options: StartOptions) -> int:
+        return SIZES.get(model.name) or estimate(model, options)
+
+    monkeypatch.setattr(ledger, "_of_file", of_file)
+    SIZES.clear()
     with acting(Role.OWNER):
         yield
 
@@ -28,13 +38,14 @@ def row(name: str = "tiny", **known: Any) -> Model:
     return Model(**{"name": name, "engine": "llamacpp", "state": State.STOPPED, **known})
 
 
-def wanted(gib: float) -> Model:
-    """Of an engine whose files nobody looks into: it needs a fifth more than its size."""
-    return row("wanted", engine="ollama", size_bytes=round(gib * GIB / 1.2))
+def wanted(gib: float, name: str = "wanted") -> Model:
+    """A model whose file says that it needs so much."""
+    SIZES[name] = round(gib * GIB)
+    return row(name)
 
 
 def running(name: str, gib: float, **known: Any) -> Model:
-    held = {"engine": "ollama", "state": State.READY, "memory_bytes": round(gib * GIB)}
+    held = {"state": State.READY, "memory_bytes": round(gib * GIB)}
     return row(name, **{**held, **known})
 
 
@@ -82,6 +93,7 @@ def test_a_broken_file_is_judged_by_its_size() -> None:
         ([running("a", 3, state=State.STARTING)], []),
         ([running("a", 3, place="slot 0")], []),  # on a card
         ([running("a", 3, is_elsewhere=True)], []),
+        ([running("at-work", 3)], []),  # for somebody else
     ],
 )
 def test_no_more_goes_than_helps(there: list[Model], goes: list[str], free: Any) -> None:
@@ -89,6 +101,11 @@ def test_no_more_goes_than_helps(there: list[Model], goes: list[str], free: Any)
     judged = judge(wanted(6), OPTIONS, there or [row("other")])
     assert not judged.has_room
     assert sorted(model.name for model in judged.would_go) == goes
+
+
+def test_ollama_judges_its_own_models_itself(free: Any) -> None:
+    free(1)
+    assert judge(row(engine="ollama", size_bytes=20 * GIB), OPTIONS, [row("other")]).has_room
 
 
 def test_what_is_used_now_or_pinned_never_goes(free: Any) -> None:
@@ -141,9 +158,9 @@ def test_a_program_that_may_use_the_card_is_not_judged_by_the_memory(
     free(1)
     tiny_gguf.write_tiny(settings().models / "tiny.gguf", context=1_000_000)
     long = StartOptions(context=500_000)
-    monkeypatch.setattr(ledger, "_is_for_a_card", lambda: True)
+    monkeypatch.setattr(ledger, "_may_use_a_card", lambda: True)
     assert needed_bytes(row(), long) == 0
-    monkeypatch.setattr(ledger, "_is_for_a_card", lambda: False)
+    monkeypatch.setattr(ledger, "_may_use_a_card", lambda: False)
     assert needed_bytes(row(), long) > 200 * 2**20
 
 
@@ -151,7 +168,7 @@ def test_two_loads_at_once_do_not_both_count_on_the_same_memory(
     free: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free(10)
-    first = row("first", engine="ollama", size_bytes=5 * GIB)
+    first = wanted(6, "first")
     monkeypatch.setattr(ledger, "all_models", lambda: [first])
     with admitted(first, OPTIONS):
         assert [load.model for load in loads()] == ["first"]
