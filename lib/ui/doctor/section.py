@@ -27,7 +27,8 @@ PAGES = {
     "Settings": "pages/5_Settings.py",
 }
 MOST_ON_HOME = 3
-REFRESH_SECONDS = {True: 1.0, False: 30.0}  # while a look is under way, and while none is
+REFRESH_SECONDS = 2.0  # no run of the whole page when a look ends: it could lose a click
+HOME_SECONDS = 30.0
 
 
 def section() -> None:
@@ -35,18 +36,17 @@ def section() -> None:
     if not may(Action.CONFIGURE):
         return
     st.subheader("Doctor", anchor="doctor")
-    REGISTRY.seen()  # a look begins where the last one is old
-    is_looking = REGISTRY.is_looking()
-    st.fragment(_live, run_every=REFRESH_SECONDS[is_looking])(is_looking)
+    _live()
     support.bundle()
 
 
 def needs() -> None:
     """For Home: what needs a person, with its button; nothing where all is well."""
     if may(Action.CONFIGURE):
-        st.fragment(_needed, run_every=REFRESH_SECONDS[False])()
+        _needed()
 
 
+@st.fragment(run_every=HOME_SECONDS)
 def _needed() -> None:
     found = [finding for finding in REGISTRY.seen().shown() if finding.needs_a_person]
     if found:
@@ -58,14 +58,13 @@ def _needed() -> None:
         st.page_link(PAGES["System"], label=f"{more} on System", icon=":material/arrow_forward:")
 
 
-def _live(was_looking: bool) -> None:
+@st.fragment(run_every=REFRESH_SECONDS)
+def _live() -> None:
     look = REGISTRY.seen()
     if not look.at:
         st.caption("Looking at the machine. This takes a few seconds.")
     else:
         _findings(look)
-    if REGISTRY.is_looking() != was_looking:
-        st.rerun()  # the fragment's own rhythm is set by the page
 
 
 def _findings(look: Look) -> None:

@@ -36,7 +36,9 @@ def test_the_meter_fills_without_moving_the_page_and_warns(
     page.goto(f"{berth.url}/Chat")
     meter = page.locator(".st-key-context-meter")
     expect(meter).to_have_text("")
-    expect(page.get_by_text("Settings", exact=True)).to_be_visible()  # the meter stands beside it
+    expect(
+        page.get_by_role("button", name="Settings")
+    ).to_be_visible()  # the meter stands beside it
     page.wait_for_timeout(300)
     room = meter.bounding_box()
     fake.behave(prompt_tokens=1200)
