@@ -18,8 +18,8 @@ with shown_errors():
     cards.section()
     system.engines()
     services.section()
-    doctor.section()
     addresses.section()
     sharing.section()
+    doctor.section()  # last: it grows when a look ends, and nothing below may move then
     if not all_models():
         starter.invitation()
