@@ -62,7 +62,8 @@ def test_a_slots_model_is_started_and_stopped_on_the_models_page(box: Box) -> No
     page = opened("pages/2_Models.py")
     assert "stop-vllm-tiny" in buttons(page)
     page.button(key="stop-vllm-tiny").click().run()
-    assert not page.exception and not page.error
+    assert not page.exception
+    assert [error.value for error in page.error] == []
     assert ENGINE.models()[0].state == State.STOPPED
 
 
