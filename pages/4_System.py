@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import addresses, services, sharing, system
+from lib.ui import services, sharing, system
 from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
 from lib.ui.doctor import section as doctor
@@ -18,8 +18,7 @@ with shown_errors():
     cards.section()
     system.engines()
     services.section()
-    addresses.section()
     sharing.section()
-    doctor.section()  # last: it grows when a look ends, and nothing below may move then
     if not all_models():
         starter.invitation()
+    doctor.section()  # last: it grows when a look ends, and nothing below may move then

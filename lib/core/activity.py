@@ -37,7 +37,6 @@ class Kind(StrEnum):
     FAILED = "failed"
     SIGNED_IN = "signed in"
     PUT_OUT = "put out"
-    CHANGED = "changed"
 
 
 class Event(Frozen):

@@ -45,6 +45,9 @@ class Layer(NamedTuple):
     selected: int = 0  # tokens that an index picks, which alone are looked at; 0 for all
 
 
+Kinds = tuple[tuple[Layer, int], ...]  # layers that are alike, and how many there are
+
+
 class Geometry(Frozen):
     """A model as the memory need sees it."""
 
@@ -59,8 +62,8 @@ class Geometry(Frozen):
     is_estimated: bool = True  # False: the header does not tell what a token costs
 
     @cached_property
-    def kinds(self) -> tuple[tuple[Layer, int], ...]:
-        """Layers that are alike, and how many there are of them: few, in most models."""
+    def kinds(self) -> Kinds:
+        """Few, in most models."""
         return tuple(Counter(self.layers).items())
 
     def stored_in(self, file_bytes: int) -> Self:

@@ -6,14 +6,11 @@ Seen with llama.cpp of 2026-10 (its log says `created context checkpoint 3 of 4 
 has the whole state of the recurrent layers, and of a window's cache the tokens inside the window.
 """
 
-from lib.fit.architecture import Layer
+from lib.fit.architecture import Kinds
 
 MOST = 4  # a slot; the engine's own 32 would be the only memory that no budget knows of
 BUDGET_BYTES = 512 * 2**20  # of all slots, as far as one for each of them is less
 _STATE_BYTES = 4  # an element
-
-
-Kinds = tuple[tuple[Layer, int], ...]
 
 
 def number(kinds: Kinds, slots: int, element_bytes: float) -> int:

@@ -16,8 +16,7 @@ from pydantic import Field
 from lib.core.values import Frozen
 from lib.core.words import memory
 from lib.fit import context_checkpoints
-from lib.fit.architecture import Geometry
-from lib.fit.context_checkpoints import Kinds
+from lib.fit.architecture import Geometry, Kinds
 from lib.fit.file_names import Variant
 from lib.fit.image_work import Projector
 from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, USUAL, quality

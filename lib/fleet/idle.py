@@ -1,30 +1,30 @@
 """Models that nobody has used for a while are stopped, where that was decided."""
 
 import logging
-import threading
 import time
 
 from lib.core import activity
-from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.core.errors import BerthError
 from lib.engines import all_models, llamacpp
 from lib.engines.base import Model, State
 from lib.engines.llamacpp.work import Work, work_of
 from lib.fleet import actions, rules, use
+from lib.fleet.watch import Watch
 
-LOOK_SECONDS = 15.0
 MINUTE = 60.0
 
 _Run = tuple[str, str]
 _log = logging.getLogger(__name__)
 
 
-class Watch:
-    """Looks now and then, for as long as the dashboard runs."""
+class Idle(Watch):
+    """Stops what its time is over for, and notes what has died."""
+
+    name, seconds = "idle", 15.0
 
     def __init__(self) -> None:
-        self._over = threading.Event()
+        super().__init__()
         self._used: dict[_Run, tuple[Work | None, float]] = {}  # what was seen last, and since when
         self._ran: set[_Run] = set()
 
@@ -61,22 +61,6 @@ class Watch:
             if model.state == State.FAILED and _run(model) in self._ran:
                 activity.note(Kind.FAILED, model.name, model.problem, who="Berth")
         self._ran = {_run(model) for model in every if model.state == State.READY}
-
-    def start(self) -> None:
-        """Begin, in a thread of its own."""
-        threading.Thread(target=self._looking, name="idle", daemon=True).start()
-
-    def stop(self) -> None:
-        """End it."""
-        self._over.set()
-
-    def _looking(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
-            try:
-                with acting(Role.OWNER):
-                    self.look()
-            except Exception:  # the next look may go well
-                _log.exception("the models could not be looked at")
 
 
 def _is_others(model: Model) -> bool:

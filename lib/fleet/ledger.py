@@ -1,8 +1,8 @@
 """The one ledger of this machine's memory: what each model takes or will take, whoever loads it.
 
 A load is judged before it begins, and noted while it lasts: what is being loaded is not in the
-system's figure of free memory yet. Notes are files of BERTH_HOME, so that the page, the gateway, a
-job and a second dashboard know of each other's loads.
+system's figure of free memory yet. Notes are files of BERTH_HOME, so that two dashboards know of
+each other's loads. What a job or a command loads stands in the engine's own record.
 """
 
 import contextlib
@@ -28,12 +28,13 @@ from lib.engines.llamacpp.work import work_of
 from lib.fit.memory import FULL
 from lib.fleet import rules, use
 from lib.machine import sampler
-from lib.machine.holders import largest_holders
+from lib.machine.holders import holders
 from lib.processes.background import Child, is_alive, me
 
 # Of a model whose file cannot be looked into: its cache and working memory, beside its weights.
 BESIDE_WEIGHTS = 0.2
 LEAST_BESIDE_BYTES = 300 * 2**20
+WORTH_NAMING, MOST_NAMED = 2**29, 3  # bytes that a foreign program holds, and programs
 ASK = "Ask the owner of this machine to make room, or choose another model."
 
 
@@ -98,24 +99,25 @@ def needed_bytes(model: Model, options: StartOptions) -> int:
 def judge(model: Model, options: StartOptions, models: Sequence[Model] | None = None) -> Judgement:
     """Is there room for this load now? Reads, and changes nothing."""
     needed = needed_bytes(model, options)
-    every = list(models or all_models())
+    every = all_models() if models is None else models
     free = free_bytes(every, but=model)
-    if needed <= FULL * free or not needed or _judges_itself(model):
-        return Judgement(
-            model=model.name, options=options, needed=needed, free=max(free, 0), has_room=True
-        )
+    has_room = not needed or needed <= FULL * free or _judges_itself(model)
+    judged = Judgement(
+        model=model.name, options=options, needed=needed, free=max(free, 0), has_room=has_room
+    )
+    return judged if has_room else _short(judged, model, every, free)
+
+
+def _short(judged: Judgement, model: Model, every: Sequence[Model], free: int) -> Judgement:
+    """With what would make room, and what is in the way; `free` may be less than nothing."""
     running = [m for m in every if _is_in_memory(m) and not _same(m, model)]
     reasons = {m.name: reason for m in running if (reason := _stays(m))}
     able = sorted((m for m in running if m.name not in reasons), key=_last_used)
-    return Judgement(
-        model=model.name,
-        options=options,
-        needed=needed,
-        free=max(free, 0),
-        has_room=False,
-        would_go=_enough(able, needed, free),
-        in_the_way=tuple(f"{name} {reason}" for name, reason in reasons.items()),
-    )
+    more = {
+        "would_go": _enough(able, judged.needed, free),
+        "in_the_way": tuple(f"{name} {reason}" for name, reason in reasons.items()),
+    }
+    return judged.model_copy(update=more)
 
 
 def free_bytes(models: Sequence[Model] | None = None, but: Model | None = None) -> int:
@@ -281,7 +283,8 @@ def _advice(judged: Judgement) -> str:
         names = listed([model.name for model in judged.would_go])
         return f"Stop {names}: that makes room for it."
     stay = f"{listed(judged.in_the_way)}. " if judged.in_the_way else ""
-    ours = [record.pid for record in records.read_all()]
-    held = [f"{one.name} ({memory(one.bytes)})" for one in largest_holders(ours)]
+    ours = {os.getpid(), *(record.pid for record in records.read_all())}
+    foreign = [one for one in holders(ours) if not one.is_ours and one.bytes >= WORTH_NAMING]
+    held = [f"{one.name} ({memory(one.bytes)})" for one in foreign[:MOST_NAMED]]
     others = f"Close other programs, {listed(held)} hold most" if held else "Close other programs"
     return f"{stay}{others}, or choose a smaller quantization or context."

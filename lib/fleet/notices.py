@@ -4,25 +4,19 @@
 was stands beside it.
 """
 
-import contextlib
 import logging
-import os
-import threading
 import time
-from collections.abc import Iterator
 
-from lib.core import activity, http, locks
+from lib.core import activity, http
 from lib.core.access import Action, require
 from lib.core.activity import Event, Kind
 from lib.core.errors import BadInput, BerthError
-from lib.core.files import make_private
 from lib.core.preferences import change, preferences
-from lib.core.settings import settings
 from lib.core.words import duration
+from lib.fleet.watch import Watch
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
 
-LOOK_SECONDS = 5.0
 NEWEST = 50  # jobs looked at
 SAID = {
     JobState.SUCCEEDED: "is done",
@@ -55,24 +49,15 @@ def try_out() -> None:
     tell("This is a test. Notices reach you here.", "test")
 
 
-class Watch:
-    """Tells what ends or fails, for as long as the dashboard runs; of earlier ends it says none.
+class Notices(Watch):
+    """Tells what ends or fails while it runs; of earlier ends it says none."""
 
-    Of several dashboards of one home one tells.
-    """
+    name, seconds = "notices", 5.0
 
     def __init__(self) -> None:
-        self._over = threading.Event()
+        super().__init__()
         self._known = {job.id for job in _ended()}
         self._told = max((event.number for event in _failures()), default=0)
-
-    def start(self) -> None:
-        """Begin, in a thread of its own."""
-        threading.Thread(target=self._looking, name="notices", daemon=True).start()
-
-    def stop(self) -> None:
-        """End it."""
-        self._over.set()
 
     def look(self) -> list[str]:
         """What was told; what happens while no address is set is told to nobody."""
@@ -96,28 +81,6 @@ class Watch:
         found = [event for event in reversed(_failures()) if event.number > self._told]
         self._told = max([self._told, *(event.number for event in found)])
         return [(f"{event.subject} failed. {event.detail}".strip(), "failure") for event in found]
-
-    def _looking(self) -> None:
-        with contextlib.suppress(OSError), _alone(self._over):
-            while not self._over.wait(LOOK_SECONDS):
-                try:
-                    self.look()
-                except Exception:  # the next look may go well
-                    _log.exception("what happened could not be told")
-
-
-@contextlib.contextmanager
-def _alone(over: threading.Event) -> Iterator[None]:
-    """Once no other dashboard of this home tells: it takes over where that one ended."""
-    path = make_private(settings().home) / "notices.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        while not locks.take(handle, path) and not over.wait(LOOK_SECONDS):
-            pass
-        yield
-    finally:
-        locks.give_back(handle)
-        os.close(handle)
 
 
 def _ended() -> list[Job]:

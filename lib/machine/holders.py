@@ -1,6 +1,5 @@
-"""Programs that hold much of the machine's memory, as a person would know them."""
+"""Programs by the memory that they hold, as a person would know them."""
 
-import os
 from collections import Counter
 from collections.abc import Collection
 from pathlib import PurePath
@@ -9,23 +8,24 @@ import psutil
 
 from lib.core.values import Frozen
 
-LEAST_BYTES = 2**29
-MOST = 3
-
 
 class Holder(Frozen):
-    """A program, all its processes together."""
+    """A program, all its processes together; some may be ours and others not."""
 
     name: str
     bytes: int  # resident; pages that its processes share count for each
+    is_ours: bool = False
 
 
-def largest_holders(but: Collection[int], least_bytes: int = LEAST_BYTES) -> list[Holder]:
-    """Those that hold most, without this process and these pids; takes some 50 ms."""
-    held: Counter[str] = Counter()
+def holders(ours: Collection[int]) -> list[Holder]:
+    """Those that hold most first, `ours` by their pids; looks at every process, some 50 ms."""
+    held: Counter[tuple[str, bool]] = Counter()
     for process in psutil.process_iter(["pid", "name", "memory_info"]):
-        told = process.info["memory_info"]
-        if told and process.info["pid"] not in (os.getpid(), *but):
-            held[PurePath(process.info["name"] or "?").name] += told.rss
-    found = [Holder(name=name, bytes=size) for name, size in held.most_common(MOST)]
-    return [holder for holder in found if holder.bytes >= least_bytes]
+        told = process.info
+        if told["memory_info"]:
+            name = PurePath(told["name"] or "?").name
+            held[name, told["pid"] in ours] += told["memory_info"].rss
+    return [
+        Holder(name=name, bytes=size, is_ours=is_ours)
+        for (name, is_ours), size in held.most_common()
+    ]

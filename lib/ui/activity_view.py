@@ -21,7 +21,6 @@ ICONS = {
     Kind.FAILED: ":red[:material/error:]",
     Kind.SIGNED_IN: ":blue[:material/login:]",
     Kind.PUT_OUT: ":gray[:material/logout:]",
-    Kind.CHANGED: ":gray[:material/tune:]",
 }
 SAID = {
     Kind.STARTED: "was started",
@@ -30,7 +29,6 @@ SAID = {
     Kind.FAILED: "failed",
     Kind.SIGNED_IN: "signed in",
     Kind.PUT_OUT: "was put out",
-    Kind.CHANGED: "was changed",
 }
 MODELS = (Kind.STARTED, Kind.STOPPED, Kind.REMOVED)
 FILTERS: dict[str, tuple[Kind, ...]] = {

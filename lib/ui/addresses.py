@@ -1,4 +1,4 @@
-"""Servers on other machines: the owner's list of them on the System page."""
+"""Servers on other machines: the owner's list of them on the Settings page."""
 
 import streamlit as st
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import streamlit as st
 
 from lib.core import database, preferences
-from lib.core.errors import BerthError
+from lib.core.errors import BadInput, BerthError
 from lib.engines.llamacpp import program
 from lib.fleet import notices, rules
 from lib.ui import life, markdown
@@ -44,11 +44,11 @@ def memory() -> None:
 
 def own_program() -> None:
     """A llama-server of the user's own, which may know the graphics card."""
-    st.subheader("Own llama-server")
+    st.subheader("Engines")
     own = program.known()
     with _form("settings_own_form"):
         st.text_input(
-            "Path",
+            "Path of a llama-server of your own",
             value=preferences.preferences().llama_server,
             key=OWN,
             placeholder="looked for on PATH; off for none",
@@ -121,32 +121,36 @@ def _save_idle() -> None:
 
 
 def _save_own() -> None:
-    try:
+    def save() -> str:
         preferences.change(llama_server=str(st.session_state[OWN]).strip())
         own = program.checked(again=True)
         if own and own.problem:
-            _tell(OWN, program.objection(own), is_well=False)
-        else:
-            _tell(OWN, "Saved. It is used from the next start of a model on.")
-    except BerthError as error:
-        _tell(OWN, f"{error.message} {error.fix}", is_well=False)
+            raise BadInput(program.objection(own))
+        return "Saved. It is used from the next start of a model on."
+
+    _tried(OWN, save)
 
 
 def _save_webhook() -> None:
-    try:
+    def save() -> str:
         notices.set_address(str(st.session_state[WEBHOOK]))
-        _tell(WEBHOOK, "Saved.")
-    except BerthError as error:
-        _tell(WEBHOOK, f"{error.message} {error.fix}", is_well=False)
+        return "Saved."
+
+    _tried(WEBHOOK, save)
 
 
 def _test_webhook() -> None:
-    try:
+    def test() -> str:
         notices.try_out()
-        _tell(WEBHOOK, "It was taken.")
+        return "It was taken."
+
+    _tried(WEBHOOK, test)
+
+
+def _tried(part: str, act: Callable[[], str]) -> None:
+    """Do it, and keep what is to be said below this part."""
+    try:
+        told = {"text": act(), "is_well": True}
     except BerthError as error:
-        _tell(WEBHOOK, f"{error.message} {error.fix}", is_well=False)
-
-
-def _tell(part: str, text: str, *, is_well: bool = True) -> None:
-    st.session_state[SAID] = {"part": part, "text": text, "is_well": is_well}
+        told = {"text": f"{error.message} {error.fix}".strip(), "is_well": False}
+    st.session_state[SAID] = {"part": part, **told}

@@ -1,14 +1,12 @@
 """Little free memory, and who holds it."""
 
-from collections import defaultdict
 from typing import NamedTuple
-
-import psutil
 
 from lib.core import words
 from lib.core.names import shown
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.doctor.processes import own_pids
+from lib.machine.holders import Holder, holders
 from lib.machine.sampler import machine, memory_available_bytes
 
 NAME = "memory"
@@ -16,14 +14,6 @@ LITTLE, VERY_LITTLE = 0.10, 0.04  # of the machine's memory
 ENOUGH_BYTES = 4 * 2**30  # with so much free no machine is short
 SHOWN = 3
 WORTH_NAMING = 0.03
-
-
-class Holder(NamedTuple):
-    """All processes of one name."""
-
-    name: str
-    bytes: int
-    is_ours: bool = False
 
 
 class Facts(NamedTuple):
@@ -37,23 +27,12 @@ class Facts(NamedTuple):
 def gathered() -> Facts:
     """Processes are looked through only where memory is short."""
     facts = Facts(machine().memory_bytes, memory_available_bytes())
-    return facts._replace(holders=holders()) if is_short(facts) else facts
+    return facts._replace(holders=tuple(holders(own_pids())[:SHOWN])) if is_short(facts) else facts
 
 
 def is_short(facts: Facts) -> bool:
     """Is there less than a machine should have?"""
     return facts.available_bytes < min(facts.total_bytes * LITTLE, ENOUGH_BYTES)
-
-
-def holders() -> tuple[Holder, ...]:
-    """Resident memory by name of the program."""
-    ours, held = own_pids(), defaultdict[tuple[str, bool], int](int)
-    for process in psutil.process_iter(["pid", "name", "memory_info"]):
-        told = process.info
-        if told["memory_info"] is not None:
-            held[str(told["name"]), told["pid"] in ours] += told["memory_info"].rss
-    found = [Holder(name, size, is_ours) for (name, is_ours), size in held.items()]
-    return tuple(sorted(found, key=lambda holder: -holder.bytes)[:SHOWN])
 
 
 def judged(facts: Facts) -> list[Finding]:

@@ -15,7 +15,7 @@ from lib.engines import find_model
 from lib.engines.base import ChatOptions, Message, StartOptions, State
 from lib.engines.llamacpp import ENGINE
 from lib.fleet import actions, ledger, rules, use
-from lib.fleet.idle import MINUTE, Watch
+from lib.fleet.idle import MINUTE, Idle
 from lib.fleet.ledger import NoRoom
 from lib.fleet.rules import Rule
 from tests.conftest import ROOT
@@ -103,7 +103,7 @@ def test_where_the_load_fails_after_all_what_gave_way_comes_back(
 
 def test_a_model_that_nobody_uses_is_stopped_and_that_is_told(models: Path) -> None:
     write_tiny(models / "tiny.gguf")
-    model, watch = find_model("tiny"), Watch()
+    model, watch = find_model("tiny"), Idle()
     rules.change(model, Rule(idle_minutes=5))
     actions.start(model, SMALL)
     began = time.monotonic()

@@ -14,7 +14,7 @@ from lib.core.activity import Kind
 from lib.core.errors import BadInput, Forbidden, NetworkError
 from lib.engines.llamacpp import program
 from lib.fleet import notices
-from lib.fleet.notices import Watch
+from lib.fleet.notices import Notices
 from lib.jobs import jobs
 from tests.conftest import ROOT
 from tests.support.waiting import until
@@ -59,7 +59,7 @@ def test_the_end_of_a_job_is_told_once(hook: str) -> None:
     notices.set_address(f"{hook}/hook")
     before = jobs.start(["false"], title="Before", kind="x")
     until(lambda: not jobs.find(before.id).is_active, "it ended")
-    watch = Watch()
+    watch = Notices()
     job = jobs.start(["sh", "-c", "exit 3"], title="Deploy it", kind="x")
     until(lambda: not jobs.find(job.id).is_active, "it ended")
     assert len([*watch.look(), *watch.look()]) == 1
@@ -72,7 +72,7 @@ def test_the_end_of_a_job_is_told_once(hook: str) -> None:
 def test_a_failure_is_told_and_one_of_before_is_not(hook: str) -> None:
     activity.note(Kind.FAILED, "old", "It was not started.")
     notices.set_address(hook)
-    watch = Watch()
+    watch = Notices()
     activity.note(Kind.STARTED, "fine")
     activity.note(Kind.FAILED, "tiny", "It was not started. The file is broken.")
     assert watch.look() == ["tiny failed. It was not started. The file is broken."]
@@ -81,7 +81,7 @@ def test_a_failure_is_told_and_one_of_before_is_not(hook: str) -> None:
 
 
 def test_without_an_address_nobody_is_told_and_one_that_refuses_stops_nothing(hook: str) -> None:
-    watch = Watch()
+    watch = Notices()
     activity.note(Kind.FAILED, "tiny", "It was not started.")
     assert watch.look() == []
     notices.set_address(f"{hook}/gone")
@@ -93,9 +93,9 @@ def test_without_an_address_nobody_is_told_and_one_that_refuses_stops_nothing(ho
 
 
 def test_of_two_dashboards_one_tells(hook: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(Notices, "seconds", 0.02)
     notices.set_address(hook)
-    watches = [Watch(), Watch()]
+    watches = [Notices(), Notices()]
     for watch in watches:
         watch.start()
     activity.note(Kind.FAILED, "first")

@@ -137,8 +137,8 @@ def test_guests_see_no_button_for_it_until_the_owner_names_it(box: Box, lab: Run
     assert "chat-vllm-tiny@lab" in buttons(page)
 
 
-def test_an_address_is_added_and_removed_on_the_system_page(box: Box, lab: Running) -> None:
-    page = opened("pages/4_System.py")
+def test_an_address_is_added_and_removed_on_the_settings_page(box: Box, lab: Running) -> None:
+    page = opened("pages/5_Settings.py")
     page.text_input(key="address_name").input("lab")
     page.text_input(key="address_url").input(lab.url)
     page.text_input(key="address_key").input("sk-secret")
@@ -152,7 +152,7 @@ def test_an_address_is_added_and_removed_on_the_system_page(box: Box, lab: Runni
 
 
 def test_a_wrong_address_is_refused_in_words_and_stays_in_its_field(box: Box) -> None:
-    page = opened("pages/4_System.py")
+    page = opened("pages/5_Settings.py")
     page.text_input(key="address_name").input("lab")
     page.text_input(key="address_url").input("http://8.8.8.8")
     page.button[[b.label for b in page.button].index("Add")].click().run()

@@ -13,7 +13,7 @@ from lib.core.settings import settings
 from lib.engines.base import Model, State
 from lib.engines.llamacpp.work import Work
 from lib.fleet import idle, rules, use
-from lib.fleet.idle import MINUTE, Watch
+from lib.fleet.idle import MINUTE, Idle
 from lib.fleet.rules import Rule
 
 MODEL = Model(name="a", engine="llamacpp", state=State.READY, started_at=1.0)
@@ -26,12 +26,12 @@ def _owner(home: object) -> Iterator[None]:
 
 
 @pytest.fixture
-def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+def watch(monkeypatch: pytest.MonkeyPatch) -> Idle:
     monkeypatch.setattr(idle, "all_models", lambda: [MODEL])
     monkeypatch.setattr("lib.fleet.actions.stop", lambda model, why: None)
     monkeypatch.setattr(idle, "work_of", lambda name: Work(is_busy=False, tasks=(7,)))
     monkeypatch.setattr(use, "_last", {})
-    return Watch()
+    return Idle()
 
 
 def test_a_rule_is_kept_and_the_usual_one_takes_no_place() -> None:
@@ -82,14 +82,14 @@ def test_what_nobody_decided_is_as_the_settings_say() -> None:
     assert Rule(idle_minutes=5, is_pinned=True).stops_after_minutes == 0
 
 
-def test_a_model_is_stopped_when_nobody_has_used_it_for_so_long(watch: Watch) -> None:
+def test_a_model_is_stopped_when_nobody_has_used_it_for_so_long(watch: Idle) -> None:
     rules.change(MODEL, Rule(idle_minutes=10))
     assert watch.look(now=1_000.0) == []  # seen for the first time
     assert watch.look(now=1_000.0 + 10 * MINUTE - 1) == []
     assert watch.look(now=1_000.0 + 10 * MINUTE) == ["a"]
 
 
-def test_use_begins_the_time_anew(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_begins_the_time_anew(watch: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
     rules.change(MODEL, Rule(idle_minutes=10))
     watch.look(now=1_000.0)
     monkeypatch.setitem(use._last, "a", 1_000.0 + 9 * MINUTE)
@@ -97,14 +97,14 @@ def test_use_begins_the_time_anew(watch: Watch, monkeypatch: pytest.MonkeyPatch)
     assert watch.look(now=1_000.0 + 19 * MINUTE) == ["a"]
 
 
-def test_who_is_answering_is_not_stopped(watch: Watch) -> None:
+def test_who_is_answering_is_not_stopped(watch: Idle) -> None:
     rules.change(MODEL, Rule(idle_minutes=10))
     watch.look(now=0.0)
     with use.using("a"):
         assert watch.look(now=1e9) == []
 
 
-def test_a_new_start_begins_the_time_anew(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_start_begins_the_time_anew(watch: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
     rules.change(MODEL, Rule(idle_minutes=10))
     watch.look(now=0.0)
     monkeypatch.setattr(idle, "work_of", lambda name: Work(is_busy=False, tasks=(-1,)))
@@ -115,7 +115,7 @@ def test_a_new_start_begins_the_time_anew(watch: Watch, monkeypatch: pytest.Monk
     "work", [None, Work(is_busy=True, tasks=(7,)), Work(is_busy=False, tasks=(8,))]
 )
 def test_what_others_do_with_it_past_this_dashboard_counts(
-    work: Work | None, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    work: Work | None, watch: Idle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It works, it has worked since, or it does not tell: then nobody knows that it is idle."""
     rules.change(MODEL, Rule(idle_minutes=10))
@@ -127,7 +127,7 @@ def test_what_others_do_with_it_past_this_dashboard_counts(
     assert watch.look(now=23 * MINUTE) == ["a"]
 
 
-def test_a_model_that_died_is_noted_once(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_died_is_noted_once(watch: Idle, monkeypatch: pytest.MonkeyPatch) -> None:
     watch.look(now=0.0)
     dead = MODEL.model_copy(update={"state": State.FAILED, "problem": "It was killed."})
     monkeypatch.setattr(idle, "all_models", lambda: [dead])
@@ -139,7 +139,7 @@ def test_a_model_that_died_is_noted_once(watch: Watch, monkeypatch: pytest.Monke
 
 
 def test_a_look_that_fails_does_not_end_the_watch(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    watch: Idle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter([ZeroDivisionError, None])
     seen = threading.Event()
@@ -150,7 +150,7 @@ def test_a_look_that_fails_does_not_end_the_watch(
         seen.set()
         return []
 
-    monkeypatch.setattr(idle, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(Idle, "seconds", 0.01)
     monkeypatch.setattr(idle, "all_models", models)
     watch.start()
     assert seen.wait(10)
@@ -159,7 +159,7 @@ def test_a_look_that_fails_does_not_end_the_watch(
 
 @pytest.mark.parametrize("known", [{"engine": "ollama"}, {"place": "slot 0"}])
 def test_what_others_may_use_past_berth_is_left_alone(
-    known: dict[str, str], watch: Watch, monkeypatch: pytest.MonkeyPatch
+    known: dict[str, str], watch: Idle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     preferences.change(idle_minutes=10)
     monkeypatch.setattr(idle, "all_models", lambda: [MODEL.model_copy(update=known)])
@@ -189,7 +189,7 @@ def test_several_users_are_counted() -> None:
 
 
 def test_the_watch_ends_when_it_is_told() -> None:
-    watch = Watch()
+    watch = Idle()
     watch.start()
     watch.stop()
     found = [thread for thread in threading.enumerate() if thread.name == "idle"]

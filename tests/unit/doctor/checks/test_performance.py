@@ -6,8 +6,8 @@ import pytest
 
 from lib.doctor.checks import competing, gpu_layers, instructions, memory, swap, threads, throttling
 from lib.doctor.checks.gpu_layers import Loaded
-from lib.doctor.checks.memory import Holder
 from lib.doctor.finding import Severity
+from lib.machine.holders import Holder
 
 GIB = 2**30
 CARD = "NVIDIA GeForce RTX 4090"
@@ -104,7 +104,8 @@ def test_the_only_core_may_be_used() -> None:
 
 
 def test_who_holds_the_memory_is_named_and_our_own_models_are_not() -> None:
-    holders = (Holder("llama", 9 * GIB, True), Holder("lmstudio", 5 * GIB), Holder("sh", GIB // 9))
+    held = [("llama", 9 * GIB, True), ("lmstudio", 5 * GIB, False), ("sh", GIB // 9, False)]
+    holders = tuple(Holder(name=name, bytes=size, is_ours=ours) for name, size, ours in held)
     [found] = memory.judged(memory.Facts(16 * GIB, GIB, holders))
     assert found.severity == Severity.WARNING
     assert "Held by other programs: lmstudio (5.0 GiB)." in found.title
