@@ -22,7 +22,7 @@ from lib.core.errors import BerthError
 from lib.engines import engine_of, find_model, llamacpp
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import records
-from lib.fleet import ledger, rules, use
+from lib.fleet import ledger, removals, rules, use
 from lib.sharing import limits
 
 _STOPPED = {"state": State.STOPPED, "memory_bytes": None}
@@ -37,6 +37,7 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
     they come back where it cannot be loaded after all.
     """
     require(Action.RUN)
+    removals.require_kept(model)
     stopped = _stopped_for(model, options, instead_of)
     try:
         _load(model, options)
@@ -83,6 +84,7 @@ def load(model: Model, options: StartOptions) -> None:
     How it is loaded for them, with how much memory, is not theirs to choose.
     """
     limits.require_loading(model)
+    removals.require_kept(model)
     _load(model, options if role() == Role.OWNER else StartOptions())
 
 
@@ -95,8 +97,9 @@ def stop(model: Model, why: str = "") -> None:
 
 
 def remove(model: Model) -> None:
-    """Stop the model and delete its files."""
+    """Stop the model and delete its files, at once; see `removing` for what can be undone."""
     require(Action.REMOVE)
+    removals.take_back(model)
     engine_of(model).remove(model.name)
     rules.forget(model)
     activity.note(Kind.REMOVED, model.name)
