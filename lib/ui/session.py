@@ -118,6 +118,16 @@ def open_details(key: str) -> None:
     st.session_state["models_details"] = key
 
 
+def picked_models() -> list[str]:
+    """The models that are chosen together on the models page, as `engine/name`."""
+    return list(st.session_state.get("models_picked") or [])
+
+
+def pick_models(keys: list[str]) -> None:
+    """Choose these together."""
+    st.session_state["models_picked"] = keys
+
+
 def asked_finding() -> str:
     """Which finding of the doctor's asks whether something may go; empty where none does."""
     return str(st.session_state.get("doctor_asks") or "")

@@ -1,0 +1,143 @@
+"""What a list says of each model beside what its engine tells, found for all of them at once."""
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from lib.core.settings import settings
+from lib.engines import llamacpp
+from lib.engines.base import Model, State
+from lib.engines.llamacpp.measured import Measured
+from lib.fleet import actions, removals, served
+from lib.fleet.ledger import BESIDE_WEIGHTS, LEAST_BESIDE_BYTES
+from lib.fleet.removals import Removal
+
+_ENDING = ".memory"
+
+
+class Figures(NamedTuple):
+    """One model with what is remembered of it."""
+
+    model: Model
+    state: State  # with a start that this dashboard has under way
+    expected_bytes: int  # of memory; 0 where nobody can tell
+    is_rough: bool  # by its size alone
+    taken_bytes: int  # now, or when it last ran; 0 where nobody has measured it
+    speed: float | None  # tokens a second of its last answer
+    used_at: float | None  # epoch seconds
+    removal: Removal | None
+
+    @property
+    def key(self) -> str:
+        """One text for each model of each engine."""
+        return removals.key_of(self.model)
+
+
+class Order(StrEnum):
+    """What a list is sorted by, as it says itself."""
+
+    USUAL = "Running first"
+    NAME = "Name"
+    ENGINE = "Engine"
+    DISK = "Disk"
+    MEMORY = "Memory"
+    CONTEXT = "Context"
+    SPEED = "Speed"
+    USED = "Last used"
+
+
+_Key = Callable[[Figures], tuple[object, ...]]
+_ORDERS: Mapping[Order, _Key] = {
+    Order.USUAL: lambda one: (one.state == State.STOPPED, one.state == State.FAILED),
+    Order.NAME: lambda one: (),
+    Order.ENGINE: lambda one: (one.model.engine, one.model.place),
+    Order.DISK: lambda one: (-(one.model.size_bytes or 0),),
+    Order.MEMORY: lambda one: (-(one.taken_bytes or one.expected_bytes),),
+    Order.CONTEXT: lambda one: (-(one.model.context or one.model.context_trained or 0),),
+    Order.SPEED: lambda one: (-(one.speed or 0.0),),
+    Order.USED: lambda one: (-(one.used_at or 0.0),),
+}
+
+
+def of_all(models: Sequence[Model]) -> list[Figures]:
+    """The figures of all of them: two looks at folders and one at the database."""
+    going, measured = removals.waiting(), _measured()
+    return [_of(model, going.get(removals.key_of(model)), measured) for model in models]
+
+
+def of_one(model: Model) -> Figures:
+    """Of one alone, without what was measured of it."""
+    return _of(model, removals.of(model), {})
+
+
+def arranged(
+    every: Sequence[Figures],
+    wanted: str = "",
+    engines: Sequence[str] = (),
+    states: Sequence[State] = (),
+    order: Order = Order.USUAL,
+) -> list[Figures]:
+    """Those whose name has `wanted` in it, of these engines and states, none meaning all; pure."""
+    text = wanted.strip().casefold()
+    found = [
+        one
+        for one in every
+        if text in one.model.name.casefold()
+        and (not engines or one.model.engine in engines)
+        and (not states or one.state in states)
+    ]
+    key = _ORDERS[order]
+    return sorted(found, key=lambda one: (*key(one), one.model.name.casefold(), one.model.engine))
+
+
+def rough_bytes(size_bytes: int) -> int:
+    """Memory that a model takes, by its files' size alone."""
+    return size_bytes + max(round(BESIDE_WEIGHTS * size_bytes), LEAST_BESIDE_BYTES)
+
+
+def _of(model: Model, removal: Removal | None, measured: Mapping[str, Measured]) -> Figures:
+    before = measured.get(model.name) if model.engine == llamacpp.NAME else None
+    rough = 0 if model.is_elsewhere or not model.size_bytes else rough_bytes(model.size_bytes)
+    return Figures(
+        model=model,
+        state=state_of(model),
+        expected_bytes=before.expected if before else rough,
+        is_rough=before is None,
+        taken_bytes=model.memory_bytes or (before.taken if before else 0),
+        speed=served.last_speed(model.engine, model.name),
+        used_at=served.last_used(model.engine, model.name),
+        removal=removal,
+    )
+
+
+def state_of(model: Model) -> State:
+    """Its engine's word for it, and a start that is only beginning here."""
+    return State.STARTING if actions.is_starting(model) else model.state
+
+
+def _measured() -> dict[str, Measured]:
+    """What was measured of each model of the built-in engine; only what is new is read."""
+    found: dict[str, Measured] = {}
+    with contextlib.suppress(OSError), os.scandir(settings().engines) as entries:
+        for entry in entries:
+            if entry.name.endswith(_ENDING) and (one := _read(entry.path, _stamp(entry))):
+                found[entry.name.removesuffix(_ENDING)] = one
+    return found
+
+
+def _stamp(entry: os.DirEntry[str]) -> tuple[int, int, int]:
+    with contextlib.suppress(OSError):
+        now = entry.stat()
+        return now.st_mtime_ns, now.st_size, now.st_ino
+    return 0, 0, 0
+
+
+@lru_cache(maxsize=4_096)
+def _read(path: str, _stamp: tuple[int, int, int]) -> Measured | None:
+    with contextlib.suppress(OSError, ValueError):
+        return Measured.model_validate_json(Path(path).read_bytes())
+    return None
