@@ -6,7 +6,7 @@ from lib.core import activity, patience
 from lib.core.access import Action, require
 from lib.core.activity import Kind
 from lib.core.errors import BerthError, Conflict, NotFound
-from lib.engines import find_model
+from lib.engines import all_engines, find_model
 from lib.engines.base import Model, State
 from lib.fleet import actions, removals
 from lib.fleet.removals import UNDO_SECONDS, Removal
@@ -72,6 +72,7 @@ def _carried_out(removal: Removal) -> bool:
             _require_same(removal, model)
             actions.remove(model)
     except NotFound:
+        _tell_where_its_engine_is_gone(removal)
         return False
     except BerthError as error:
         activity.note(Kind.FAILED, removal.model, f"It was not removed. {error.message}", "Berth")
@@ -79,6 +80,13 @@ def _carried_out(removal: Removal) -> bool:
     finally:
         removals.end(removal)
     return True
+
+
+def _tell_where_its_engine_is_gone(removal: Removal) -> None:
+    """It is not there: nobody needs to know why, but where its engine has it still."""
+    health = all_engines()[removal.engine].health()
+    if not health.up:
+        activity.note(Kind.FAILED, removal.model, f"It was not removed. {health.problem}", "Berth")
 
 
 def _require_same(removal: Removal, model: Model) -> None:

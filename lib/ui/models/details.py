@@ -22,6 +22,7 @@ from lib.ui.models import asking, doing, endpoints_view, told
 ENDPOINTS, ABOUT, FILES, HISTORY, LOG = "Endpoints", "About", "Files", "History", "Log"
 LOG_BYTES = 4_000
 EVENTS = 30
+MOST_LINES, TALLEST = 16, 320  # of a template, and pixels for a longer one
 
 
 def key_of(model: Model) -> str:
@@ -57,12 +58,18 @@ def draw(one: Figures) -> None:
 
 
 def _about(one: Figures) -> None:
-    lines = [f":gray[{name}]  {said}" for name, said in _facts(one) if said]
+    lines = [f":gray[{name}:] {said}" for name, said in _facts(one) if said]
     st.markdown("  \n".join(lines))
     template = contents.template(one.model)
     if template:
         with st.expander("Chat template"):
-            st.code(template, language="jinja2", wrap_lines=True, height=320)
+            is_long = template.count("\n") > MOST_LINES
+            st.code(
+                template,
+                language="jinja2",
+                wrap_lines=True,
+                height=TALLEST if is_long else "content",
+            )
     elif one.model.writes:
         st.caption("Its engine tells of no chat template.")
 
@@ -119,8 +126,9 @@ def _files(model: Model) -> None:
 
 def _file(part: Part) -> str:
     what = f" · {part.what}" if part.what else ""
+    size = words.disk(part.bytes).replace(" ", "\u00a0")
     link = f" → {markdown.plain(part.leads_to)}" if part.leads_to else ""
-    return f"{markdown.plain(part.path)}{link} :gray[{words.disk(part.bytes)}{what}]"
+    return f"{markdown.plain(part.path)}{link} :gray[{size}{what}]"
 
 
 @lru_cache(maxsize=16)

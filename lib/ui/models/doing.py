@@ -61,13 +61,13 @@ def can_start(one: Figures) -> bool:
 
 
 def can_stop(one: Figures) -> bool:
-    """The same for stopping."""
-    return one.state == State.READY and _is_ours(one.model)
+    """The same for stopping, which one that is still loading can be, too."""
+    return one.model.state in (State.READY, State.STARTING) and _is_ours(one.model)
 
 
 def can_restart(one: Figures) -> bool:
     """The same for both."""
-    return can_stop(one)
+    return one.state == State.READY and _is_ours(one.model)
 
 
 def can_pin(one: Figures) -> bool:

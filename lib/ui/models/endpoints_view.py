@@ -11,7 +11,6 @@ from lib.engines import ollama
 from lib.engines.base import Model
 from lib.fleet import contents, endpoints
 from lib.fleet.endpoints import Way
-from lib.ui import markdown
 
 OWN = "The engine itself"
 LANGUAGES = {
@@ -26,7 +25,7 @@ HINTS = {
     "Python": "Needs the openai package: pip install openai",
     "JavaScript": "For Node.js, Deno and Bun: save it as a file that ends in .mjs.",
     "Environment": "For programs that take OpenAI's address from their environment.",
-    OWN: "Past Berth: its limits, counts and keys do not hold there.",
+    OWN: "Past Berth, which then counts and limits nothing; the address until the next start:",
 }
 
 
@@ -60,8 +59,8 @@ def section(model: Model, key: str) -> None:
     )
     st.code(found[language], language=LANGUAGES[language], wrap_lines=True)
     st.caption(HINTS[language])
-    if own := _own_address(model):
-        st.caption(f"Its engine's own address now: {markdown.plain(own)}")
+    if language == OWN:
+        st.code(_own_address(model), language=None)
 
 
 def texts(model: Model, way: Way) -> Mapping[str, str]:

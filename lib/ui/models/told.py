@@ -72,6 +72,6 @@ def frees(size_bytes: int | None) -> str:
 
 
 def _context(model: Model) -> str:
-    """Nobody tells it of a model on another machine, at times."""
+    """Nobody tells it of a broken file, and of a model on another machine, at times."""
     context = model.context or model.context_trained
-    return "" if context is None and model.is_elsewhere else f"context {context or 0:,}"
+    return f"context {context:,}" if context else ""
