@@ -10,5 +10,5 @@ page("Models")
 st.title("Models")
 
 with shown_errors():
-    models.listing(otherwise=starter.invitation)
+    models.browse(otherwise=starter.invitation)
     models.removal(can_undo=True)

@@ -54,7 +54,7 @@ class Wish(NamedTuple):
         return len(self.engines) + len(self.states)
 
 
-def listing(otherwise: Callable[[], None]) -> None:
+def browse(otherwise: Callable[[], None]) -> None:
     """Every model of every engine, kept up to date; `otherwise` draws what stands for none."""
     look = _look()
     if look.every:
