@@ -210,9 +210,12 @@ def test_what_did_not_come_from_the_table_is_passed_over() -> None:
 
         from lib.ui.elements import model_table
 
+        def heard(act: object) -> None:
+            st.error(f"{act} was heard")
+
         for told in (None, {}, {"act": None}, {"act": {"do": "rm"}}, {"act": [1]}):
             st.session_state[model_table.KEY] = told
-            model_table._hear(lambda act: st.error("heard"))
+            model_table._hear(heard)
 
     page = AppTest.from_function(script, default_timeout=SECONDS).run()
     assert not page.exception
