@@ -206,6 +206,12 @@ def today(now: float | None = None) -> Today:
     return Today(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows), by)
 
 
+def asked_by() -> frozenset[str]:
+    """Everybody who has asked anything in 30 days, as activity would name them, and PROGRAM."""
+    rows = _safely(_rows, "SELECT DISTINCT who FROM served", ())
+    return frozenset(who for (who,) in rows or ())
+
+
 def last_speed(engine: str, model: str) -> float | None:
     """Tokens a second of the last answer that told it; None where none has in 30 days."""
     found = (_safely(_all_last) or {}).get((engine, model))
