@@ -3,8 +3,7 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import activity_view, guide, home
-from lib.ui.deploy import starter
+from lib.ui import activity_view, home
 from lib.ui.doctor import section as doctor
 from lib.ui.shell import page, shown_errors
 
@@ -16,8 +15,5 @@ with shown_errors():
     if found := all_models():
         home.overview(found)
     else:
-        guide.section(has_models=False)
-        home.figures(found)
-        starter.invitation()
-        home.deploy_link("Deploy another model from Hugging Face")
+        home.first_day()
     activity_view.section()

@@ -13,6 +13,7 @@ from lib.fleet.served import PROGRAM, Share
 from lib.machine.sampler import SAMPLER, machine
 from lib.sharing import limits
 from lib.ui import guide, markdown, models, sparkline
+from lib.ui.deploy import starter
 from lib.ui.shell import stale_figures
 
 REFRESH_SECONDS = 2.0
@@ -27,6 +28,15 @@ def overview(found: Sequence[Model]) -> None:
     """All of it, kept up to date; `found` are the models as they are now."""
     at_first = [found]  # looking for them is what costs most
     st.fragment(_overview, run_every=REFRESH_SECONDS)(at_first)
+
+
+def first_day() -> None:
+    """What stands here as long as there is no model."""
+    if may(Action.CONFIGURE):
+        guide.section(has_models=False)
+        figures([])
+    starter.invitation()
+    deploy_link("Deploy another model from Hugging Face")
 
 
 def _overview(at_first: list[Sequence[Model]]) -> None:
@@ -142,6 +152,9 @@ def _actions(more: int) -> None:
 
 def _for_a_guest(found: Sequence[Model]) -> None:
     """What is theirs: the models that they may ask."""
+    if not found:
+        starter.invitation()
+        return
     awake = [model for model in found if model.state == State.READY]
     st.subheader("Running" if awake else "Not running")
     for model in (awake or found)[:SHOWN]:
