@@ -50,6 +50,7 @@ class Preferences(BaseModel):
     share_at_start: bool = False
     idle_minutes: int = Field(default=0, ge=0, le=10_080)  # then a model is stopped; 0: never
     webhook: str = Field(default="", max_length=2_048)  # is told what happens, see fleet/notices.py
+    guide_is_over: bool = False  # the first steps on Home were done, or dismissed
     require_key: bool = False  # also on this machine, see lib/core/owner_key.py
     guests: GuestLimits = GuestLimits()
     # See lib/engines/vllm/addresses.py, which checks them.
