@@ -6,6 +6,7 @@ takes it away decides: either it is undone, or carried out, never both.
 
 import contextlib
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -49,12 +50,12 @@ def key_of(model: Model) -> str:
     return f"{model.engine}/{model.name}"
 
 
-def mark(model: Model) -> Removal:
+def mark(model: Model, identity: str) -> Removal:
     """Note that it is to be removed; Conflict where the disk refuses even that."""
     removal = Removal(
         engine=model.engine,
         model=model.name,
-        identity=identity(model),
+        identity=identity,
         frees_bytes=model.frees_bytes,
         asked_at=time.time(),
     )
@@ -112,16 +113,16 @@ def broken_off() -> list[Removal]:
     return [removal for removal in found if removal]
 
 
-def identity(model: Model) -> str:
-    """What tells a model from another one of its name, as far as its engine tells."""
-    with contextlib.suppress(BerthError):
-        if model.engine == llamacpp.NAME:
-            file = llamacpp_files.find(model.name)
-            return f"{file.path} {file.changed}"
-        if model.engine == ollama.ENGINE.name:
+def identities(models: Sequence[Model]) -> list[str]:
+    """What tells each from another model of its name, as far as its engine tells."""
+    engines = {model.engine for model in models}
+    files = llamacpp_files.all_files() if llamacpp.NAME in engines else []
+    known = {(llamacpp.NAME, file.name): f"{file.path} {file.changed}" for file in files}
+    if ollama.ENGINE.name in engines:
+        with contextlib.suppress(BerthError):
             tags = api.listing("/api/tags", api.Tag)
-            return next((tag.digest for tag in tags if tag.name == model.name), "")
-    return f"{model.source} {model.size_bytes}"
+            known |= {(ollama.ENGINE.name, tag.name): tag.digest for tag in tags}
+    return [known.get((m.engine, m.name), f"{m.source} {m.size_bytes}") for m in models]
 
 
 def require_undoable(model: Model) -> None:

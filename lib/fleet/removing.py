@@ -16,17 +16,21 @@ from lib.jobs import jobs
 DEPLOYMENT = "deploy"  # the kind of the jobs that may bring a model back
 
 
-def remove_soon(model: Model) -> Removal:
-    """Stop the model, and remove it when nobody has undone that in UNDO_SECONDS."""
+def remove_soon(*models: Model) -> None:
+    """Stop the models, and remove them when nobody has undone that in UNDO_SECONDS.
+
+    The first that cannot be stopped is kept, and so are those after it.
+    """
     require(Action.REMOVE)
-    removals.require_undoable(model)
-    removal = removals.mark(model)
-    try:
-        actions.stop(model)
-    except BerthError:
-        removals.take_back(model)
-        raise
-    return removal
+    for model in models:
+        removals.require_undoable(model)
+    for model, identity in zip(models, removals.identities(models), strict=True):
+        removals.mark(model, identity)
+        try:
+            actions.stop(model)
+        except BerthError:
+            removals.take_back(model)
+            raise
 
 
 def undo(model: Model) -> bool:
@@ -91,7 +95,7 @@ def _tell_where_its_engine_is_gone(removal: Removal) -> None:
 
 def _require_same(removal: Removal, model: Model) -> None:
     """Conflict where it is not what was to go, or is wanted after all."""
-    if removals.identity(model) != removal.identity:
+    if removals.identities([model]) != [removal.identity]:
         raise Conflict("Another model has its name now.")
     if model.state in (State.READY, State.STARTING):
         raise Conflict("It has been started since.")

@@ -123,10 +123,10 @@ def _remove(models: Sequence[Model], can_undo: bool) -> None:
         job = slot_job.removal(models[0])
         _forget()
         st.switch_page("pages/1_Deploy.py", query_params={"job": job.id})
-    for model in models:
-        if can_undo:
-            removing.remove_soon(model)
-        else:
+    if can_undo:
+        removing.remove_soon(*models)
+    else:
+        for model in models:
             actions.remove(model)
     _forget()
     pick_models([])

@@ -96,7 +96,8 @@ def _facts(one: Figures) -> list[tuple[str, str]]:
 def _needs(model: Model) -> str:
     """What it would take now, by its header: read for this one alone."""
     try:
-        needed = 0 if model.is_elsewhere else ledger.needed_bytes(model, StartOptions())
+        is_able = not (model.is_elsewhere or model.problem)
+        needed = ledger.needed_bytes(model, StartOptions()) if is_able else 0
     except BerthError:
         return ""
     return f"starting it takes about {words.memory(needed)}" if needed else ""

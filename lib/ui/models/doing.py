@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from lib.core.access import Action, may, role
-from lib.engines import find_model, llamacpp
+from lib.engines import all_models, llamacpp
 from lib.engines.base import Model, State
 from lib.fleet import actions, removing, rules
 from lib.fleet.figures import Figures
 from lib.sharing import limits
+from lib.ui import markdown
 from lib.ui.session import choose_model
 from lib.ui.shell import shown_errors
 
@@ -28,10 +29,11 @@ def restart(model: Model) -> None:
 
 
 def stop(*models: Model) -> None:
-    """Unload them, each as it is now."""
+    """Unload them, each as it is now: one that has ended meanwhile was not stopped by anybody."""
+    now = {(model.engine, model.name): model for model in all_models()}
     for model in models:
         with shown_errors():
-            actions.stop(find_model(model.name, model.engine))
+            actions.stop(now.get((model.engine, model.name), model))
 
 
 def undo(*models: Model) -> None:
@@ -39,7 +41,7 @@ def undo(*models: Model) -> None:
     for model in models:
         with shown_errors():
             if not removing.undo(model):
-                st.warning(f"It is too late to keep {model.name}: it is gone.")
+                st.warning(f"It is too late to keep {markdown.plain(model.name)}.")
 
 
 def pin(is_wanted: bool, *models: Model) -> None:

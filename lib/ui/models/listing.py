@@ -92,7 +92,7 @@ def _listing(given: list[Look]) -> None:
 def _page(found: list[Figures], view: str) -> list[Figures]:
     size = PER_PAGE[view]
     pages = -(-len(found) // size)
-    at = st.pagination(pages, key=f"models_page_{view}") - 1 if pages > 1 else 0
+    at = min(st.pagination(pages, key=f"models_page_{view}"), pages) - 1 if pages > 1 else 0
     return found[at * size : (at + 1) * size]
 
 

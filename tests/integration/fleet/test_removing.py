@@ -19,7 +19,7 @@ from lib.engines.llamacpp import ENGINE
 from lib.engines.llamacpp.adopt import adopt
 from lib.engines.ollama import ENGINE as OLLAMA
 from lib.fleet import actions, removals, removing
-from lib.fleet.removals import UNDO_SECONDS
+from lib.fleet.removals import UNDO_SECONDS, Removal
 from lib.fleet.removing import Removing
 from lib.jobs import jobs
 from tests.support.fake_ollama import running_ollama
@@ -47,6 +47,14 @@ def file() -> Path:
     return settings().models / "tiny.gguf"
 
 
+def asked(model: Model) -> Removal:
+    """The mark of a removal that was just asked for."""
+    removing.remove_soon(model)
+    removal = removals.of(model)
+    assert removal
+    return removal
+
+
 def over(watch: Removing) -> list[str]:
     """What a watch does that has looked before, once the time for an undo is over."""
     now = time.monotonic()
@@ -61,7 +69,7 @@ def failures() -> list[str]:
 
 def test_it_is_stopped_at_once_and_its_file_goes_when_the_time_is_over(model: Model) -> None:
     actions.start(model, SMALL)
-    removal = removing.remove_soon(find_model("tiny"))
+    removal = asked(find_model("tiny"))
     assert removal.frees_bytes == file().stat().st_size
     assert find_model("tiny").state == State.STOPPED
     assert file().exists()
@@ -141,7 +149,7 @@ def test_a_dashboard_that_begins_carries_out_what_an_earlier_one_has_left(
 
 
 def test_what_was_broken_off_in_the_middle_is_done_to_its_end(model: Model) -> None:
-    assert removals.begin(removing.remove_soon(model))
+    assert removals.begin(asked(model))
     assert not removing.undo(model)
     assert Removing().look() == ["tiny"]
     assert not file().exists()
@@ -151,7 +159,7 @@ def test_what_was_broken_off_in_the_middle_is_done_to_its_end(model: Model) -> N
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_ever(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    removal = removing.remove_soon(model)
+    removal = asked(model)
     yesterday = time.time() - 86_400
     monkeypatch.setattr("lib.fleet.removals.time.time", lambda: yesterday)
     assert removal.left_seconds == UNDO_SECONDS
@@ -175,7 +183,7 @@ def test_two_dashboards_do_it_once(model: Model, monkeypatch: pytest.MonkeyPatch
 def test_of_a_link_the_link_goes_and_its_file_stays(models: Path, tmp_path: Path) -> None:
     [mine] = write_tiny(tmp_path / "mine" / "linked.gguf")
     adopt(mine)
-    removal = removing.remove_soon(find_model("linked"))
+    removal = asked(find_model("linked"))
     assert removal.frees_bytes == 0
     assert over(Removing()) == ["linked"]
     assert mine.exists()
@@ -249,3 +257,21 @@ def test_where_its_engine_is_gone_when_the_time_is_over_that_is_told(
     [told] = failures()
     assert told.startswith("It was not removed. Ollama")
     assert removals.waiting() == {}
+
+
+def test_of_several_those_after_one_that_cannot_be_stopped_are_kept(
+    model: Model, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("busy", "last"):
+        write_tiny(models / f"{name}.gguf")
+    stop = ENGINE.stop
+
+    def stopping(name: str) -> None:
+        if name == "busy":
+            raise Conflict("It is still answering.")
+        stop(name)
+
+    monkeypatch.setattr(ENGINE, "stop", stopping)
+    with pytest.raises(Conflict, match="still answering"):
+        removing.remove_soon(model, find_model("busy"), find_model("last"))
+    assert [*removals.waiting()] == ["llamacpp/tiny"]

@@ -147,7 +147,7 @@ def test_several_are_removed_together_after_one_question_and_one_is_kept() -> No
 @pytest.mark.usefixtures("three")
 def test_a_guest_sees_the_table_and_nothing_to_choose() -> None:
     with acting(Role.OWNER):
-        removals.mark(find_model("tiny"))
+        removals.mark(find_model("tiny"), "")
     page = AppTest.from_file(MODELS, default_timeout=SECONDS)
     page.user = dict(GUEST)
     page.session_state["models_view"] = listing.TABLE

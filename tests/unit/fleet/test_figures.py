@@ -119,7 +119,7 @@ def test_speed_and_last_use_are_what_was_served() -> None:
 
 
 def test_a_removal_belongs_to_the_model_of_its_engine_alone() -> None:
-    removals.mark(row("a", engine="vllm"))
+    removals.mark(row("a", engine="vllm"), "")
     [one, other] = of_all([row("a"), row("a", engine="vllm")])
     assert one.removal is None
     assert other.removal
