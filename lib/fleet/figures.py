@@ -80,8 +80,12 @@ def arranged(
     engines: Sequence[str] = (),
     states: Sequence[State] = (),
     order: Order = Order.USUAL,
+    is_reversed: bool = False,
 ) -> list[Figures]:
-    """Those whose name has `wanted` in it, of these engines and states, none meaning all; pure."""
+    """Those whose name has `wanted` in it, of these engines and states, none meaning all; pure.
+
+    The largest, fastest and latest come first, where it is not reversed.
+    """
     text = wanted.strip().casefold()
     found = [
         one
@@ -91,7 +95,10 @@ def arranged(
         and (not states or one.state in states)
     ]
     key = _ORDERS[order]
-    return sorted(found, key=lambda one: (*key(one), one.model.name.casefold(), one.model.engine))
+    by_name = sorted(found, key=lambda one: (one.model.name.casefold(), one.model.engine))
+    if order == Order.NAME:
+        return by_name[::-1] if is_reversed else by_name
+    return sorted(by_name, key=key, reverse=is_reversed)
 
 
 def rough_bytes(size_bytes: int) -> int:

@@ -128,6 +128,16 @@ def pick_models(keys: list[str]) -> None:
     st.session_state["models_picked"] = keys
 
 
+def is_reversed() -> bool:
+    """Is the list of models turned round?"""
+    return bool(st.session_state.get("models_reversed"))
+
+
+def turn_round(is_wanted: bool = False) -> None:
+    """Turn it round, or back."""
+    st.session_state["models_reversed"] = is_wanted
+
+
 def asked_finding() -> str:
     """Which finding of the doctor's asks whether something may go; empty where none does."""
     return str(st.session_state.get("doctor_asks") or "")

@@ -7,6 +7,10 @@ import { make, mounted, whenQuiet } from "./dom.js";
 
 const CHOOSE_PAUSE = 250; // milliseconds in which several are chosen and told at once
 const LATER = 1000; // for what is to be told after something else
+const DETAILS = ".st-key-models_opened"; // drawn by the page, below the table
+const LOOK_PAUSE = 100;
+const LONGEST_WAIT = 5000;
+const ENOUGH_SEEN = 200; // pixels of the details
 
 function cell(row, kind, text, small = "") {
   const made = make(row, "td", `berth-mt-${kind}`, text);
@@ -35,7 +39,7 @@ class Table {
 
   take(data) {
     if (data.heard >= this.acted) this.chosen = new Set(data.chosen);
-    const drawn = JSON.stringify([data.columns, data.lines, data.order, data.canChoose]);
+    const drawn = JSON.stringify([data.columns, data.lines, data.order, data.isReversed, data.canChoose]);
     this.data = data;
     if (drawn !== this.drawn) this.draw();
     this.drawn = drawn;
@@ -66,7 +70,8 @@ class Table {
         continue;
       }
       const isSorted = order === this.data.order;
-      if (isSorted) head.setAttribute("aria-sort", ["name", "state"].includes(key) ? "ascending" : "descending");
+      const isRising = ["name", "state"].includes(key) !== this.data.isReversed;
+      if (isSorted) head.setAttribute("aria-sort", isRising ? "ascending" : "descending");
       button(head, isSorted ? "berth-mt-sorted" : "", label, `sort ${key}`, () => this.tell("sort", { id: order }));
     }
   }
@@ -90,7 +95,7 @@ class Table {
     const head = make(row, "th", "berth-mt-name");
     head.scope = "row";
     if (this.data.canChoose) {
-      const name = button(head, "", line.name, `open ${line.id}`, () => this.tell("open", { id: line.opens }));
+      const name = button(head, "", line.name, `open ${line.id}`, () => this.open(line));
       name.setAttribute("aria-expanded", String(line.is_opened));
     } else {
       make(head, "span", "", line.name);
@@ -153,7 +158,25 @@ class Table {
     this.send("act", { n: this.data.heard, do: what, ...more });
   }
 
+  // The details come below the table: on a small screen nobody would see that they did.
+  open(line) {
+    this.tell("open", { id: line.opens });
+    if (line.is_opened) return;
+    const until = performance.now() + LONGEST_WAIT;
+    const look = () => {
+      const isDrawn = this.data.lines.some(({ opens, is_opened }) => is_opened && opens === line.opens);
+      const details = isDrawn && document.querySelector(DETAILS);
+      if (!details && performance.now() < until) this.looking = setTimeout(look, LOOK_PAUSE);
+      else if (details && details.getBoundingClientRect().top > innerHeight - ENOUGH_SEEN) {
+        details.scrollIntoView({ block: "start" });
+      }
+    };
+    clearTimeout(this.looking);
+    this.looking = setTimeout(look, LOOK_PAUSE);
+  }
+
   close() {
+    clearTimeout(this.looking);
     clearTimeout(this.telling);
     this.root.remove();
   }

@@ -1,5 +1,6 @@
 """The details of one model: how it is asked, what it is, what happened to it, what it wrote."""
 
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lib.ui.models import asking, doing, endpoints_view, told
 ENDPOINTS, ABOUT, FILES, HISTORY, LOG = "Endpoints", "About", "Files", "History", "Log"
 LOG_BYTES = 4_000
 EVENTS = 30
+KEPT_SECONDS = 10  # of what is read from headers
 MOST_LINES, TALLEST = 16, 320  # of a template, and pixels for a longer one
 
 
@@ -60,7 +62,7 @@ def draw(one: Figures) -> None:
 def _about(one: Figures) -> None:
     lines = [f":gray[{name}:] {said}" for name, said in _facts(one) if said]
     st.markdown("  \n".join(lines))
-    template = contents.template(one.model)
+    template = _looked_up(one.model)[0]
     if template:
         with st.expander("Chat template"):
             is_long = template.count("\n") > MOST_LINES
@@ -87,10 +89,20 @@ def _facts(one: Figures) -> list[tuple[str, str]]:
         ("On disk", words.disk(model.size_bytes) if model.size_bytes else ""),
         ("Context trained", f"{trained:,} tokens" if trained else ""),
         ("Context loaded", f"{loaded:,} tokens" if loaded else ""),
-        ("Memory", " · ".join(part for part in (taken, expected, _needs(model)) if part)),
+        ("Memory", " · ".join(part for part in (taken, expected, _looked_up(model)[1]) if part)),
         ("Speed", f"{told.speed(one)} tok/s when it answered last" if one.speed else ""),
         ("Last used", words.ago(one.used_at) if one.used_at else ""),
     ]
+
+
+def _looked_up(model: Model) -> tuple[str, str]:
+    """Its chat template, and what a start would take; a fragment's every tick need not look."""
+    mark = [key_of(model), str(model.state), int(time.monotonic() // KEPT_SECONDS)]
+    kept = st.session_state.get("models_about") or {}
+    if kept.get("of") != mark:
+        kept = {"of": mark, "template": contents.template(model), "needs": _needs(model)}
+        st.session_state["models_about"] = kept
+    return kept["template"], kept["needs"]
 
 
 def _needs(model: Model) -> str:

@@ -14,6 +14,7 @@ from lib.fleet import figures
 from lib.fleet.figures import Figures, Order
 from lib.ui.models import rows, table
 from lib.ui.models.states import BUSY
+from lib.ui.session import is_reversed, turn_round
 
 ROWS, TABLE = "List", "Table"
 PER_PAGE = {ROWS: 20, TABLE: 100}
@@ -76,7 +77,9 @@ def _listing(given: list[Look]) -> None:
     if not look.every:
         st.rerun()
     wish = _toolbar(look.every)
-    found = figures.arranged(look.every, wish.wanted, wish.engines, wish.states, wish.order)
+    found = figures.arranged(
+        look.every, wish.wanted, wish.engines, wish.states, wish.order, is_reversed()
+    )
     if not found:
         st.caption(_nothing(wish))
     elif wish.view == TABLE:
@@ -109,7 +112,12 @@ def _toolbar(every: Sequence[Figures]) -> Wish:
             width="stretch",
         )
         order = st.selectbox(
-            "Sort by", [*Order], key="models_order", label_visibility="collapsed", width=150
+            "Sort by",
+            [*Order],
+            key="models_order",
+            label_visibility="collapsed",
+            width=150,
+            on_change=turn_round,
         )
         engines, states = _filters(every)
         view = st.segmented_control(

@@ -13,7 +13,14 @@ from lib.fleet.figures import Figures, Order
 from lib.ui.elements.model_table import Act, Column, Line, model_table
 from lib.ui.models import asking, details, doing, rows, told
 from lib.ui.models.states import COLOURS
-from lib.ui.session import open_details, opened_details, pick_models, picked_models
+from lib.ui.session import (
+    is_reversed,
+    open_details,
+    opened_details,
+    pick_models,
+    picked_models,
+    turn_round,
+)
 
 COLUMNS = (
     Column(key="name", label="Model", order=Order.NAME),
@@ -33,19 +40,21 @@ def draw(every: Sequence[Figures], page: Sequence[Figures], order: Order) -> Non
     known = {one.key: one for one in every}
     picked = [known[key] for key in picked_models() if key in known]
     if is_owner:
-        _together(picked)
+        _together(picked, every, {one.key for one in page})
     opened = opened_details() if is_owner else ""
     model_table(
         columns=COLUMNS,
         lines=[_line(one, opened) for one in page],
         order=order,
+        is_reversed=is_reversed(),
         chosen=[one.key for one in picked],
         can_choose=is_owner,
         on_act=partial(_act, {one.key: one.model for one in page}),
     )
     for one in every:
         if opened and details.key_of(one.model) == opened:
-            rows.draw(one, with_details=True)
+            with st.container(key="models_opened"):
+                rows.draw(one, with_details=True)
 
 
 def _line(one: Figures, opened: str) -> Line:
@@ -87,16 +96,25 @@ def _act(shown: Mapping[str, Model], act: Act) -> None:
     elif act.do == "undo" and act.id in shown:
         doing.undo(shown[act.id])
     elif act.do == "sort" and act.id in [*Order]:
-        st.session_state["models_order"] = Order(act.id)
+        _sort(Order(act.id))
 
 
-def _together(picked: Sequence[Figures]) -> None:
+def _sort(order: Order) -> None:
+    """A second time, the other way round."""
+    is_same = st.session_state.get("models_order", Order.USUAL) == order
+    turn_round(is_same and not is_reversed())
+    st.session_state["models_order"] = order
+
+
+def _together(picked: Sequence[Figures], every: Sequence[Figures], shown: set[str]) -> None:
     """What can be done with the chosen ones; the place is kept where none is."""
     with st.container(horizontal=True, vertical_alignment="center", key="models_together"):
         if not picked:
-            st.caption("Choose models to start, stop, pin or remove them together.")
+            _nothing_chosen(doing.those(every, doing.can_undo))
             return
-        st.markdown(f"**{len(picked):,} chosen**", width="content")
+        hidden = sum(one.key not in shown for one in picked)
+        more = f" :gray[({hidden:,} not shown here)]" if hidden else ""
+        st.markdown(f"**{len(picked):,} chosen**{more}", width="content")
         _button("Start", doing.those(picked, doing.can_start), doing.start)
         _button("Stop", doing.those(picked, doing.can_stop), doing.stop)
         pinnable = doing.those(picked, doing.can_pin)
@@ -104,6 +122,21 @@ def _together(picked: Sequence[Figures]) -> None:
         _button("Unpin" if is_kept else "Pin", pinnable, partial(doing.pin, not is_kept))
         _remove(doing.those(picked, doing.can_remove))
         st.button("Clear", type="tertiary", key="models_none", on_click=pick_models, args=([],))
+
+
+def _nothing_chosen(going: Sequence[Model]) -> None:
+    """What choosing is for; or the way back for several that were removed together."""
+    if len(going) < 2:
+        st.caption("Choose models to start, stop, pin or remove them together.")
+        return
+    st.markdown(f"**{len(going):,} removed**", width="content")
+    st.button(
+        "Undo all",
+        key="models_undo_all",
+        icon=":material/undo:",
+        on_click=doing.undo,
+        args=tuple(going),
+    )
 
 
 def _button(label: str, models: Sequence[Model], act: Callable[..., None]) -> None:

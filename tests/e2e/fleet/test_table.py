@@ -45,6 +45,9 @@ def test_a_heading_sorts_and_says_so(opened: Page) -> None:
     heading = opened.get_by_role("columnheader", name="Context")
     expect(heading).to_have_attribute("aria-sort", "descending")
     assert names(opened)[0] == f"model-{COUNT - 1}"
+    heading.get_by_role("button").click()
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    assert names(opened)[0] == "model-00"
     opened.get_by_label("Search").fill("model-1")
     opened.get_by_label("Search").press("Enter")
     expect(opened.locator(f"{TABLE} tbody tr")).to_have_count(10)
@@ -99,6 +102,9 @@ def test_on_a_phone_name_and_state_are_seen_and_nothing_stands_out(
         assert page.locator(wide).evaluate("one => one.scrollWidth - one.clientWidth") <= 0
     choose(page, "model-00").tap()
     expect(page.get_by_text("1 chosen")).to_be_visible()
+    page.get_by_role("button", name="model-01").tap()
+    expect(page.locator(".st-key-models_opened")).to_be_in_viewport()
+    expect(page.get_by_text('"model": "model-01"').first).to_be_visible()
     assert page.locator("html").evaluate("one => one.scrollWidth - one.clientWidth") <= 0
     context.close()
 

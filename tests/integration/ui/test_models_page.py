@@ -12,7 +12,7 @@ from lib.core.activity import Kind
 from lib.core.settings import settings
 from lib.engines import all_models, find_model
 from lib.engines.base import Model, State
-from lib.fleet import removals, rules
+from lib.fleet import removals, removing, rules
 from lib.fleet.figures import Order
 from lib.ui.models import listing
 from tests.conftest import ROOT
@@ -136,12 +136,30 @@ def test_several_are_removed_together_after_one_question_and_one_is_kept() -> No
     assert not page.exception
     assert {*removals.waiting()} == {"llamacpp/tiny", "llamacpp/cut"}
     assert "chosen**" not in shown(page)
+    assert "**2 removed**" in shown(page)
     page.segmented_control(key="models_view").select(listing.ROWS).run()
     assert "Removed: frees " in shown(page)
     assert not [b for b in page.button if b.key == "start-llamacpp-tiny"]
     page.button(key="undo-llamacpp-tiny").click().run()
     assert {*removals.waiting()} == {"llamacpp/cut"}
     assert [b for b in page.button if b.key == "start-llamacpp-tiny"]
+
+
+@pytest.mark.usefixtures("three")
+def test_all_that_was_removed_together_comes_back_with_one_press() -> None:
+    with acting(Role.OWNER):
+        removing.remove_soon(find_model("tiny"), find_model("cut"))
+    page = table_with()
+    page.button(key="models_undo_all").click().run()
+    assert not page.exception
+    assert removals.waiting() == {}
+
+
+@pytest.mark.usefixtures("three")
+def test_what_is_chosen_and_not_seen_is_told() -> None:
+    page = table_with("llamacpp/tiny", "llamacpp/base")
+    page.text_input(key="models_search").set_value("tiny").run()
+    assert "**2 chosen** :gray[(1 not shown here)]" in shown(page)
 
 
 @pytest.mark.usefixtures("three")
@@ -224,21 +242,29 @@ def test_what_did_not_come_from_the_table_is_passed_over() -> None:
 
 def test_only_what_the_table_shows_can_be_chosen_or_undone_by_it() -> None:
     def script() -> None:
+        import streamlit as st
+
         from lib.engines.base import Model, State
         from lib.ui.elements.model_table import Act
         from lib.ui.models import table
-        from lib.ui.session import pick_models
+        from lib.ui.session import is_reversed, pick_models
 
+        turned: list[bool] = []
         shown = {"llamacpp/a": Model(name="a", engine="llamacpp", state=State.STOPPED)}
         pick_models(["llamacpp/other", "llamacpp/a"])
         table._act(shown, Act(n=1, do="choose", ids=["llamacpp/a", "llamacpp/strange"]))
         table._act(shown, Act(n=2, do="undo", id="llamacpp/strange"))
         table._act(shown, Act(n=3, do="sort", id="by nobody"))
+        for number in (4, 5, 6):
+            table._act(shown, Act(n=number, do="sort", id="Disk"))
+            turned.append(is_reversed())
+        st.session_state["turned"] = turned
 
     page = AppTest.from_function(script, default_timeout=SECONDS).run()
     assert not page.exception
     assert page.session_state["models_picked"] == ["llamacpp/other", "llamacpp/a"]
-    assert "models_order" not in page.session_state
+    assert page.session_state["models_order"] == Order.DISK
+    assert page.session_state["turned"] == [False, True, False]
 
 
 @pytest.fixture

@@ -61,6 +61,13 @@ def test_a_list_is_sorted(order: Order, expected: list[str]) -> None:
     assert names(arranged(of_all(EVERY), order=order)) == expected
 
 
+def test_a_list_is_turned_round_and_equals_stay_by_name() -> None:
+    found = of_all(EVERY)
+    assert names(arranged(found, order=Order.DISK, is_reversed=True)) == ["A", "c", "b"]
+    assert names(arranged(found, order=Order.NAME, is_reversed=True)) == ["c", "b", "A"]
+    assert names(arranged(found, order=Order.SPEED, is_reversed=True)) == ["A", "b", "c"]
+
+
 def test_a_list_is_filtered_by_name_engine_and_state() -> None:
     found = of_all(EVERY)
     assert names(arranged(found, " B ")) == ["b"]
