@@ -1,8 +1,10 @@
 """The details of one model: how it is asked, what it is, what happened to it, what it wrote."""
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar, cast
 
 import streamlit as st
 
@@ -16,6 +18,7 @@ from lib.engines.base import Model, StartOptions
 from lib.fleet import contents, ledger
 from lib.fleet.contents import Part
 from lib.fleet.figures import Figures
+from lib.jobs import jobs
 from lib.slots import job as slot_job
 from lib.ui import life, markdown
 from lib.ui.models import asking, doing, endpoints_view, told
@@ -23,8 +26,10 @@ from lib.ui.models import asking, doing, endpoints_view, told
 ENDPOINTS, ABOUT, FILES, HISTORY, LOG = "Endpoints", "About", "Files", "History", "Log"
 LOG_BYTES = 4_000
 EVENTS = 30
-KEPT_SECONDS = 10  # of what is read from headers
+KEPT_SECONDS = 10  # of what is read from headers and jobs
 MOST_LINES, TALLEST = 16, 320  # of a template, and pixels for a longer one
+
+Kept = TypeVar("Kept")
 
 
 def key_of(model: Model) -> str:
@@ -62,7 +67,7 @@ def draw(one: Figures) -> None:
 def _about(one: Figures) -> None:
     lines = [f":gray[{name}:] {said}" for name, said in _facts(one) if said]
     st.markdown("  \n".join(lines))
-    template = _looked_up(one.model)[0]
+    template = _kept("template", one.model, lambda: contents.template(one.model))
     if template:
         with st.expander("Chat template"):
             is_long = template.count("\n") > MOST_LINES
@@ -79,7 +84,7 @@ def _about(one: Figures) -> None:
 def _facts(one: Figures) -> list[tuple[str, str]]:
     model = one.model
     trained, loaded = model.context_trained, model.context
-    taken, expected = told.memory(one)
+    needs = _kept("needs", model, lambda: _needs(model))
     return [
         ("Source", _source(model)),
         ("Engine", markdown.plain(told.where(model))),
@@ -89,20 +94,28 @@ def _facts(one: Figures) -> list[tuple[str, str]]:
         ("On disk", words.disk(model.size_bytes) if model.size_bytes else ""),
         ("Context trained", f"{trained:,} tokens" if trained else ""),
         ("Context loaded", f"{loaded:,} tokens" if loaded else ""),
-        ("Memory", " · ".join(part for part in (taken, expected, _looked_up(model)[1]) if part)),
+        ("Memory", _memory(one, needs)),
         ("Speed", f"{told.speed(one)} tok/s when it answered last" if one.speed else ""),
         ("Last used", words.ago(one.used_at) if one.used_at else ""),
     ]
 
 
-def _looked_up(model: Model) -> tuple[str, str]:
-    """Its chat template, and what a start would take; a fragment's every tick need not look."""
+def _kept(what: str, model: Model, look: Callable[[], Kept]) -> Kept:
+    """What was found of it; a fragment's every tick need not look for it anew."""
     mark = [key_of(model), str(model.state), int(time.monotonic() // KEPT_SECONDS)]
-    kept = st.session_state.get("models_about") or {}
-    if kept.get("of") != mark:
-        kept = {"of": mark, "template": contents.template(model), "needs": _needs(model)}
-        st.session_state["models_about"] = kept
-    return kept["template"], kept["needs"]
+    before = st.session_state.get(f"models_{what}") or {}
+    if before.get("of") != mark:
+        before = {"of": mark, "found": look()}
+        st.session_state[f"models_{what}"] = before
+    return cast("Kept", before["found"])
+
+
+def _memory(one: Figures, needs: str) -> str:
+    """A guess by its size counts no more, where its header tells."""
+    parts = (
+        "" if one.is_rough and needs and not one.taken_bytes else part for part in told.memory(one)
+    )
+    return " · ".join(part for part in (*parts, needs) if part)
 
 
 def _needs(model: Model) -> str:
@@ -151,16 +164,33 @@ def _events(_version: tuple[int, int], name: str) -> list[Event]:
 
 
 def _history(model: Model) -> None:
-    found = _events(database.version(), model.name)
-    for event in found:
-        by = f" by {event.who}" if event.who else ""
-        detail = f": {markdown.plain(event.detail)}" if event.detail else ""
-        said = f"{str(event.kind).capitalize()}{by}{detail}"
+    """What happened to it, and the jobs that were about it, the newest first."""
+    found = [(event.at, _said(event)) for event in _events(database.version(), model.name)]
+    found += [(at, markdown.plain(said)) for at, said in _jobs(model)]
+    for at, said in sorted(found, reverse=True)[:EVENTS]:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(said)
-            st.caption(words.ago(event.at), width="content")
+            st.caption(words.ago(at), width="content")
     if not found:
         st.caption("Nothing has happened to it in 30 days.")
+
+
+def _said(event: Event) -> str:
+    by = f" by {event.who}" if event.who else ""
+    detail = f": {markdown.plain(event.detail)}" if event.detail else ""
+    return f"{str(event.kind).capitalize()}{by}{detail}"
+
+
+def _jobs(model: Model) -> list[tuple[float, str]]:
+    """When each began, and what became of it."""
+
+    def look() -> list[tuple[float, str]]:
+        names = {model.source, model.stays_at} - {""}
+        every = jobs.recent(limit=jobs.KEPT_JOBS)
+        mine = [job for job in every if job.details.get("model") in names]
+        return [(job.created, f"{job.title}: {str(job.state).lower()}") for job in mine]
+
+    return _kept("jobs", model, look)
 
 
 def _log(model: Model, key: str) -> None:

@@ -14,6 +14,7 @@ from lib.engines import all_models, find_model
 from lib.engines.base import Model, State
 from lib.fleet import removals, removing, rules
 from lib.fleet.figures import Order
+from lib.jobs import jobs
 from lib.ui.models import listing
 from tests.conftest import ROOT
 from tests.support.ollama import faking
@@ -186,9 +187,11 @@ def section(page: AppTest, name: str, key: str = "llamacpp-tiny") -> str:
     return shown(page)
 
 
-@pytest.mark.usefixtures("three")
+@pytest.mark.usefixtures("three", "ended_jobs")
 def test_the_details_tell_what_it_is_where_it_lies_and_what_happened() -> None:
     activity.note(Kind.FAILED, "tiny", "It was not started. [x](y)", who="Berth")
+    for model in ("acme/Tiny-GGUF", "another/Model-GGUF"):
+        jobs.start(["true"], title=f"Deploy {model}", kind="deploy", details={"model": model})
     page = opened()
     page.button(key="more-llamacpp-tiny").click().run()
     assert '"model": "tiny"' in shown(page)
@@ -200,7 +203,10 @@ def test_the_details_tell_what_it_is_where_it_lies_and_what_happened() -> None:
     assert "starting it takes about" in about
     assert CHATML.strip() in about
     assert f"{settings().models}/acme/Tiny-GGUF/main/tiny.gguf" in section(page, "Files")
-    assert "Failed by Berth: It was not started." in section(page, "History")
+    history = section(page, "History")
+    assert "Failed by Berth: It was not started." in history
+    assert "Deploy acme/Tiny-GGUF: " in history
+    assert "Deploy another" not in history
 
 
 @pytest.mark.usefixtures("three")
