@@ -11,7 +11,7 @@ from lib.core import activity
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.core.errors import BerthError
-from lib.engines import find_model
+from lib.engines import find_model, room
 from lib.engines.base import ChatOptions, Message, StartOptions, State
 from lib.engines.llamacpp import ENGINE
 from lib.fleet import actions, ledger, rules, use
@@ -43,8 +43,8 @@ def two(models: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
         return round(1.5 * needed) if find_model("first").state == State.STOPPED else needed // 2
 
     monkeypatch.setattr("lib.machine.sampler.memory_available_bytes", free)
-    monkeypatch.setattr(ledger, "_frees", lambda model: needed)
-    monkeypatch.setattr(ledger, "_pages_in_use", lambda model: 0)
+    monkeypatch.setattr(room, "given_back", lambda model: needed)
+    monkeypatch.setattr(room, "pages_in_use", lambda model: 0)
     return "first", "second"
 
 
