@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 
 from lib.core import activity
 from lib.core.access import (
+    BERTH,
     Action,
     Role,
     carried,
+    current,
     require,
     role,
 )
@@ -22,7 +24,7 @@ from lib.core.errors import BerthError
 from lib.engines import engine_of, find_model, llamacpp, variants
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import records
-from lib.fleet import ledger, rules, use
+from lib.fleet import ledger, rules, tries, use
 from lib.sharing import limits
 
 _STOPPED = {"state": State.STOPPED, "memory_bytes": None}
@@ -52,6 +54,7 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
 
 
 def _load(model: Model, options: StartOptions) -> None:
+    _taken_over(model)
     with ledger.admitted(model, options), use.using(model.name):
         engine_of(model).start(model.name, options)
     if model.state != State.READY:
@@ -80,6 +83,12 @@ def _options_of(model: Model) -> StartOptions:
     return record.options if record else StartOptions(context=model.context)
 
 
+def _taken_over(model: Model) -> None:
+    """By a person: how often Berth has started it again by itself counts no more."""
+    if model.engine == llamacpp.NAME and current().who != BERTH:
+        tries.forget(model.name)
+
+
 def load(model: Model, options: StartOptions) -> None:
     """The same for a conversation with it, which guests may begin where the owner lets them.
 
@@ -93,6 +102,7 @@ def load(model: Model, options: StartOptions) -> None:
 def stop(model: Model, why: str = "") -> None:
     """Unload the model and return when it is gone; nothing happens where it does not run."""
     require(Action.RUN)
+    _taken_over(model)
     engine_of(model).stop(model.name)
     if model.state not in (State.STOPPED, State.FAILED):
         activity.note(Kind.STOPPED, model.name, why, who="Berth" if why else None)

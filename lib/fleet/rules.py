@@ -1,4 +1,4 @@
-"""What was decided about a model: kept in memory whatever comes, or stopped when nobody uses it."""
+"""What was decided about a model: when it comes into memory, and when it leaves it."""
 
 from pydantic import ConfigDict, Field
 
@@ -7,6 +7,7 @@ from lib.core.preferences import preferences
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.base import Model
+from lib.fleet.hours import Hours
 
 LONGEST_IDLE_MINUTES = 7 * 24 * 60
 
@@ -18,6 +19,8 @@ class Rule(Frozen):
 
     is_pinned: bool = False  # never stopped to make room, nor because nobody uses it
     idle_minutes: int | None = Field(default=None, ge=0, le=LONGEST_IDLE_MINUTES)  # 0: never
+    starts_at_boot: bool = False  # with the first dashboard after the machine has started
+    hours: Hours | None = None  # started at their begin, stopped at their end
 
     @property
     def stops_after_minutes(self) -> int:
