@@ -32,8 +32,10 @@ from lib.dashboard import listening
 from lib.doctor.registry import REGISTRY
 from lib.engines import all_models
 from lib.fleet import served
+from lib.fleet.comeback import Comeback
 from lib.fleet.idle import Idle
 from lib.fleet.notices import Notices
+from lib.fleet.schedule import Schedule
 from lib.machine import history, open_files, sampler
 from lib.processes.command import become
 from lib.sharing import connections, listener
@@ -62,7 +64,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    watches = (Idle(), Notices())
+    watches = (Idle(), Comeback(), Schedule(), Notices(REGISTRY.needs))
     for watch in watches:
         watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)
