@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
+
 from lib.core.settings import settings
 from lib.engines import llamacpp
 from lib.engines.base import Model, State
@@ -17,6 +19,7 @@ from lib.fleet.ledger import BESIDE_WEIGHTS, LEAST_BESIDE_BYTES
 from lib.fleet.removals import Removal
 
 _ENDING = ".memory"
+_KEPT = TypeAdapter(list[Measured])
 
 
 class Figures(NamedTuple):
@@ -34,7 +37,7 @@ class Figures(NamedTuple):
     @property
     def key(self) -> str:
         """One text for each model of each engine."""
-        return removals.key_of(self.model)
+        return self.model.key
 
 
 class Order(StrEnum):
@@ -66,7 +69,7 @@ _ORDERS: Mapping[Order, _Key] = {
 def of_all(models: Sequence[Model]) -> list[Figures]:
     """The figures of all of them: two looks at folders and one at the database."""
     going, measured = removals.waiting(), _measured()
-    return [_of(model, going.get(removals.key_of(model)), measured) for model in models]
+    return [_of(model, going.get(model.key), measured) for model in models]
 
 
 def of_one(model: Model) -> Figures:
@@ -115,7 +118,8 @@ def _of(model: Model, removal: Removal | None, measured: Mapping[str, Measured])
         expected_bytes=before.expected if before else rough,
         is_rough=before is None,
         taken_bytes=model.memory_bytes or (before.taken if before else 0),
-        speed=served.last_speed(model.engine, model.name),
+        speed=served.last_speed(model.engine, model.name)
+        or (before.tokens_per_second if before else None),
         used_at=served.last_used(model.engine, model.name),
         removal=removal,
     )
@@ -145,6 +149,7 @@ def _stamp(entry: os.DirEntry[str]) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=4_096)
 def _read(path: str, _stamp: tuple[int, int, int]) -> Measured | None:
+    """Of several sets of options the one that it ran with last."""
     with contextlib.suppress(OSError, ValueError):
-        return Measured.model_validate_json(Path(path).read_bytes())
+        return next(iter(_KEPT.validate_json(Path(path).read_bytes())), None)
     return None

@@ -36,18 +36,13 @@ class Removal(Frozen):
 
     @property
     def key(self) -> str:
-        """As `key_of` makes it."""
+        """As the model's own."""
         return f"{self.engine}/{self.model}"
 
     @property
     def left_seconds(self) -> float:
         """For an undo; a clock that was set back makes them no more than there ever were."""
         return min(UNDO_SECONDS, max(0.0, self.asked_at + UNDO_SECONDS - time.time()))
-
-
-def key_of(model: Model) -> str:
-    """One text for each model of each engine."""
-    return f"{model.engine}/{model.name}"
 
 
 def mark(model: Model, identity: str) -> Removal:
@@ -70,19 +65,19 @@ def mark(model: Model, identity: str) -> Removal:
 
 
 def waiting() -> dict[str, Removal]:
-    """Those that can still be undone, by `key_of` their models; one look at a folder."""
+    """Those that can still be undone, by their models' keys; one look at a folder."""
     found = (_read(path) for path in _folder().glob(f"*{WAITING}"))
     return {removal.key: removal for removal in found if removal}
 
 
 def of(model: Model) -> Removal | None:
     """Is it to be removed?"""
-    return _read(_file(key_of(model), WAITING))
+    return _read(_file(model.key, WAITING))
 
 
 def take_back(model: Model) -> bool:
     """It stays; False where it was not to go, or goes already."""
-    return _taken(_file(key_of(model), WAITING))
+    return _taken(_file(model.key, WAITING))
 
 
 def require_kept(model: Model) -> None:

@@ -129,7 +129,7 @@ class _Writer:
                 self._waiting.append(answered)
             if self._thread is None:
                 self._hurry.clear()
-                self._thread = threading.Thread(target=self._write, name="served")
+                self._thread = threading.Thread(target=self._write, name="served", daemon=True)
                 with contextlib.suppress(RuntimeError):  # none can be started: the next note tries
                     self._thread.start()
                     return

@@ -12,11 +12,11 @@ from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
 from lib.ui import markdown
 from lib.ui.deploy import job_view
+from lib.ui.session import activity_shown, show_activity
 
 REFRESH_SECONDS = 10.0
 SHOWN, STEP = 6, 30  # at first, and with each press for more
 EVERYTHING = "Everything"
-UNFOLDED = "activity_shown"  # in the session: how many
 ICONS = {
     Kind.STARTED: ":green[:material/play_arrow:]",
     Kind.STOPPED: ":gray[:material/stop:]",
@@ -52,7 +52,7 @@ def section() -> None:
 @st.fragment(run_every=REFRESH_SECONDS)
 def _section() -> None:
     chosen = st.session_state.get("activity_filter") or EVERYTHING
-    limit = int(st.session_state.get(UNFOLDED, SHOWN))
+    limit = activity_shown() or SHOWN
     found = [*_lines(chosen, limit + 1)]
     if not found and chosen == EVERYTHING:
         return
@@ -86,11 +86,11 @@ def _foot(limit: int, found: int) -> None:
 
 
 def _unfold(limit: int) -> None:
-    st.session_state[UNFOLDED] = limit + STEP
+    show_activity(limit + STEP)
 
 
 def _fold() -> None:
-    st.session_state.pop(UNFOLDED, None)
+    show_activity(0)
 
 
 def _lines(chosen: str, limit: int) -> list[Job | Event]:
@@ -114,7 +114,7 @@ def _jobs(chosen: str, limit: int) -> list[Job]:
 
 @lru_cache(maxsize=16)
 def _events(_version: tuple[int, int], limit: int, kinds: tuple[Kind, ...]) -> list[Event]:
-    """Read again only when something was written: the page looks every two seconds."""
+    """Read again only when something was written: the page looks every few seconds."""
     return activity.recent(limit, kinds)
 
 

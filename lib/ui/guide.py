@@ -3,6 +3,7 @@
 Each tick is a fact. When all are there, or the owner has seen enough, it never comes again.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,12 +11,13 @@ import streamlit as st
 
 from lib.core import preferences
 from lib.core.access import Action, may
+from lib.core.errors import BerthError
 from lib.fleet import served
 from lib.ui import models
+from lib.ui.session import has_seen_first_steps, see_first_steps
 from lib.ui.shell import shown_errors
 
 DONE, AHEAD = ":green[:material/check_circle:]", ":gray[:material/radio_button_unchecked:]"
-SEEN = "guide_seen"  # in the session: it was shown before it was done
 
 
 class Step(NamedTuple):
@@ -32,10 +34,10 @@ def section(has_models: bool) -> None:
         return
     steps = _steps(has_models)
     ahead = [step for step in steps if not step.is_done]
-    if not ahead and SEEN not in st.session_state:
-        _end()  # whoever has done all that before needs no guide
+    if not ahead and not has_seen_first_steps():
+        _remember()
         return
-    st.session_state[SEEN] = True
+    see_first_steps()
     with st.container(border=True, key="guide", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**First steps**", width="stretch")
@@ -70,6 +72,13 @@ def _to_chat() -> None:
 def _to_the_address() -> None:
     st.caption("Programs that speak OpenAI's dialect ask it here.")
     st.code(f"{models.base_url()}/v1", language=None)
+
+
+def _remember() -> None:
+    """Whoever has done all that before needs no guide. A file that is broken is left as it is."""
+    if not preferences.problem():
+        with contextlib.suppress(BerthError, OSError):  # next time, then
+            preferences.change(guide_is_over=True)
 
 
 def _end() -> None:

@@ -160,6 +160,14 @@ def test_whoever_has_done_all_that_before_sees_no_first_steps(running: None) -> 
     assert preferences().guide_is_over
 
 
+def test_settings_that_are_broken_are_not_written_anew_unasked(running: None) -> None:
+    settings().preferences.write_text("guests = [")
+    answered("fake", 5, "")
+    answered("fake", 5, PROGRAM)
+    assert guide(opened()) == {}
+    assert settings().preferences.read_text() == "guests = ["
+
+
 def test_dismissed_first_steps_stay_away(running: None) -> None:
     page = opened()
     page.button(key="guide_end").click().run()

@@ -34,7 +34,8 @@ def names(found: list[Figures]) -> list[str]:
 def remember(name: str, expected: int, taken: int) -> Path:
     path = settings().engines / f"{name}.memory"
     found = Measured(at=1.0, options=StartOptions(), expected=expected, taken=taken)
-    write_text(path, found.model_dump_json())
+    older = found.model_copy(update={"options": StartOptions(context=256), "taken": 1})
+    write_text(path, f"[{found.model_dump_json()}, {older.model_dump_json()}]")
     return path
 
 
