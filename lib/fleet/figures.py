@@ -149,7 +149,9 @@ def _stamp(entry: os.DirEntry[str]) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=4_096)
 def _read(path: str, _stamp: tuple[int, int, int]) -> Measured | None:
-    """Of several sets of options the one that it ran with last."""
+    """Of several sets of options the one that it ran with last; a file of before has one."""
     with contextlib.suppress(OSError, ValueError):
-        return next(iter(_KEPT.validate_json(Path(path).read_bytes())), None)
+        text = Path(path).read_bytes()
+        found = _KEPT.validate_json(text if text.startswith(b"[") else b"[%b]" % text)
+        return next(iter(found), None)
     return None
