@@ -76,10 +76,10 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         warming.cancel()
         for watch in watches:
             watch.stop()
+        await asyncio.to_thread(served.settle, SETTLE_SECONDS)
         await listener.end()
         REGISTRY.is_watching = False
         sampler.SAMPLER.stop()
-        await asyncio.to_thread(served.settle, SETTLE_SECONDS)
         dashboard.withdraw()
 
 
