@@ -250,9 +250,14 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
     )
 
 
+def plain_name(path: Path) -> str:
+    """What a model in this file is called, unless another has that name already."""
+    return slug(_PART.sub("", path.stem))
+
+
 def _new_name(path: str, taken: set[str]) -> str:
     """The file's name; where another model has it, with its owner, revision or a digest."""
-    base = slug(_PART.sub("", Path(path).stem))
+    base = plain_name(Path(path))
     folders = Path(path).parent.parts
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     marks = [*folders[:1], *(folder[:8] for folder in folders[-1:]), digest]
