@@ -176,15 +176,18 @@ class Adoption:
 
 
 def compared(look: Look, names: Mapping[str, str]) -> list[Row]:
-    """The models of a look; `names` are those of Berth's models by content and by `mark_of`."""
+    """The models of a look; `names` are those of Berth's models by content and by `_mark`."""
+    every = [found for place in look.places for found in place.models]
+    used = {one.content: names[_mark(one.mark)] for one in every if _mark(one.mark) in names}
     first: dict[str, Found] = {}
     rows = []
-    for found in (found for place in look.places for found in place.models):
-        here = names.get(_mark(found.mark), "") or names.get(found.content, "")
-        same = first.get(found.content) or first.get(_mark(found.mark))
+    for found in every:
+        keys = [key for key in (_mark(found.mark), found.content) if key]
+        here = next(filter(None, (names.get(key) or used.get(key) for key in keys)), "")
+        same = next((first[key] for key in keys if key in first), None)
         rows.append(Row(found, here, same))
-        if not same:
-            first |= {key: found for key in (found.content, _mark(found.mark)) if key}
+        if same is None:
+            first |= dict.fromkeys(keys, found)
     return sorted(rows, key=lambda row: (bool(row.is_here_as), row.found.name.casefold()))
 
 

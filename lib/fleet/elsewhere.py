@@ -148,16 +148,17 @@ def _file() -> Path:
 def _look_at(run: Run) -> None:
     """What is in it, and what could not be seen."""
     found: list[Found] = []
+    said = f"{_named(run.place)} could not be looked through."
     try:
         said = _unseen(run.place) or _filled(run, found) or _closed(run)
     except BadInput as error:
         said = error.message
     except Exception:  # a defect costs this place alone
-        _log.exception("%s could not be looked through", run.place.folder)
-        said = f"{_named(run.place)} could not be looked through."
-    tool, folder = run.place
-    run.seen = Seen(tool=tool, folder=str(folder), models=tuple(found), said=said)
-    run.done.set()
+        _log.exception(said)
+    finally:
+        tool, folder = run.place
+        run.seen = Seen(tool=tool, folder=str(folder), models=tuple(found), said=said)
+        run.done.set()
 
 
 def _filled(run: Run, found: list[Found]) -> str:

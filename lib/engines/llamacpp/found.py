@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat as stat_module
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,6 +76,8 @@ class Reading:
             parts = gguf.shard_paths(stored.path)
             stats = [part.stat() for part in parts]
             str(parts[0]).encode()  # what is no text cannot be shown or asked for
+            if not all(stat_module.S_ISREG(stat.st_mode) for stat in stats):
+                return None  # a pipe would keep us waiting
         except BrokenFile as error:
             return _incomplete(tool, stored, error)
         except (OSError, UnicodeEncodeError):
@@ -93,12 +96,14 @@ class Reading:
 
     def _looked_into(self, found: Found, stored: Stored, parts: Sequence[Path]) -> Found | None:
         """With what its header tells, where there is time; as far as that is needed, else."""
+        if kind_at(stored.path) != Kind.MODEL:
+            return None
         if time.monotonic() > self._until:
-            return found if kind_at(stored.path) == Kind.MODEL else None
+            return found
         try:
             header = gguf.read_model(stored.path)
         except BrokenFile as error:
-            if kind_at(stored.path) != Kind.MODEL or not stored.path.exists():
+            if not stored.path.exists():
                 return None
             told = {"is_read": True, "problem": error.message, "fix": error.fix}
             return found.model_copy(update=told)

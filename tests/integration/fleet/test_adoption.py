@@ -1,0 +1,414 @@
+"""Models of other tools: found where they lie, used without a copy, never changed."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lib.core.access import Role, acting
+from lib.core.errors import BadInput, Forbidden
+from lib.core.preferences import preferences
+from lib.engines import find_model
+from lib.engines.base import StartOptions, State
+from lib.engines.llamacpp import ENGINE, stores
+from lib.engines.llamacpp.stores import Place
+from lib.fit.memory import Room
+from lib.fleet import adoption, elsewhere
+from lib.fleet.adoption import Adoption, Row, add_folder, objection, remove_folder, verdict
+from tests.conftest import ROOT
+from tests.support.by_products import write_by_product
+from tests.support.stores import hub_cache, listing, ollama_store, studio
+from tests.support.tiny_gguf import write_tiny, write_truncated
+
+pytestmark = pytest.mark.usefixtures("no_ollama", "models")
+
+ROOM = Room(free_bytes=8 * 2**30, total_bytes=16 * 2**30)
+SMALL_ROOM = Room(free_bytes=2**20, total_bytes=2**21)
+SECONDS = 30
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of somebody who has all of those tools."""
+    home = tmp_path / "somebody"
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "OLLAMA_MODELS"):
+        monkeypatch.delenv(name, raising=False)
+    hub_cache(home / ".cache/huggingface/hub", "acme/A-GGUF", "Anvil-1B-Q4_K_M.gguf")
+    studio(home / ".lmstudio/models", "acme/VL-GGUF", "VL-1B-Q8_0.gguf")
+    ollama_store(home / ".ollama/models", "registry.ollama.ai/library/forge/1b", projector=True)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[Adoption]:
+    """Looks that no other test has begun; the last one ends with its test."""
+    fresh = Adoption()
+    monkeypatch.setattr(adoption, "ADOPTION", fresh)
+    yield fresh
+    if fresh.is_looking():
+        fresh.look()
+
+
+def looked(own: Adoption) -> list[Row]:
+    own.look()
+    return own.rows()
+
+
+def names(rows: list[Row]) -> list[tuple[str, str]]:
+    return [(row.found.tool, row.found.name) for row in rows]
+
+
+def use(own: Adoption, *paths: str) -> None:
+    assert own.use(paths).wait(SECONDS)
+    assert [own.failure(path) for path in paths] == [None] * len(paths)
+
+
+def test_the_models_of_every_tool_are_found_with_what_they_are(tools: Path, ours: Adoption) -> None:
+    rows = looked(ours)
+    assert names(rows) == [
+        ("Hugging Face", "Anvil-1B-Q4_K_M"),
+        ("Ollama", "forge-1b"),
+        ("LM Studio", "VL-1B-Q8_0"),
+    ]
+    for row in rows:
+        assert row.found.quantization == "F32"
+        assert row.found.size_bytes > 400_000
+        assert row.found.context_trained == 1024
+        found = verdict(row.found, ours.seen(), ROOM)
+        assert found is not None and found.word == "Fits"
+        tight = verdict(row.found, ours.seen(), SMALL_ROOM)
+        assert tight is not None and tight.word == "Does not fit"
+        assert objection(row.found) == ""
+    assert [bool(row.found.seen_by) for row in rows] == [False, True, True]
+    assert ours.seen().said == []
+
+
+def test_what_is_used_runs_from_where_it_lies_and_no_byte_changes(
+    tools: Path, home: Path, ours: Adoption
+) -> None:
+    before = listing(tools)
+    rows = looked(ours)
+    use(ours, *(row.found.path for row in rows))
+    rows = ours.rows()
+    assert {row.is_here_as for row in rows} == {"Anvil-1B-Q4_K_M", "forge-1b", "VL-1B-Q8_0"}
+    assert sum(not path.is_symlink() for path in (home / "models").rglob("*.gguf")) == 0
+    for row in rows:
+        ENGINE.start(row.is_here_as, StartOptions(context=256))
+        model = find_model(row.is_here_as)
+        assert model.state == State.READY
+        assert (model.stays_at, model.frees_bytes) == (row.found.path, 0)
+        ENGINE.remove(row.is_here_as)
+    assert list((home / "models").rglob("*.gguf")) == []
+    looked(ours)
+    assert listing(tools) == before
+
+
+def test_copies_and_other_names_of_a_file_are_told(tools: Path, ours: Adoption) -> None:
+    copies = tools / ".lmstudio/models/acme/Copies"
+    copies.mkdir(parents=True)
+    original = tools / ".lmstudio/models/acme/VL-GGUF/VL-1B-Q8_0.gguf"
+    write_tiny(original, context=2048)
+    shutil.copy(original, copies / "Copied-1B.gguf")
+    os.link(original, copies / "Linked-1B.gguf")
+    (copies / "Pointing-1B.gguf").symlink_to(original)
+    shutil.copy(original, tools / ".lmstudio/models/Zz-1B.gguf")
+    rows = {row.found.name: row for row in looked(ours)}
+    assert "Pointing-1B" not in rows or "VL-1B-Q8_0" not in rows  # one file, listed once
+    same = [row for row in rows.values() if row.found.context_trained == 2048]
+    first = [row for row in same if row.same_as is None]
+    assert len(same) == 4 and len(first) == 1
+    assert {row.same_as.path for row in same if row.same_as} == {first[0].found.path}
+    use(ours, first[0].found.path)
+    after = [row for row in ours.rows() if row.found.context_trained == 2048]
+    assert {row.is_here_as for row in after} == {first[0].found.name}
+    after = [row for row in looked(ours) if row.found.context_trained == 2048]
+    assert {row.is_here_as for row in after} == {first[0].found.name}
+
+
+def test_a_model_with_other_weights_is_no_copy(tools: Path, ours: Adoption) -> None:
+    [one] = write_tiny(tools / ".lmstudio/models/acme/One/one.gguf", context=4096)
+    [other] = write_tiny(tools / ".lmstudio/models/acme/Two/two.gguf", context=4096)
+    data = bytearray(other.read_bytes())
+    data[-1] ^= 1
+    other.write_bytes(data)
+    rows = {row.found.name: row for row in looked(ours)}
+    assert rows["one"].same_as is None and rows["two"].same_as is None
+    assert one.stat().st_size == other.stat().st_size
+
+
+def test_one_that_berth_has_downloaded_itself_is_known(
+    tools: Path, models: Path, ours: Adoption
+) -> None:
+    theirs = tools / ".lmstudio/models/acme/VL-GGUF/VL-1B-Q8_0.gguf"
+    write_tiny(theirs, context=2048)
+    (models / "acme").mkdir()
+    shutil.copy(theirs, models / "acme" / "mine.gguf")
+    row = next(row for row in looked(ours) if row.found.path == str(theirs))
+    assert (row.is_here_as, row.can_be_used) == ("mine", False)
+
+
+def test_what_is_no_whole_model_is_left_out_or_told(tools: Path, ours: Adoption) -> None:
+    folder = tools / ".lmstudio/models/acme/Odd"
+    write_truncated(folder / "cut.gguf")
+    write_tiny(folder / "whole.gguf.part")
+    write_tiny(folder / "downloading_x.gguf.incomplete")
+    write_by_product(folder / "lora.gguf", "adapter")
+    parts = write_tiny(folder / "divided.gguf", parts=3)
+    parts[1].unlink()
+    (folder / "pointer.gguf").write_text("version https://git-lfs.github.com/spec/v1\n")
+    os.mkfifo(folder / "pipe.gguf")
+    rows = {row.found.name: row for row in looked(ours) if "/Odd/" in row.found.path}
+    assert set(rows) == {"cut", "divided", "pointer"}
+    assert not any(row.can_be_used for row in rows.values())
+    assert "cut short" in objection(rows["cut"].found)
+    assert "Part 2 of 3 is missing" in objection(rows["divided"].found)
+    assert "Git LFS pointer" in objection(rows["pointer"].found)
+
+
+def test_a_divided_model_is_one_row_and_is_linked_whole(
+    tools: Path, models: Path, ours: Adoption
+) -> None:
+    parts = write_tiny(tools / ".lmstudio/models/acme/Big/Big-Q8_0.gguf", parts=3)
+    [row] = [row for row in looked(ours) if "/Big/" in row.found.path]
+    assert row.found.size_bytes == sum(part.stat().st_size for part in parts)
+    use(ours, row.found.path)
+    assert len(list(models.rglob("Big*.gguf"))) == 3
+
+
+def test_odd_names_do_no_harm(tools: Path, ours: Adoption) -> None:
+    folder = tools / ".lmstudio/models/a b"
+    for name in ("<b>x</b>.gguf", "new\nline.gguf", "\u202eesrever.gguf", "$HOME `id`.gguf"):
+        write_tiny(folder / name, context=300)
+    write_tiny(folder / "t.gguf")[0].rename(folder / os.fsdecode(b"\xff\xfe.gguf"))
+    rows = [row for row in looked(ours) if row.found.context_trained == 300]
+    assert len(rows) == 4
+    use(ours, *(row.found.path for row in rows))
+    assert all(row.is_here_as for row in ours.rows() if row.found.context_trained == 300)
+
+
+def test_links_in_a_circle_end(tools: Path, ours: Adoption) -> None:
+    folder = tools / ".lmstudio/models/acme"
+    (folder / "round").symlink_to(tools)
+    (folder / "self.gguf").symlink_to(folder / "self.gguf")
+    (folder / "gone.gguf").symlink_to(folder / "nowhere.gguf")
+    assert len(looked(ours)) == 3
+
+
+AS_SOMEBODY_ELSE = """
+import os, sys
+from pathlib import Path
+from lib.core import access
+from lib.engines.llamacpp.stores import Place
+from lib.fleet.elsewhere import Look, Looker
+access.own_process()
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+look = Looker().look([Place(name, Path(sys.argv[1]) / name) for name in sys.argv[2:]], Look())
+for place in look.places:
+    print(place.tool, len(place.models), place.said)
+"""
+
+
+def test_a_folder_without_rights_is_told_and_the_others_go_on() -> None:
+    with tempfile.TemporaryDirectory() as made:  # where another user may come to
+        folder = Path(made)
+        for name in ("open", "shut", "partly"):
+            write_tiny(folder / name / "sub" / "m.gguf")
+        write_tiny(folder / "partly" / "n.gguf")
+        for closed in (folder / "shut", folder / "partly" / "sub"):
+            closed.chmod(0)
+        folder.chmod(0o755)
+        command = [sys.executable, "-c", AS_SOMEBODY_ELSE, made, "open", "shut", "partly", "none"]
+        world = {**os.environ, "BERTH_HOME": f"{made}/berth"}
+        done = subprocess.run(
+            command, cwd=ROOT, env=world, capture_output=True, text=True, timeout=60, check=True
+        )
+        for closed in (folder / "shut", folder / "partly" / "sub"):
+            closed.chmod(0o755)
+    assert done.stdout.splitlines() == [
+        "open 1 ",
+        f"shut 0 {folder}/shut (shut) may not be looked into: "
+        "this account has no right to read it.",
+        f"partly 1 1 folder in {folder}/partly may not be looked into.",
+        "none 0 ",
+    ]
+
+
+def test_a_disk_that_does_not_answer_keeps_nobody_waiting(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a network mount whose server is gone: every call on it hangs."""
+    release, begun = threading.Event(), []
+    usual = stores.each_in
+
+    def each_in(folder: Path, bounds: object) -> Iterator[stores.Stored]:
+        if folder.name == "dead":
+            begun.append(folder)
+            release.wait(SECONDS)
+        return usual(folder, bounds)  # type: ignore[arg-type]
+
+    (tmp_path / "dead").mkdir()
+    monkeypatch.setattr(elsewhere, "HANG_SECONDS", 0.2)
+    monkeypatch.setattr(stores, "each_in", each_in)
+    own = Adoption(lambda _: [*stores.places(), Place(stores.OWN, tmp_path / "dead")])
+    assert len(looked(own)) == 3
+    assert [said for said in own.seen().said if "does not answer" in said]
+    own.look()
+    assert len(begun) == 1, "it is not begun a second time while it hangs"
+    release.set()
+
+
+def test_a_file_that_vanishes_in_mid_look_is_left_out(
+    tools: Path, ours: Adoption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = stores.each_in
+
+    def each_in(folder: Path, bounds: object) -> Iterator[stores.Stored]:
+        for stored in usual(folder, bounds):  # type: ignore[arg-type]
+            if stored.path.name == "VL-1B-Q8_0.gguf":
+                stored.path.unlink()
+            yield stored
+
+    monkeypatch.setattr(stores, "each_in", each_in)
+    assert [tool for tool, _ in names(looked(ours))] == ["Hugging Face", "Ollama"]
+
+
+def test_a_defect_in_one_place_costs_that_place_alone(
+    tools: Path, ours: Adoption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = stores.each_in
+
+    def each_in(folder: Path, bounds: object) -> Iterator[stores.Stored]:
+        if folder.name == "hub":
+            raise ZeroDivisionError
+        return usual(folder, bounds)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(stores, "each_in", each_in)
+    assert [tool for tool, _ in names(looked(ours))] == ["Ollama", "LM Studio"]
+    assert "could not be looked through" in ours.seen().said[0]
+
+
+def test_a_look_is_kept_for_the_next_start_and_reads_no_header_again(
+    tools: Path, ours: Adoption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = looked(ours)
+    monkeypatch.setattr("lib.fit.gguf.read_model", lambda path: pytest.fail("read again"))
+    again = Adoption()
+    again.look()
+    assert again.rows() == before
+    assert all(verdict(row.found, again.seen(), ROOM) for row in again.rows())
+    third = Adoption()
+    third.seen()
+    deadline = time.monotonic() + SECONDS
+    while third.is_looking() and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    assert third.seen().at == again.seen().at, "what is fresh is not looked for again"
+
+
+def test_headers_for_which_there_was_no_time_are_read_by_the_next_look(
+    tools: Path, ours: Adoption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "READ_SECONDS", -1.0)
+    rows = looked(ours)
+    assert len(rows) == 3
+    assert [verdict(row.found, ours.seen(), ROOM) for row in rows] == [None] * 3
+    monkeypatch.undo()
+    monkeypatch.setenv("HOME", str(tools))
+    assert all(verdict(row.found, ours.seen(), ROOM) for row in looked(ours))
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[]", '{"at": "x"}', '{"places": [{}]}'])
+def test_a_broken_note_counts_as_none(home: Path, tools: Path, ours: Adoption, kept: str) -> None:
+    (home / "cache").mkdir(parents=True)
+    (home / "cache" / "found.json").write_text(kept)
+    assert len(looked(ours)) == 3
+
+
+def test_a_folder_of_ones_own_is_looked_through_from_then_on(
+    tools: Path, tmp_path: Path, ours: Adoption
+) -> None:
+    write_tiny(tmp_path / "disk two" / "mine.gguf")
+    add_folder(f" {tmp_path / 'disk two'} ")
+    add_folder(str(tmp_path / "disk two"))
+    assert preferences().model_folders == [str(tmp_path / "disk two")]
+    assert ("Your folder", "mine") in names(looked(ours))
+    shutil.rmtree(tmp_path / "disk two")
+    assert len(looked(ours)) == 3
+    assert ours.seen().said == [f"{tmp_path / 'disk two'} is not there."]
+    remove_folder(str(tmp_path / "disk two"))
+    assert preferences().model_folders == []
+    looked(ours)
+    assert ours.seen().said == []
+
+
+@pytest.mark.parametrize(
+    "path", ["", "models", "~nobody-of-this-name/x", "/no/such/folder", "/" + "a" * 5_000, "/a\0b"]
+)
+def test_what_is_no_folder_is_refused(path: str) -> None:
+    with pytest.raises(BadInput):
+        add_folder(path)
+    assert preferences().model_folders == []
+
+
+def test_berths_own_folder_is_refused(models: Path) -> None:
+    with pytest.raises(BadInput, match="among Berth's models already"):
+        add_folder(str(models))
+
+
+def test_berths_own_models_are_no_strangers(models: Path, ours: Adoption, tools: Path) -> None:
+    write_tiny(models / "own.gguf")
+    add_folder(str(models.parent))
+    assert "own" not in [name for _, name in names(looked(ours))]
+
+
+def test_what_was_not_found_is_not_linked(tmp_path: Path, models: Path, ours: Adoption) -> None:
+    [file] = write_tiny(tmp_path / "x" / "secret.gguf")
+    assert ours.use([str(file)]).wait(SECONDS)
+    assert list(models.rglob("*.gguf")) == []
+
+
+def test_why_a_file_cannot_be_linked_is_kept(tools: Path, ours: Adoption) -> None:
+    row = next(row for row in looked(ours) if row.found.tool == "LM Studio")
+    Path(row.found.path).write_bytes(b"GGUF")
+    assert ours.use([row.found.path]).wait(SECONDS)
+    error = ours.failure(row.found.path)
+    assert error is not None and error.message
+    assert not ours.is_using()
+
+
+def test_a_guest_may_do_none_of_it(tools: Path, ours: Adoption) -> None:
+    asked: list[Callable[[], object]] = [
+        ours.seen,
+        ours.look_again,
+        ours.rows,
+        lambda: ours.use(["/x"]),
+        lambda: add_folder("/tmp"),
+        lambda: remove_folder("/tmp"),
+    ]
+    with acting(Role.GUEST, "g"):
+        for act in asked:
+            with pytest.raises(Forbidden):
+                act()
+
+
+def test_more_models_than_anybody_has_are_cut_off_and_compared_once(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elsewhere, "MOST_MODELS", 1_000)
+    [one] = write_tiny(tmp_path / "many" / "m.gguf")
+    for number in range(1_010):
+        os.link(one, tmp_path / "many" / f"m{number:05}.gguf")
+    own = Adoption(lambda _: [Place(stores.OWN, tmp_path / "many")])
+    rows = looked(own)
+    assert len(rows) == 1_000
+    assert "first 1,000 are listed" in own.seen().said[0]
+    assert sum(row.same_as is None for row in rows) == 1
+    assert own.rows() is own.rows(), "a page run compares nothing anew"
