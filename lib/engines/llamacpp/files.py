@@ -36,6 +36,7 @@ _PART = re.compile(r"-\d{5}-of-(\d{5})$")
 FACTS = 4  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
+LONGEST_SHOWN = 200
 
 
 class ModelFile(Frozen):
@@ -162,9 +163,19 @@ def _seen() -> dict[str, _Seen]:
             with contextlib.suppress(OSError, UnicodeEncodeError):
                 first = str(_first_part(path).relative_to(root))
                 first.encode()  # what is no text cannot be shown or asked for
-                parts[first] = [*parts.get(first, []), path.stat()]
+                parts[first] = [*parts.get(first, []), _stat(path)]
     looked: Looked = {}
     return {path: _summed(root / path, stats, looked) for path, stats in parts.items()}
+
+
+def _stat(path: Path) -> os.stat_result:
+    """Of what a link leads to; of the link itself where that has gone, so that it is told."""
+    try:
+        return path.stat()
+    except OSError:
+        if path.is_symlink():
+            return path.lstat()
+        raise
 
 
 def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
@@ -230,6 +241,8 @@ def _names(files: Iterable[ModelFile]) -> set[str]:
 def _read(name: str, path: str, now: _Seen) -> ModelFile:
     common = {"name": name, "path": path, "size_bytes": now.size_bytes, "changed": now.changed}
     whole = settings().models / path
+    if gone := _gone(whole):
+        return ModelFile(**{**common, **gone, "kind": kind_at(whole), "size_bytes": 0})
     try:
         header = gguf.read_model(whole)
     except BrokenFile as error:
@@ -248,6 +261,17 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         unknown_types=header.unknown_types,
         token_bytes=token_bytes(header),
     )
+
+
+def _gone(path: Path) -> dict[str, str]:
+    """What to say of a link that leads nowhere; nothing of any other file."""
+    if not path.is_symlink() or path.exists():
+        return {}
+    target = shown(str([*links.hops(path)][1]), LONGEST_SHOWN)
+    return {
+        "problem": f"Its file has gone: {target} is not there.",
+        "fix": "Put it back, or connect its disk again. Or remove the link: nothing else goes.",
+    }
 
 
 def plain_name(path: Path) -> str:
