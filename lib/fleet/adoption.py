@@ -60,10 +60,14 @@ class Adoption:
         self._failures: dict[str, BerthError] = {}
         self._rows: tuple[object, list[Row]] = (None, [])
 
-    def seen(self) -> Look:
-        """What is known, at once; a new look begins where that is old."""
+    def known(self) -> Look:
+        """What the last look has found."""
         require(Action.CONFIGURE)
-        known = self._known()
+        return self._known()
+
+    def seen(self) -> Look:
+        """The same; a new look begins where that is old."""
+        known = self.known()
         if not 0 <= time.time() - known.at < REMEMBERED_SECONDS:
             self._begun()
         return known
@@ -85,7 +89,7 @@ class Adoption:
 
     def rows(self) -> list[Row]:
         """What was found: first what is not used yet, by name."""
-        look, here = self.seen(), files.all_files()
+        look, here = self.known(), files.all_files()
         key = (look.at, tuple((file.name, file.path, file.changed) for file in here))
         if self._rows[0] != key:
             self._rows = key, compared(look, _names(look, here))

@@ -1,4 +1,4 @@
-"""Which models of this machine have a newer revision on the Hub: asked in the background, once a day.
+"""Which models of this machine have a newer revision on the Hub: asked in the background, daily.
 
 Asked are models whose path tells the repository and the commit: Berth's own downloads, and links
 into the cache of the Hub's tool. What was found is kept below BERTH_HOME, and pages read that.

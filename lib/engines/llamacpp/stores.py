@@ -203,6 +203,11 @@ def _blob(store: Path, digest: str) -> Path | None:
     return store / "blobs" / name if _BLOB.fullmatch(name) else None
 
 
+def name_of_ollamas(name: str) -> str:
+    """What a model of Ollama's is called here, by what Ollama itself calls it: `anvil:1b`."""
+    return slug(name.rpartition("/")[2].replace(":", "-"))
+
+
 def _ollama_name(parts: tuple[str, ...]) -> str:
     """`llama3.2-3b` for the library's, `Anvil-GGUF-Q4_K_M` for the Hub's."""
     return slug("-".join(parts[2:] if parts[:2] == LIBRARY else parts[-2:]))
