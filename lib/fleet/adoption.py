@@ -88,11 +88,14 @@ class Adoption:
         return self._under_way is not None
 
     def rows(self) -> list[Row]:
-        """What was found: first what is not used yet, by name."""
-        look, here = self.known(), files.all_files()
-        key = (look.at, tuple((file.name, file.path, file.changed) for file in here))
-        if self._rows[0] != key:
-            self._rows = key, compared(look, _names(look, here))
+        """What was found: first what is not used yet, by name.
+
+        Compared anew only where a look, or whoever listed the models, has seen a change.
+        """
+        look, key = self.known(), _signature()
+        if self._rows[0] != (look.at, key):
+            rows = compared(look, _names(look, files.all_files()))
+            self._rows = (look.at, _signature()), rows
         return self._rows[1]
 
     def _known(self) -> Look:
@@ -244,6 +247,11 @@ def _soon(question: Callable[[], bool]) -> bool:
     asking.start()
     asking.join(FOLDER_SECONDS)
     return bool(answers) and answers[0]
+
+
+def _signature() -> object:
+    """Another value where Berth's models are others."""
+    return files.signature() or tuple((one.path, one.changed) for one in files.all_files())
 
 
 def _names(look: Look, here: Sequence[files.ModelFile]) -> dict[str, str]:

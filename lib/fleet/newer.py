@@ -74,18 +74,25 @@ def set_checking(wanted: bool) -> None:
 def by_name() -> dict[str, Newer]:
     """The newer revisions by the names of the built-in engine's models; one read for all of them.
 
-    Where the newer one is on this machine too, there is nothing to say.
+    The models are those that whoever listed them last has seen. Where the newer one is on this
+    machine too, there is nothing to say.
     """
     known = _known().newer if preferences().checks_for_updates else {}
-    if not known:
-        return {}
+    state = files.signature() or time.monotonic()
+    return _by_name(_file(), state, tuple(known.items())) if known else {}
+
+
+@lru_cache(maxsize=1)
+def _by_name(_path: Path, _state: object, found: tuple[tuple[str, Newer], ...]) -> dict[str, Newer]:
+    """Compared anew only where the models, or what is known, have changed."""
+    known = dict(found)
     origins = {file.name: origin for file in files.all_files() if (origin := origin_of(file))}
     here = {(one.repository, one.commit, one.first) for one in origins.values()}
     return {
-        name: found
+        name: newer
         for name, origin in origins.items()
-        if (found := known.get(origin.key))
-        and (found.repository, found.commit, origin.first) not in here
+        if (newer := known.get(origin.key))
+        and (newer.repository, newer.commit, origin.first) not in here
     }
 
 

@@ -103,6 +103,15 @@ def all_files() -> list[ModelFile]:
     return sorted(models, key=lambda file: file.name)
 
 
+def signature() -> tuple[Path, int, int] | None:
+    """Another value after `all_files` has found any change; None where it cannot keep anything."""
+    path = _cache_file()
+    with contextlib.suppress(OSError):
+        stat = path.stat()
+        return path, stat.st_mtime_ns, stat.st_ino
+    return None
+
+
 def find(name: str) -> ModelFile:
     """The model of this name, or NotFound."""
     for file in all_files():
