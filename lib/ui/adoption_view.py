@@ -96,7 +96,9 @@ def _is_busy() -> bool:
 def _found(was_busy: bool) -> None:
     """The section, kept up to date while a look is under way."""
     look, rows = adoption.ADOPTION.known(), adoption.ADOPTION.rows()
-    fold = st.expander(_title(look, rows), key=FOLD, icon=ICON, on_change="rerun")
+    is_open = bool(st.session_state.get(FOLD))  # said anew: where it has moved, it would be shut
+    title = _title(look, rows)
+    fold = st.expander(title, expanded=is_open, key=FOLD, icon=ICON, on_change="rerun")
     if fold.open:
         with fold:
             _list(look, rows)
