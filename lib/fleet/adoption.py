@@ -168,18 +168,28 @@ class Adoption:
         return self._failures.get(path)
 
     def _linked(self, paths: Sequence[str], done: threading.Event) -> None:
-        for path in paths:
-            try:
-                adopt(Path(path))
-            except BerthError as error:
-                self._failures[path] = error
-            except OSError as error:
-                said = f"{shown(path)} cannot be used: {error.strerror}."
-                self._failures[path] = BadInput(said, "Look at the file's disk.")
-            finally:
+        try:
+            for path in paths:
+                error = _tried(path)
                 with self._lock:
+                    self._failures |= {path: error} if error else {}
                     self._using.discard(path)
-        done.set()
+        finally:
+            with self._lock:
+                self._using -= {*paths}
+            done.set()
+
+
+def _tried(path: str) -> BerthError | None:
+    """Link to it; why that did not do."""
+    try:
+        adopt(Path(path))
+    except BerthError as error:
+        return error
+    except OSError as error:
+        said = f"{shown(path)} cannot be used: {error.strerror}."
+        return BadInput(said, "Look at the file's disk.")
+    return None
 
 
 def compared(look: Look, names: Mapping[str, str]) -> list[Row]:

@@ -95,8 +95,16 @@ class Looker:
 
     def look(self, places: Sequence[Place], kept: Look) -> Look:
         """All that there is; `kept` is what was known before. It takes as long as it takes."""
-        known = {found.path: found for place in kept.places for found in place.models}
-        reading = Reading(known, kept.shapes, READ_SECONDS)
+        late = [run for run in self._hanging.values() if run.seen]  # what came after all
+        known = {
+            found.path: found
+            for place in (*kept.places, *(run.seen for run in late if run.seen))
+            for found in place.models
+        }
+        shapes = dict(kept.shapes)
+        for run in late:
+            shapes |= run.reading.shapes
+        reading = Reading(known, shapes, READ_SECONDS)
         runs = [self._begun(place, reading) for place in places]
         for run in runs:
             while not run.done.wait(WAIT_SECONDS) and not run.is_silent:
@@ -104,7 +112,8 @@ class Looker:
         self._hanging = {run.place.folder: run for run in runs if not run.done.is_set()}
         seen = _each_once([run.seen or _silent(run.place) for run in runs])
         used = {found.shape for place in seen for found in place.models}
-        shapes = {key: shape for run in runs for key, shape in run.reading.shapes.items()}
+        for run in runs:
+            shapes |= run.reading.shapes
         return Look(
             at=time.time(),
             places=seen,

@@ -26,7 +26,7 @@ from lib.ui.shell import shown_errors
 
 FOLD, SEARCH, FOLDER, UPDATES = "adoption", "adoption_search", "adoption_folder", "updates_toggle"
 SAID = "adoption_said"  # what came of adding a folder
-PER_PAGE, FEW = 20, 8
+PER_PAGE, FEW, MOST_NEWER = 20, 8, 3
 LOOKING_SECONDS, RESTING_SECONDS = 2.0, 60.0  # between two runs of the section
 USE_SECONDS = 2.0  # that a press waits for the link; it is made all the same
 ICON = ":material/folder_open:"
@@ -37,11 +37,22 @@ def section() -> None:
     if not may(Action.CONFIGURE):
         return
     _engine_notes()
-    for name, found in newer.by_name().items():
-        newer_row(name, found)
+    _newer_rows()
     adoption.ADOPTION.seen()
     is_busy = _is_busy()
     st.fragment(_found, run_every=LOOKING_SECONDS if is_busy else RESTING_SECONDS)(is_busy)
+
+
+def _newer_rows() -> None:
+    """A few at once; many are folded."""
+    found = newer.by_name()
+    if len(found) <= MOST_NEWER:
+        for name, one in found.items():
+            newer_row(name, one)
+        return
+    with st.expander(f"Newer revisions on the Hub ({len(found)})", key="newer_fold"):
+        for name, one in found.items():
+            newer_row(name, one)
 
 
 def newer_row(name: str, found: Newer) -> None:
@@ -53,7 +64,7 @@ def newer_row(name: str, found: Newer) -> None:
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{markdown.plain(name)}**: the Hub has a newer revision of this.")
             st.caption(_changed(found))
-        if st.button("Deploy the newer one", key=f"deploy_newer-{name}"):
+        if st.button("Deploy it", key=f"deploy_newer-{name}"):
             choose_to_deploy(found.repository)
             st.switch_page("pages/1_Deploy.py")
 

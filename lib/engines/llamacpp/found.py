@@ -137,6 +137,8 @@ def content_of(parts: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     try:
         for part in parts:
+            if not part.is_file():
+                return ""
             with part.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
                 digest.update(f"{size} ".encode())

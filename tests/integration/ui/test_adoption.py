@@ -216,6 +216,16 @@ def test_a_newer_revision_is_a_row_with_the_way_to_it(
     assert "newer revision" not in texts(opened())
 
 
+def test_many_newer_revisions_are_folded(models: Path) -> None:
+    known = {}
+    for number in range(5):
+        write_tiny(models / "acme" / f"T{number}" / ("a" * 40) / f"t{number}.gguf")
+        found = Newer(repository=f"acme/T{number}", commit="b" * 40, changed_at=None)
+        known[f"acme/T{number}@{'a' * 40}/t{number}.gguf"] = found
+    newer._keep(newer.Known(at=time.time(), newer=known))
+    assert "Newer revisions on the Hub (5)" in [one.label for one in opened().expander]
+
+
 def toggle() -> None:
     """A page with the switch alone, as Settings has it."""
     from lib.ui import adoption_view
