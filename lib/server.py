@@ -31,9 +31,11 @@ from lib.core.settings import ROOT
 from lib.dashboard import listening
 from lib.doctor.registry import REGISTRY
 from lib.engines import all_models
+from lib.fleet.comeback import Comeback
 from lib.fleet.idle import Idle
 from lib.fleet.newer import Revisions
 from lib.fleet.notices import Notices
+from lib.fleet.schedule import Schedule
 from lib.machine import history, open_files, sampler
 from lib.processes.command import become
 from lib.sharing import connections, listener
@@ -61,7 +63,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    watches = (Idle(), Notices(), Revisions())
+    watches = (Idle(), Comeback(), Schedule(), Notices(), Revisions())
     for watch in watches:
         watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)

@@ -13,6 +13,7 @@ with shown_errors():
     if may(Action.CONFIGURE):
         settings_view.problems()
         settings_view.memory()
+        settings_view.start()
         settings_view.own_program()
         addresses.section()
         settings_view.hub()

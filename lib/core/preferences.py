@@ -49,6 +49,7 @@ class Preferences(BaseModel):
     share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
     share_at_start: bool = False
     idle_minutes: int = Field(default=0, ge=0, le=10_080)  # then a model is stopped; 0: never
+    restarts_crashed: bool = True  # a model that ended by itself, see lib/fleet/comeback.py
     webhook: str = Field(default="", max_length=2_048)  # is told what happens, see fleet/notices.py
     require_key: bool = False  # also on this machine, see lib/core/owner_key.py
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py

@@ -79,6 +79,11 @@ class Settings(BaseModel):
         return self.home / "rules.json"
 
     @property
+    def variants(self) -> Path:
+        """How single models are loaded, see lib/engines/variants.py."""
+        return self.home / "variants.json"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"

@@ -236,7 +236,7 @@ def _os_name() -> str:
 
 def _cpu_name() -> str:
     """The processor as its maker calls it, where the system tells; else its architecture."""
-    name = _sysctl("machdep.cpu.brand_string") if sys.platform == "darwin" else _from_cpuinfo()
+    name = sysctl("machdep.cpu.brand_string") if sys.platform == "darwin" else _from_cpuinfo()
     return " ".join(name.split()) or platform.processor() or platform.machine()
 
 
@@ -245,7 +245,7 @@ def _from_cpuinfo() -> str:
     return next((line.partition(":")[2] for line in lines if line.startswith("model name")), "")
 
 
-def _sysctl(name: str) -> str:
+def sysctl(name: str) -> str:
     """A string that macOS knows about itself; empty where it does not."""
     libc = ctypes.CDLL(ctypes.util.find_library("c"))
     size = ctypes.c_size_t(256)
