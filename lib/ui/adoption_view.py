@@ -14,7 +14,8 @@ from lib.core.preferences import LONGEST_PATH, preferences
 from lib.doctor.engine_notes import engine_note
 from lib.engines import all_engines, all_models
 from lib.engines.llamacpp import stores
-from lib.fit.memory import Room, room_now
+from lib.engines.room import room_now
+from lib.fit.memory import Room
 from lib.fleet import adoption, newer
 from lib.fleet.adoption import Row
 from lib.fleet.elsewhere import Look
