@@ -13,13 +13,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lib.core import words
 from lib.core.errors import BadInput, BrokenFile
 from lib.core.files import write_text
 from lib.core.links import Bounds
 from lib.core.names import shown
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.core.words import count
 from lib.engines.llamacpp import files, stores
 from lib.engines.llamacpp.found import Found, Reading, content_of
 from lib.engines.llamacpp.stores import OWN, Place
@@ -43,6 +43,7 @@ class Seen(Frozen):
     folder: str
     models: tuple[Found, ...] = ()
     said: str = ""  # what could not be seen, in a sentence
+    beside: str = ""  # what else is there, in a sentence
 
 
 class Own(Frozen):
@@ -60,6 +61,11 @@ class Look(Frozen):
     places: tuple[Seen, ...] = ()
     shapes: Mapping[str, Geometry] = {}
     own: tuple[Own, ...] = ()
+
+    @property
+    def beside(self) -> list[str]:
+        """What else is there, and cannot be used from here."""
+        return [place.beside for place in self.places if place.beside]
 
     @property
     def said(self) -> list[str]:
@@ -157,8 +163,9 @@ def _file() -> Path:
 def _look_at(run: Run) -> None:
     """What is in it, and what could not be seen."""
     found: list[Found] = []
-    said = f"{_named(run.place)} could not be looked through."
+    said, beside = f"{_named(run.place)} could not be looked through.", ""
     try:
+        beside = _checkpoints(run)
         said = _unseen(run.place) or _filled(run, found) or _closed(run)
     except BadInput as error:
         said = error.message
@@ -166,8 +173,16 @@ def _look_at(run: Run) -> None:
         _log.exception(said)
     finally:
         tool, folder = run.place
-        run.seen = Seen(tool=tool, folder=str(folder), models=tuple(found), said=said)
+        told = {"said": said, "beside": beside}
+        run.seen = Seen(tool=tool, folder=str(folder), models=tuple(found), **told)
         run.done.set()
+
+
+def _checkpoints(run: Run) -> str:
+    number = stores.checkpoints_in(run.place.folder, run.bounds)
+    said = words.count(number, "model is stored as", "models are stored as")
+    where = _named(run.place)
+    return f"In {where}, {said} safetensors: graphics cards alone run these." if number else ""
 
 
 def _filled(run: Run, found: list[Found]) -> str:
@@ -200,7 +215,7 @@ def _closed(run: Run) -> str:
     if run.place.folder in run.bounds.closed:
         return _no_rights(run.place)
     if closed := set(run.bounds.closed):
-        folders = count(len(closed), "folder")
+        folders = words.count(len(closed), "folder")
         return f"{folders} in {_named(run.place)} may not be looked into."
     return ""
 

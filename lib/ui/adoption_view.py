@@ -268,6 +268,8 @@ def _foot(look: Look) -> None:
     """When it was, what could not be seen, and the button to look again."""
     for said in look.said:
         st.caption(f":orange[:material/warning:] {markdown.plain(said)}")
+    for beside in look.beside:
+        st.caption(markdown.plain(beside))
     with st.container(horizontal=True, vertical_alignment="center"):
         if look.at:
             st.caption(f"Looked {words.ago(look.at, time.time())}.", width="content")

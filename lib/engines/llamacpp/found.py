@@ -29,6 +29,7 @@ from lib.fit.kinds import Kind, Task
 from lib.fit.memory import Room, Verdict, verdict
 
 PIECE_BYTES = 16 * 2**10  # of the weights, at a few places
+LONGEST_REST_SECONDS = 0.1  # after a header, as long as that took: pages wait for the same lock
 PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
 
@@ -87,7 +88,11 @@ class Reading:
         if before and self._is_true(before, found):
             now = {"tool": tool, "name": found.name, "real_path": found.real_path}
             return before.model_copy(update=now)
-        return self._looked_into(found, stored, parts)
+        began = time.monotonic()
+        try:
+            return self._looked_into(found, stored, parts)
+        finally:
+            time.sleep(min(time.monotonic() - began, LONGEST_REST_SECONDS))
 
     def _is_true(self, before: Found, now: Found) -> bool:
         """Is what was read before still so, and all of it there?"""

@@ -161,6 +161,17 @@ def each_in(folder: Path, bounds: Bounds) -> Iterator[Stored]:
         yield from _whole_files(one, bounds)
 
 
+def checkpoints_in(folder: Path, bounds: Bounds) -> int:
+    """How many models of a cache of the Hub's tool are safetensors files, and no GGUF files."""
+    found = 0
+    with contextlib.suppress(OSError):
+        for one in sorted(folder.glob("models--*--*")):
+            bounds.step(folder)
+            names = {path.suffix for path in _newest(one).iterdir()}
+            found += ".safetensors" in names and ".gguf" not in names
+    return found
+
+
 def _newest(repository: Path) -> Path:
     """What `main` is in the Hub tool's cache; else the snapshot that came last."""
     snapshots = repository / "snapshots"

@@ -184,6 +184,18 @@ def test_a_divided_model_is_one_row_and_is_linked_whole(
     assert len(list(models.rglob("Big*.gguf"))) == 3
 
 
+def test_models_for_graphics_cards_are_counted_and_not_listed(tools: Path, ours: Adoption) -> None:
+    cache = tools / ".cache/huggingface/hub"
+    for name in ("One", "Two"):
+        snapshot = cache / f"models--acme--{name}" / "snapshots" / ("e" * 40)
+        snapshot.mkdir(parents=True)
+        (snapshot / "model.safetensors").write_bytes(b"x")
+    assert len(looked(ours)) == 3
+    assert ours.known().beside == [
+        f"In {cache}, 2 models are stored as safetensors: graphics cards alone run these."
+    ]
+
+
 def test_odd_names_do_no_harm(tools: Path, ours: Adoption) -> None:
     folder = tools / ".lmstudio/models/a b"
     for name in ("<b>x</b>.gguf", "new\nline.gguf", "\u202eesrever.gguf", "$HOME `id`.gguf"):
@@ -409,13 +421,13 @@ def test_a_guest_may_do_none_of_it(tools: Path, ours: Adoption) -> None:
 def test_more_models_than_anybody_has_are_cut_off_and_compared_once(
     tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(elsewhere, "MOST_MODELS", 1_000)
+    monkeypatch.setattr(elsewhere, "MOST_MODELS", 300)
     [one] = write_tiny(tmp_path / "many" / "m.gguf")
-    for number in range(1_010):
+    for number in range(310):
         os.link(one, tmp_path / "many" / f"m{number:05}.gguf")
     own = Adoption(lambda _: [Place(stores.OWN, tmp_path / "many")])
     rows = looked(own)
-    assert len(rows) == 1_000
-    assert "first 1,000 are listed" in own.seen().said[0]
+    assert len(rows) == 300
+    assert "first 300 are listed" in own.seen().said[0]
     assert sum(row.same_as is None for row in rows) == 1
     assert own.rows() is own.rows(), "a page run compares nothing anew"
