@@ -248,7 +248,7 @@ def _state(row: Row, look: Look, room: Room, by_ollama: dict[str, str]) -> None:
     if unable := adoption.objection(row.found):
         st.caption(f":red[:material/block:] {markdown.plain(unable)}")
     elif verdict := adoption.verdict(row.found, look, room):
-        st.caption(f"{mark(verdict)} {verdict.sentence}")
+        st.markdown(f":small[{mark(verdict)} {verdict.sentence}]")
     else:
         st.caption("It was not looked into yet: look again.")
     if ollamas := by_ollama.get(row.found.name) if row.found.tool == stores.OLLAMA else "":
