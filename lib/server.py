@@ -63,7 +63,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    watches = (Idle(), Comeback(), Schedule(), Notices(), Revisions())
+    watches = (Idle(), Comeback(), Schedule(), Notices(REGISTRY.needs), Revisions())
     for watch in watches:
         watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)

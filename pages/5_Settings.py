@@ -18,5 +18,6 @@ with shown_errors():
         addresses.section()
         settings_view.hub()
         settings_view.notices_section()
+        settings_view.looks()
     else:
         st.caption("What is set here is a matter of the owner of this machine.")

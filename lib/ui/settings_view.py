@@ -13,10 +13,12 @@ from lib.engines.llamacpp import program
 from lib.fleet import autostart, notices, rules
 from lib.ui import life, markdown
 from lib.ui.deploy import token_form
+from lib.ui.elements import this_browser
 from lib.ui.shell import shown_errors
 
 IDLE, OWN, WEBHOOK = "settings_idle", "settings_own", "settings_webhook"
 CRASHED, AT_LOGIN = "settings_crashed", "settings_at_login"
+PAGES = ("Settings", "./", "Home", "Deploy", "Models", "Chat", "System")
 SAID = "settings_said"  # what came of the last change, by the part it belongs to
 
 
@@ -110,6 +112,13 @@ def own_program() -> None:
     _said(OWN)
 
 
+def looks() -> None:
+    """The theme, of this browser."""
+    st.subheader("Theme")
+    this_browser.theme(PAGES)
+    st.caption("It holds for this browser.")
+
+
 def hub() -> None:
     """The token for gated and private models."""
     st.subheader("Hugging Face")
@@ -120,9 +129,11 @@ def notices_section() -> None:
     """One address that is told what ends or fails."""
     st.subheader("Notices")
     st.caption(
-        "When a deployment ends or a model fails, Berth can tell one address: the incoming web "
-        "hook of Slack, Mattermost, Discord's Slack form (…/slack), ntfy, or a program of yours."
+        "When a deployment ends, a model fails or something needs you, Berth can say so here, and "
+        "tell one address: the incoming web hook of Slack, Mattermost, Discord's Slack form "
+        "(…/slack), ntfy, or a program of yours."
     )
+    this_browser.notice_switch(max((one.number for one in notices.recent()), default=0))
     with _form("settings_webhook_form"):
         st.text_input(
             "Address",
