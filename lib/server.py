@@ -33,6 +33,7 @@ from lib.doctor.registry import REGISTRY
 from lib.engines import all_models
 from lib.fleet.comeback import Comeback
 from lib.fleet.idle import Idle
+from lib.fleet.newer import Revisions
 from lib.fleet.notices import Notices
 from lib.fleet.schedule import Schedule
 from lib.machine import history, open_files, sampler
@@ -62,7 +63,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    watches = (Idle(), Comeback(), Schedule(), Notices(REGISTRY.needs))
+    watches = (Idle(), Comeback(), Schedule(), Notices(REGISTRY.needs), Revisions())
     for watch in watches:
         watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)
