@@ -34,6 +34,7 @@ from lib.engines import all_models
 from lib.fleet import served
 from lib.fleet.comeback import Comeback
 from lib.fleet.idle import Idle
+from lib.fleet.newer import Revisions
 from lib.fleet.notices import Notices
 from lib.fleet.removing import Removing
 from lib.fleet.schedule import Schedule
@@ -65,7 +66,14 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    watches = (Idle(), Comeback(), Schedule(), Notices(REGISTRY.needs), Removing())
+    watches = (
+        Idle(),
+        Comeback(),
+        Schedule(),
+        Notices(REGISTRY.needs),
+        Revisions(),
+        Removing(),
+    )
     for watch in watches:
         watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import models
+from lib.ui import adoption_view, models
 from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
@@ -12,3 +12,4 @@ st.title("Models")
 with shown_errors():
     models.browse(otherwise=starter.invitation)
     models.removal(can_undo=True)
+    adoption_view.section()

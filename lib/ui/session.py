@@ -178,6 +178,16 @@ def show_activity(lines: int) -> None:
     st.session_state["activity_shown"] = lines
 
 
+def adoption_chosen() -> list[str]:
+    """Which of the models that were found on this machine are to be used together: their paths."""
+    return list(st.session_state.get("adoption_chosen") or [])
+
+
+def choose_for_adoption(paths: list[str]) -> None:
+    """Choose these instead."""
+    st.session_state["adoption_chosen"] = paths
+
+
 def choose_to_deploy(model: str) -> None:
     """Put a repository or a path into the deploy page's field."""
     st.session_state["deploy_model"] = model

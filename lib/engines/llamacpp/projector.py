@@ -5,6 +5,7 @@ A model's projector lies in its folder, or above that in the same download of a 
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from lib.core import links
 from lib.core.errors import BrokenFile
+from lib.core.names import shown
 from lib.core.settings import settings
 from lib.fit import gguf
 from lib.fit.file_names import Variant, best_projector, name_alone, presumed_beside
@@ -80,8 +82,10 @@ def _folder(folder: Path, root: Path, known: Looked) -> _Folder:
 def kind_at(path: Path) -> Kind:
     """What a file is, by its first bytes; where those tell nothing, by its name."""
     try:
-        stat = path.stat()
-        return _kind_at(path, stat.st_mtime_ns, stat.st_size)
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would keep us waiting
+            raise BrokenFile(f"“{shown(path.name)}” is no file.")
+        return _kind_at(path, found.st_mtime_ns, found.st_size)
     except (BrokenFile, OSError):
         whole = [Variant(quantization="", paths=(path.name,), bytes=0)]
         beside = presumed_beside(whole).get(path.name)

@@ -107,7 +107,7 @@ def test_what_was_measured_is_read_once_and_again_when_it_has_changed(
 
 def test_a_file_of_before_has_one_set_of_options() -> None:
     path = remember("a", 300 * MIB, 200 * MIB)
-    path.write_text(path.read_text().strip("[]").partition(", {\"at")[0])
+    path.write_text(path.read_text().strip("[]").partition(', {"at')[0])
     assert of_all([row("a")])[0].taken_bytes == 200 * MIB
 
 
