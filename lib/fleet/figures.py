@@ -73,8 +73,8 @@ def of_all(models: Sequence[Model]) -> list[Figures]:
 
 
 def of_one(model: Model) -> Figures:
-    """Of one alone, without what was measured of it."""
-    return _of(model, removals.of(model), {})
+    """Of one alone as it is now, without what is remembered of it."""
+    return _of(model, removals.of(model), {})._replace(speed=None, used_at=None)
 
 
 def arranged(
