@@ -92,7 +92,7 @@ def kind_at(path: Path) -> Kind:
         return presumed(beside.word) if beside else Kind.MODEL
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=32_768)  # fewer than there are models, and each look would read them all
 def _kind_at(path: Path, _changed: int, _size: int) -> Kind:
     seen = gguf.glimpse_file(path)
     return kind(seen.values, seen.tensors, seen.tensor_count)
