@@ -235,12 +235,15 @@ def _refreshed(seen: Mapping[str, _Seen]) -> dict[str, ModelFile]:
 def _described(seen: Mapping[str, _Seen], known: Mapping[str, ModelFile]) -> dict[str, ModelFile]:
     """All models, reading the headers of those that are new or have changed, the oldest first."""
     files = {path: file for path, file in known.items() if path in seen}
+    taken = _names(files.values())
     for path, now in sorted(seen.items(), key=lambda item: (item[1].changed, item[0])):
         if path not in files or files[path].changed != now.changed:
-            others = _names(file for other, file in files.items() if other != path)
             is_old = path in files and files[path].kind == Kind.MODEL
-            name = files[path].name if is_old else _new_name(path, others)
+            name = files[path].name if is_old else _new_name(path, taken)
             files[path] = _read(name, path, now)
+            if is_old:
+                taken.discard(name.casefold())
+            taken |= _names([files[path]])
     return files
 
 
