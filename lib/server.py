@@ -31,6 +31,7 @@ from lib.core.settings import ROOT
 from lib.dashboard import listening
 from lib.doctor.registry import REGISTRY
 from lib.engines import all_models
+from lib.fleet import served
 from lib.fleet.comeback import Comeback
 from lib.fleet.idle import Idle
 from lib.fleet.newer import Revisions
@@ -51,6 +52,7 @@ HEAVY = (
 AFTER_VISIT_SECONDS = 3.0  # the first page is drawn by then
 PING_SECONDS = 30
 GRACE_SECONDS = 1
+SETTLE_SECONDS = 2.0  # so long what was served last may take to be written
 
 _FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
 
@@ -74,6 +76,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         warming.cancel()
         for watch in watches:
             watch.stop()
+        await asyncio.to_thread(served.settle, SETTLE_SECONDS)
         await listener.end()
         REGISTRY.is_watching = False
         sampler.SAMPLER.stop()

@@ -68,10 +68,12 @@ class ModelFile(Frozen):
     @property
     def stays_at(self) -> str:
         """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
-        here = self.full_path
+        root = settings().models
+        here = root / self.path
         if here.is_symlink():
             return str([*links.hops(here)][1])
-        return "" if links.is_inside(here, settings().models) else str(here.resolve())
+        is_ours = here.parent == root or links.is_inside(here, root)
+        return "" if is_ours else str(here.resolve())
 
     @property
     def source(self) -> str:
