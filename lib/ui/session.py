@@ -158,6 +158,16 @@ def keep_support(entries: list[Entry]) -> None:
     st.session_state["support_bundle"] = entries
 
 
+def adoption_chosen() -> list[str]:
+    """Which of the models that were found on this machine are to be used together: their paths."""
+    return list(st.session_state.get("adoption_chosen") or [])
+
+
+def choose_for_adoption(paths: list[str]) -> None:
+    """Choose these instead."""
+    st.session_state["adoption_chosen"] = paths
+
+
 def has_seen_first_steps() -> bool:
     """Were they shown in this session before all of them were done?"""
     return bool(st.session_state.get("guide_seen"))
@@ -176,16 +186,6 @@ def activity_shown() -> int:
 def show_activity(lines: int) -> None:
     """Show so many; 0 for as many as usual."""
     st.session_state["activity_shown"] = lines
-
-
-def adoption_chosen() -> list[str]:
-    """Which of the models that were found on this machine are to be used together: their paths."""
-    return list(st.session_state.get("adoption_chosen") or [])
-
-
-def choose_for_adoption(paths: list[str]) -> None:
-    """Choose these instead."""
-    st.session_state["adoption_chosen"] = paths
 
 
 def choose_to_deploy(model: str) -> None:
