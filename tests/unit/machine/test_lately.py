@@ -1,0 +1,55 @@
+"""A look in the background: whoever asks gets what was seen last, and hardly waits."""
+
+import threading
+
+import pytest
+
+from lib.machine.lately import Lately
+from tests.support.waiting import until
+
+
+class Looks:
+    """Counts, and waits until it may answer."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def __call__(self) -> int:
+        self.may_answer.wait(60)
+        self.count += 1
+        if self.count == 2:
+            raise OSError("no answer")
+        return self.count
+
+
+def test_the_first_sight_is_waited_for_and_a_fresh_one_is_not_looked_for_again() -> None:
+    looks = Looks()
+    lately = Lately(looks, fresh_seconds=1_000)
+    assert [lately.seen(first_seconds=30) for _ in range(3)] == [1, 1, 1]
+    lately.forget()
+    assert lately.seen(first_seconds=30) is None  # the second look fails
+
+
+def test_an_old_sight_is_told_while_the_next_look_is_under_way() -> None:
+    looks = Looks()
+    lately = Lately(looks, fresh_seconds=0)
+    assert lately.seen(first_seconds=30) == 1
+    looks.may_answer.clear()
+    assert [lately.seen() for _ in range(3)] == [1, 1, 1]
+    looks.may_answer.set()
+    until(lambda: (lately.seen() or 0) > 2)
+
+
+def test_a_look_that_takes_too_long_is_no_sight_yet_and_one_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    looks = Looks()
+    looks.may_answer.clear()
+    lately = Lately(looks, fresh_seconds=1_000)
+    assert [lately.seen(first_seconds=0.01) for _ in range(3)] == [None, None, None]
+    looks.may_answer.set()
+    until(lambda: lately.seen() == 1)
+    assert looks.count == 1
+    assert caplog.records == []
