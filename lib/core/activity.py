@@ -52,7 +52,7 @@ class Event(Frozen):
 
 def note(kind: Kind, subject: str, detail: str = "", who: str | None = None) -> None:
     """Keep it. Where that fails, it is told in the log, and nobody is stopped."""
-    by, now = _who() if who is None else who, time.time()
+    by, now = who_acts() if who is None else who, time.time()
     try:
         with database.opened(SCHEMA) as rows:
             row = (now, kind, shown(subject, LONGEST), by, shown(detail, LONGEST))
@@ -75,7 +75,8 @@ def recent(limit: int = 50, kinds: tuple[Kind, ...] = ()) -> list[Event]:
         return []
 
 
-def _who() -> str:
+def who_acts() -> str:
+    """Whoever acts now: "" for the owner, else "guest" or "Berth"."""
     try:
         return "" if current().role == Role.OWNER else "guest"
     except NotSignedIn:

@@ -85,6 +85,8 @@ class Upstream(Frozen):
     model: str
     key: SecretStr | None = None
     token_bytes: int = 0  # that this machine's processor reads for every token; 0: not known
+    engine: str = ""  # whose it is; whoever looked it up says so
+    listed: str = ""  # the name that the engine lists; "" where it was asked for by that
 
 
 class StartOptions(Frozen):

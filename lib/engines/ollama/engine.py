@@ -183,7 +183,7 @@ class Ollama:
         """Ollama's own `/v1`, under the name it lists; None where the model is not loaded."""
         for known in self.models():
             if known.state == State.READY and _full(known.name) == _full(model):
-                return Upstream(base_url=known.url, model=known.name)
+                return Upstream(base_url=known.url, model=known.name, listed=known.name)
         return None
 
     def _check(self) -> None:
