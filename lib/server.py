@@ -41,7 +41,6 @@ from lib.sharing.gate import Gate
 HEAVY = (
     "pandas",
     "pyarrow",
-    "altair",
     "streamlit.elements.arrow",
     "streamlit.elements.vega_charts",
 )

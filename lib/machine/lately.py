@@ -19,25 +19,22 @@ class Lately(Generic[Sight]):
         self._changed = threading.Condition()
         self._last: Sight | None = None
         self._at = float("-inf")
-        self._is_looking = False
+        self._begun: float | None = None
 
-    def seen(self, first_seconds: float = 0.0) -> Sight | None:
-        """The last sight, another look begun where it is old.
+    def seen(self, patience_seconds: float = 0.0) -> Sight | None:
+        """The last sight; None where there is none yet.
 
-        So long the first one is waited for; None where it takes longer, or has failed.
+        Where that is old, another look begins, and is waited for until it is so many seconds old:
+        one that hangs delays nobody who comes later.
         """
         with self._changed:
-            if not self._is_looking and time.monotonic() - self._at > self._fresh_seconds:
-                self._is_looking = True
+            if self._begun is None and time.monotonic() - self._at > self._fresh_seconds:
+                self._begun = time.monotonic()
                 threading.Thread(target=self._run, name="look", daemon=True).start()
-            if self._last is None:
-                self._changed.wait_for(lambda: not self._is_looking, first_seconds)
+            if self._begun is not None:
+                left = self._begun + patience_seconds - time.monotonic()
+                self._changed.wait_for(lambda: self._begun is None, max(0.0, left))
             return self._last
-
-    def forget(self) -> None:
-        """What was seen holds no more."""
-        with self._changed:
-            self._last, self._at = None, float("-inf")
 
     def _run(self) -> None:
         sight: Sight | None = None
@@ -48,5 +45,5 @@ class Lately(Generic[Sight]):
         finally:
             with self._changed:
                 self._last = self._last if sight is None else sight
-                self._at, self._is_looking = time.monotonic(), False
+                self._at, self._begun = time.monotonic(), None
                 self._changed.notify_all()

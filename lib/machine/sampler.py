@@ -177,6 +177,11 @@ class Sampler:
         """The newest sample, or one taken now where there is none."""
         return self._samples[-1] if self._samples else self._look()
 
+    @property
+    def is_looking(self) -> bool:
+        """Does it, as it does where a server runs?"""
+        return self._thread is not None
+
     def silent_seconds(self) -> float:
         """For how long no look has succeeded; 0 where they do, and where no server runs."""
         seconds = time.monotonic() - self._looked
@@ -233,6 +238,13 @@ class Sampler:
 
 
 SAMPLER = Sampler()
+
+
+def swap_bytes() -> int:
+    """How much swap there is; 0 for none, and where the system does not tell."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        return int(psutil.swap_memory().total)
+    return 0
 
 
 def _swap_used() -> int | None:

@@ -83,6 +83,7 @@ class Ollama:
         except EngineDown:
             return Health(
                 up=False,
+                is_stopped=True,
                 problem="Ollama does not run.",
                 fix="Open the Ollama app or run ollama serve, after installing it if need be.",
             )

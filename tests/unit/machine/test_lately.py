@@ -7,9 +7,11 @@ import pytest
 from lib.machine.lately import Lately
 from tests.support.waiting import until
 
+LONG = 30.0
+
 
 class Looks:
-    """Counts, and waits until it may answer."""
+    """Counts, and waits until it may answer; the second fails."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -24,31 +26,36 @@ class Looks:
         return self.count
 
 
-def test_the_first_sight_is_waited_for_and_a_fresh_one_is_not_looked_for_again() -> None:
+def test_a_fresh_sight_is_not_looked_for_again() -> None:
     looks = Looks()
     lately = Lately(looks, fresh_seconds=1_000)
-    assert [lately.seen(first_seconds=30) for _ in range(3)] == [1, 1, 1]
-    lately.forget()
-    assert lately.seen(first_seconds=30) is None  # the second look fails
+    assert [lately.seen(LONG) for _ in range(3)] == [1, 1, 1]
 
 
-def test_an_old_sight_is_told_while_the_next_look_is_under_way() -> None:
+def test_a_look_that_fails_leaves_what_was_seen_before(caplog: pytest.LogCaptureFixture) -> None:
+    lately = Lately(Looks(), fresh_seconds=0)
+    assert [lately.seen(LONG) for _ in range(3)] == [1, 1, 3]
+    assert [record.message for record in caplog.records] == ["a look has failed"]
+
+
+def test_an_old_sight_is_told_while_a_look_hangs_and_nobody_waits_twice() -> None:
     looks = Looks()
     lately = Lately(looks, fresh_seconds=0)
-    assert lately.seen(first_seconds=30) == 1
+    assert lately.seen(LONG) == 1
     looks.may_answer.clear()
-    assert [lately.seen() for _ in range(3)] == [1, 1, 1]
+    assert lately.seen(patience_seconds=0.05) == 1
+    assert [lately.seen(patience_seconds=0.05) for _ in range(1_000)] == [1] * 1_000
     looks.may_answer.set()
     until(lambda: (lately.seen() or 0) > 2)
 
 
-def test_a_look_that_takes_too_long_is_no_sight_yet_and_one_only(
+def test_a_first_look_that_takes_too_long_is_no_sight_yet_and_one_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     looks = Looks()
     looks.may_answer.clear()
     lately = Lately(looks, fresh_seconds=1_000)
-    assert [lately.seen(first_seconds=0.01) for _ in range(3)] == [None, None, None]
+    assert [lately.seen(0.01) for _ in range(3)] == [None, None, None]
     looks.may_answer.set()
     until(lambda: lately.seen() == 1)
     assert looks.count == 1
