@@ -15,6 +15,7 @@ from lib.core.activity import Kind
 from lib.engines.base import Usage
 from lib.fleet import served
 from lib.machine import history
+from lib.machine.lately import Lately
 from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import panels
 from lib.ui import services as service_rows
@@ -108,7 +109,7 @@ def test_what_others_named_is_shown_letter_for_letter(monkeypatch: pytest.Monkey
 
 def test_a_disk_that_answers_nothing_delays_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
-    hanging = disks.Lately(lambda: [*filter(None, [answers.wait(60)])] and [], 15.0)
+    hanging = Lately(lambda: [*filter(None, [answers.wait(60)])] and [], 15.0)
     monkeypatch.setattr(disks, "_DISKS", hanging)
     monkeypatch.setattr(disks, "FIRST_SECONDS", 0.05)
     assert "It is being looked at." in facts(opened())
