@@ -53,7 +53,6 @@ class Recorder:
 
     def __init__(self) -> None:
         self._waiting: list[Sample] = []
-        self._is_well = True
         self._turn = _Turn()
 
     def add(self, sample: Sample) -> None:
@@ -73,11 +72,27 @@ class Recorder:
             if self._turn.is_ours():
                 _keep(sample)
         except (sqlite3.Error, OSError) as error:
-            if self._is_well:
-                _log.warning("usage cannot be kept: %s", error)
-            self._is_well = False
+            _KEEPING.wrong(error)
         else:
-            self._is_well = True
+            _KEEPING.well()
+
+
+class _Told:
+    """Says what is wrong once, until it was well again."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._is_well = what, True
+
+    def well(self) -> None:
+        self._is_well = True
+
+    def wrong(self, error: Exception) -> None:
+        if self._is_well:
+            _log.warning("usage cannot be %s: %s", self._what, error)
+        self._is_well = False
+
+
+_KEEPING, _READING = _Told("kept"), _Told("read")
 
 
 class _Turn:
@@ -114,10 +129,12 @@ def read(seconds: float, now: float | None = None) -> list[Sample]:
     asked = (span, now - seconds, now, max(span, seconds / POINTS))
     try:
         with _opened() as rows:
-            return [_sample(row) for row in rows.execute(_GROUPED, asked)]
+            found = [_sample(row) for row in rows.execute(_GROUPED, asked)]
     except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-        _log.warning("usage cannot be read: %s", error)
+        _READING.wrong(error)
         return []
+    _READING.well()
+    return found
 
 
 def mean(samples: Sequence[Sample]) -> Sample:

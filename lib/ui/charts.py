@@ -168,9 +168,9 @@ def by_name(
 
 
 def colour_numbers(names: Sequence[str]) -> dict[str, int]:
-    """Which of the lines' colours each name has; beyond those that there are, the last."""
+    """Which of the lines' colours each name has, by the alphabet; beyond those, the last."""
     most = len(LIGHT.lines) - 1
-    return {name: min(number, most) for number, name in enumerate(dict.fromkeys(names))}
+    return {name: min(number, most) for number, name in enumerate(sorted({*names}))}
 
 
 def _mean(samples: Sequence[Sample], value: Callable[[Sample], float | None]) -> float | None:

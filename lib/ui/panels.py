@@ -9,7 +9,7 @@ import streamlit as st
 from lib.core import words
 
 COLOURS = ("primary", "blue", "orange", "violet")  # of the lines, as text knows them
-MORE = "Disks, network, cards and writing speed"
+MORE = "More charts"
 
 
 def panel(title: str, text: str, drawn: dict[str, Any], alt: str, below: str = "") -> None:

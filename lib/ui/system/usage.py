@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 
 from lib.core import activity, words
 from lib.core.access import Action, may
 from lib.core.activity import Kind
+from lib.core.settings import settings
 from lib.fleet import served
 from lib.jobs import jobs
 from lib.machine import history
@@ -25,7 +28,7 @@ SOON = "The first figures come in a few seconds."
 LATER = "Berth has not run for long enough: a figure a minute is kept, for seven days."
 MARKED = "▾ Starts, stops and deployments."
 FEWEST_POINTS = 3
-MOST_MARKS = 40
+MOST_MARKS, MARKS_SECONDS = 40, 10
 KINDS = (Kind.STARTED, Kind.STOPPED, Kind.FAILED)
 
 _PROCESSOR = [Line("Busy", lambda s: s.cpu_percent)]
@@ -97,9 +100,15 @@ def _marks(since: float) -> list[Mark]:
     """Starts and stops of models, and deployments, for the owner."""
     if not may(Action.DEPLOY):
         return []
-    found = [Mark(e.at, f"{e.subject} {e.kind}") for e in activity.recent(MOST_MARKS, KINDS)]
-    found += [Mark(job.created, job.title) for job in jobs.recent(limit=MOST_MARKS)]
+    found = _happened(settings().home, int(time.time() // MARKS_SECONDS))
     return [mark for mark in found if mark.at >= since]
+
+
+@lru_cache(maxsize=1)
+def _happened(_home: Path, _lately: int) -> list[Mark]:
+    """Read again every few seconds, whoever looks: each job is a file."""
+    found = [Mark(e.at, f"{e.subject} {e.kind}") for e in activity.recent(MOST_MARKS, KINDS)]
+    return found + [Mark(job.created, job.title) for job in jobs.recent(limit=MOST_MARKS)]
 
 
 def _charts(bins: Sequence[Bin], now: Sample, frame: Frame) -> None:
@@ -165,6 +174,6 @@ def _speed(frame: Frame) -> None:
     found = [one for one in served.speeds(frame.seconds, frame.until) if one[0] >= frame.since]
     last = {name: f"{speed:.1f} tok/s" for _, name, speed in found}
     text = f"last {last[found[-1][1]]}" if found else "no reply in this time"
-    legend = panels.legend([(markdown.plain(name), speed) for name, speed in last.items()])
+    legend = panels.legend([(markdown.plain(name), speed) for name, speed in sorted(last.items())])
     drawn = charts.by_name(found, charts.SPEED, frame)
     panels.panel("Writing speed", panels.value(text), drawn, "Tokens a second of replies", legend)

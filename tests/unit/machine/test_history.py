@@ -117,11 +117,23 @@ def test_a_file_that_is_locked_or_damaged_stops_no_sampler(
     assert len(read(3_600, BEGIN + 600)) == 5
 
 
-def test_rows_that_nobody_understands_are_no_traceback(home: Path) -> None:
+def test_rows_that_nobody_understands_are_no_traceback_and_told_of_once(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     recorded(0.1)
     with database.opened(history.SCHEMA) as rows:
         rows.execute("UPDATE usage SET cards = 'x'")
-    assert read(DAY, BEGIN + 600) == []
+    with caplog.at_level(logging.WARNING):
+        assert [read(DAY, BEGIN + 600) for _ in range(3)] == [[]] * 3
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "usage cannot be read"
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _all_is_well() -> None:
+    history._KEEPING.well()
+    history._READING.well()
 
 
 def test_what_nobody_counts_is_no_figure_and_no_nought(recorder: Recorder) -> None:
