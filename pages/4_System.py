@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from lib.engines import all_models
-from lib.ui import services, sharing
+from lib.ui import listing, services, sharing
 from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
 from lib.ui.doctor import section as doctor
@@ -19,6 +18,6 @@ with shown_errors():
     cards.section()
     services.section()
     sharing.section()
-    if not all_models():
+    if not listing.models():
         starter.invitation()
     doctor.section()  # last: it grows when a look ends, and nothing below may move then

@@ -49,7 +49,7 @@ def ask(
         try:
             answer, host = _answered(url, headers or {}, seconds, limit_bytes)
         except NetworkError as error:
-            heard.silence(error.message)
+            heard.silence(str(error))
             raise
         if 200 <= answer.status < 300:
             heard.token_was(is_refused=False)

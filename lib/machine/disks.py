@@ -16,9 +16,13 @@ from typing import NamedTuple
 
 import psutil
 
+from lib.core.settings import settings
 from lib.core.values import Frozen
+from lib.machine.lately import Lately
 
 ANSWER_SECONDS = 1.0
+FRESH_SECONDS, FIRST_SECONDS = 15.0, 0.4
+MODELS = "models"
 LEAST_BYTES = 2 * 10**9  # a smaller one without anything of Berth's is a boot loader's, say
 MOST = 12
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "9p", "ceph", "glusterfs"})
@@ -113,6 +117,23 @@ def disks(places: Mapping[str, Path]) -> list[Disk]:
     found = [_disk(m, holds.get(m.path, []), asked[m.path]) for m in chosen]
     worth = [disk for disk in found if disk.holds or disk.is_silent or _is_large(disk)]
     return sorted(worth, key=lambda disk: (not disk.holds, disk.path))[:MOST]
+
+
+def _look() -> list[Disk]:
+    return disks({MODELS: settings().models, "Berth's records": settings().home})
+
+
+_SEEN = Lately(_look, FRESH_SECONDS)
+
+
+def seen() -> list[Disk] | None:
+    """Those of this machine as they were lately; None while the first look takes its time."""
+    return _SEEN.seen(FIRST_SECONDS)
+
+
+def models_disk_bytes() -> int:
+    """The size of the disk where models are kept; 0 where it is not known."""
+    return next((disk.total_bytes for disk in seen() or () if MODELS in disk.holds), 0)
 
 
 def mounts() -> list[Mount]:

@@ -22,12 +22,14 @@ from lib.core.values import Frozen
 from lib.machine import processor
 from lib.machine.cards import Cards, cards
 from lib.machine.disks import DiskTraffic
+from lib.machine.lately import Lately
 from lib.machine.network import Rates, Traffic
 
 INTERVAL_SECONDS = 2.0
 KEPT_SECONDS = 3_600.0
 STALE_SECONDS = 15.0  # a look takes a moment on a busy machine
-CARDS_SECONDS = 1.0  # so long a look waits for the cards; a driver can hang
+PATIENCE_SECONDS = 1.0  # so long a look waits for cards and disk; either can hang
+ROOM_SECONDS = 3.0  # so old what is said of the disk's room may be; a network folder can hang
 
 _log = logging.getLogger(__name__)
 ZFS_CACHE = Path("/proc/spl/kstat/zfs/arcstats")
@@ -140,6 +142,7 @@ class Sampler:
         self._keep: Callable[[Sample], None] | None = None
         self._past: tuple[Sample, ...] = ()
         self._network, self._disk = Traffic(), DiskTraffic()
+        self._room = Lately(lambda: free_bytes(settings().models), ROOM_SECONDS)
         self._cards: Cards | None = None
         self._is_well = True
         self._looked = time.monotonic()
@@ -192,7 +195,7 @@ class Sampler:
 
         At once or within a second, whatever their driver does: meant for pages and routes.
         """
-        return self._cards or cards(CARDS_SECONDS)
+        return self._cards or cards(PATIENCE_SECONDS)
 
     def _run(self) -> None:
         self._try()  # the first CPU figure and the first rates have nothing to compare with
@@ -205,7 +208,7 @@ class Sampler:
     def _try(self) -> Sample | None:
         """A look; None where it fails, which must not end the looking."""
         try:
-            self._cards = cards(CARDS_SECONDS)
+            self._cards = cards(PATIENCE_SECONDS)
             sample = self._look()
         except Exception:
             if self._is_well:  # one that goes on failing is told of once
@@ -224,7 +227,7 @@ class Sampler:
             cpu_percent=psutil.cpu_percent(),
             memory_used_bytes=max(0, machine().memory_bytes - available),
             memory_available_bytes=available,
-            disk_free_bytes=free_bytes(settings().models),
+            disk_free_bytes=self._room.seen(PATIENCE_SECONDS) or 0,
             received_bytes_per_second=received,
             sent_bytes_per_second=sent,
             read_bytes_per_second=read,

@@ -15,7 +15,7 @@ from lib.core import words
 from lib.core.access import Action, may
 from lib.core.settings import settings
 from lib.deploy.engines import is_ollama_installed
-from lib.engines import all_engines, all_models, present_engines
+from lib.engines import all_engines, present_engines
 from lib.engines.base import Engine, Health, Model, State
 from lib.engines.vllm.places import Places, places
 from lib.hub import heard, reach
@@ -24,9 +24,9 @@ from lib.machine.lately import Lately
 from lib.machine.sampler import SAMPLER
 from lib.machine.since import of_program
 from lib.slots.services import Service, services
-from lib.ui import markdown, models
+from lib.ui import listing, markdown, models
 
-REFRESH_SECONDS = 5.0
+REFRESH_SECONDS = 10.0
 PATIENCE_SECONDS = 1.0  # of a page, for what hangs
 FRESH_SECONDS = 4.0
 PROCESSES_SECONDS = 30.0
@@ -70,7 +70,7 @@ def _drawn(row: Row) -> None:
 
 
 def _engines() -> Iterator[Row]:
-    every, known = all_models(), all_engines()
+    every, known = listing.models(), all_engines()
     for name, health in present_engines().items():
         if not is_missing(name, health):
             of_it = [model for model in every if model.engine == name]
@@ -86,15 +86,23 @@ def is_missing(name: str, health: Health) -> bool:
 def of_engine(engine: Engine, health: Health, its_models: Sequence[Model]) -> Service:
     """An engine as a service; the built-in one runs in a process for each model."""
     down = State.STOPPED if health.is_stopped else State.FAILED
-    running = sum(model.state == State.READY for model in its_models)
+    running = [model for model in its_models if model.state == State.READY]
     return Service(
         title=engine.title,
         state=State.READY if health.up else down,
         version=health.version,
-        about=f"{words.count(running, 'model')} running" if running else "",
+        about=f"{words.count(len(running), 'model')} running" if running else "",
         problem="" if health.up else f"{health.problem} {health.fix}".strip(),
-        since=_OLLAMA.seen() or None if engine.name == "ollama" and health.up else None,
+        since=_since(engine, running) if health.up else None,
     )
+
+
+def _since(engine: Engine, running: Sequence[Model]) -> float | None:
+    """Of a server of its own when that began; else when the first of what runs did."""
+    if engine.name == "ollama":
+        return _OLLAMA.seen() or None
+    begun = [model.started_at for model in running if model.started_at and not model.is_elsewhere]
+    return min(begun, default=None)
 
 
 def _lines(health: Health, its_models: Sequence[Model]) -> list[str]:

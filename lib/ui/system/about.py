@@ -9,14 +9,13 @@ import streamlit as st
 from lib import VERSION
 from lib.core import lifecycle, words
 from lib.core.access import Action, may
-from lib.machine import network
+from lib.machine import disks, network
 from lib.machine.disks import Disk
 from lib.machine.network import Interface
 from lib.machine.sampler import SAMPLER, machine, swap_bytes
 from lib.ui.cards import lines
 from lib.ui.elements.element import styled
 from lib.ui.system.bandwidth import sentence as bandwidth_sentence
-from lib.ui.system.disks import seen_disks
 
 REFRESH_SECONDS = 5.0
 LITTLE = 0.1  # of a disk, that is free: worth a word
@@ -102,7 +101,7 @@ def _for_the_owner() -> Iterator[Fact]:
     """Where files lie and by which addresses the machine is reached is nobody else's matter."""
     if not may(Action.CONFIGURE):
         return
-    seen = seen_disks()
+    seen = disks.seen()
     if seen is None:
         yield Fact("Disk", "It is being looked at.")
     yield from map(_disk, seen or ())

@@ -1,13 +1,18 @@
 """How fast memory can be read here, and what that means for a model: a sentence."""
 
+import time
+from functools import lru_cache
+from pathlib import Path
+
 from lib.core import words
-from lib.engines import all_models
+from lib.core.settings import settings
 from lib.engines.base import Model, State
 from lib.engines.llamacpp import files
 from lib.machine import bandwidth
 from lib.machine.bandwidth import Known
 from lib.machine.lately import Lately
 from lib.machine.sampler import SAMPLER
+from lib.ui import listing
 
 AGAIN_SECONDS = 60.0
 NEARLY = 0.9  # of a model: what is read for a token, where it is no mixture of experts
@@ -26,8 +31,14 @@ def sentence() -> str:
     known = bandwidth.told()
     if not known.best:
         return "How fast memory can be read is being measured." if SAMPLER.is_looking else ""
-    found = example(all_models())
-    return said(known, found, _token_bytes(found))
+    return said(known, *_found(settings().home, int(time.time() // AGAIN_SECONDS)))
+
+
+@lru_cache(maxsize=1)
+def _found(_home: Path, _minute: int) -> tuple[Model | None, int]:
+    """The example, and what a token of it needs: looked for once a minute."""
+    found = example(listing.models())
+    return found, _token_bytes(found)
 
 
 def said(known: Known, model: Model | None, token_bytes: int) -> str:

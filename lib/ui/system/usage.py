@@ -13,13 +13,12 @@ from lib.core.activity import Kind
 from lib.core.settings import settings
 from lib.fleet import served
 from lib.jobs import jobs
-from lib.machine import history
+from lib.machine import disks, history
 from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import charts, markdown, panels
 from lib.ui.cards import usage as card_usage
 from lib.ui.charts import Bin, Frame, Line, Mark, Scale
 from lib.ui.shell import stale_figures
-from lib.ui.system.disks import models_disk_bytes
 
 HOUR, DAY = 3_600, 86_400
 RANGES = {"5 min": 300, "1 hour": HOUR, "24 hours": DAY, "7 days": 7 * DAY}  # seconds
@@ -159,7 +158,7 @@ def _disk_and_network(bins: Sequence[Bin], now: Sample, frame: Frame) -> None:
 def _room_and_speed(bins: Sequence[Bin], now: Sample, frame: Frame) -> None:
     room, speed = st.columns(2)
     with room:
-        free, total = now.disk_free_bytes, models_disk_bytes()
+        free, total = now.disk_free_bytes, disks.models_disk_bytes()
         text = panels.value(f"{words.disk(free)} free for models")
         scale = Scale("B", top=total or None)
         panels.panel(

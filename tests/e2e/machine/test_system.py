@@ -22,9 +22,7 @@ CHARTS = (
     "Tokens a second of replies",
 )
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-MOBILE = (
-    "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140 Mobile Safari/537.36"
-)
+MOBILE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140 Mobile Safari/537.36"
 IN_PLACE = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
     .every(e => e.getBoundingClientRect().right <= innerWidth + 1)"""
 LONGEST = 4_000  # pixels of a picture

@@ -28,7 +28,7 @@ def test_no_answer_is_told_with_its_reason_and_when_it_answered_last(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(NetworkError) as refused:
         api.ask("/api/models", Asked())
-    assert heard.standing().problem == refused.value.message
+    assert heard.standing().problem == str(refused.value)
     assert heard.standing().answered == answered
 
 

@@ -14,12 +14,11 @@ from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.engines.base import Usage
 from lib.fleet import served
-from lib.machine import history
+from lib.machine import disks, history
 from lib.machine.lately import Lately
 from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import panels
 from lib.ui import services as service_rows
-from lib.ui.system import disks
 from lib.ui.system.usage import RANGES, refresh_seconds
 from tests.conftest import ROOT
 
@@ -110,7 +109,7 @@ def test_what_others_named_is_shown_letter_for_letter(monkeypatch: pytest.Monkey
 def test_a_disk_that_answers_nothing_delays_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = threading.Event()
     hanging = Lately(lambda: [*filter(None, [answers.wait(60)])] and [], 15.0)
-    monkeypatch.setattr(disks, "_DISKS", hanging)
+    monkeypatch.setattr(disks, "_SEEN", hanging)
     monkeypatch.setattr(disks, "FIRST_SECONDS", 0.05)
     assert "It is being looked at." in facts(opened())
     answers.set()
