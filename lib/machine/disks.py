@@ -25,11 +25,15 @@ FRESH_SECONDS, FIRST_SECONDS = 15.0, 0.4
 MODELS = "models"
 LEAST_BYTES = 2 * 10**9  # a smaller one without anything of Berth's is a boot loader's, say
 MOST = 12
-NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "9p", "ceph", "glusterfs"})
-OTHERS = frozenset({"virtiofs", "zfs", "overlay", "lustre", "beegfs", "gpfs"})  # "nodev" to Linux
+NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "ceph", "glusterfs"})
+OTHERS = frozenset(
+    {"virtiofs", "9p", "zfs", "overlay", "lustre", "beegfs", "gpfs"}
+)  # "nodev" to Linux
 _FUSE = re.compile(r"fuse\.(?!(?:portal|gvfsd-fuse|lxcfs|snapfuse)$)|fuseblk$|macfuse$")
 _NOT_FOR_FILES = frozenset({"squashfs", "iso9660", "udf", "erofs", "devfs", "autofs"})
-_SYSTEMS_OWN = re.compile(r"/(boot|snap|System/Volumes|private/var/vm|var/lib/docker|run)(/|$)")
+_SYSTEMS_OWN = re.compile(
+    r"/(boot|snap|System/Volumes|private/var/vm|var/lib/docker|run(?!/media/))(/|$)"
+)
 
 
 class Mount(NamedTuple):

@@ -31,6 +31,8 @@ Counted = namedtuple("Counted", "read_bytes write_bytes")
         ("apfs", "/System/Volumes/VM", True, False),
         ("apfs", "/Volumes/Models", True, True),
         ("fuse.portal", "/run/user/1/doc", False, False),
+        ("exfat", "/run/media/me/stick", True, True),
+        ("9p", "/mnt/c", False, True),
         ("proc", "/proc", False, False),
         ("tmpfs", "/dev/shm", False, False),
     ],
