@@ -256,7 +256,7 @@ detect_linux() {
   name=$(cpu_name /proc/cpuinfo)
   CPU="$(uname -sm)${name:+, $name}"
   read -r CORES FREE_BYTES TOTAL_BYTES < <(
-    "$PYTHON" -c 'from lib.fit.memory import room_now; from lib.machine.sampler import machine; now = room_now(); print(machine().cores, now.free_bytes, now.total_bytes)'
+    "$PYTHON" -c 'from lib.engines.room import room_now; from lib.machine.sampler import machine; now = room_now(); print(machine().cores, now.free_bytes, now.total_bytes)'
   ) || true
 }
 
@@ -345,7 +345,7 @@ fetch() {
 start() {
   local code=0
   [[ $ENGINE == ollama ]] || adopt
-  run "$PYTHON" -m lib.engines start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE" || code=$?
+  run "$PYTHON" -m lib.fleet start "$NAME" --engine "$ENGINE" --context "$(value context)" --slots "$SLOTS" --kv-type "$KV_TYPE" || code=$?
   LINKING="" # it runs, or the step has taken the link back
   [[ $code == 0 ]] || exit "$code"
 }
@@ -366,7 +366,7 @@ adopt() {
 undo() {
   [[ -n ${LINKING:-} ]] || return 0
   LINKING=""
-  "$PYTHON" -m lib.engines give-back --for "$$" || true
+  "$PYTHON" -m lib.fleet give-back --for "$$" || true
 }
 
 try() {

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.engines import all_models
-from lib.ui import models
+from lib.ui import adoption_view, models
 from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
 
@@ -22,3 +22,4 @@ with shown_errors():
         models.removal()
     else:
         starter.invitation()
+    adoption_view.section()

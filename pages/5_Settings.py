@@ -13,9 +13,11 @@ with shown_errors():
     if may(Action.CONFIGURE):
         settings_view.problems()
         settings_view.memory()
+        settings_view.start()
         settings_view.own_program()
         addresses.section()
         settings_view.hub()
         settings_view.notices_section()
+        settings_view.looks()
     else:
         st.caption("What is set here is a matter of the owner of this machine.")

@@ -14,10 +14,10 @@ from lib.chat import replies
 from lib.chat.reply import Reply, ReplyRequest
 from lib.core.errors import BerthError, DoesNotFit
 from lib.core.words import memory
-from lib.engines import find_model
+from lib.engines import find_model, room
 from lib.engines.base import State
 from lib.fit.memory import FULL
-from lib.fleet import actions, ledger
+from lib.fleet import actions
 from lib.fleet.ledger import needed_bytes
 from lib.sharing import limits
 
@@ -46,9 +46,7 @@ def queue(contenders: Sequence[Contender], free_bytes: int) -> list[int]:
     return [each.lane for each in sorted(waiting, key=lambda each: each.need_bytes > 0)]
 
 
-def start(
-    requests: Sequence[ReplyRequest], free_bytes: FreeBytes = ledger.free_bytes
-) -> list[Reply]:
+def start(requests: Sequence[ReplyRequest], free_bytes: FreeBytes = room.free_bytes) -> list[Reply]:
     """Begin a reply of each model; one that has to wait, fails or is stopped holds up no other."""
     return _Round(free_bytes).begun(requests)
 

@@ -16,6 +16,9 @@ _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 
+BERTH = "Berth"  # who does what the owner has decided, at its time
+
+
 class Role(StrEnum):
     """Who somebody is to this machine."""
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from enum import StrEnum
 
 from lib.core import database
-from lib.core.access import NotSignedIn, Role, current
+from lib.core.access import BERTH, NotSignedIn, Role, current
 from lib.core.names import shown
 from lib.core.values import Frozen
 
@@ -78,6 +78,9 @@ def recent(limit: int = 50, kinds: tuple[Kind, ...] = ()) -> list[Event]:
 def who_acts() -> str:
     """Whoever acts now: "" for the owner, else "guest" or "Berth"."""
     try:
-        return "" if current().role == Role.OWNER else "guest"
+        role, who = current()
     except NotSignedIn:
-        return "Berth"
+        return BERTH
+    if role == Role.OWNER:
+        return BERTH if who == BERTH else ""
+    return "guest"

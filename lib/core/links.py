@@ -52,20 +52,41 @@ def is_inside(path: Path, folder: Path) -> bool:
     return (path.parent.resolve() / path.name).is_relative_to(folder.resolve())
 
 
-def walk(root: Path, *, is_bounded: bool = False) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below the root with its files' names, linked ones too, none twice.
+class Bounds:
+    """How far a look goes, and which folders did not let it in."""
 
-    Bounded, it is BadInput where there are more than anybody keeps models in: somebody named half
-    of the disk.
-    """
-    seen: set[tuple[int, int]] = set()
-    give_up_at = time.monotonic() + WALK_SECONDS
-    for folder, folders, names in os.walk(root, followlinks=True):
-        if is_bounded and (len(seen) >= MOST_FOLDERS or time.monotonic() > give_up_at):
+    def __init__(self, folders: int | None = None, seconds: float | None = None) -> None:
+        self._left = MOST_FOLDERS if folders is None else folders
+        self._until = time.monotonic() + (WALK_SECONDS if seconds is None else seconds)
+        self.closed: list[Path] = []
+        self.beat = time.monotonic()  # when it last came on
+
+    def step(self, root: Path) -> None:
+        """One more folder; BadInput where there are more than anybody keeps models in."""
+        self.beat = time.monotonic()
+        self._left -= 1
+        if self._left < 0 or self.beat > self._until:
             raise BadInput(
                 f"{shown(str(root))} has too much in it to be looked through.",
                 "Name a folder that is nearer to the models.",
             )
+
+    def note(self, error: OSError) -> None:
+        """A folder could not be listed."""
+        if isinstance(error, PermissionError) and error.filename:
+            self.closed.append(Path(os.fsdecode(error.filename)))
+
+
+def walk(root: Path, *, bounds: Bounds | None = None) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder below the root with its files' names, linked ones too, none twice.
+
+    Within bounds it is BadInput where somebody named half of the disk.
+    """
+    seen: set[tuple[int, int]] = set()
+    note = bounds.note if bounds else None
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=note):
+        if bounds:
+            bounds.step(root)
         try:
             stat = Path(folder).stat()
         except OSError:

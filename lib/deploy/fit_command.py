@@ -10,9 +10,10 @@ from lib.deploy import runnable
 from lib.deploy.plan import plan
 from lib.deploy.request import wished
 from lib.deploy.table import fit
+from lib.engines.room import room_now
 from lib.fit.architecture import geometry
 from lib.fit.gguf import read_model
-from lib.fit.memory import Load, Verdict, room_now, verdict
+from lib.fit.memory import Load, Verdict, verdict
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,11 @@ from lib.engines import llamacpp
 from lib.engines.base import Model, StartOptions
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp.launch import load_of_file
+from lib.engines.room import room_now
 from lib.fit import gguf
 from lib.fit.architecture import Geometry, geometry
 from lib.fit.fitting import Fitting
-from lib.fit.memory import Verdict, room_now
+from lib.fit.memory import Verdict
 
 
 def verdict(model: Model, context: int) -> Verdict | None:

@@ -12,12 +12,13 @@ from lib.deploy.source import Source
 from lib.deploy.wish import Wish, offered
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp.launch import load_of
+from lib.engines.room import room_now
 from lib.fit.architecture import Geometry
 from lib.fit.file_names import Variant
 from lib.fit.fitting import Fitting
 from lib.fit.gguf import Header
 from lib.fit.kinds import reads_at_once, task_of
-from lib.fit.memory import COMFORTABLE, Choice, Load, Room, Verdict, recommend, room_now
+from lib.fit.memory import COMFORTABLE, Choice, Load, Room, Verdict, recommend
 from lib.fit.quantizations import note
 from lib.machine import bandwidth
 

@@ -12,7 +12,7 @@ from lib.doctor.finding import Finding
 from lib.engines import find_model
 from lib.engines.base import Model, StartOptions
 from lib.engines.llamacpp import engine, files, records
-from lib.fleet import actions
+from lib.fleet import actions, autostart
 from lib.hub import token
 
 PRIVATE = 0o700
@@ -100,6 +100,10 @@ def _forget_token(_subject: str, _waits: bool) -> str:
     return "The token is forgotten. Public models need none."
 
 
+def _write_autostart(_subject: str, _waits: bool) -> str:
+    return autostart.turn_on()
+
+
 def _own(name: str) -> Model:
     return find_model(name, engine.NAME)
 
@@ -121,4 +125,5 @@ ACTIONS: dict[str, Callable[[str, bool], str]] = {
     "close_home": _close_home,
     "renew_preferences": _renew_preferences,
     "forget_token": _forget_token,
+    "write_autostart": _write_autostart,
 }

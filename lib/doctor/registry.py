@@ -99,6 +99,10 @@ class Registry:
             self._begun()
         return sum(finding.needs_a_person for finding in known.shown())
 
+    def needs(self) -> list[tuple[str, str]]:
+        """What needs a person, as far as is known: its id, and the sentence; never waits."""
+        return [(one.id, one.title) for one in self._known().shown() if one.needs_a_person]
+
     def _known(self) -> Look:
         """The last look, where it was at the home that is used now."""
         with self._lock:

@@ -15,11 +15,9 @@ from lib.engines import (
     find_model,
     steps,
 )
-from lib.engines.base import Model, StartOptions, State
+from lib.engines.base import Model, State
 from lib.engines.llamacpp import adopt as llamacpp_adopt
-from lib.engines.llamacpp import fresh_links
 from lib.jobs import phase
-from lib.jobs.report import Report
 from lib.processes import background as process
 
 
@@ -64,18 +62,9 @@ def _stop(given: argparse.Namespace) -> None:
     stop(running() if given.all else [find_model(name) for name in given.names])
 
 
-def _start(given: argparse.Namespace) -> int:
-    options = StartOptions(context=given.context, slots=given.slots, kv_type=given.kv_type)
-    return phase.run(partial(steps.start, given.name, given.engine, options))
-
-
 def _adopt(given: argparse.Namespace) -> None:
     owner = process.known(given.owner) if given.owner else None
     print(llamacpp_adopt.adopt(given.file, owner).name)
-
-
-def _give_back(given: argparse.Namespace) -> None:
-    steps.tell_taken_back(fresh_links.take_back_for(process.known(given.owner)), Report())
 
 
 def _serve(_given: argparse.Namespace) -> int:
@@ -109,14 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("names", nargs="*", metavar="NAME", default=[])
     which.add_argument("--all", action="store_true")
     one.set_defaults(run=_stop)
-    _add_start(commands.add_parser("start", help="load a model"))
     one = commands.add_parser("adopt", help="the built-in engine's name for a GGUF file")
     one.add_argument("file", type=Path)
     one.add_argument("--for", dest="owner", type=int, default=0, metavar="PID")
     one.set_defaults(run=_adopt)
-    one = commands.add_parser("give-back", help="remove the links made for a process")
-    one.add_argument("--for", dest="owner", type=int, required=True, metavar="PID")
-    one.set_defaults(run=_give_back)
     commands.add_parser("serve", help="start Ollama if it does not run").set_defaults(run=_serve)
     one = commands.add_parser("pull", help="have Ollama fetch a model")
     one.add_argument("name")
@@ -128,15 +113,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--move", action="store_true", help="remove the file, which is Berth's own")
     one.set_defaults(run=_create)
     return parser
-
-
-def _add_start(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name")
-    parser.add_argument("--engine", default="", help="where two have a model of this name")
-    parser.add_argument("--context", type=int, default=None, metavar="N", help="tokens per slot")
-    parser.add_argument("--slots", type=int, default=1, metavar="N")
-    parser.add_argument("--kv-type", default="f16", choices=["f16", "q8_0", "q4_0"])
-    parser.set_defaults(run=_start)
 
 
 if __name__ == "__main__":

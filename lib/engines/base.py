@@ -69,6 +69,11 @@ class Model(Frozen):
     stays_at: str = ""  # where its file lies, if what Berth has is only a link to it
 
     @property
+    def key(self) -> str:
+        """What tells it from every other model: two engines may have one of the same name."""
+        return f"{self.engine}/{self.name}"
+
+    @property
     def frees_bytes(self) -> int:
         """What removing it gives back on the disk: nothing where only a link goes."""
         return 0 if self.stays_at else self.size_bytes or 0
@@ -98,6 +103,8 @@ class StartOptions(Frozen):
     threads: int | None = Field(default=None, ge=1, le=1024)
     prompt_cache_mib: int = Field(default=256, ge=0, le=65_536)
     kv_type: KvType = "f16"
+    gpu_layers: int | None = Field(default=None, ge=0, le=1024)  # by a llama-server of one's own
+    sees: bool = True  # with the projector beside it, where there is one
 
 
 class Message(Frozen):

@@ -1,72 +1,28 @@
-"""What scripts have engines do, told step by step: load a model, or bring one into Ollama."""
+"""What scripts have Ollama do, told step by step."""
 
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from lib.core import words
-from lib.core.errors import BerthError, DoesNotFit, EngineError
+from lib.core.errors import EngineError
 from lib.core.files import tail
 from lib.core.names import shown
 from lib.core.settings import settings
 from lib.engines import (
-    engine_of,
     find_model,
     llamacpp,
     ollama,
 )
-from lib.engines.base import Health, Model, StartOptions, State
+from lib.engines.base import Health, State
 from lib.engines.llamacpp import adopt as llamacpp_adopt
-from lib.engines.llamacpp import files as llamacpp_files
-from lib.engines.llamacpp import fresh_links
-from lib.engines.llamacpp.launch import load_of_file
 from lib.engines.ollama.store import Listener, Progress
-from lib.fit import gguf
-from lib.fit.architecture import geometry
-from lib.fit.fitting import Fitting
-from lib.fit.memory import room_now
 from lib.jobs.report import Report
 from lib.processes import background as process
 
 SERVE_SECONDS = 30.0
 LOOK_SECONDS = 0.2
 LONGEST_SHOWN = 300
-
-
-def start(name: str, engine: str, options: StartOptions, report: Report) -> None:
-    """Load the model; broken off, it leaves nothing running that did not run before.
-
-    Nor, as when it fails, a link that a deployment has made to its file.
-    """
-    model = find_model(name, engine)
-    context = f" with context {options.context:,}" if options.context else ""
-    report.begin("start", f"Starting {name}{context}.")
-    is_new = model.state not in (State.READY, State.STARTING)
-    path = llamacpp_files.find(name).path if model.engine == llamacpp.NAME else ""
-    began = time.monotonic()
-    try:
-        if is_new and path:
-            _require_memory(model, options)
-        engine_of(model).start(name, options)
-    except (BerthError, KeyboardInterrupt) as error:
-        if is_new:
-            if isinstance(error, KeyboardInterrupt):
-                engine_of(model).stop(name)
-            tell_taken_back(fresh_links.take_back(path), report)
-        raise
-    report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
-
-
-def tell_taken_back(targets: Sequence[Path], report: Report) -> None:
-    """Say that links are gone, and to which file they led."""
-    if targets:
-        others = f" and {words.count(len(targets) - 1, 'other file')}" if targets[1:] else ""
-        report.say(
-            f"The link to {shown(str(targets[0]), LONGEST_SHOWN)}{others} was taken back; "
-            f"{'the files are' if others else 'the file is'} as before."
-        )
 
 
 def serve(report: Report) -> None:
@@ -137,13 +93,3 @@ def _telling(report: Report) -> Listener:
         report.progress(now.done_bytes, now.total_bytes, now.note)
 
     return tell
-
-
-def _require_memory(model: Model, options: StartOptions) -> None:
-    """DoesNotFit where other programs have taken the memory since the plan was made."""
-    file = llamacpp_files.find(model.name)
-    subject = geometry(gguf.read_model(file.full_path))
-    said = Fitting(subject, load_of_file(file, options), room_now()).verdict
-    if not said.fits:
-        fix = "Close other programs or stop another model, then try again."
-        raise DoesNotFit(f"{model.name} does not fit now. {said.sentence}", fix)

@@ -20,7 +20,6 @@ from lib.fit.architecture import Geometry, Kinds
 from lib.fit.file_names import Variant
 from lib.fit.image_work import Projector
 from lib.fit.quantizations import LADDER, LOWEST_BY_ITSELF, USUAL, quality
-from lib.machine import sampler
 
 CACHE_BYTES = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}  # per element
 BATCH_TOKENS = 512  # the engine's n_ubatch
@@ -102,13 +101,6 @@ class Choice(Frozen):
     def is_poor(self) -> bool:
         """Stored so coarsely that answers suffer: say so before it is chosen."""
         return 0 < self.variant.quality < quality(LOWEST_BY_ITSELF)
-
-
-def room_now() -> Room:
-    """What this machine has at this moment."""
-    return Room(
-        free_bytes=sampler.memory_available_bytes(), total_bytes=sampler.machine().memory_bytes
-    )
 
 
 def need(model: Geometry, load: Load) -> Need:

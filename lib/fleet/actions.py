@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 
 from lib.core import activity
 from lib.core.access import (
+    BERTH,
     Action,
     Role,
     carried,
+    current,
     require,
     role,
 )
 from lib.core.activity import Kind
 from lib.core.errors import BerthError
-from lib.engines import engine_of, find_model, llamacpp
+from lib.engines import engine_of, find_model, llamacpp, variants
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import records
-from lib.fleet import ledger, rules, use
+from lib.fleet import ledger, rules, tries, use
 from lib.sharing import limits
 
 _STOPPED = {"state": State.STOPPED, "memory_bytes": None}
@@ -33,10 +35,13 @@ _failures: dict[str, BerthError] = {}
 def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -> None:
     """Load the model and return when it answers; NoRoom where memory is short.
 
+    What the options leave open is as its settings say, see lib/engines/variants.py.
+
     Those that it is loaded `instead_of` are stopped, if that is needed and none of them is in use;
     they come back where it cannot be loaded after all.
     """
     require(Action.RUN)
+    options = variants.resolved(model.key, options)
     stopped = _stopped_for(model, options, instead_of)
     try:
         _load(model, options)
@@ -49,6 +54,7 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
 
 
 def _load(model: Model, options: StartOptions) -> None:
+    _taken_over(model)
     with ledger.admitted(model, options), use.using(model.name):
         engine_of(model).start(model.name, options)
     if model.state != State.READY:
@@ -77,18 +83,26 @@ def _options_of(model: Model) -> StartOptions:
     return record.options if record else StartOptions(context=model.context)
 
 
+def _taken_over(model: Model) -> None:
+    """By a person: how often Berth has started it again by itself counts no more."""
+    if model.engine == llamacpp.NAME and current().who != BERTH:
+        tries.forget(model.name)
+
+
 def load(model: Model, options: StartOptions) -> None:
     """The same for a conversation with it, which guests may begin where the owner lets them.
 
     How it is loaded for them, with how much memory, is not theirs to choose.
     """
     limits.require_loading(model)
-    _load(model, options if role() == Role.OWNER else StartOptions())
+    wish = options if role() == Role.OWNER else StartOptions()
+    _load(model, variants.resolved(model.key, wish))
 
 
 def stop(model: Model, why: str = "") -> None:
     """Unload the model and return when it is gone; nothing happens where it does not run."""
     require(Action.RUN)
+    _taken_over(model)
     engine_of(model).stop(model.name)
     if model.state not in (State.STOPPED, State.FAILED):
         activity.note(Kind.STOPPED, model.name, why, who="Berth" if why else None)
@@ -99,6 +113,7 @@ def remove(model: Model) -> None:
     require(Action.REMOVE)
     engine_of(model).remove(model.name)
     rules.forget(model)
+    variants.forget(model.key)
     activity.note(Kind.REMOVED, model.name)
 
 
@@ -122,7 +137,7 @@ def restart_soon(model: Model) -> None:
 
 def _begin(model: Model, act: Callable[[], None]) -> None:
     require(Action.RUN)
-    key = _key(model)
+    key = model.key
     if key in _starting:
         return
     _starting.add(key)
@@ -133,12 +148,12 @@ def _begin(model: Model, act: Callable[[], None]) -> None:
 
 def is_starting(model: Model) -> bool:
     """Has this dashboard a start of it under way?"""
-    return _key(model) in _starting
+    return model.key in _starting
 
 
 def failure(model: Model) -> BerthError | None:
     """Why the last start failed, until the next one."""
-    return _failures.get(_key(model))
+    return _failures.get(model.key)
 
 
 def _begun(key: str, act: Callable[[], None]) -> None:
@@ -148,7 +163,3 @@ def _begun(key: str, act: Callable[[], None]) -> None:
         _failures[key] = error
     finally:
         _starting.discard(key)
-
-
-def _key(model: Model) -> str:
-    return f"{model.engine}/{model.name}"

@@ -8,6 +8,7 @@ from lib.core.activity import Kind
 from lib.core.errors import BerthError
 from lib.engines import all_models, llamacpp
 from lib.engines.base import Model, State
+from lib.engines.llamacpp import measured, records
 from lib.engines.llamacpp.work import Work, work_of
 from lib.fleet import actions, rules, use
 from lib.fleet.watch import Watch
@@ -36,6 +37,7 @@ class Idle(Watch):
         now = time.monotonic() if now is None else now
         every = all_models()
         self._tell_of_the_dead(every)
+        _note_speeds(every)
         models = [m for m in every if m.state == State.READY and not _is_others(m)]
         ruled = [model for model in models if rules.of(model).stops_after_minutes]
         self._used = {_run(model): self._seen(model, now) for model in ruled}
@@ -61,6 +63,14 @@ class Idle(Watch):
             if model.state == State.FAILED and _run(model) in self._ran:
                 activity.note(Kind.FAILED, model.name, model.problem, who="Berth")
         self._ran = {_run(model) for model in every if model.state == State.READY}
+
+
+def _note_speeds(every: list[Model]) -> None:
+    for model in every:
+        record = records.read(model.name) if model.engine == llamacpp.NAME and model.url else None
+        if record:
+            measured.note(record)
+            measured.note_speed(record)
 
 
 def _is_others(model: Model) -> bool:

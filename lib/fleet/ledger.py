@@ -1,50 +1,33 @@
 """The one ledger of this machine's memory: what each model takes or will take, whoever loads it.
 
-A load is judged before it begins, and noted while it lasts: what is being loaded is not in the
-system's figure of free memory yet. Notes are files of BERTH_HOME, so that two dashboards know of
-each other's loads. What a job or a command loads stands in the engine's own record.
+A load is judged before it begins, and noted while it lasts, see lib/engines/room.py: what is being
+loaded is not in the system's figure of free memory yet.
 """
 
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
-from pathlib import Path
-
-from pydantic import ValidationError
 
 from lib.core.access import Role, role
 from lib.core.errors import BerthError, DoesNotFit
-from lib.core.files import make_private, write_text
+from lib.core.files import make_private
 from lib.core.locks import locked
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.core.words import listed, memory
-from lib.engines import all_models, llamacpp, ollama
+from lib.engines import all_models, llamacpp, ollama, room
 from lib.engines.base import Model, StartOptions, State
-from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import measured, program, records
 from lib.engines.llamacpp.work import work_of
 from lib.fit.memory import FULL
 from lib.fleet import rules, use
-from lib.machine import sampler
 from lib.machine.holders import holders
-from lib.processes.background import Child, is_alive, me
 
 # Of a model whose file cannot be looked into: its cache and working memory, beside its weights.
 BESIDE_WEIGHTS = 0.2
 LEAST_BESIDE_BYTES = 300 * 2**20
 WORTH_NAMING, MOST_NAMED = 2**29, 3  # bytes that a foreign program holds, and programs
 ASK = "Ask the owner of this machine to make room, or choose another model."
-
-
-class Loading(Frozen):
-    """A load that is under way, by the process that waits for it."""
-
-    engine: str
-    model: str
-    bytes: int
-    waits: Child
 
 
 class Judgement(Frozen):
@@ -81,17 +64,16 @@ class NoRoom(DoesNotFit):
 def needed_bytes(model: Model, options: StartOptions) -> int:
     """Memory that loading the model takes: 0 for one that is in memory or on its way there.
 
-    That of a graphics card or of another machine is not what the others want. What an equal load
-    has taken before counts where it was more than the estimate.
+    That of a graphics card or of another machine is not what the others want. What an earlier
+    load of the model took beyond its estimate is added to this one's.
     """
     if model.place or model.state in (State.READY, State.STARTING):
         return 0
     if model.engine == llamacpp.NAME:
-        before = _taken_before(model, options)
         if _may_use_a_card():  # how much of it the card takes is the program's own business
-            return before
+            return _taken_before(model, options)
         with contextlib.suppress(BerthError, OSError):
-            return max(_of_file(model, options), before)
+            return room.of_file(model, options)
     size = model.size_bytes or 0
     return size + max(round(BESIDE_WEIGHTS * size), LEAST_BESIDE_BYTES)
 
@@ -100,7 +82,7 @@ def judge(model: Model, options: StartOptions, models: Sequence[Model] | None = 
     """Is there room for this load now? Reads, and changes nothing."""
     needed = needed_bytes(model, options)
     every = all_models() if models is None else models
-    free = free_bytes(every, but=model)
+    free = room.free_bytes(every, but=model)
     has_room = not needed or needed <= FULL * free or _judges_itself(model)
     judged = Judgement(
         model=model.name, options=options, needed=needed, free=max(free, 0), has_room=has_room
@@ -110,7 +92,7 @@ def judge(model: Model, options: StartOptions, models: Sequence[Model] | None = 
 
 def _short(judged: Judgement, model: Model, every: Sequence[Model], free: int) -> Judgement:
     """With what would make room, and what is in the way; `free` may be less than nothing."""
-    running = [m for m in every if _is_in_memory(m) and not _same(m, model)]
+    running = [m for m in every if room.is_in_memory(m) and m.key != model.key]
     reasons = {m.name: reason for m in running if (reason := _stays(m))}
     able = sorted((m for m in running if m.name not in reasons), key=_last_used)
     more = {
@@ -120,103 +102,22 @@ def _short(judged: Judgement, model: Model, every: Sequence[Model], free: int) -
     return judged.model_copy(update=more)
 
 
-def free_bytes(models: Sequence[Model] | None = None, but: Model | None = None) -> int:
-    """Memory that a load can have: the system's figure, less what it does not know.
-
-    The system counts pages of files as free, those of models that run too; and what is being
-    loaded has not taken all that it will. `but` is the model that is to be loaded.
-    """
-    models = all_models() if models is None else models
-    pages = sum(_pages_in_use(model) for model in models if _is_in_memory(model))
-    return sampler.memory_available_bytes() - pages - _still_coming(models, but)
-
-
 @contextlib.contextmanager
 def admitted(model: Model, options: StartOptions) -> Iterator[None]:
     """Within it the model is loaded; NoRoom where there is none for it."""
-    folder = make_private(settings().engines)
-    with locked(folder / ".ledger.lock"):
-        judged = judge(model, options)
-        if not judged.has_room:
-            raise judged.objection
-        note = _note(folder, model, judged.needed) if judged.needed else None
-    try:
+    with contextlib.ExitStack() as loading:
+        with locked(make_private(settings().engines) / ".ledger.lock"):
+            judged = judge(model, options)
+            if not judged.has_room:
+                raise judged.objection
+            if judged.needed:
+                loading.enter_context(room.noted(model, judged.needed))
         yield
-    finally:
-        if note:
-            note.unlink(missing_ok=True)
-
-
-def loads() -> list[Loading]:
-    """Those that are under way; notes of processes that are no more are put away."""
-    found = []
-    for path in settings().engines.glob("*.loading"):
-        with contextlib.suppress(OSError, ValidationError):
-            load = Loading.model_validate_json(path.read_bytes())
-            if is_alive(load.waits):
-                found.append(load)
-            else:
-                path.unlink(missing_ok=True)
-    return found
-
-
-def _note(folder: Path, model: Model, needed: int) -> Path | None:
-    """Comfort, not a condition: a full disk must not keep a model from memory."""
-    name = sha256(f"{model.engine}/{model.name}/{os.getpid()}".encode()).hexdigest()[:32]
-    load = Loading(engine=model.engine, model=model.name, bytes=needed, waits=me())
-    with contextlib.suppress(OSError):
-        write_text(folder / f"{name}.loading", load.model_dump_json())
-        return folder / f"{name}.loading"
-    return None
-
-
-def _still_coming(models: Sequence[Model], but: Model | None) -> int:
-    """Bytes that loads under way will yet take."""
-    wanted = {(load.engine, load.model): load.bytes for load in loads()}
-    coming = 0
-    for model in (m for m in models if not (but and _same(m, but))):
-        needed = wanted.get((model.engine, model.name)) or _of_a_start(model)
-        coming += max(0, needed - (model.memory_bytes or 0)) if needed else 0
-    return coming
-
-
-def _of_a_start(model: Model) -> int:
-    """What a model takes that a job, or another program, is loading: it leaves no note here."""
-    if model.engine != llamacpp.NAME or model.state != State.STARTING:
-        return 0
-    record = records.read(model.name)
-    with contextlib.suppress(BerthError, OSError):
-        return _of_file(model, record.options) if record else 0
-    return 0
-
-
-def _pages_in_use(model: Model) -> int:
-    """Pages of its file that a model of the built-in engine works with.
-
-    Those that were copied into another layout are not needed any more: what it has beyond what it
-    was expected to need.
-    """
-    now = measured.look(model.name) if model.engine == llamacpp.NAME else None
-    if now is None or model.state != State.READY:
-        return 0
-    return min(now.of_files, max(0, now.expected - (now.taken - now.of_files)))
-
-
-def _frees(model: Model) -> int:
-    """What stopping it gives back."""
-    now = measured.look(model.name) if model.engine == llamacpp.NAME else None
-    if now is None:
-        return model.memory_bytes or 0
-    return now.taken - now.of_files + _pages_in_use(model)
 
 
 def _judges_itself(model: Model) -> bool:
     """Ollama makes room among its own, uses what cards there are, and refuses what is too much."""
     return model.engine == ollama.ENGINE.name
-
-
-def _of_file(model: Model, options: StartOptions) -> int:
-    return measured.expected(llamacpp_files.find(model.name), options)
 
 
 def _may_use_a_card() -> bool:
@@ -226,17 +127,8 @@ def _may_use_a_card() -> bool:
 
 
 def _taken_before(model: Model, options: StartOptions) -> int:
-    before = measured.look(model.name)
-    return before.taken if before and before.options == options else 0
-
-
-def _is_in_memory(model: Model) -> bool:
-    """Of this machine, and not of a card's."""
-    return bool(model.memory_bytes) and not model.place and not model.is_elsewhere
-
-
-def _same(one: Model, other: Model) -> bool:
-    return (one.engine, one.name) == (other.engine, other.name)
+    before = measured.with_options(model.name, options)
+    return before.taken if before else 0
 
 
 def _stays(model: Model) -> str:
@@ -262,7 +154,7 @@ def _last_used(model: Model) -> float:
 
 def _enough(able: Sequence[Model], needed: int, free: int) -> tuple[Model, ...]:
     """The fewest of these, in their order, that make room; none where all would not."""
-    gains = [(model, _frees(model)) for model in able]
+    gains = [(model, room.given_back(model)) for model in able]
     chosen: list[tuple[Model, int]] = []
     for one in gains:
         chosen.append(one)

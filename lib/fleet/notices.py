@@ -1,29 +1,70 @@
-"""What happened while nobody looked, told to one address: deployments that ended, and failures.
+"""What happened while nobody looked: deployments that ended, failures, what needs a person.
 
-`{"text": "…"}` is what the web hooks of chat services take (Slack, Mattermost and others); what it
-was stands beside it.
+It is told to one address, where one is set: `{"text": "…"}` is what the web hooks of chat services
+take (Slack, Mattermost and others); what it was stands beside it. The last ones are kept for the
+browsers that want to show them, whichever dashboard of a home they look at.
 """
 
+import contextlib
 import logging
 import time
+from collections.abc import Callable, Sequence
+
+from pydantic import TypeAdapter
 
 from lib.core import activity, http
 from lib.core.access import Action, require
 from lib.core.activity import Event, Kind
 from lib.core.errors import BadInput, BerthError
+from lib.core.files import write_text
 from lib.core.preferences import change, preferences
+from lib.core.settings import settings
+from lib.core.values import Frozen
 from lib.core.words import duration
 from lib.fleet.watch import Watch
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
 
 NEWEST = 50  # jobs looked at
+KEPT = 20  # notices, for browsers
 SAID = {
     JobState.SUCCEEDED: "is done",
     JobState.FAILED: "failed",
     JobState.LOST: "was lost",
 }
 _log = logging.getLogger(__name__)
+
+
+class Notice(Frozen):
+    """One that a browser may show."""
+
+    number: int  # larger than those of before
+    at: float  # epoch seconds
+    text: str
+
+
+_KEPT = TypeAdapter(list[Notice])
+_Need = tuple[str, str]  # what it is about, and the sentence
+
+
+def recent() -> list[Notice]:
+    """The last ones, the newest last; none where nobody can read them."""
+    try:
+        return _KEPT.validate_json((settings().home / "notices.json").read_bytes())
+    except (OSError, ValueError):
+        return []
+
+
+def _keep(texts: Sequence[str]) -> None:
+    if not texts:
+        return
+    kept = recent()
+    first = kept[-1].number + 1 if kept else 1
+    now = time.time()
+    kept += [Notice(number=n, at=now, text=text) for n, text in enumerate(texts, first)]
+    with contextlib.suppress(OSError):
+        path = settings().home / "notices.json"
+        write_text(path, _KEPT.dump_json(kept[-KEPT:], indent=1).decode())
 
 
 def set_address(address: str) -> None:
@@ -54,14 +95,18 @@ class Notices(Watch):
 
     name, seconds = "notices", 5.0
 
-    def __init__(self) -> None:
+    def __init__(self, needs: Callable[[], Sequence[_Need]] = tuple) -> None:
+        """`needs` tells what needs a person now, by what it is about."""
         super().__init__()
+        self._needs = needs
+        self._needed: set[str] | None = None  # what was told of, or was so before
         self._known = {job.id for job in _ended()}
         self._told = max((event.number for event in _failures()), default=0)
 
     def look(self) -> list[str]:
         """What was told; what happens while no address is set is told to nobody."""
-        told = [*self._of_jobs(), *self._of_failures()]
+        told = [*self._of_jobs(), *self._of_failures(), *self._of_needs()]
+        _keep([text for text, _ in told])
         if not preferences().webhook:
             return []
         for text, kind in told:
@@ -81,6 +126,13 @@ class Notices(Watch):
         found = [event for event in reversed(_failures()) if event.number > self._told]
         self._told = max([self._told, *(event.number for event in found)])
         return [(f"{event.subject} failed. {event.detail}".strip(), "failure") for event in found]
+
+    def _of_needs(self) -> list[tuple[str, str]]:
+        """What was so at the first look is no news."""
+        now = dict(self._needs())
+        new = [] if self._needed is None else [key for key in now if key not in self._needed]
+        self._needed = {*now}
+        return [(now[key], "needs you") for key in new]
 
 
 def _ended() -> list[Job]:

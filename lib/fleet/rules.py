@@ -1,13 +1,13 @@
-"""What was decided about a model: kept in memory whatever comes, or stopped when nobody uses it."""
+"""What was decided about a model: when it comes into memory, and when it leaves it."""
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field
 
-from lib.core import toml_file
-from lib.core.access import Action, require
+from lib.core.kept import Kept
 from lib.core.preferences import preferences
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.base import Model
+from lib.fleet.hours import Hours
 
 LONGEST_IDLE_MINUTES = 7 * 24 * 60
 
@@ -19,6 +19,8 @@ class Rule(Frozen):
 
     is_pinned: bool = False  # never stopped to make room, nor because nobody uses it
     idle_minutes: int | None = Field(default=None, ge=0, le=LONGEST_IDLE_MINUTES)  # 0: never
+    starts_at_boot: bool = False  # with the first dashboard after the machine has started
+    hours: Hours | None = None  # started at their begin, stopped at their end
 
     @property
     def stops_after_minutes(self) -> int:
@@ -28,52 +30,27 @@ class Rule(Frozen):
         return preferences().idle_minutes if self.idle_minutes is None else self.idle_minutes
 
 
-_RULES = TypeAdapter(dict[str, Rule])
+_RULES = Kept(lambda: settings().rules, Rule)
 
 
 def of(model: Model) -> Rule:
     """The rule of this model. Where nobody can read what was decided, it stays in memory."""
-    known = _read()
-    return Rule(is_pinned=True) if known is None else known.get(_key(model), Rule())
+    known = _RULES.read()
+    return Rule(is_pinned=True) if known is None else known.get(model.key, Rule())
 
 
 def problem() -> str:
     """What is wrong with the file, in a sentence; "" where nothing is."""
-    if _read() is not None:
+    if _RULES.read() is not None:
         return ""
     return f"{settings().rules} cannot be read: until then no model is stopped by itself."
 
 
 def forget(model: Model) -> None:
     """Of one that is removed."""
-    if _key(model) in (_read() or {}):
-        change(model, Rule())
+    _RULES.forget(model.key)
 
 
 def change(model: Model, rule: Rule) -> None:
-    """Decide anew. Forbidden but for the owner; Conflict where the disk refuses.
-
-    A file that was broken is kept as rules.broken.json.
-    """
-    require(Action.CONFIGURE)
-    path = settings().rules
-    with toml_file.writing(path):
-        known = _read()
-        rules = {**(known or {}), _key(model): rule}
-        kept = {key: each for key, each in rules.items() if each != Rule()}
-        text = _RULES.dump_json(kept, indent=1).decode()
-        toml_file.replace(path, text, is_broken=known is None)
-
-
-def _read() -> dict[str, Rule] | None:
-    """None for a file that cannot be read: it decides nothing, and no model is stopped for it."""
-    try:
-        return _RULES.validate_json(settings().rules.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        return None
-
-
-def _key(model: Model) -> str:
-    return f"{model.engine}/{model.name}"
+    """Decide anew. Forbidden but for the owner; Conflict where the disk refuses."""
+    _RULES.change(model.key, rule)

@@ -29,7 +29,7 @@ MOST_NAMES = 10_000  # of models
 MOST_WAITING = 2_000
 MOST_TOKENS = 2**40  # of one answer; an engine may tell anything
 LONGEST_NAME = 256
-GATHER_SECONDS = 0.2  # so long the writer waits for more
+GATHER_SECONDS = 0.5  # so long the writer waits for more
 FRESH_SECONDS = 1.0  # so long nobody looks whether another process has written
 POINTS, LINES = 60, 6  # of a chart of speeds
 SCHEMA = """
@@ -129,7 +129,7 @@ class _Writer:
                 self._waiting.append(answered)
             if self._thread is None:
                 self._hurry.clear()
-                self._thread = threading.Thread(target=self._write, name="served")
+                self._thread = threading.Thread(target=self._write, name="served", daemon=True)
                 with contextlib.suppress(RuntimeError):  # none can be started: the next note tries
                     self._thread.start()
                     return
@@ -204,6 +204,12 @@ def today(now: float | None = None) -> Today:
     rows = _safely(_rows, _TODAY, asked) or []
     by = {who: Share(requests, prompt + said) for who, requests, prompt, said in rows}
     return Today(sum(r[1] for r in rows), sum(r[2] for r in rows), sum(r[3] for r in rows), by)
+
+
+def asked_by() -> frozenset[str]:
+    """Everybody who has asked anything in 30 days, as activity would name them, and PROGRAM."""
+    rows = _safely(_rows, "SELECT DISTINCT who FROM served", ())
+    return frozenset(who for (who,) in rows or ())
 
 
 def last_speed(engine: str, model: str) -> float | None:

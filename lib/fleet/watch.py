@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from lib.core import locks
-from lib.core.access import Role, acting
+from lib.core.access import BERTH, Role, acting
 from lib.core.files import make_private
 from lib.core.settings import settings
 
@@ -40,7 +40,7 @@ class Watch(ABC):
         with contextlib.suppress(OSError), self._alone():
             while not self._over.wait(self.seconds):
                 try:
-                    with acting(Role.OWNER):
+                    with acting(Role.OWNER, BERTH):
                         self.look()
                 except Exception:  # the next look may go well
                     _log.exception("%s: a look has failed", self.name)

@@ -24,8 +24,8 @@ EXPANDED = ("downloads", "likes", "gated", "tags", "gguf", "safetensors", "lastM
 _Read = TypeVar("_Read")
 
 
-def look_up(repo: str, revision: str = "main") -> Card:
-    """The repository at a branch, tag or commit.
+def look_up(repo: str, revision: str = "main", *, seconds: float = ANSWER_SECONDS) -> Card:
+    """The repository at a branch, tag or commit; `seconds` are for an answer.
 
     What is known of a branch is used for five minutes, of a commit for good; where the Hub cannot
     be reached, the last answer is used however old it is, and the card is marked as stale. Errors:
@@ -37,7 +37,7 @@ def look_up(repo: str, revision: str = "main") -> Card:
     if card:
         return card
     try:
-        return _fetched(asked)
+        return _fetched(asked, seconds)
     except NetworkError:
         card = _kept(asked, None)
         if card is None:
@@ -86,10 +86,10 @@ def _kept(asked: Asked, limit_seconds: float | None) -> Card | None:
     )
 
 
-def _fetched(asked: Asked) -> Card:
+def _fetched(asked: Asked, seconds: float) -> Card:
     """The card as the Hub tells it now, kept under its revision and its commit."""
     question = _question(asked)
-    body = ask(question, asked, seconds=ANSWER_SECONDS).body
+    body = ask(question, asked, seconds=seconds).body
     card = read_card(body, asked, time.time())
     for revision in {asked.revision, card.sha}:
         cache.write(_question(asked._replace(revision=revision)), body.decode())

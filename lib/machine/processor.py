@@ -46,7 +46,7 @@ SETS = (
 def name() -> str:
     """As its maker calls it, where the system tells; else its architecture."""
     is_mac = sys.platform == "darwin"
-    told = _told("machdep.cpu.brand_string") if is_mac else model_name(_text(CPUINFO))
+    told = sysctl("machdep.cpu.brand_string") if is_mac else model_name(_text(CPUINFO))
     return " ".join(told.split()) or platform.processor() or platform.machine()
 
 
@@ -54,7 +54,7 @@ def name() -> str:
 def instructions() -> tuple[str, ...]:
     """The titles of those that it has; none where the system tells none."""
     if sys.platform == "darwin":
-        return titles_of_mac(_told, _number)
+        return titles_of_mac(sysctl, _number)
     has = flags(CPUINFO)
     return tuple(known.title for known in SETS if known.flag in has)
 
@@ -81,7 +81,7 @@ def _has(mac: str, number: Callable[[str], int]) -> bool:
     return "." in mac and mac.startswith("hw") and number(mac) == 1
 
 
-def _told(name: str) -> str:
+def sysctl(name: str) -> str:
     """A text that macOS knows about itself; empty where it does not."""
     return _asked(name).rstrip(b"\0").decode("utf-8", "replace")
 

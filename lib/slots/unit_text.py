@@ -4,12 +4,12 @@ Sources: systemd.service(5), systemd.exec(5), systemd.syntax(7) of version 252 a
 those of the running system, also where the file itself is written below another root.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lib.core.errors import BadInput
 from lib.core.names import ModelName, RepoName, shown
+from lib.core.unit_words import assigned, quoted, require_visible
 from lib.core.values import Frozen
 from lib.engines.vllm.places import SYSTEM_USER, Places, port
 from lib.engines.vllm.units import MARK
@@ -34,8 +34,6 @@ DEVICES = (
 )
 PREPARATION = "berth-nvidia.service"
 NO_IMAGES = '{"image":0,"video":0}'
-_PLAIN = re.compile(r"[A-Za-z0-9_./:=,@+-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class SlotService(Frozen):
@@ -148,30 +146,6 @@ def environment(service: SlotService, node: Node | None = None) -> dict[str, str
     return own | dict(service.extra_environment)
 
 
-def quoted(word: str) -> str:
-    """A word of a command line for `ExecStart=`: one word, and nothing in it is expanded."""
-    _require_visible(word)
-    plain = word.replace("%", "%%").replace("$", "$$")
-    if _PLAIN.fullmatch(plain):
-        return plain
-    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def assigned(name: str, value: str) -> str:
-    """A variable for `Environment=`, where `$` means nothing and `%` does."""
-    _require_visible(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'Environment="{name}={escaped}"'
-
-
-def _require_visible(text: str) -> None:
-    if _CONTROL.search(text):
-        raise BadInput(
-            f"“{shown(text)}” has characters that a service file cannot hold.",
-            "Use visible characters only.",
-        )
-
-
 def _unit(service: SlotService, node: Node | None) -> Iterator[str]:
     part = f", node {node.rank} of {node.count}" if node else ""
     described = f"Berth slot {service.slot}: {service.model} (vLLM{part})"
@@ -269,7 +243,7 @@ def _mark(service: SlotService) -> Iterator[str]:
         "Written": service.written,
     }
     for name, value in values.items():
-        _require_visible(value)
+        require_visible(value)
         if value.endswith("\\"):  # it would take the next line in
             raise BadInput(f"“{shown(value)}” ends in a backslash.", "Use another name.")
         yield f"{name}={value}"

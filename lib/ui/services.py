@@ -3,7 +3,6 @@
 What has to be asked for is asked in the background; a page shows how it was found last.
 """
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -14,7 +13,6 @@ import streamlit as st
 from lib.core import words
 from lib.core.access import Action, may
 from lib.core.settings import settings
-from lib.deploy.engines import is_ollama_installed
 from lib.engines import all_engines, present_engines
 from lib.engines.base import Engine, Health, Model, State
 from lib.engines.vllm.places import Places, places
@@ -72,15 +70,8 @@ def _drawn(row: Row) -> None:
 def _engines() -> Iterator[Row]:
     every, known = listing.models(), all_engines()
     for name, health in present_engines().items():
-        if not is_missing(name, health):
-            of_it = [model for model in every if model.engine == name]
-            yield Row(of_engine(known[name], health, of_it), _lines(health, of_it))
-
-
-def is_missing(name: str, health: Health) -> bool:
-    """Has nobody installed it, or said where it runs? Then that it does not run is no news."""
-    is_named = bool(os.environ.get("OLLAMA_HOST"))
-    return name == "ollama" and health.is_stopped and not is_named and not is_ollama_installed()
+        of_it = [model for model in every if model.engine == name]
+        yield Row(of_engine(known[name], health, of_it), _lines(health, of_it))
 
 
 def of_engine(engine: Engine, health: Health, its_models: Sequence[Model]) -> Service:

@@ -138,6 +138,36 @@ def keep_support(entries: list[Entry]) -> None:
     st.session_state["support_bundle"] = entries
 
 
+def adoption_chosen() -> list[str]:
+    """Which of the models that were found on this machine are to be used together: their paths."""
+    return list(st.session_state.get("adoption_chosen") or [])
+
+
+def choose_for_adoption(paths: list[str]) -> None:
+    """Choose these instead."""
+    st.session_state["adoption_chosen"] = paths
+
+
+def has_seen_first_steps() -> bool:
+    """Were they shown in this session before all of them were done?"""
+    return bool(st.session_state.get("guide_seen"))
+
+
+def see_first_steps() -> None:
+    """They are being shown."""
+    st.session_state["guide_seen"] = True
+
+
+def activity_shown() -> int:
+    """How many lines of the activity were asked for; 0 for as many as usual."""
+    return int(st.session_state.get("activity_shown") or 0)
+
+
+def show_activity(lines: int) -> None:
+    """Show so many; 0 for as many as usual."""
+    st.session_state["activity_shown"] = lines
+
+
 def choose_to_deploy(model: str) -> None:
     """Put a repository or a path into the deploy page's field."""
     st.session_state["deploy_model"] = model

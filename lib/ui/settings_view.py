@@ -8,19 +8,25 @@ import streamlit as st
 
 from lib.core import database, preferences
 from lib.core.errors import BadInput, BerthError
+from lib.engines import variants
 from lib.engines.llamacpp import program
-from lib.fleet import notices, rules
+from lib.fleet import autostart, notices, rules
 from lib.ui import life, markdown
 from lib.ui.deploy import token_form
+from lib.ui.elements import this_browser
 from lib.ui.shell import shown_errors
 
 IDLE, OWN, WEBHOOK = "settings_idle", "settings_own", "settings_webhook"
+CRASHED, AT_LOGIN = "settings_crashed", "settings_at_login"
+PAGES = ("Settings", "./", "Home", "Deploy", "Models", "Chat", "System")
 SAID = "settings_said"  # what came of the last change, by the part it belongs to
 
 
 def problems() -> None:
     """What is wrong with the files that settings and history are kept in."""
-    for problem in filter(None, (preferences.problem(), rules.problem(), database.problem())):
+    for problem in filter(
+        None, (preferences.problem(), rules.problem(), variants.problem(), database.problem())
+    ):
         st.warning(markdown.plain(problem), icon=":material/warning:")
 
 
@@ -40,6 +46,42 @@ def memory() -> None:
         help="Single models can have a rule of their own, or be pinned: open More on the Models "
         "page. It is about the built-in engine; Ollama has a rule of its own (OLLAMA_KEEP_ALIVE).",
     )
+    st.toggle(
+        "Start a model again that ended by itself",
+        value=preferences.preferences().restarts_crashed,
+        key=CRASHED,
+        on_change=_save_crashed,
+        help="After 5 seconds, after 30, after 2 minutes; then it is left alone. Not one that was "
+        "told to end, nor one that the system ended because memory was short.",
+    )
+
+
+def start() -> None:
+    """Berth itself, and with it the models whose rule says so."""
+    st.subheader("Start")
+    try:
+        now = autostart.look()
+    except BerthError as error:
+        st.error(markdown.plain(str(error)))
+        return
+    st.toggle(
+        "Start Berth when I log in",
+        value=now.is_on,
+        key=AT_LOGIN,
+        on_change=_save_at_login,
+        help="With it start the models that have “Start with the machine” on the Models page.",
+    )
+    _said(AT_LOGIN)
+    if now.is_stale:
+        st.warning("It starts another folder than this one, or another BERTH_HOME.")
+        st.button("Write it for this one", key="settings_at_login_again", on_click=_at_login_again)
+    elif now.is_on and (hint := autostart.before_login()):
+        st.caption(markdown.plain(hint))
+    with st.expander("What is written"):
+        st.caption(
+            f"One file, which is removed when you switch it off: {markdown.plain(str(now.path))}"
+        )
+        st.code(now.text, language=None)
 
 
 def own_program() -> None:
@@ -70,6 +112,13 @@ def own_program() -> None:
     _said(OWN)
 
 
+def looks() -> None:
+    """The theme, of this browser."""
+    st.subheader("Theme")
+    this_browser.theme(PAGES)
+    st.caption("It holds for this browser.")
+
+
 def hub() -> None:
     """The token for gated and private models."""
     st.subheader("Hugging Face")
@@ -80,9 +129,11 @@ def notices_section() -> None:
     """One address that is told what ends or fails."""
     st.subheader("Notices")
     st.caption(
-        "When a deployment ends or a model fails, Berth can tell one address: the incoming web "
-        "hook of Slack, Mattermost, Discord's Slack form (…/slack), ntfy, or a program of yours."
+        "When a deployment ends, a model fails or something needs you, Berth can say so here, and "
+        "tell one address: the incoming web hook of Slack, Mattermost, Discord's Slack form "
+        "(…/slack), ntfy, or a program of yours."
     )
+    this_browser.notice_switch(max((one.number for one in notices.recent()), default=0))
     with _form("settings_webhook_form"):
         st.text_input(
             "Address",
@@ -118,6 +169,21 @@ def _said(part: str) -> None:
 def _save_idle() -> None:
     with shown_errors():
         preferences.change(idle_minutes=st.session_state[IDLE])
+
+
+def _save_crashed() -> None:
+    with shown_errors():
+        preferences.change(restarts_crashed=bool(st.session_state[CRASHED]))
+
+
+def _save_at_login() -> None:
+    wanted = bool(st.session_state[AT_LOGIN])
+    _tried(AT_LOGIN, autostart.turn_on if wanted else autostart.turn_off)
+    st.session_state[AT_LOGIN] = autostart.look().is_on  # what is so, where it was refused
+
+
+def _at_login_again() -> None:
+    _tried(AT_LOGIN, autostart.turn_on)
 
 
 def _save_own() -> None:

@@ -9,13 +9,15 @@ from pydantic import ValidationError
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from lib.core import access, words
-from lib.core.access import Actor, NotSignedIn, Role
+from lib.core.access import Action, Actor, NotSignedIn, Role
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import all_engines, present_engines
+from lib.fleet import notices
 from lib.machine.sampler import SAMPLER, machine
 from lib.ui import findings
 from lib.ui.cards.lines import sidebar_lines
+from lib.ui.elements import this_browser
 from lib.ui.elements.element import element
 
 LOGO = ROOT / "docs" / "logo.svg"
@@ -67,6 +69,8 @@ def _status() -> None:
     lines = [f"{'●' if one.up else '○'} {engines[name].title}" for name, one in healths.items()]
     st.caption("  \n".join([*sidebar_lines(), *lines]))
     findings.line()
+    if access.may(Action.CONFIGURE) and (found := notices.recent()):
+        this_browser.notices([one.model_dump(include={"number", "text"}) for one in found])
 
 
 def stale_figures() -> None:

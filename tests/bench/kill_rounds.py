@@ -27,6 +27,7 @@ from lib.engines import __main__ as engines_command
 from lib.engines.base import Model, State
 from lib.engines.llamacpp import ENGINE, strays
 from lib.engines.llamacpp import child as engine_child
+from lib.fleet import __main__ as fleet_command
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
 from lib.processes import keeper
@@ -175,8 +176,8 @@ def wait_for(pid: int) -> int:
 
 
 def load() -> int:
-    """`python -m lib.engines start …`."""
-    return engines_command.main(LOAD)
+    """`python -m lib.fleet start …`."""
+    return fleet_command.main(LOAD)
 
 
 def starter(world: World) -> None:

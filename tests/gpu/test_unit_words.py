@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lib.slots.unit_text import assigned, quoted
+from lib.core.unit_words import assigned, quoted
 from tests.support.systemd_box import systemd_box
 
 WORDS = [

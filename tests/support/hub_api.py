@@ -64,6 +64,7 @@ class HubApi(FakeHub):
         answers = (json.loads(path.read_text("utf-8")) for path in sorted(ANSWERS.glob("*.json")))
         self.repositories: dict[str, dict[str, Any]] = {answer["id"]: answer for answer in answers}
         self.faults = dict(FAULTS)
+        self.earlier: dict[tuple[str, str], dict[str, Any]] = {}  # answers by repository and commit
         self._file_page = self.routes[-1][1]
         self.routes[:0] = [
             (re.compile(r"/api/models"), self._list),
@@ -93,6 +94,12 @@ class HubApi(FakeHub):
         for revision in ("main", answer["sha"]):
             self.add(repo, revision, name, data)
 
+    def push(self, repo: str, sha: str, changed: str = "2026-11-01T10:00:00.000Z") -> None:
+        """A new commit, whose files are added after this; the one before is kept."""
+        before = self.repositories[repo]
+        self.earlier[repo, before["sha"]] = copy.deepcopy(before)
+        before |= {"sha": sha, "lastModified": changed}
+
     def copy_repository(self, source: str, target: str, **changes: Any) -> None:
         """One more repository, like another but for the changes."""
         answer = copy.deepcopy(self.repositories[source])
@@ -112,7 +119,7 @@ class HubApi(FakeHub):
         repo, revision = match[1], match[2] or "main"
         if self._has_failed(handler, repo) or not self._may_see(handler, repo):
             return
-        answer = self.repositories[repo]
+        answer = self.earlier.get((repo, revision)) or self.repositories[repo]
         if revision not in ("main", answer["sha"]):
             _refuse(handler, 404, "RevisionNotFound", f"Invalid rev id: {revision}")
         elif "blobs" in parse_qs(handler.path.partition("?")[2]):

@@ -61,3 +61,18 @@ def studio(root: Path, repository: str, *names: str) -> Path:
         write_tiny(folder / name)
     write_projector(folder / "mmproj-model-f16.gguf")
     return folder
+
+
+def listing(root: Path) -> dict[str, tuple[object, ...]]:
+    """All that lies below a folder, byte for byte, with what the system tells of each file."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(root.rglob("*")):
+        stat = path.lstat()
+        what: object = None
+        if path.is_symlink():
+            what = str(path.readlink())
+        elif path.is_file():
+            what = hashlib.sha256(path.read_bytes()).hexdigest()
+        told = (stat.st_mode, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        found[str(path.relative_to(root))] = (*told, what)
+    return found

@@ -159,7 +159,8 @@ def _ensure_started(file: ModelFile, options: StartOptions) -> None:
     if record and not record.pid:  # the intention of somebody who is no more: the lock is ours
         records.forget(record)
         record = None
-    wanted = (file.path, file.projector, file.template, options)
+    projector = llamacpp_launch.projector_for(file, options)
+    wanted = (file.path, projector, file.template, options)
     is_same = record and _as_started(record) == wanted
     if record and is_same and record.is_alive and not record.is_stopping:
         _wait_until_ready(record)
@@ -245,8 +246,8 @@ def _intended(
         size_bytes=file.size_bytes,
         can_chat=file.can_chat,
         task=file.task,
-        can_see=bool(file.projector),
-        projector=file.projector,
+        can_see=bool(launch.projector),
+        projector=launch.projector,
         template=file.template,
         token_bytes=0 if launch.gpu_layers or own else file.token_bytes,
         options=options,

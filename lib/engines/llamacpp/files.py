@@ -36,6 +36,7 @@ _PART = re.compile(r"-\d{5}-of-(\d{5})$")
 FACTS = 4  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
+LONGEST_SHOWN = 200
 
 
 class ModelFile(Frozen):
@@ -67,10 +68,12 @@ class ModelFile(Frozen):
     @property
     def stays_at(self) -> str:
         """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
-        here = self.full_path
+        root = settings().models
+        here = root / self.path
         if here.is_symlink():
             return str([*links.hops(here)][1])
-        return "" if links.is_inside(here, settings().models) else str(here.resolve())
+        is_ours = here.parent == root or links.is_inside(here, root)
+        return "" if is_ours else str(here.resolve())
 
     @property
     def source(self) -> str:
@@ -100,6 +103,15 @@ def all_files() -> list[ModelFile]:
     files = known if is_true else _refreshed(seen)
     models = (file for file in files.values() if file.kind == Kind.MODEL)
     return sorted(models, key=lambda file: file.name)
+
+
+def signature() -> tuple[Path, int, int] | None:
+    """Another value after `all_files` has found any change; None where it cannot keep anything."""
+    path = _cache_file()
+    with contextlib.suppress(OSError):
+        stat = path.stat()
+        return path, stat.st_mtime_ns, stat.st_ino
+    return None
 
 
 def find(name: str) -> ModelFile:
@@ -162,9 +174,19 @@ def _seen() -> dict[str, _Seen]:
             with contextlib.suppress(OSError, UnicodeEncodeError):
                 first = str(_first_part(path).relative_to(root))
                 first.encode()  # what is no text cannot be shown or asked for
-                parts[first] = [*parts.get(first, []), path.stat()]
+                parts[first] = [*parts.get(first, []), _stat(path)]
     looked: Looked = {}
     return {path: _summed(root / path, stats, looked) for path, stats in parts.items()}
+
+
+def _stat(path: Path) -> os.stat_result:
+    """Of what a link leads to; of the link itself where that has gone, so that it is told."""
+    try:
+        return path.stat()
+    except OSError:
+        if path.is_symlink():
+            return path.lstat()
+        raise
 
 
 def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
@@ -230,6 +252,8 @@ def _names(files: Iterable[ModelFile]) -> set[str]:
 def _read(name: str, path: str, now: _Seen) -> ModelFile:
     common = {"name": name, "path": path, "size_bytes": now.size_bytes, "changed": now.changed}
     whole = settings().models / path
+    if gone := _gone(whole):
+        return ModelFile(**{**common, **gone, "kind": kind_at(whole), "size_bytes": 0})
     try:
         header = gguf.read_model(whole)
     except BrokenFile as error:
@@ -250,9 +274,25 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
     )
 
 
+def _gone(path: Path) -> dict[str, str]:
+    """What to say of a link that leads nowhere; nothing of any other file."""
+    if not path.is_symlink() or path.exists():
+        return {}
+    target = shown(str([*links.hops(path)][1]), LONGEST_SHOWN)
+    return {
+        "problem": f"Its file has gone: {target} is not there.",
+        "fix": "Put it back, or connect its disk again. Or remove the link: nothing else goes.",
+    }
+
+
+def plain_name(path: Path) -> str:
+    """What a model in this file is called, unless another has that name already."""
+    return slug(_PART.sub("", path.stem))
+
+
 def _new_name(path: str, taken: set[str]) -> str:
     """The file's name; where another model has it, with its owner, revision or a digest."""
-    base = slug(_PART.sub("", Path(path).stem))
+    base = plain_name(Path(path))
     folders = Path(path).parent.parts
     digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     marks = [*folders[:1], *(folder[:8] for folder in folders[-1:]), digest]

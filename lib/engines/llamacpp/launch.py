@@ -120,6 +120,7 @@ class Launch(Frozen):
     prompt_cache_mib: int
     kv_type: str
     gpu_layers: int
+    wished_gpu_layers: int | None = None  # for a program of the user's own
     checkpoints: int = context_checkpoints.MOST
     projector: str = ""  # the file that lets it see images
     image_tokens: int = 0  # the most that one image may become; 0: as many as the model says
@@ -140,7 +141,8 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
     and then not use it.
     """
     context = context_of(options.context, file.context_trained, file.task)
-    seen_by = in_memory(Path(file.projector)) if file.projector else None
+    projector = projector_for(file, options)
+    seen_by = in_memory(Path(projector)) if projector else None
     return Launch(
         path=str(file.full_path),
         alias=file.name,
@@ -151,9 +153,10 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
         threads=options.threads or default_threads(),
         prompt_cache_mib=_prompt_cache_mib(options, file.task),
         kv_type=options.kv_type,
-        gpu_layers=default_gpu_layers(),
+        gpu_layers=_gpu_layers(options),
+        wished_gpu_layers=options.gpu_layers,
         checkpoints=_checkpoints(file, options),
-        projector=file.projector,
+        projector=projector,
         image_tokens=MOST_TOKENS if seen_by and seen_by.limits_images else 0,
         template=file.template,
         task=file.task,
@@ -171,9 +174,15 @@ def _checkpoints(file: ModelFile, options: StartOptions) -> int:
 
 def load_of_file(file: ModelFile, options: StartOptions) -> Load:
     """The same for a model of this machine, with its projector."""
-    projector = in_memory(Path(file.projector)) if file.projector else None
+    path = projector_for(file, options)
+    projector = in_memory(Path(path)) if path else None
     trained = file.context_trained
     return load_of(options, trained, projector, file.task, file.reads_at_once)
+
+
+def projector_for(file: ModelFile, options: StartOptions) -> str:
+    """Of what lets it see images; "" where it has none, or is to be loaded without."""
+    return file.projector if options.sees else ""
 
 
 def default_threads() -> int:
@@ -186,6 +195,12 @@ def default_gpu_layers() -> int:
     """All where the wheel has a GPU to use: Apple Silicon. None elsewhere."""
     is_apple_silicon = sys.platform == "darwin" and platform.machine() == "arm64"
     return ALL_LAYERS if is_apple_silicon else 0
+
+
+def _gpu_layers(options: StartOptions) -> int:
+    """As chosen, where the wheel has a GPU at all."""
+    usual = default_gpu_layers()
+    return usual if options.gpu_layers is None or not usual else options.gpu_layers
 
 
 def command(launch: Launch, options_file: Path, own: Program | None = None) -> list[str]:
@@ -221,7 +236,7 @@ def _is_needed(name: str) -> bool:
 
 
 def _flags(launch: Launch, without: Collection[str]) -> list[str]:
-    """Without the number of GPU layers: a build for a GPU knows best by itself.
+    """Without the number of GPU layers, unless one was chosen: a build for a GPU knows best.
 
     No context shift: a reply that outgrows the context ends there, instead of going on without the
     beginning of the conversation.
@@ -235,6 +250,7 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
         "-c": launch.context,
         "-np": launch.slots,
         "-t": launch.threads,
+        **({} if launch.wished_gpu_layers is None else {"-ngl": launch.wished_gpu_layers}),
         "-ctk": launch.kv_type,
         "-ctv": launch.kv_type,
         "--host": "127.0.0.1",

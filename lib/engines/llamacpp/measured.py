@@ -1,31 +1,52 @@
 """What a load took, beside what it was expected to take: kept for each model, and shown with it."""
 
 import contextlib
+import re
 import time
 from functools import lru_cache
 
+from pydantic import TypeAdapter
+
 from lib.core.errors import BerthError
 from lib.core.files import write_text
+from lib.core.http import get_text
 from lib.core.values import Frozen
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import files
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import load_of_file
-from lib.engines.llamacpp.records import Record, file_of, read
+from lib.engines.llamacpp.props import ASK_SECONDS
+from lib.engines.llamacpp.records import Record, file_of, key, read
+from lib.engines.openai_api import authorization
 from lib.fit import gguf
 from lib.fit.architecture import geometry
 from lib.fit.memory import need
 from lib.processes.background import held
 
+MOST_KEPT = 12  # sets of options; the newest stands first
+LEAST_TOKENS = 32  # written, before a speed means much
+_WRITTEN = re.compile(
+    r"^llamacpp:tokens_predicted(_seconds)?_total ([0-9.]+(?:e[+-]?[0-9]+)?)$", re.M
+)
+
 
 class Measured(Frozen):
-    """One load, in bytes."""
+    """The load with one set of options, in bytes."""
 
     at: float  # epoch seconds
     options: StartOptions
     expected: int  # with all that it may keep: whole context, prompts, an image
     taken: int  # at that moment
     of_files: int = 0  # of it, pages of the file, which the system takes back where it is short
+    tokens_per_second: float | None = None  # that it wrote, on average of its last run that wrote
+
+    @property
+    def own(self) -> int:
+        """What it took that is not a page of its file."""
+        return self.taken - self.of_files
+
+
+_KEPT = TypeAdapter(list[Measured])
 
 
 def look(model: str) -> Measured | None:
@@ -33,7 +54,22 @@ def look(model: str) -> Measured | None:
     record = read(model)
     if record and record.pid and record.context is not None:
         note(record)
-    return _kept(model)
+    return next(iter(_kept(model)), None)
+
+
+def with_options(model: str, options: StartOptions) -> Measured | None:
+    """The same for a load with these options; None where there was none yet."""
+    return next((one for one in _kept(model) if one.options == options), None)
+
+
+def beyond(file: ModelFile) -> int:
+    """Bytes by which a load of it took more than is expected today, whatever its options.
+
+    Pages of its file do not count: those that were copied into another layout can go. Less than
+    expected says nothing: what a conversation needs is taken when there is one.
+    """
+    more = [one for one in _kept(file.name) if one.own > one.expected]
+    return max((one.own - expected(file, one.options) for one in more), default=0)
 
 
 def note(record: Record) -> None:
@@ -43,7 +79,7 @@ def note(record: Record) -> None:
     """
     with contextlib.suppress(BerthError, OSError, ValueError):
         now = held(record) if record.context is not None else None
-        before = _kept(record.model)
+        before = with_options(record.model, record.options)
         is_same_run = before is not None and before.at >= record.started_at
         if now is None or (before and is_same_run and before.taken >= now.bytes):
             return
@@ -53,14 +89,39 @@ def note(record: Record) -> None:
             expected=expected(files.find(record.model), record.options),
             taken=now.bytes,
             of_files=now.of_files,
+            tokens_per_second=before.tokens_per_second if before else None,
         )
-        write_text(file_of(record.model, "memory"), found.model_dump_json())
+        _keep(record.model, found)
 
 
-def _kept(model: str) -> Measured | None:
+def note_speed(record: Record) -> None:
+    """Keep how fast its run writes, by its own count; nothing where it does not tell."""
+    known = with_options(record.model, record.options)
+    with contextlib.suppress(BerthError, OSError, ValueError):
+        speed = _speed(record) if known else None
+        if known and speed and speed != known.tokens_per_second:
+            _keep(record.model, known.model_copy(update={"tokens_per_second": speed}))
+
+
+def _speed(record: Record) -> float | None:
+    told = get_text(f"{record.url}/metrics", authorization(key(record.model)), ASK_SECONDS)
+    totals = {kind: float(number) for kind, number in _WRITTEN.findall(told)}
+    seconds, tokens = totals.get("_seconds", 0.0), totals.get("", 0.0)
+    return round(tokens / seconds, 2) if seconds > 0 and tokens >= LEAST_TOKENS else None
+
+
+def _kept(model: str) -> list[Measured]:
+    """Of every set of options; a file of before has one."""
     with contextlib.suppress(OSError, ValueError):
-        return Measured.model_validate_json(file_of(model, "memory").read_bytes())
-    return None
+        text = file_of(model, "memory").read_bytes()
+        return _KEPT.validate_json(text if text.lstrip().startswith(b"[") else b"[%b]" % text)
+    return []
+
+
+def _keep(model: str, found: Measured) -> None:
+    others = [one for one in _kept(model) if one.options != found.options]
+    text = _KEPT.dump_json([found, *others][:MOST_KEPT]).decode()
+    write_text(file_of(model, "memory"), text)
 
 
 @lru_cache(maxsize=64)

@@ -5,12 +5,15 @@ A model's projector lies in its folder, or above that in the same download of a 
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from lib.core import links
 from lib.core.errors import BrokenFile
+from lib.core.names import shown
 from lib.core.settings import settings
 from lib.fit import gguf
 from lib.fit.file_names import Variant, best_projector, name_alone, presumed_beside
@@ -35,33 +38,54 @@ def projector_of(model: Path, root: Path, looked_at: "Looked | None" = None) -> 
     """
     known = {} if looked_at is None else looked_at
     for place in links.hops(model):
-        if found := _projector_at(place, root.resolve(), known):
+        if found := _projector_at(place, root, known):
             return found
     return None
 
 
-Looked = dict[Path, tuple[dict[str, int], set[str]]]  # by folder: projectors, and models' names
+class _Folder(NamedTuple):
+    projectors: dict[str, int]  # with their bytes
+    names: set[str]  # of models
+    is_download: bool
+    above: tuple[Path, ...]  # where else the projectors of its models may be, nearest first
+
+
+Looked = dict[Path, _Folder]
 
 
 def _projector_at(model: Path, root: Path, known: Looked) -> Path | None:
-    for folder in _folders(model, root):
-        if folder not in known:
-            files = dict(_ggufs(folder))
-            found = {name: size for name, size in files.items() if _is_one(folder / name)}
-            known[folder] = found, {name_alone(name) for name in files if name not in found}
-        projectors, names = known[folder]
-        if folder == model.parent and not _is_download(folder, root):
-            projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, names)}
+    own = _folder(model.parent, root, known)
+    projectors = own.projectors
+    if not own.is_download:
+        projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, own.names)}
+    if best := best_projector(model.name, projectors.items(), lambda name: True):
+        return model.parent / best[0]
+    for place in own.above:
+        projectors = _folder(place, root, known).projectors
         if best := best_projector(model.name, projectors.items(), lambda name: True):
-            return folder / best[0]
+            return place / best[0]
     return None
+
+
+def _folder(folder: Path, root: Path, known: Looked) -> _Folder:
+    """What is in it, looked at once for all its models."""
+    if folder not in known:
+        files = dict(_ggufs(folder))
+        found = {name: size for name, size in files.items() if _is_one(folder / name)}
+        real, top = folder.resolve(), root.resolve()
+        above = tuple(parent for parent in folder.parents if _is_download(parent.resolve(), top))
+        names = {name_alone(name) for name in files if name not in found}
+        known[folder] = _Folder(found, names, _is_download(real, top), above)
+    return known[folder]
 
 
 def kind_at(path: Path) -> Kind:
     """What a file is, by its first bytes; where those tell nothing, by its name."""
     try:
-        stat = path.stat()
-        return _kind_at(path, stat.st_mtime_ns, stat.st_size)
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would keep us waiting
+            raise BrokenFile(f"“{shown(path.name)}” is no file.")
+        return _kind_at(path, found.st_mtime_ns, found.st_size)
     except (BrokenFile, OSError):
         whole = [Variant(quantization="", paths=(path.name,), bytes=0)]
         beside = presumed_beside(whole).get(path.name)
@@ -96,14 +120,7 @@ def in_memory(projector: Path) -> Projector | None:
     return None
 
 
-def _folders(model: Path, root: Path) -> Iterator[Path]:
-    """Where its projector may be, nearest first."""
-    yield model.parent
-    yield from (folder for folder in model.parent.parents if _is_download(folder, root))
-
-
-def _is_download(folder: Path, root: Path) -> bool:
-    real = folder.resolve()
+def _is_download(real: Path, root: Path) -> bool:
     return real.is_relative_to(root) and len(real.relative_to(root).parts) >= DOWNLOAD_DEPTH
 
 

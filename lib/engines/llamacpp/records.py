@@ -8,6 +8,8 @@ Of the model NAME:
     NAME.options  what it was started with      NAME.lock   held while it is being started
     NAME.pid      which process it is, from before it runs
     NAME.failed   what an own llama-server printed before the wheel's engine took its place
+    NAME.memory   what its loads took, and how fast they wrote
+    NAME.tries    how often it was started again, see lib/fleet/tries.py, as of NAME.end1 to .end3
 """
 
 import contextlib
@@ -35,7 +37,10 @@ from lib.processes import background as process
 from lib.processes.identity import command_line
 
 NEEDED_BYTES = 64 * 1024  # for the files about one child, and what its log begins with
-ENDINGS = ("json", "key", "options", "exit", "pid", "log", "failed", "lock", "memory")
+ENDINGS = (
+    *("json", "key", "options", "exit", "pid", "log", "failed", "lock", "memory"),
+    *("tries", "end1", "end2", "end3"),
+)
 NOTING_SECONDS = 2.0  # between the intention and the child
 NO_CHILD = process.Child(pid=0, created_at=0)  # in the record of one that is about to be started
 

@@ -8,7 +8,8 @@ rest keep files under their names.
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,10 @@ from pydantic import BaseModel, ValidationError
 
 from lib.core import links
 from lib.core.errors import BadInput
+from lib.core.files import read_json
+from lib.core.links import Bounds
 from lib.core.names import slug
+from lib.core.settings import settings
 
 MOST_FILES = 2_000  # of a folder that somebody names; a disk of models has fewer
 LARGEST_MANIFEST = 1_000_000
@@ -24,6 +28,16 @@ LIBRARY = ("registry.ollama.ai", "library")
 _MODEL, _PROJECTOR = "application/vnd.ollama.image.model", "application/vnd.ollama.image.projector"
 _BLOB = re.compile(r"sha256-[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64}")
 _CACHED = re.compile(r"models--[^/]+--[^/]+")
+
+
+HUB, STUDIO, OLLAMA, OWN = "Hugging Face", "LM Studio", "Ollama", "Your folder"
+
+
+class Place(NamedTuple):
+    """A folder in which models may lie, and whose it is."""
+
+    tool: str
+    folder: Path
 
 
 class Stored(NamedTuple):
@@ -69,40 +83,93 @@ def _linked_to(blob: Path) -> Iterator[Stored]:
 
 def known_folders() -> list[Path]:
     """Where other tools keep models on this machine, as far as there are any."""
-    return [folder for folder in _usual() if links.is_folder(folder) and _has_models(folder)]
+    folders = (place.folder for place in places())
+    return [folder for folder in folders if links.is_folder(folder) and _has_models(folder)]
 
 
 def _has_models(folder: Path) -> bool:
     with contextlib.suppress(BadInput):
-        return bool(models_in(folder))
+        return next(each_in(folder, Bounds()), None) is not None
     return True  # more than is looked through
 
 
-def _usual() -> Iterator[Path]:
+def places(own: Sequence[str] = ()) -> list[Place]:
+    """Where models may lie, each folder once: those of other tools, then the owner's own."""
+    found = [Place(tool, folder) for tool, usual in _TOOLS for folder in usual()]
+    found += [Place(OWN, Path(folder)) for folder in own]
+    once: dict[Path, Place] = {}
+    for place in found:
+        once.setdefault(place.folder, place)
+    return [*once.values()]
+
+
+def _hub_folders() -> Iterator[Path]:
     caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     hub_home = os.environ.get("HF_HOME") or f"{caches}/huggingface"
-    for folder in (
-        os.environ.get("HF_HUB_CACHE") or f"{hub_home}/hub",
-        "~/.lmstudio/models",
-        "~/.cache/lm-studio/models",
-        os.environ.get("OLLAMA_MODELS") or "~/.ollama/models",
-    ):
-        with contextlib.suppress(RuntimeError):  # a user without home
-            yield Path(folder).expanduser()
+    yield from _expanded(os.environ.get("HF_HUB_CACHE") or f"{hub_home}/hub")
+
+
+def _studio_folders() -> Iterator[Path]:
+    """Its own home's, and the folder that was chosen in its settings."""
+    homes = [*_expanded("~/.lmstudio"), *_expanded("~/.cache/lm-studio")]
+    for pointer in _expanded("~/.lmstudio-home-pointer"):
+        with contextlib.suppress(OSError, ValueError):
+            homes += _expanded(pointer.read_text(encoding="utf-8").strip() or "~/.lmstudio")
+    for home in dict.fromkeys(homes):
+        yield home / "models"
+        kept = read_json(home / "settings.json")
+        chosen = kept.get("downloadsFolder") if isinstance(kept, dict) else None
+        if isinstance(chosen, str) and Path(chosen).is_absolute():
+            yield Path(chosen)
+
+
+def _ollama_folders() -> Iterator[Path]:
+    """The user's, and that of the service which its installer sets up on Linux."""
+    yield from _expanded(os.environ.get("OLLAMA_MODELS") or "~/.ollama/models")
+    yield settings().system_root / "usr/share/ollama/.ollama/models"
+
+
+def _expanded(folder: str) -> list[Path]:
+    with contextlib.suppress(RuntimeError):  # a user without home
+        return [Path(folder).expanduser()]
+    return []
+
+
+_TOOLS = ((HUB, _hub_folders), (STUDIO, _studio_folders), (OLLAMA, _ollama_folders))
 
 
 def models_in(folder: Path) -> list[Stored]:
     """The GGUF files below a folder, by what its tool calls them; of a cache, the newest."""
+    return [*islice(each_in(folder, Bounds()), MOST_FILES)]
+
+
+def each_in(folder: Path, bounds: Bounds) -> Iterator[Stored]:
+    """The same one by one; BadInput where the bounds are reached."""
     store = folder if links.is_folder(folder / "manifests") else folder / "models"
     if links.is_folder(store / "manifests") and links.is_folder(store / "blobs"):
-        return [*_in_manifests(store)]
+        yield from _in_manifests(store, bounds)
+        return
     if links.is_folder(folder / "snapshots"):
-        return _whole_files(_newest(folder))
-    with contextlib.suppress(OSError):
+        yield from _whole_files(_newest(folder), bounds)
+        return
+    cached: list[Path] = []
+    try:
         cached = [one for one in sorted(folder.iterdir()) if _CACHED.fullmatch(one.name)]
-        if cached:
-            return [file for one in cached for file in _whole_files(_newest(one))]
-    return _whole_files(folder)
+    except OSError as error:
+        bounds.note(error)
+    for one in [_newest(each) for each in cached] or [folder]:
+        yield from _whole_files(one, bounds)
+
+
+def checkpoints_in(folder: Path, bounds: Bounds) -> int:
+    """How many models of a cache of the Hub's tool are safetensors files, and no GGUF files."""
+    found = 0
+    with contextlib.suppress(OSError):
+        for one in sorted(folder.glob("models--*--*")):
+            bounds.step(folder)
+            names = {path.suffix for path in _newest(one).iterdir()}
+            found += ".safetensors" in names and ".gguf" not in names
+    return found
 
 
 def _newest(repository: Path) -> Path:
@@ -117,20 +184,16 @@ def _newest(repository: Path) -> Path:
     return snapshots
 
 
-def _whole_files(folder: Path) -> list[Stored]:
-    found = []
-    for place, names in links.walk(folder, is_bounded=True):
+def _whole_files(folder: Path, bounds: Bounds) -> Iterator[Stored]:
+    for place, names in links.walk(folder, bounds=bounds):
         good = sorted(name for name in names if name.lower().endswith(".gguf") and name[0] != ".")
-        found += [Stored(place / name, "") for name in good]
-        if len(found) > MOST_FILES:
-            break
-    return found[:MOST_FILES]
+        yield from (Stored(place / name, "") for name in good)
 
 
-def _in_manifests(store: Path) -> Iterator[Stored]:
+def _in_manifests(store: Path, bounds: Bounds | None = None) -> Iterator[Stored]:
     """What Ollama has, by its names."""
     root = store / "manifests"
-    for folder, names in links.walk(root):
+    for folder, names in links.walk(root, bounds=bounds):
         for name in sorted(names):
             path = folder / name
             with contextlib.suppress(OSError, ValidationError):
@@ -149,6 +212,11 @@ def _stored(store: Path, manifest: _Manifest, parts: tuple[str, ...]) -> Iterato
 def _blob(store: Path, digest: str) -> Path | None:
     name = digest.replace(":", "-")
     return store / "blobs" / name if _BLOB.fullmatch(name) else None
+
+
+def name_of_ollamas(name: str) -> str:
+    """What a model of Ollama's is called here, by what Ollama itself calls it: `anvil:1b`."""
+    return slug(name.rpartition("/")[2].replace(":", "-"))
 
 
 def _ollama_name(parts: tuple[str, ...]) -> str:

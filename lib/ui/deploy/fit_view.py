@@ -27,7 +27,7 @@ MOST_ROWS = 8
 
 def verdict(plan: Plan, request: DeployRequest) -> None:
     """The sentence, the bar, and how fast it can be at most."""
-    st.markdown(f"{_mark(plan.verdict)} {plan.verdict.sentence}")
+    st.markdown(f"{mark(plan.verdict)} {plan.verdict.sentence}")
     is_dark = st.context.theme.type == "dark"
     st.html(memory_bar.drawn(plan.need, plan.room.free_bytes, is_dark))
     speed = words.at_most(plan.tokens_per_second)
@@ -54,7 +54,7 @@ def _engine_bytes(request: str) -> int | None:
     return plan.total if plan else None
 
 
-def _mark(said: Verdict) -> str:
+def mark(said: Verdict) -> str:
     """The verdict's word in its colour."""
     if said.fits and not said.is_tight:
         return f":green[:material/check_circle: **{said.word}.**]"

@@ -11,7 +11,8 @@ from lib import hub
 from lib.core import words
 from lib.core.errors import BadInput, BerthError, NetworkError
 from lib.core.names import shown
-from lib.fit.memory import COMFORTABLE, room_now
+from lib.engines.room import room_now
+from lib.fit.memory import COMFORTABLE
 from lib.fit.quantizations import LADDER, estimated_bytes
 from lib.hub import Card, Found, Reference
 from lib.hub.errors import HubFailed, RateLimited, RepositoryNotFound

@@ -2,15 +2,17 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.fake_engine import Running
+from tests.support.engines import register
+from tests.support.fake_engine import Running, running_fake
 from tests.support.gateway import HELLO, post
 from tests.support.served import Served, gained, served_in, speed_in
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 from tests.support.waiting import until
 
 PROGRAM, BERTH = ("llamacpp", "fake", "a program"), ("llamacpp", "fake", "Berth")
@@ -124,3 +126,11 @@ def test_a_text_that_looks_like_figures_is_none(server: Server, fake: Running) -
         assert post(server, HELLO).status_code == 200
         assert post(server, {**HELLO, "stream": True}).status_code == 200
     assert found[PROGRAM].completion < 30
+
+
+def test_what_was_served_last_is_written_although_the_server_ends_at_once(tmp_path: Path) -> None:
+    with running_fake() as fake, running_server(tmp_path / "berth") as server:
+        register(server.home, fake)
+        assert post(server, HELLO).status_code == 200
+        server.stop()
+        assert served_in(server.home)[PROGRAM].requests == 1

@@ -14,8 +14,9 @@ from lib.core.settings import settings
 from lib.deploy import Plan
 from lib.download.hub_files import fetch
 from lib.engines.llamacpp import ENGINE, adopt
+from lib.engines.room import room_now
 from lib.fit import gguf
-from lib.fit.memory import Room, room_now
+from lib.fit.memory import Room
 from lib.hub import look_up
 from lib.hub.errors import FileMissing
 from lib.jobs.report import Report

@@ -101,7 +101,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(script: Script, hom
     assert [command.split(" -m ")[1].split()[:2] for command in commands] == [
         ["lib.download.hub_files", REPOSITORY],
         ["lib.engines", "adopt"],
-        ["lib.engines", "start"],
+        ["lib.fleet", "start"],
         ["lib.deploy.smoke", "the-name-it-prints"],
     ]
     assert not (home / "models").exists()

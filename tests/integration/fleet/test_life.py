@@ -1,5 +1,7 @@
 """Models that give way, stay and are stopped: with real children of the built-in engine."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +13,17 @@ from lib.core import activity
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.core.errors import BerthError
-from lib.engines import find_model
+from lib.engines import find_model, room, variants
 from lib.engines.base import ChatOptions, Message, StartOptions, State
 from lib.engines.llamacpp import ENGINE
 from lib.fleet import actions, ledger, rules, use
+from lib.fleet.comeback import Comeback
+from lib.fleet.hours import Hours
 from lib.fleet.idle import MINUTE, Idle
 from lib.fleet.ledger import NoRoom
 from lib.fleet.rules import Rule
 from tests.conftest import ROOT
+from tests.support.llamacpp import child_of
 from tests.support.tiny_gguf import write_tiny
 from tests.support.waiting import until
 
@@ -43,8 +48,8 @@ def two(models: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
         return round(1.5 * needed) if find_model("first").state == State.STOPPED else needed // 2
 
     monkeypatch.setattr("lib.machine.sampler.memory_available_bytes", free)
-    monkeypatch.setattr(ledger, "_frees", lambda model: needed)
-    monkeypatch.setattr(ledger, "_pages_in_use", lambda model: 0)
+    monkeypatch.setattr(room, "given_back", lambda model: needed)
+    monkeypatch.setattr(room, "pages_in_use", lambda model: 0)
     return "first", "second"
 
 
@@ -151,4 +156,68 @@ def test_the_page_pins_a_model_and_says_so(models: Path) -> None:
     assert rules.of(find_model("tiny")).is_pinned
     assert any("pinned" in caption.value for caption in page.caption)
     assert page.selectbox(key="idle-llamacpp-tiny").disabled
+    assert not page.exception
+
+
+def test_the_page_keeps_a_set_of_options_loads_with_it_and_leads_back(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    page = AppTest.from_file(MODELS, default_timeout=30).run()
+    page.button(key="more-llamacpp-tiny").click().run()
+    page.number_input(key="variant-Context length-llamacpp-tiny-").set_value(512).run()
+    page.number_input(key="variant-Slots-llamacpp-tiny-").set_value(2).run()
+    assert any("**Fits.** It takes about" in caption.value for caption in page.caption)
+    page.text_input(key="variant-name-llamacpp-tiny-").set_value("Two at once").run()
+    page.button(key="variant-save-llamacpp-tiny-").click().run()
+    assert not page.exception
+    assert page.selectbox(key="variant-llamacpp-tiny").value == "Two at once"
+    actions.start(find_model("tiny"), StartOptions())
+    assert find_model("tiny").context == 512
+    page.run()
+    [said] = [c.value for c in page.caption if c.value.startswith("Two at once: ")]
+    assert "context 512 · 2 slots" in said
+    assert "took" in said
+    page.selectbox(key="variant-llamacpp-tiny").select("").run()
+    page.button(key="variant-load-llamacpp-tiny").click().run()
+    until(lambda: find_model("tiny").context == 1_024, "it is loaded as computed")
+    page.selectbox(key="variant-llamacpp-tiny").select("Two at once").run()
+    page.button(key="variant-delete-llamacpp-tiny").click().run()
+    assert variants.of("llamacpp/tiny") == variants.Variants()
+    assert not page.exception
+
+
+def test_a_set_without_a_name_is_refused_and_nothing_that_was_typed_is_lost(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    page = AppTest.from_file(MODELS, default_timeout=30).run()
+    page.button(key="more-llamacpp-tiny").click().run()
+    page.number_input(key="variant-Context length-llamacpp-tiny-").set_value(512).run()
+    page.button(key="variant-save-llamacpp-tiny-").click().run()
+    assert any("A name has 1 to 40 letters" in error.value for error in page.error)
+    assert page.number_input(key="variant-Context length-llamacpp-tiny-").value == 512
+
+
+def test_the_page_sets_hours_and_a_start_with_the_machine(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    page = AppTest.from_file(MODELS, default_timeout=30).run()
+    page.button(key="more-llamacpp-tiny").click().run()
+    page.toggle(key="boot-llamacpp-tiny").set_value(True).run()
+    page.button(key="hours-save-llamacpp-tiny").click().run()
+    rule = rules.of(find_model("tiny"))
+    assert rule == Rule(starts_at_boot=True, hours=Hours())
+    said = "08:00 to 18:00 on Mon to Fri · starts with the machine"
+    assert any(said in caption.value for caption in page.caption)
+    page.button(key="hours-off-llamacpp-tiny").click().run()
+    assert rules.of(find_model("tiny")) == Rule(starts_at_boot=True)
+    assert not page.exception
+
+
+def test_the_page_says_when_one_that_ended_starts_again(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    actions.start(find_model("tiny"), SMALL)
+    os.kill(child_of("tiny").pid, signal.SIGKILL)
+    until(lambda: state("tiny") == State.FAILED, "it has ended")
+    Comeback().look()
+    page = AppTest.from_file(MODELS, default_timeout=30).run()
+    assert any("starts again in" in c.value and "(try 1 of 3)" in c.value for c in page.caption)
+    page.button(key="more-llamacpp-tiny").click().run()
+    assert any(box.label.startswith("It ended") for box in page.expander)
     assert not page.exception

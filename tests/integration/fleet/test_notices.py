@@ -12,6 +12,7 @@ from lib.core import activity, preferences
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.core.errors import BadInput, Forbidden, NetworkError
+from lib.core.settings import settings
 from lib.engines.llamacpp import program
 from lib.fleet import notices
 from lib.fleet.notices import Notices
@@ -174,3 +175,48 @@ def test_the_page_sets_when_models_stop_and_which_program_runs_them(
 def _press(page: AppTest, label: str) -> None:
     [button] = [button for button in page.button if button.label == label]
     button.click().run()
+
+
+def test_what_happened_is_kept_for_browsers_also_where_no_address_is_set() -> None:
+    needs: list[tuple[str, str]] = [("disk:/", "The disk is nearly full.")]
+    watch = Notices(lambda: needs)
+    watch.look()
+    assert notices.recent() == []  # what was so before is no news
+    activity.note(Kind.FAILED, "tiny", "It was killed.", who="Berth")
+    needs.append(("clock", "The clock is wrong."))
+    watch.look()
+    watch.look()
+    assert [(one.number, one.text) for one in notices.recent()] == [
+        (1, "tiny failed. It was killed."),
+        (2, "The clock is wrong."),
+    ]
+    for number in range(notices.KEPT):
+        activity.note(Kind.FAILED, f"model-{number}", "", who="Berth")
+    Notices().look()
+    watch.look()
+    kept = notices.recent()
+    assert len(kept) == notices.KEPT
+    assert kept[-1].number == 2 + notices.KEPT
+
+
+def test_a_finding_that_comes_back_is_told_again(hook: str) -> None:
+    notices.set_address(f"{hook}/hook")
+    needs: list[tuple[str, str]] = []
+    watch = Notices(lambda: needs)
+    watch.look()
+    for _ in range(2):
+        needs.append(("clock", "The clock is wrong."))
+        watch.look()
+        needs.clear()
+        watch.look()
+    assert [body["kind"] for _, body in Hook.got] == ["needs you", "needs you"]
+
+
+def test_a_damaged_file_of_notices_is_begun_anew() -> None:
+    watch = Notices()
+    settings().home.mkdir(parents=True, exist_ok=True)
+    (settings().home / "notices.json").write_text("[{]")
+    assert notices.recent() == []
+    activity.note(Kind.FAILED, "tiny", "", who="Berth")
+    watch.look()
+    assert [one.number for one in notices.recent()] == [1]

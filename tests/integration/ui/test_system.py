@@ -13,12 +13,12 @@ from lib.core import access, activity, database
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.engines.base import Usage
+from lib.engines.ollama import installed
 from lib.fleet import served
 from lib.machine import disks, history
 from lib.machine.lately import Lately
 from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import panels
-from lib.ui import services as service_rows
 from lib.ui.system.usage import RANGES, refresh_seconds
 from tests.conftest import ROOT
 
@@ -225,7 +225,7 @@ def test_each_service_has_its_state_in_a_word_and_why_not() -> None:
 
 
 def test_an_ollama_that_nobody_has_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_rows, "is_missing", lambda name, _: name == "ollama")
+    monkeypatch.setattr(installed, "is_expected", lambda: False)
     said = headings(opened())
     assert "**Built-in engine**" in said and "**Ollama**" not in said
 

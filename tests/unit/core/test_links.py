@@ -22,7 +22,7 @@ def test_half_of_a_disk_is_not_looked_through(
     for number in range(5):
         (tmp_path / f"f{number}").mkdir()
     with pytest.raises(BadInput, match="Name a folder that is nearer"):
-        list(links.walk(tmp_path, is_bounded=True))
+        list(links.walk(tmp_path, bounds=links.Bounds()))
     assert len(list(links.walk(tmp_path))) == 6
 
 

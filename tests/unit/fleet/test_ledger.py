@@ -7,10 +7,11 @@ import pytest
 
 from lib.core.access import Role, acting
 from lib.core.settings import settings
+from lib.engines import room
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp.work import Work
 from lib.fleet import ledger, rules, use
-from lib.fleet.ledger import NoRoom, admitted, judge, loads, needed_bytes
+from lib.fleet.ledger import NoRoom, admitted, judge, needed_bytes
 from lib.fleet.rules import Rule
 from lib.processes.background import Child
 from tests.support import tiny_gguf
@@ -23,12 +24,12 @@ OPTIONS = StartOptions()
 @pytest.fixture(autouse=True)
 def _owner(home: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ledger, "work_of", lambda name: Work(is_busy=name == "at-work"))
-    estimate = ledger._of_file
+    estimate = room.of_file
 
     def of_file(model: Model, options: StartOptions) -> int:
         return SIZES.get(model.name) or estimate(model, options)
 
-    monkeypatch.setattr(ledger, "_of_file", of_file)
+    monkeypatch.setattr(room, "of_file", of_file)
     SIZES.clear()
     with acting(Role.OWNER):
         yield
@@ -171,10 +172,10 @@ def test_two_loads_at_once_do_not_both_count_on_the_same_memory(
     first = wanted(6, "first")
     monkeypatch.setattr(ledger, "all_models", lambda: [first])
     with admitted(first, OPTIONS):
-        assert [load.model for load in loads()] == ["first"]
+        assert [load.model for load in room.loads()] == ["first"]
         with pytest.raises(NoRoom), admitted(wanted(6), OPTIONS):
             pytest.fail("loaded twice into the same memory")
-    assert loads() == []
+    assert room.loads() == []
     with admitted(wanted(6), OPTIONS):
         pass
 
@@ -183,9 +184,9 @@ def test_the_note_of_a_process_that_is_gone_holds_no_memory(free: Any) -> None:
     free(10)
     with admitted(wanted(6), OPTIONS):
         [note] = settings().engines.glob("*.loading")
-        left = loads()[0].model_copy(update={"waits": Child(pid=2**22 - 3, created_at=0)})
+        left = room.loads()[0].model_copy(update={"waits": Child(pid=2**22 - 3, created_at=0)})
     note.write_text(left.model_dump_json())
-    assert loads() == []
+    assert room.loads() == []
     assert not note.exists()
 
 
@@ -193,11 +194,11 @@ def test_a_load_that_fails_leaves_no_note(free: Any) -> None:
     free(10)
     with pytest.raises(ZeroDivisionError), admitted(wanted(6), OPTIONS):
         raise ZeroDivisionError
-    assert loads() == []
+    assert room.loads() == []
 
 
 def test_a_broken_note_is_passed_over(free: Any) -> None:
     free(10)
     settings().engines.mkdir(parents=True)
     (settings().engines / "x.loading").write_text("{")
-    assert loads() == []
+    assert room.loads() == []

@@ -56,7 +56,7 @@ def test_where_a_file_cannot_be_read_no_model_is_stopped(text: str) -> None:
 
 def test_what_a_newer_version_has_decided_besides_is_no_damage() -> None:
     settings().home.mkdir(parents=True, exist_ok=True)
-    settings().rules.write_text('{"llamacpp/a": {"idle_minutes": 5, "hours": "8-18"}}')
+    settings().rules.write_text('{"llamacpp/a": {"idle_minutes": 5, "of_a_later_day": "8-18"}}')
     assert rules.of(MODEL) == Rule(idle_minutes=5)
     assert rules.problem() == ""
 

@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 
 from lib.core.errors import BadInput
 from lib.core.names import model_name, repo_name
+from lib.core.unit_words import assigned, quoted
 from lib.engines.vllm.units import mark_of, unit_of
 from lib.slots.unit_text import (
     Node,
     SlotService,
-    assigned,
     command,
     environment,
     preparation_text,
-    quoted,
     unit_text,
 )
 from tests.support.unit_files import executed, parsed, words

@@ -5,8 +5,7 @@ import pytest
 from lib.engines import all_engines
 from lib.engines.base import Health, Model, State
 from lib.hub.heard import Standing
-from lib.ui import services
-from lib.ui.services import is_missing, of_engine, of_hub
+from lib.ui.services import of_engine, of_hub
 
 OLLAMA = all_engines()["ollama"]
 DOWN = Health(up=False, is_stopped=True, problem="Ollama does not run.", fix="Run ollama serve.")
@@ -30,30 +29,6 @@ def test_an_engine_that_is_up_is_ready_and_says_how_many_models_run() -> None:
 def test_one_that_is_down_is_stopped_or_failed_and_says_why(health: Health, state: State) -> None:
     found = of_engine(OLLAMA, health, [])
     assert (found.state, found.problem) == (state, f"{health.problem} {health.fix}")
-
-
-@pytest.mark.parametrize(
-    ("name", "health", "is_installed", "host", "expected"),
-    [
-        ("ollama", DOWN, False, "", True),
-        ("ollama", DOWN, True, "", False),
-        ("ollama", DOWN, False, "127.0.0.1:1", False),
-        ("ollama", Health(up=True), False, "", False),
-        ("ollama", Health(up=False, problem="It hangs."), False, "", False),
-        ("llamacpp", Health(up=False), False, "", False),
-    ],
-)
-def test_an_ollama_that_nobody_has_is_no_service(
-    name: str,
-    health: Health,
-    is_installed: bool,
-    host: str,
-    expected: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(services, "is_ollama_installed", lambda: is_installed)
-    monkeypatch.setenv("OLLAMA_HOST", host)
-    assert is_missing(name, health) is expected
 
 
 def test_the_hub_is_told_as_it_was_heard_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.core.settings import settings
 from lib.deploy import KIND
-from lib.fit.memory import room_now
+from lib.engines.room import room_now
 from lib.jobs import jobs
 from lib.machine.bandwidth import Known
 from tests.support.blueprints_dense import dense

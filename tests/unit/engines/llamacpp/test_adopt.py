@@ -7,6 +7,7 @@ import pytest
 from lib.core import links
 from lib.core.errors import BadInput, BrokenFile
 from lib.core.settings import settings
+from lib.engines.base import StartOptions, State
 from lib.engines.llamacpp import ENGINE, files, stores
 from lib.engines.llamacpp.adopt import adopt
 from tests.support.by_products import write_by_product
@@ -225,3 +226,72 @@ def test_nothing_is_linked_for_what_lies_there_already(models: Path) -> None:
     [file] = write_tiny(models / "a" / "m.gguf")
     assert adopt(file).path == "a/m.gguf"
     assert all_links(settings().models) == []
+
+
+def test_where_the_file_has_gone_the_model_says_so_until_it_is_back(
+    models: Path, tmp_path: Path
+) -> None:
+    [file] = write_tiny(tmp_path / "disk" / "m.gguf")
+    name = adopt(file).name
+    file.rename(tmp_path / "away.gguf")
+    [model] = ENGINE.models()
+    assert (model.name, model.state, model.stays_at) == (name, State.FAILED, str(file))
+    assert f"{file} is not there" in model.problem
+    assert "connect its disk again" in model.problem
+    with pytest.raises(BrokenFile, match="has gone"):
+        ENGINE.start(name, StartOptions())
+    (tmp_path / "away.gguf").rename(file)
+    [model] = ENGINE.models()
+    assert (model.name, model.state, model.problem) == (name, State.STOPPED, "")
+    file.unlink()
+    ENGINE.remove(name)
+    assert all_links(models) == []
+    assert ENGINE.models() == []
+
+
+def test_a_link_of_ours_that_leads_in_a_circle_is_told_too(models: Path) -> None:
+    (models / "round.gguf").symlink_to(models / "round.gguf")
+    [model] = ENGINE.models()
+    assert "has gone" in model.problem
+
+
+def test_a_projector_whose_file_has_gone_is_no_model(models: Path, tmp_path: Path) -> None:
+    (models / "mmproj-F16.gguf").symlink_to(tmp_path / "nowhere.gguf")
+    assert ENGINE.models() == []
+
+
+def test_where_studio_and_the_service_of_ollama_keep_models_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BERTH_SYSTEM_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    (tmp_path / ".lmstudio-home-pointer").write_text(f"{tmp_path}/studio\n")
+    (tmp_path / "studio").mkdir()
+    (tmp_path / "studio" / "settings.json").write_text('{"downloadsFolder": "/disk/two"}')
+    (tmp_path / ".lmstudio").mkdir()
+    (tmp_path / ".lmstudio" / "settings.json").write_text('{"downloadsFolder": 7}')
+    found = stores.places([str(tmp_path / "own"), "/disk/two"])
+    assert [(place.tool, str(place.folder).replace(str(tmp_path), "~")) for place in found] == [
+        (stores.HUB, "~/hf/hub"),
+        (stores.STUDIO, "~/.lmstudio/models"),
+        (stores.STUDIO, "~/.cache/lm-studio/models"),
+        (stores.STUDIO, "~/studio/models"),
+        (stores.STUDIO, "/disk/two"),
+        (stores.OLLAMA, "~/.ollama/models"),
+        (stores.OLLAMA, "~/root/usr/share/ollama/.ollama/models"),
+        (stores.OWN, "~/own"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\0", "~nobody-of-this-name"], ids=ascii)
+def test_a_broken_note_of_studio_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".lmstudio").mkdir()
+    (tmp_path / ".lmstudio-home-pointer").write_text(text)
+    (tmp_path / ".lmstudio" / "settings.json").write_text(text)
+    folders = [place.folder for place in stores.places() if place.tool == stores.STUDIO]
+    assert tmp_path / ".lmstudio/models" in folders
+    assert stores.known_folders() == []

@@ -1,0 +1,91 @@
+"""How each model is loaded: its named sets of options, and which of them holds.
+
+What nobody set is computed, see lib/engines/llamacpp/launch.py. The set that holds is that of every
+load, whoever asks; what is asked for besides goes before it, once.
+"""
+
+from pydantic import ConfigDict, Field
+
+from lib.core.errors import BadInput, NotFound
+from lib.core.kept import Kept
+from lib.core.names import shown
+from lib.core.settings import settings
+from lib.core.values import Frozen
+from lib.engines.base import StartOptions
+
+COMPUTED = ""  # the name of what nobody set
+AS_DEPLOYED = "As deployed"
+MOST, LONGEST_NAME = 12, 40
+
+
+class Variants(Frozen):
+    """Of one model."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    chosen: str = COMPUTED
+    named: dict[str, StartOptions] = Field(default={}, max_length=MOST)
+
+    @property
+    def options(self) -> StartOptions:
+        """Of the one that holds."""
+        return self.named.get(self.chosen, StartOptions())
+
+
+_VARIANTS = Kept(lambda: settings().variants, Variants)
+
+
+def of(key: str) -> Variants:
+    """Of the model with this `Model.key`; none where nobody can read them."""
+    return (_VARIANTS.read() or {}).get(key, Variants())
+
+
+def problem() -> str:
+    """What is wrong with the file, in a sentence; "" where nothing is."""
+    if _VARIANTS.read() is not None:
+        return ""
+    return f"{settings().variants} cannot be read: until then models are loaded as computed."
+
+
+def resolved(key: str, wish: StartOptions) -> StartOptions:
+    """What a load with this wish uses: what it sets, then what holds for the model."""
+    asked = {name: getattr(wish, name) for name in wish.model_fields_set}
+    said = {name: value for name, value in asked.items() if value is not None}
+    return of(key).options.model_copy(update=said)
+
+
+def save(key: str, name: str, options: StartOptions) -> None:
+    """Keep these options by this name, and load the model with them from now on.
+
+    BadInput for a name that is none, and where there are MOST already; Forbidden; Conflict.
+    """
+    now, name = of(key), " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(
+            f"A name has 1 to {LONGEST_NAME} letters.", "Choose another one, like “Long texts”."
+        )
+    named = {**now.named, name: options}
+    if len(named) > MOST:
+        raise BadInput(f"A model has at most {MOST} of them.", "Delete one first.")
+    _VARIANTS.change(key, Variants(chosen=name, named=named))
+
+
+def choose(key: str, name: str) -> None:
+    """Load it with these from now on; COMPUTED for what nobody set. NotFound for a name unknown."""
+    now = of(key)
+    if name != COMPUTED and name not in now.named:
+        raise NotFound(f"There are no settings “{shown(name)}”.", "Choose one of those there are.")
+    _VARIANTS.change(key, now.model_copy(update={"chosen": name}))
+
+
+def delete(key: str, name: str) -> None:
+    """Forget them; where they hold, what is computed holds from then on."""
+    now = of(key)
+    named = {other: options for other, options in now.named.items() if other != name}
+    chosen = COMPUTED if now.chosen == name else now.chosen
+    _VARIANTS.change(key, Variants(chosen=chosen, named=named))
+
+
+def forget(key: str) -> None:
+    """All of a model that is removed."""
+    _VARIANTS.forget(key)
