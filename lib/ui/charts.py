@@ -184,6 +184,8 @@ def _said(figure: float | None, unit: Unit) -> str:
         return "not known"
     if unit == "B/s":
         return f"{words.disk(figure)}/s"
+    if unit == "GiB":
+        return words.memory(figure * 2**30)
     if unit == "B":
         return words.disk(figure)
     return f"{figure:.0f} %" if unit == "%" else f"{figure:,.1f} {unit}"

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lib.core import words
+from lib.core.access import Action, may
 from lib.core.settings import settings
 from lib.engines.base import Model, State
 from lib.engines.llamacpp import files
@@ -31,6 +32,8 @@ def sentence() -> str:
     known = bandwidth.told()
     if not known.best:
         return "How fast memory can be read is being measured." if SAMPLER.is_looking else ""
+    if not may(Action.CONFIGURE):  # guests need not know which models there are
+        return said(known, None, 0)
     return said(known, *_found(settings().home, int(time.time() // AGAIN_SECONDS)))
 
 

@@ -15,7 +15,8 @@ from lib.fleet import served
 from lib.jobs import jobs
 from lib.machine import disks, history
 from lib.machine.sampler import SAMPLER, Sample, machine
-from lib.ui import charts, markdown, panels
+from lib.sharing import limits
+from lib.ui import charts, listing, markdown, panels
 from lib.ui.cards import usage as card_usage
 from lib.ui.charts import Bin, Frame, Line, Mark, Scale
 from lib.ui.shell import stale_figures
@@ -170,9 +171,18 @@ def _room_and_speed(bins: Sequence[Bin], now: Sample, frame: Frame) -> None:
 
 def _speed(frame: Frame) -> None:
     """What replies were written at; of a model the newest is told beside its colour."""
-    found = [one for one in served.speeds(frame.seconds, frame.until) if one[0] >= frame.since]
+    found = [one for one in _speeds(frame) if one[0] >= frame.since]
     last = {name: f"{speed:.1f} tok/s" for _, name, speed in found}
     text = f"last {last[found[-1][1]]}" if found else "no reply in this time"
     legend = panels.legend([(markdown.plain(name), speed) for name, speed in sorted(last.items())])
     drawn = charts.by_name(found, charts.SPEED, frame)
     panels.panel("Writing speed", panels.value(text), drawn, "Tokens a second of replies", legend)
+
+
+def _speeds(frame: Frame) -> list[tuple[float, str, float]]:
+    """Of all models; for guests of those that they may use."""
+    found = served.speeds(frame.seconds, frame.until)
+    if may(Action.CONFIGURE):
+        return found
+    theirs = {model.name for model in limits.usable(listing.models())}
+    return [one for one in found if one[1] in theirs]

@@ -1,6 +1,7 @@
 """The System page: what the machine is, and how busy it was over a time that is chosen."""
 
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -12,15 +13,18 @@ from streamlit.testing.v1 import AppTest
 from lib.core import access, activity, database
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
+from lib.core.preferences import change
+from lib.core.settings import settings
 from lib.engines.base import Usage
 from lib.engines.ollama import installed
 from lib.fleet import served
-from lib.machine import disks, history
+from lib.machine import bandwidth, disks, history
 from lib.machine.lately import Lately
 from lib.machine.sampler import SAMPLER, Sample, machine
 from lib.ui import panels
 from lib.ui.system.usage import RANGES, refresh_seconds
 from tests.conftest import ROOT
+from tests.support import tiny_gguf
 
 SECONDS = 30
 PAGE = ROOT / "pages/4_System.py"
@@ -191,6 +195,23 @@ def test_replies_are_points_with_their_model(home: Path) -> None:
     [point] = points(page, "Tokens a second of replies")
     assert (point["name"], point["text0"]) == ("tiny_1", "12.5 tok/s")
     assert "tiny_1 12.5 tok/s" in headings(page)
+
+
+@pytest.mark.usefixtures("guests")
+def test_guests_see_speeds_and_examples_of_their_models_alone(home: Path) -> None:
+    for name in ("theirs", "mine"):
+        tiny_gguf.write_tiny(settings().models / f"{name}.gguf")
+        served.note("llamacpp", name, Usage(completion_tokens=9, tokens_per_second=7.0), who="")
+    served.settle()
+    bandwidth.has_reached(12e9)
+    with acting(Role.OWNER):
+        change(guests={"models": ["llamacpp/theirs"], "may_load": True})
+    told = points(opened("guest", "1 hour"), "Tokens a second of replies")
+    assert {row["name"] for row in told} == {"theirs"}
+    assert "a 4.9 GB model writes" in facts(opened("guest"))
+    told = points(opened("owner", "1 hour"), "Tokens a second of replies")
+    assert {row["name"] for row in told} == {"theirs", "mine"}
+    assert re.search(r"(mine|theirs) \(\S+ kB\) writes", facts(opened("owner")))
 
 
 def test_a_phone_has_all_but_the_first_two_folded(monkeypatch: pytest.MonkeyPatch) -> None:
