@@ -62,8 +62,8 @@ def section() -> None:
 
 
 def refresh_seconds(seconds: int) -> float:
-    """How often charts of this time are drawn: not before a point of them can have changed."""
-    return 2.0 if seconds < HOUR else 10.0 if seconds < DAY else 60.0
+    """How often charts of this time are drawn; in long ones little but the newest figures moves."""
+    return 2.0 if seconds < HOUR else 10.0
 
 
 def _drawn(seconds: int) -> None:
