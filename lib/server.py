@@ -46,7 +46,6 @@ from lib.sharing.gate import Gate
 HEAVY = (
     "pandas",
     "pyarrow",
-    "altair",
     "streamlit.elements.arrow",
     "streamlit.elements.vega_charts",
 )
@@ -62,7 +61,8 @@ _FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
 async def lifespan(running: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Engines are not part of it: they go on without."""
     lifecycle.begin(running)
-    sampler.SAMPLER.start(history.Recorder().add)
+    recorder = history.Recorder()
+    sampler.SAMPLER.start(recorder.add, history.read(sampler.KEPT_SECONDS))
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
@@ -88,6 +88,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         await listener.end()
         REGISTRY.is_watching = False
         sampler.SAMPLER.stop()
+        recorder.close()
         dashboard.withdraw()
 
 

@@ -39,6 +39,7 @@ class Health(Frozen):
     fix: str = ""
     note: str = ""  # worth knowing although it is up
     is_absent: bool = False  # nothing of it is here: pages leave it out
+    is_stopped: bool = False  # nothing is wrong with it, it does not run
 
 
 class Model(Frozen):

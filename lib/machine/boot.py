@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from lib.machine.sampler import sysctl
+from lib.machine.processor import sysctl
 
 _LINUX = Path("/proc/sys/kernel/random/boot_id")
 

@@ -61,6 +61,7 @@ class _Facts(Frozen):
 
 DOWN = Health(
     up=False,
+    is_stopped=True,
     problem="Ollama does not run.",
     fix="Open the Ollama app or run ollama serve, after installing it if need be.",
 )
