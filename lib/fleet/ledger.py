@@ -15,7 +15,7 @@ from lib.core.locks import locked
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.core.words import listed, memory
-from lib.engines import all_models, llamacpp, ollama, room
+from lib.engines import all_models, llamacpp, ollama, room, variants
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import measured, program, records
 from lib.engines.llamacpp.work import work_of
@@ -65,8 +65,10 @@ def needed_bytes(model: Model, options: StartOptions) -> int:
     """Memory that loading the model takes: 0 for one that is in memory or on its way there.
 
     That of a graphics card or of another machine is not what the others want. What an earlier
-    load of the model took beyond its estimate is added to this one's.
+    load of the model took beyond its estimate is added to this one's. What the options leave open
+    is as the model's own say, see lib/engines/variants.py.
     """
+    options = variants.resolved(model.key, options)
     if model.place or model.state in (State.READY, State.STARTING):
         return 0
     if model.engine == llamacpp.NAME:

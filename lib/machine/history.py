@@ -6,7 +6,6 @@ cannot be written is told once in the log, and is missing then.
 
 import contextlib
 import json
-import logging
 import os
 import sqlite3
 import statistics
@@ -15,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lib.core import database, locks
+from lib.core.database import ToldOnce
 from lib.core.files import make_private
 from lib.core.settings import settings
 from lib.machine.sampler import CardUse, Sample
@@ -45,7 +45,6 @@ _ALTER = {  # what older files lack
     "written": "ALTER TABLE usage ADD COLUMN written REAL",
     "swap": "ALTER TABLE usage ADD COLUMN swap INTEGER",
 }
-_log = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -77,22 +76,7 @@ class Recorder:
             _KEEPING.well()
 
 
-class _Told:
-    """Says what is wrong once, until it was well again."""
-
-    def __init__(self, what: str) -> None:
-        self._what, self._is_well = what, True
-
-    def well(self) -> None:
-        self._is_well = True
-
-    def wrong(self, error: Exception) -> None:
-        if self._is_well:
-            _log.warning("usage cannot be %s: %s", self._what, error)
-        self._is_well = False
-
-
-_KEEPING, _READING = _Told("kept"), _Told("read")
+_KEEPING, _READING = ToldOnce("usage cannot be kept"), ToldOnce("usage cannot be read")
 
 
 class _Turn:
