@@ -105,6 +105,7 @@ class StartOptions(Frozen):
     kv_type: KvType = "f16"
     gpu_layers: int | None = Field(default=None, ge=0, le=1024)  # by a llama-server of one's own
     sees: bool = True  # with the projector beside it, where there is one
+    draft: ModelName | None = None  # a model of the same engine that guesses ahead for it
 
 
 class Message(Frozen):
