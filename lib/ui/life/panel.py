@@ -11,7 +11,7 @@ from lib.engines.llamacpp import measured
 from lib.fleet import actions, rules
 from lib.fleet.ledger import NoRoom
 from lib.fleet.rules import Rule
-from lib.ui.life import ends, hours, variants
+from lib.ui.life import ends, fields, hours, variants
 from lib.ui.shell import shown_errors
 
 AS_FOR_ALL = -1
@@ -42,11 +42,10 @@ def panel(model: Model, key: str) -> None:
             _pinned(model, rule, key)
         st.toggle(
             "Start with the machine",
-            value=rule.starts_at_boot,
-            key=f"boot-{key}",
+            key=fields.shows(f"boot-{key}", rule.starts_at_boot),
             help="Loaded when Berth starts for the first time after the machine has. "
             "Whether Berth itself starts by then is set on the Settings page.",
-            on_change=_decide,
+            on_change=_start_at_boot,
             args=(model, key),
         )
         if model.engine == llamacpp.NAME:
@@ -62,26 +61,23 @@ def panel(model: Model, key: str) -> None:
 def _pinned(model: Model, rule: Rule, key: str) -> None:
     st.toggle(
         "Pinned",
-        value=rule.is_pinned,
-        key=f"pin-{key}",
+        key=fields.shows(f"pin-{key}", rule.is_pinned),
         help="Stays in memory: it is not stopped to make room, nor when nobody uses it, "
         "nor at the end of its hours.",
-        on_change=_decide,
+        on_change=_pin,
         args=(model, key),
     )
 
 
 def _idle(model: Model, rule: Rule, key: str) -> None:
     own = _own_minutes(rule)
-    choices = sorted({AS_FOR_ALL, *USUAL_MINUTES, own})
     st.selectbox(
         "When nobody uses it",
-        choices,
-        index=choices.index(own),
+        sorted({AS_FOR_ALL, *USUAL_MINUTES, own}),
         format_func=described,
-        key=f"idle-{key}",
+        key=fields.shows(f"idle-{key}", own),
         disabled=rule.is_pinned,
-        on_change=_decide,
+        on_change=_stop_unused,
         args=(model, key),
         width=260,
     )
@@ -115,21 +111,23 @@ def _start_instead(model: Model, error: NoRoom) -> None:
         actions.start_soon(model, error.options, instead_of=error.would_go)
 
 
-def _decide(model: Model, key: str) -> None:
-    """What was just set; fields that are not drawn for this engine stay as they are."""
-    rule, seen = rules.of(model), st.session_state
-    chosen = int(seen.get(f"idle-{key}", _own_minutes(rule)))
-    decided = {
-        "is_pinned": bool(seen.get(f"pin-{key}", rule.is_pinned)),
-        "idle_minutes": None if chosen == AS_FOR_ALL else chosen,
-        "starts_at_boot": bool(seen.get(f"boot-{key}", rule.starts_at_boot)),
-    }
+def _pin(model: Model, key: str) -> None:
+    _decide(model, "is_pinned", bool(st.session_state[f"pin-{key}"]))
+
+
+def _start_at_boot(model: Model, key: str) -> None:
+    _decide(model, "starts_at_boot", bool(st.session_state[f"boot-{key}"]))
+
+
+def _stop_unused(model: Model, key: str) -> None:
+    chosen = int(st.session_state[f"idle-{key}"])
+    _decide(model, "idle_minutes", None if chosen == AS_FOR_ALL else chosen)
+
+
+def _decide(model: Model, name: str, value: bool | int | None) -> None:
+    """This one alone: the rest stays as it is on disk, where another tab may have been."""
     with shown_errors():
-        rules.change(model, rule.model_copy(update=decided))
-        return
-    seen[f"boot-{key}"] = rule.starts_at_boot  # what is so, where the disk refused
-    if model.engine == llamacpp.NAME:
-        seen[f"pin-{key}"], seen[f"idle-{key}"] = rule.is_pinned, _own_minutes(rule)
+        rules.change(model, rules.of(model).model_copy(update={name: value}))
 
 
 def _own_minutes(rule: Rule) -> int:

@@ -13,8 +13,11 @@ from lib.engines.variants import COMPUTED
 from lib.fit.memory import FULL
 from lib.fleet import actions
 from lib.ui import markdown
+from lib.ui.life import fields
 from lib.ui.shell import shown_errors
 
+CONTEXT, SLOTS, THREADS, CACHE = "Context length", "Slots", "Threads", "Prompt cache, MiB"
+SHORTEST_CONTEXT, LONGEST_CONTEXT = 256, 10_485_760  # of StartOptions, in tokens
 KV_TYPES = {"f16": "Full (f16)", "q8_0": "Half (q8_0)", "q4_0": "A quarter (q4_0)"}
 CONTEXT_HELP = "How many tokens of a conversation it can look at: its question, files and replies."
 SLOTS_HELP = "So many requests are answered at the same time; each has a whole context."
@@ -39,9 +42,8 @@ def section(model: Model, key: str) -> None:
         st.selectbox(
             "Loaded with",
             names,
-            index=names.index(known.chosen) if known.chosen in names else 0,
             format_func=_title,
-            key=f"variant-{key}",
+            key=fields.shows(f"variant-{key}", known.chosen if known.chosen in names else COMPUTED),
             on_change=_choose,
             args=(model, key),
             width=320,
@@ -51,14 +53,14 @@ def section(model: Model, key: str) -> None:
                 f"Delete “{markdown.plain(known.chosen)}”",
                 key=f"variant-delete-{key}",
                 on_click=_delete,
-                args=(model, known.chosen, key),
+                args=(model, known.chosen),
             )
         _load_button(model, known.options, key)
     for name in names:
         options = known.named.get(name, StartOptions())
         st.caption(f"{markdown.plain(_title(name))}: {_figures(file, options)}")
     with st.expander("Other settings", icon=":material/tune:", key=f"variant-new-{key}"):
-        _fields(model, file, known.options, key, f"{key}-{known.chosen}")
+        _fields(model, file, known.options, f"{key}-{known.chosen}")
 
 
 def _title(name: str) -> str:
@@ -100,13 +102,13 @@ def _load_button(model: Model, options: StartOptions, key: str) -> None:
             key=f"variant-load-{key}",
             help="Replies that it is writing now end.",
             on_click=_load,
-            args=(model, options),
+            args=(model,),
         )
 
 
-def _fields(model: Model, file: ModelFile, now: StartOptions, of_model: str, key: str) -> None:
-    wanted = _chosen(file, now, key)
-    st.caption(_verdict(model, file, wanted))
+def _fields(model: Model, file: ModelFile, now: StartOptions, key: str) -> None:
+    _drawn(file, now, key)
+    st.caption(_verdict(model, file, _chosen(now, key)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             "Name",
@@ -116,19 +118,22 @@ def _fields(model: Model, file: ModelFile, now: StartOptions, of_model: str, key
             autocomplete="off",
             width=220,
         )
-        asked = (model, wanted, of_model, key)
+        asked = (model, now, key)
         st.button("Save", key=f"variant-save-{key}", on_click=_save, args=asked)
 
 
-def _chosen(file: ModelFile, now: StartOptions, key: str) -> StartOptions:
-    """As the fields say."""
+def _drawn(file: ModelFile, now: StartOptions, key: str) -> None:
+    """The fields; of a model without a choice of context there is none for it."""
     usual = context_of(now.context, file.context_trained, file.task)
+    most = min(file.context_trained or LONGEST_CONTEXT, LONGEST_CONTEXT)
     with st.container(horizontal=True):
-        context = _number("Context length", usual, (256, file.context_trained), key, CONTEXT_HELP)
-        slots = _number("Slots", now.slots, (1, 64), key, SLOTS_HELP)
-        threads = _number("Threads", now.threads or default_threads(), (1, 1_024), key, "")
-        cache = _number("Prompt cache, MiB", now.prompt_cache_mib, (0, 65_536), key, CACHE_HELP)
-        kv_type = st.selectbox(
+        if most >= SHORTEST_CONTEXT:
+            bounds = (SHORTEST_CONTEXT, most)
+            _number(CONTEXT, usual, bounds, key, CONTEXT_HELP)
+        _number(SLOTS, now.slots, (1, 64), key, SLOTS_HELP)
+        _number(THREADS, now.threads or default_threads(), (1, 1_024), key, "")
+        _number(CACHE, now.prompt_cache_mib, (0, 65_536), key, CACHE_HELP)
+        st.selectbox(
             "KV cache",
             KV_TYPES,
             index=[*KV_TYPES].index(now.kv_type),
@@ -137,28 +142,34 @@ def _chosen(file: ModelFile, now: StartOptions, key: str) -> StartOptions:
             help=KV_HELP,
             width=160,
         )
-    sees = now.sees
     if file.projector:
-        sees = st.toggle("It sees images", value=now.sees, key=f"variant-sees-{key}")
-    draft = _draft(file, now, key)
+        st.toggle("It sees images", value=now.sees, key=f"variant-sees-{key}")
+    _draft(file, now, key)
+    _layers(now, key)
+
+
+def _chosen(now: StartOptions, key: str) -> StartOptions:
+    """As the fields say at this moment; for one that is not drawn, as before."""
+    seen = st.session_state
+    threads = seen.get(f"variant-{THREADS}-{key}", now.threads)
     return StartOptions(
-        context=context,
-        slots=slots,
+        context=seen.get(f"variant-{CONTEXT}-{key}"),
+        slots=seen.get(f"variant-{SLOTS}-{key}", now.slots),
         threads=None if threads == default_threads() else threads,
-        prompt_cache_mib=cache,
-        kv_type=kv_type,
-        gpu_layers=_layers(now, key),
-        sees=sees,
-        draft=draft,
+        prompt_cache_mib=seen.get(f"variant-{CACHE}-{key}", now.prompt_cache_mib),
+        kv_type=seen.get(f"variant-kv-{key}", now.kv_type),
+        gpu_layers=seen.get(f"variant-layers-{key}", now.gpu_layers),
+        sees=seen.get(f"variant-sees-{key}", now.sees),
+        draft=seen.get(f"variant-draft-{key}", now.draft),
     )
 
 
-def _draft(file: ModelFile, now: StartOptions, key: str) -> str | None:
+def _draft(file: ModelFile, now: StartOptions, key: str) -> None:
     """Offered where there is one; one that is gone stays to be seen, and refuses a start."""
     offered = list(dict.fromkeys([None, *drafts.candidates(file), now.draft]))
     if len(offered) == 1:
-        return None
-    return st.selectbox(
+        return
+    st.selectbox(
         "Draft model",
         offered,
         index=offered.index(now.draft),
@@ -169,34 +180,31 @@ def _draft(file: ModelFile, now: StartOptions, key: str) -> str | None:
     )
 
 
-def _number(label: str, value: int, bounds: tuple[int, int | None], key: str, text: str) -> int:
+def _number(label: str, value: int, bounds: tuple[int, int], key: str, text: str) -> None:
     least, most = bounds
-    return int(
-        st.number_input(
-            label,
-            min_value=min(least, most or least),
-            max_value=most,
-            value=max(value, min(least, most or least)),
-            key=f"variant-{label}-{key}",
-            help=text or None,
-            width=160,
-        )
-    )
-
-
-def _layers(now: StartOptions, key: str) -> int | None:
-    own = program.known()
-    if not own or not own.is_usable:
-        return now.gpu_layers
-    return st.number_input(
-        "GPU layers",
-        min_value=0,
-        max_value=1_024,
-        value=now.gpu_layers,
-        key=f"variant-layers-{key}",
-        help=LAYERS_HELP,
+    st.number_input(
+        label,
+        min_value=least,
+        max_value=most,
+        value=min(max(value, least), most),
+        key=f"variant-{label}-{key}",
+        help=text or None,
         width=160,
     )
+
+
+def _layers(now: StartOptions, key: str) -> None:
+    own = program.known()
+    if own and own.is_usable:
+        st.number_input(
+            "GPU layers",
+            min_value=0,
+            max_value=1_024,
+            value=now.gpu_layers,
+            key=f"variant-layers-{key}",
+            help=LAYERS_HELP,
+            width=160,
+        )
 
 
 def _verdict(model: Model, file: ModelFile, wanted: StartOptions) -> str:
@@ -215,19 +223,18 @@ def _choose(model: Model, key: str) -> None:
         variants.choose(model.key, str(st.session_state[f"variant-{key}"]))
 
 
-def _delete(model: Model, name: str, key: str) -> None:
+def _delete(model: Model, name: str) -> None:
     with shown_errors():
         variants.delete(model.key, name)
-        st.session_state[f"variant-{key}"] = variants.of(model.key).chosen
 
 
-def _save(model: Model, wanted: StartOptions, of_model: str, key: str) -> None:
+def _save(model: Model, now: StartOptions, key: str) -> None:
+    """As the fields are now: what was typed last came with the click."""
     with shown_errors():
         name = str(st.session_state[f"variant-name-{key}"] or "")
-        variants.save(model.key, name, wanted)
-        st.session_state[f"variant-{of_model}"] = variants.of(model.key).chosen
+        variants.save(model.key, name, _chosen(now, key))
 
 
-def _load(model: Model, options: StartOptions) -> None:
+def _load(model: Model) -> None:
     with shown_errors():
-        actions.start_soon(model, options)
+        actions.start_soon(model, variants.of(model.key).options)
