@@ -8,6 +8,8 @@ maths that models use beside dollar signs.
 import re
 from collections.abc import Iterator
 
+from lib.core.errors import BerthError
+
 _CODE = re.compile(
     r"^(?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*"  # a fence may stand in a quote or a list
     r"(?P<fence>`{3,}(?=[^`\n]*$)|~{3,}).*?(?:^[ \t>]*(?P=fence)[`~]*[ \t]*$|\Z)"
@@ -29,6 +31,7 @@ _DEEP = re.compile(  # what would nest so deeply that it brings a browser down
 )
 _PLAIN_NAME = re.compile(r"\w[\w.-]*")
 _BACKTICKS = re.compile(r"`{3,}")
+_ADDRESS = re.compile(r"(https?://[\w./-]+)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
 
@@ -73,3 +76,13 @@ def _as_code(text: str) -> str:
 def plain(text: str) -> str:
     """A name or a line of a log, letter for letter."""
     return _SPECIAL.sub(r"\\\1", text)
+
+
+def error(told: BerthError) -> str:
+    """Message and remedy, letter for letter: both quote files, programs and other machines.
+
+    An address in the remedy can be opened.
+    """
+    parts = enumerate(_ADDRESS.split(told.fix))
+    fix = "".join(part if number % 2 else plain(part) for number, part in parts)
+    return f"**{plain(told.message)}** {fix}".strip()

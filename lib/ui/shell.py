@@ -15,7 +15,7 @@ from lib.core.settings import ROOT
 from lib.engines import all_engines, present_engines
 from lib.fleet import notices
 from lib.machine.sampler import SAMPLER, machine
-from lib.ui import findings
+from lib.ui import findings, markdown
 from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements import this_browser
 from lib.ui.elements.element import element
@@ -54,7 +54,7 @@ def _role() -> Role:
     try:
         return access.role()
     except NotSignedIn as error:
-        st.error(f"**{error.message}** {error.fix}")
+        st.error(markdown.error(error))
         st.stop()
 
 
@@ -86,7 +86,8 @@ def shown_errors() -> Iterator[None]:
     try:
         yield
     except BerthError as error:
-        st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
+        st.error(markdown.error(error), icon=":material/error:")
     except ValidationError as error:
         first = error.errors()[0]
-        st.error(f"**{first['msg']}** ({'.'.join(map(str, first['loc']))})")
+        said, where = first["msg"], ".".join(map(str, first["loc"]))
+        st.error(f"**{markdown.plain(said)}** {markdown.plain(f'({where})')}")

@@ -60,7 +60,7 @@ def problem(turn: Turn) -> None:
         st.warning(f"**Does not match the schema.** {markdown.plain(turn['check'])}")
     if turn["problem"]:
         said = f"{turn['problem']['message']} {turn['problem']['fix']}".strip()
-        st.error(markdown.safe(said))
+        st.error(markdown.plain(said))
 
 
 def figures_line(figures: Figures) -> str:

@@ -177,7 +177,7 @@ def _load_news(model: Model) -> None:
     if actions.is_starting(model):
         st.fragment(_loading, run_every=1.0)(model)
     elif model.state != State.READY and (error := actions.failure(model)):
-        st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
+        st.error(markdown.error(error), icon=":material/error:")
 
 
 def _loading(model: Model) -> None:

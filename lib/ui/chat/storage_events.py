@@ -17,6 +17,7 @@ from lib.chat.conversations import (
 from lib.chat.reply import Reply
 from lib.core import names, words
 from lib.core.errors import BadInput, BerthError, NotFound
+from lib.ui import markdown
 from lib.ui.chat import conversation as chat
 from lib.ui.elements import attach, history
 from lib.ui.elements.history import Event
@@ -40,7 +41,7 @@ def _noticed() -> Iterator[None]:
     try:
         yield
     except BerthError as error:
-        notices().append(Notice(level="error", text=f"**{error.message}** {error.fix}"))
+        notices().append(Notice(level="error", text=markdown.error(error)))
 
 
 def _say(text: str) -> None:

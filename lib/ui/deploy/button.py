@@ -66,7 +66,7 @@ def _start(request: DeployRequest) -> None:
         watch_job(deploy.start(request).id)
         choose_to_deploy("")
     except BerthError as error:
-        st.session_state[REFUSAL] = f"**{error.message}** {error.fix}"
+        st.session_state[REFUSAL] = markdown.error(error)
 
 
 def short_name(model: str) -> str:

@@ -6,6 +6,7 @@ from lib import deploy
 from lib.core.errors import NotFound
 from lib.jobs import jobs
 from lib.slots import job as slot_job
+from lib.ui import markdown
 from lib.ui.deploy import job_view
 from lib.ui.session import watched_job
 
@@ -21,7 +22,7 @@ def watched() -> None:
     try:
         job_view.panel(job_id)
     except NotFound as error:
-        st.warning(f"**{error.message}** It may be one of the earlier ones below.")
+        st.warning(f"**{markdown.plain(error.message)}** It may be one of the earlier ones below.")
 
 
 def is_watching() -> bool:

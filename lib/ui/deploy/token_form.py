@@ -5,7 +5,7 @@ import streamlit as st
 from lib import hub
 from lib.core.errors import BadInput
 from lib.hub import TokenOrigin
-from lib.ui import waiting
+from lib.ui import markdown, waiting
 
 FIELD = "hub_token"
 
@@ -31,7 +31,7 @@ def form(page: str = "", label: str = "Save the token and retry") -> None:
     st.caption("It is kept on this machine, readable by you alone, and sent to the Hub only.")
     refused = st.session_state.pop("hub_token_refused", "")
     if refused:
-        st.error(refused)
+        st.error(markdown.plain(refused))
     if hub.token_origin() is TokenOrigin.LOGIN:
         st.caption("Used so far is the login of the Hub's own tool, hf auth login.")
     if hub.token_origin() is TokenOrigin.SAVED:

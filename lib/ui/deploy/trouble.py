@@ -19,4 +19,4 @@ def draw(error: BerthError) -> None:
 
 def words_of(error: BerthError) -> str:
     """Message and remedy, with what others wrote into them shown letter for letter."""
-    return f"**{markdown.plain(error.message)}** {markdown.safe(error.fix)}"
+    return markdown.error(error)

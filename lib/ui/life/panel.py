@@ -11,6 +11,7 @@ from lib.engines.llamacpp import measured
 from lib.fleet import actions, rules
 from lib.fleet.ledger import NoRoom
 from lib.fleet.rules import Rule
+from lib.ui import markdown
 from lib.ui.life import ends, fields, hours, variants
 from lib.ui.shell import shown_errors
 
@@ -19,7 +20,7 @@ USUAL_MINUTES = (0, 5, 15, 30, 60, 240, 1_440)
 
 
 def fact(model: Model) -> str:
-    """For the row: `pinned`, `stops after 30 min unused`, `08:00 to 18:00 every day`."""
+    """For the row: `pinned`, `stops after 30 min unused`, `08:00 to 18:00 every day`; Markdown."""
     rule = rules.of(model)
     minutes = rule.stops_after_minutes if model.engine == llamacpp.NAME else 0
     parts = (
@@ -96,7 +97,7 @@ def memory(model: Model) -> str:
 
 def make_room(model: Model, error: NoRoom, key: str) -> None:
     """The button that stops what is in the way, and starts this one."""
-    label = f"Stop {words.listed(error.would_go)} and start it"
+    label = f"Stop {words.listed([markdown.label(name) for name in error.would_go])} and start it"
     st.button(
         label,
         icon=":material/swap_horiz:",

@@ -1,4 +1,4 @@
-"""What is decided about a model, on its page: what is drawn is what is on disk, and nothing else."""
+"""What is decided about a model, on its page: drawn is what is on disk, and nothing else."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +10,12 @@ from streamlit.testing.v1 import AppTest
 from lib.core.access import Role, acting
 from lib.core.settings import settings
 from lib.engines import find_model, variants
-from lib.engines.base import StartOptions
-from lib.fleet import rules
+from lib.engines.base import StartOptions, State
+from lib.fleet import rules, tries
 from lib.fleet.rules import Rule
+from lib.fleet.tries import Tries
+from lib.ui import life
+from lib.ui.life import ends
 from tests.conftest import ROOT
 from tests.support.tiny_gguf import write_tiny
 
@@ -112,3 +115,25 @@ def test_a_model_that_says_it_was_trained_for_more_than_any_number_can_be_opened
     write_tiny(models / "tiny.gguf", context=2**60)
     field = opened().number_input(key=f"variant-Context length-{KEY}-")
     assert (field.min, field.max) == (256, 10_485_760)
+
+
+def test_why_it_was_given_up_is_drawn_letter_for_letter(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    tries.keep("tiny", Tries(count=3, gave_up="It ended: ![x](http://x/y.png) :red[z]."))
+    failed = find_model("tiny").model_copy(update={"state": State.FAILED})
+    assert "\\!\\[x\\]" in ends.fact(failed)
+    assert "\\:red\\[z\\]" in life.fact(failed)
+
+
+def test_a_log_that_moves_on_while_it_is_looked_at_is_left_out(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny(models / "tiny.gguf")
+    kept = models / "kept.log"
+    kept.write_text("The last words")
+    monkeypatch.setattr(tries, "logs", lambda model: [models / "moved.end1", kept])
+    page = opened()
+    assert not page.exception
+    assert [fold.label for fold in page.expander if "It ended" in fold.label] == [
+        "It ended just now: its log"
+    ]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.ui.markdown import plain, safe
+from lib.core.errors import BrokenFile
+from lib.ui.markdown import error, plain, safe
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,11 @@ def test_code_is_left_as_it_is(code: str) -> None:
 )
 def test_what_only_looks_like_code_hides_no_image(before: str) -> None:
     assert "![" not in safe(f"{before}![i](http://elsewhere/x.png)` and on")
+
+
+def test_of_an_error_only_an_address_in_the_remedy_is_more_than_text() -> None:
+    told = BrokenFile("“*a*.gguf” is cut short.", "See https://huggingface.co/a_b/c. [x](http://y)")
+    assert error(told) == (
+        "**“\\*a\\*\\.gguf” is cut short\\.** See https://huggingface.co/a_b/c. \\[x\\]\\(http://y\\)"
+    )
+    assert error(BrokenFile("It is cut short", "")) == "**It is cut short**"

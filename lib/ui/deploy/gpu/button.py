@@ -78,7 +78,7 @@ def _start(request: SlotRequest) -> None:
         watch_job(job.start(request).id)
         choose_to_deploy("")
     except BerthError as error:
-        st.session_state[REFUSAL] = f"**{error.message}** {error.fix}"
+        st.session_state[REFUSAL] = markdown.error(error)
 
 
 def _by_hand(said: Offer) -> None:
