@@ -20,6 +20,7 @@ from lib.core.access import (
 from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions
 from lib.fleet import actions
+from lib.sharing import for_guests
 from lib.slots import job as slot_job
 
 PRIVATE = {"url", "log", "source", "stays_at", "remove_with", "activity"}  # matters of the owner
@@ -70,7 +71,7 @@ async def remove(request: Request) -> Response:
 def described(model: Model, request: Request) -> dict[str, Any]:
     """The model, with the gateway's address beside the engine's own; for guests, neither."""
     if role() == Role.GUEST:
-        return model.model_dump(mode="json", exclude=PRIVATE)
+        return for_guests.of_model(model).model_dump(mode="json", exclude=PRIVATE)
     gateway = f"{request.url.scheme}://{request.url.netloc}/v1"
     return {**model.model_dump(mode="json"), "gateway_url": gateway}
 

@@ -21,6 +21,7 @@ from lib.machine import disks, sampler
 from lib.machine.cards import Card, CardProcess, Cards
 from lib.machine.disks import Disk
 from lib.machine.network import Interface, interfaces
+from lib.sharing import for_guests
 
 PATIENCE_SECONDS = 2.0
 
@@ -90,7 +91,8 @@ async def service(engine: Engine) -> dict[str, Any]:
     except TimeoutError:
         found = Health(up=False, problem=f"No answer within {PATIENCE_SECONDS:.0f} s.")
     hidden = {"note"} if role() == Role.GUEST else set()  # it may name other machines
-    return {"name": engine.name, "title": engine.title, **found.model_dump(exclude=hidden)}
+    told = for_guests.of_health(found).model_dump(exclude=hidden)
+    return {"name": engine.name, "title": engine.title, **told}
 
 
 def _system() -> System:

@@ -21,6 +21,7 @@ from lib.hub.errors import hub_host
 from lib.machine.lately import Lately
 from lib.machine.sampler import SAMPLER
 from lib.machine.since import of_program
+from lib.sharing import for_guests
 from lib.slots.services import Service, services
 from lib.ui import listing, markdown, models
 
@@ -71,7 +72,8 @@ def _engines() -> Iterator[Row]:
     every, known = listing.models(), all_engines()
     for name, health in present_engines().items():
         of_it = [model for model in every if model.engine == name]
-        yield Row(of_engine(known[name], health, of_it), _lines(health, of_it))
+        told = for_guests.of_health(health)
+        yield Row(of_engine(known[name], told, of_it), _lines(health, of_it))
 
 
 def of_engine(engine: Engine, health: Health, its_models: Sequence[Model]) -> Service:

@@ -33,10 +33,9 @@ from lib.fit import gguf, kinds
 from lib.fit.kinds import Kind, Task
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-FACTS = 4  # of what is kept about a file: with another number all headers are read anew
+FACTS = 5  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
-LONGEST_SHOWN = 200
 
 
 class ModelFile(Frozen):
@@ -281,10 +280,10 @@ def _gone(path: Path) -> dict[str, str]:
     """What to say of a link that leads nowhere; nothing of any other file."""
     if not path.is_symlink() or path.exists():
         return {}
-    target = shown(str([*links.hops(path)][1]), LONGEST_SHOWN)
-    return {
-        "problem": f"Its file has gone: {target} is not there.",
-        "fix": "Put it back, or connect its disk again. Or remove the link: nothing else goes.",
+    return {  # without the path: guests read this, and `stays_at` tells it to the owner
+        "problem": "Its file has gone: what its link leads to is not there.",
+        "fix": "Put it back where Files says that it lay, or connect its disk again. Or remove the"
+        " link: nothing else goes.",
     }
 
 

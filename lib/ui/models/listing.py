@@ -7,11 +7,12 @@ from typing import NamedTuple
 import streamlit as st
 
 from lib.core import words
-from lib.core.access import Action, may
+from lib.core.access import Action, may, role
 from lib.engines import all_models, engine_of
 from lib.engines.base import State
 from lib.fleet import figures
 from lib.fleet.figures import Figures, Order
+from lib.sharing.limits import may_use
 from lib.ui.models import rows, table
 from lib.ui.models.states import BUSY
 from lib.ui.session import is_reversed, turn_round
@@ -66,8 +67,13 @@ def browse(otherwise: Callable[[], None]) -> None:
 
 def _look() -> Look:
     began = time.monotonic()
-    every = figures.of_all(all_models())
+    every = [_for_whoever_looks(one) for one in figures.of_all(all_models())]
     return Look(every, time.monotonic() - began)
+
+
+def _for_whoever_looks(one: Figures) -> Figures:
+    """How a model is used is told to those who may use it, in words and in the order."""
+    return one if may_use(role(), one.model) else one._replace(speed=None, used_at=None)
 
 
 def _listing(given: list[Look]) -> None:

@@ -2,15 +2,18 @@
 
 import streamlit as st
 
-from lib.core.access import Action, may
+from lib.core.access import Action, may, role
 from lib.engines.base import Model
 from lib.fleet import actions, figures
 from lib.fleet.figures import Figures
 from lib.fleet.ledger import NoRoom
+from lib.sharing import for_guests, limits
 from lib.ui import life, markdown
 from lib.ui.models import details, doing, told
 from lib.ui.models.states import COLOURS
 from lib.ui.session import open_details, opened_details
+
+ICON = ":material/error:"
 
 
 def row(model: Model) -> None:
@@ -27,7 +30,7 @@ def draw(one: Figures, with_details: bool = False) -> None:
             with st.container(gap=None, width="stretch"):
                 st.markdown(_name(one))
                 st.caption(f"Removed: {told.goes(one)}." if one.removal else told.facts(one))
-                if model.activity:
+                if model.activity and limits.may_use(role(), model):
                     st.caption(markdown.plain(model.activity))
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
                 _state(one)
@@ -79,12 +82,14 @@ def _buttons(one: Figures, key: str) -> None:
 
 def problem(one: Figures, key: str) -> None:
     """What is wrong with it, and what makes it well."""
-    model, error = one.model, actions.failure(one.model)
-    if error:
-        st.error(f"**{error.message}** {error.fix}", icon=":material/error:")
+    model, error = for_guests.of_model(one.model), actions.failure(one.model)
+    if error and not may(Action.RUN):
+        st.error(markdown.plain(for_guests.of_error(error)), icon=ICON)
+    elif error:
+        st.error(markdown.error(error), icon=ICON)
         if isinstance(error, NoRoom) and error.would_go:
             life.make_room(model, error, key)
     elif model.problem:
-        st.error(model.problem, icon=":material/error:")
+        st.error(markdown.plain(model.problem), icon=ICON)
     elif model.note:
         st.caption(markdown.plain(model.note))

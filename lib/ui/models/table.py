@@ -6,10 +6,11 @@ from functools import partial
 import streamlit as st
 
 from lib.core import words
-from lib.core.access import Action, may
+from lib.core.access import Action, may, role
 from lib.engines.base import Model
 from lib.fleet import actions, endpoints
 from lib.fleet.figures import Figures, Order
+from lib.sharing import for_guests, limits
 from lib.ui.elements.model_table import Act, Column, Line, model_table
 from lib.ui.models import asking, details, doing, rows, told
 from lib.ui.models.states import COLOURS
@@ -82,8 +83,10 @@ def _line(one: Figures, opened: str) -> Line:
 
 
 def _note(model: Model) -> str:
-    error = actions.failure(model)
-    return error.message if error else model.problem or model.activity
+    if error := actions.failure(model):
+        return for_guests.of_error(error)
+    is_theirs = limits.may_use(role(), model)
+    return for_guests.of_model(model).problem or (model.activity if is_theirs else "")
 
 
 def _act(shown: Mapping[str, Model], act: Act) -> None:

@@ -1,28 +1,33 @@
 """What is said of a model, in few words."""
 
 from lib.core import words
+from lib.core.access import role
 from lib.engines import engine_of
 from lib.engines.base import Model
 from lib.fit.kinds import Task
 from lib.fleet.figures import Figures
-from lib.ui import life
+from lib.sharing.limits import may_use
+from lib.ui import life, markdown
 
 READS = {Task.EMBEDDING: "makes vectors (embeddings)", Task.RANKING: "ranks texts (rerank)"}
 
 
 def facts(one: Figures) -> str:
-    """`491 MB · Q4_K_M · context 8,192 · 655 MiB in memory · 43 tok/s · Built-in engine`."""
+    """`491 MB · Q4_K_M · context 8,192 · 655 MiB in memory · 43 tok/s · Built-in engine`.
+
+    It is Markdown, in which what others wrote means nothing.
+    """
     model = one.model
     parts = [
         words.disk(model.size_bytes) if model.size_bytes else "",
-        model.quantization,
+        markdown.plain(model.quantization),
         _context(model),
         f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
         f"{speed(one)} tok/s" if one.speed else "",
         f"used {words.ago(one.used_at)}" if one.used_at else "",
         limits(model),
-        life.fact(model),
-        where(model),
+        life.fact(model) if may_use(role(), model) else "",
+        markdown.plain(where(model)),
     ]
     return " · ".join(part for part in parts if part)
 

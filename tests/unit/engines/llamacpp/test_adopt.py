@@ -236,7 +236,7 @@ def test_where_the_file_has_gone_the_model_says_so_until_it_is_back(
     file.rename(tmp_path / "away.gguf")
     [model] = ENGINE.models()
     assert (model.name, model.state, model.stays_at) == (name, State.FAILED, str(file))
-    assert f"{file} is not there" in model.problem
+    assert "what its link leads to is not there" in model.problem
     assert "connect its disk again" in model.problem
     with pytest.raises(BrokenFile, match="has gone"):
         ENGINE.start(name, StartOptions())
