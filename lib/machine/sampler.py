@@ -169,7 +169,10 @@ class Sampler:
             self._thread = None
 
     def samples(self) -> list[Sample]:
-        """The last hour, oldest first; empty where no server runs."""
+        """What was kept of the hour before it began, then its own looks of the last hour.
+
+        Oldest first; empty where no server runs.
+        """
         return [*self._past, *self._samples]
 
     def traffic(self) -> Mapping[str, Rates]:

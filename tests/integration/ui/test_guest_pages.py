@@ -50,7 +50,8 @@ def opened(path: Path, user: dict[str, str]) -> AppTest:
 
 def shown(page: AppTest) -> str:
     every = (page.markdown, page.caption, page.info, page.error, page.subheader)
-    return " ".join(str(element.value) for elements in every for element in elements)
+    told = " ".join(str(element.value) for elements in every for element in elements)
+    return told.replace("\\", "")
 
 
 def labels(page: AppTest) -> set[str]:
@@ -118,7 +119,7 @@ def test_a_page_that_did_not_come_through_the_gate_shows_nothing(
     path: Path, user: dict[str, str]
 ) -> None:
     page = opened(path, user)
-    assert [box.value for box in page.error] == [
+    assert [box.value.replace("\\", "") for box in page.error] == [
         "**Berth does not know who asks for this.** Open it at the address that it printed."
     ]
     assert not page.button

@@ -1,6 +1,7 @@
 """The System page: what the machine is, and how busy it was over a time that is chosen."""
 
 import json
+import math
 import re
 import threading
 import time
@@ -251,6 +252,32 @@ def test_an_ollama_that_nobody_has_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     assert "**Built-in engine**" in said and "**Ollama**" not in said
 
 
-def test_no_figure_of_a_chart_is_a_number_that_json_does_not_know() -> None:
-    for chart in opened().get("vega_lite_chart"):
+def figures(page: AppTest) -> list[float]:
+    """Every number in every table of every chart."""
+    tables = [
+        pa.ipc.open_stream(one.data.data).read_all()
+        for chart in page.get("vega_lite_chart")
+        for one in chart.proto.datasets
+    ]
+    rows = [row for table in tables for row in table.to_pylist()]
+    return [value for row in rows for value in row.values() if isinstance(value, float)]
+
+
+def test_what_nobody_measured_is_a_gap_and_no_figure_of_a_chart_is_not_a_number(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    seen = [sample(now - 200, swap_used_bytes=0), sample(now - 190), sample(now - 5)]
+    monkeypatch.setattr(SAMPLER, "samples", lambda: seen)
+    for speed in (0.0, math.nan, math.inf, 12.5):
+        served.note("llamacpp", "tiny", Usage(completion_tokens=9, tokens_per_second=speed), "")
+    served.settle()
+    page = opened(chosen="5 min")
+    drawn = points(page, "Processor use")
+    assert [row["value0"] is None for row in drawn].count(True) == 1  # between two looks far apart
+    assert {row["value0"] for row in points(page, "Read and written")} == {None}
+    found = figures(page)
+    assert 12.5 in found
+    assert all(map(math.isfinite, found))
+    for chart in page.get("vega_lite_chart"):
         json.loads(str(chart.proto.spec), parse_constant=pytest.fail)
