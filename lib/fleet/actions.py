@@ -32,17 +32,24 @@ _starting: set[str] = set()
 _failures: dict[str, BerthError] = {}
 
 
-def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -> None:
+def start(
+    model: Model,
+    options: StartOptions,
+    instead_of: Sequence[str] = (),
+    *,
+    is_whole: bool = False,
+) -> None:
     """Load the model and return when it answers; NoRoom where memory is short.
 
-    What the options leave open is as its settings say, see lib/engines/variants.py.
+    What the options leave open is as its settings say, see lib/engines/variants.py; where they are
+    whole, nothing is left open.
 
     Those that it is loaded `instead_of` are stopped, if that is needed and none of them is in use;
     they come back where it cannot be loaded after all.
     """
     require(Action.RUN)
     removals.require_kept(model)
-    options = variants.resolved(model.key, options)
+    options = options if is_whole else variants.resolved(model.key, options)
     stopped = _stopped_for(model, options, instead_of)
     try:
         _load(model, options)
@@ -57,6 +64,7 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
 def _load(model: Model, options: StartOptions) -> None:
     _taken_over(model)
     with ledger.admitted(model, options), use.using(model.name):
+        removals.require_kept(model)  # once more: to be admitted may have taken its time
         engine_of(model).start(model.name, options)
     if model.state != State.READY:
         activity.note(Kind.STARTED, model.name)
@@ -121,11 +129,15 @@ def remove(model: Model) -> None:
 
 
 def start_soon(
-    model: Model, options: StartOptions | None = None, instead_of: Sequence[str] = ()
+    model: Model,
+    options: StartOptions | None = None,
+    instead_of: Sequence[str] = (),
+    *,
+    is_whole: bool = False,
 ) -> None:
     """Begin to load the model, see `start`; pressing twice begins once."""
     wanted = options or StartOptions()
-    _begin(model, lambda: start(model, wanted, instead_of))
+    _begin(model, lambda: start(model, wanted, instead_of, is_whole=is_whole))
 
 
 def restart_soon(model: Model) -> None:

@@ -1,6 +1,7 @@
 """Which start of the machine this is: another text after every one, whatever its clock says."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -10,6 +11,7 @@ from lib.machine.processor import sysctl
 _LINUX = Path("/proc/sys/kernel/random/boot_id")
 
 
+@cache
 def boot() -> str:
     """As the kernel names it; where it does not, the time at which it started."""
     if sys.platform == "darwin":

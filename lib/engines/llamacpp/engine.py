@@ -56,6 +56,7 @@ from lib.engines.llamacpp.speed import Noted
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
 from lib.fit.kinds import Task
+from lib.machine.boot import boot
 from lib.machine.oom import memory_kills
 from lib.processes import background as process
 from lib.processes.background import ProgramFault
@@ -265,6 +266,7 @@ def _intended(
         started_at=time.time(),
         version=own.version if own else _wheel_version(),
         program=own.path if own else "",
+        boot=boot(),
         memory_kills=memory_kills(),
     )
 

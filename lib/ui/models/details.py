@@ -14,6 +14,7 @@ from lib.core.errors import BadInput, BerthError
 from lib.core.files import tail
 from lib.core.names import repo_name
 from lib.core.settings import settings
+from lib.engines import variants
 from lib.engines.base import Model, StartOptions
 from lib.fleet import contents, ledger
 from lib.fleet.contents import Part
@@ -122,7 +123,8 @@ def _needs(model: Model) -> str:
     """What it would take now, by its header: read for this one alone."""
     try:
         is_able = not (model.is_elsewhere or model.problem)
-        needed = ledger.needed_bytes(model, StartOptions()) if is_able else 0
+        options = variants.resolved(model.key, StartOptions())
+        needed = ledger.needed_bytes(model, options) if is_able else 0
     except BerthError:
         return ""
     return f"starting it takes about {words.memory(needed)}" if needed else ""

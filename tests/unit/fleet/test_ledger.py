@@ -7,7 +7,7 @@ import pytest
 
 from lib.core.access import Role, acting
 from lib.core.settings import settings
-from lib.engines import room, variants
+from lib.engines import room
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp.work import Work
 from lib.fleet import ledger, rules, use
@@ -202,11 +202,3 @@ def test_a_broken_note_is_passed_over(free: Any) -> None:
     settings().engines.mkdir(parents=True)
     (settings().engines / "x.loading").write_text("{")
     assert room.loads() == []
-
-
-def test_what_the_models_own_settings_say_is_judged_where_nothing_else_is_asked() -> None:
-    tiny_gguf.write_tiny(settings().models / "tiny.gguf", context=1_000_000)
-    usual = needed_bytes(row(), StartOptions())
-    variants.save(row().key, "Long", StartOptions(context=500_000))
-    assert needed_bytes(row(), StartOptions()) > usual + 200 * 2**20
-    assert needed_bytes(row(), StartOptions(context=1_024)) <= usual
