@@ -5,21 +5,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
-
-from pydantic import TypeAdapter
 
 from lib.core.settings import settings
 from lib.engines import llamacpp
 from lib.engines.base import Model, State
+from lib.engines.llamacpp import measured
 from lib.engines.llamacpp.measured import Measured
-from lib.fleet import actions, removals, served
-from lib.fleet.ledger import BESIDE_WEIGHTS, LEAST_BESIDE_BYTES
+from lib.fleet import actions, ledger, removals, served
 from lib.fleet.removals import Removal
 
 _ENDING = ".memory"
-_KEPT = TypeAdapter(list[Measured])
 
 
 class Figures(NamedTuple):
@@ -68,8 +64,8 @@ _ORDERS: Mapping[Order, _Key] = {
 
 def of_all(models: Sequence[Model]) -> list[Figures]:
     """The figures of all of them: two looks at folders and one at the database."""
-    going, measured = removals.waiting(), _measured()
-    return [_of(model, going.get(model.key), measured) for model in models]
+    going, taken = removals.waiting(), _taken()
+    return [_of(model, going.get(model.key), taken) for model in models]
 
 
 def of_one(model: Model) -> Figures:
@@ -104,14 +100,10 @@ def arranged(
     return sorted(by_name, key=key, reverse=is_reversed)
 
 
-def rough_bytes(size_bytes: int) -> int:
-    """Memory that a model takes, by its files' size alone."""
-    return size_bytes + max(round(BESIDE_WEIGHTS * size_bytes), LEAST_BESIDE_BYTES)
-
-
-def _of(model: Model, removal: Removal | None, measured: Mapping[str, Measured]) -> Figures:
-    before = measured.get(model.name) if model.engine == llamacpp.NAME else None
-    rough = 0 if model.is_elsewhere or not model.size_bytes else rough_bytes(model.size_bytes)
+def _of(model: Model, removal: Removal | None, taken: Mapping[str, Measured]) -> Figures:
+    before = taken.get(model.name) if model.engine == llamacpp.NAME else None
+    size = 0 if model.is_elsewhere else model.size_bytes
+    rough = ledger.rough_bytes(size) if size else 0
     return Figures(
         model=model,
         state=state_of(model),
@@ -130,13 +122,14 @@ def state_of(model: Model) -> State:
     return State.STARTING if actions.is_starting(model) else model.state
 
 
-def _measured() -> dict[str, Measured]:
+def _taken() -> dict[str, Measured]:
     """What was measured of each model of the built-in engine; only what is new is read."""
     found: dict[str, Measured] = {}
     with contextlib.suppress(OSError), os.scandir(settings().engines) as entries:
         for entry in entries:
-            if entry.name.endswith(_ENDING) and (one := _read(entry.path, _stamp(entry))):
-                found[entry.name.removesuffix(_ENDING)] = one
+            name = entry.name.removesuffix(_ENDING)
+            if name != entry.name and (one := _last(name, entry.path, _stamp(entry))):
+                found[name] = one
     return found
 
 
@@ -148,10 +141,6 @@ def _stamp(entry: os.DirEntry[str]) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=4_096)
-def _read(path: str, _stamp: tuple[int, int, int]) -> Measured | None:
-    """Of several sets of options the one that it ran with last; a file of before has one."""
-    with contextlib.suppress(OSError, ValueError):
-        text = Path(path).read_bytes()
-        found = _KEPT.validate_json(text if text.startswith(b"[") else b"[%b]" % text)
-        return next(iter(found), None)
-    return None
+def _last(model: str, _path: str, _stamp: tuple[int, int, int]) -> Measured | None:
+    """Of several sets of options the one that it ran with last."""
+    return next(iter(measured.kept(model)), None)

@@ -74,8 +74,12 @@ def needed_bytes(model: Model, options: StartOptions) -> int:
             return _taken_before(model, options)
         with contextlib.suppress(BerthError, OSError):
             return room.of_file(model, options)
-    size = model.size_bytes or 0
-    return size + max(round(BESIDE_WEIGHTS * size), LEAST_BESIDE_BYTES)
+    return rough_bytes(model.size_bytes or 0)
+
+
+def rough_bytes(size_bytes: int) -> int:
+    """Memory that a model takes, by its files' size alone."""
+    return size_bytes + max(round(BESIDE_WEIGHTS * size_bytes), LEAST_BESIDE_BYTES)
 
 
 def judge(model: Model, options: StartOptions, models: Sequence[Model] | None = None) -> Judgement:

@@ -129,15 +129,10 @@ def require_loading(model: Model) -> None:
 
 def _check_model(limits: GuestLimits, model: Model) -> None:
     # What is asked of another machine may cost money there: the owner has to name it.
-    if (limits.models or model.is_elsewhere) and key(model) not in limits.models:
+    if (limits.models or model.is_elsewhere) and model.key not in limits.models:
         raise Forbidden(f"The model “{model.name}” is not for guests.", "Choose another model.")
     if model.state != State.READY and not limits.may_load:
         raise Forbidden(
             f"The model “{model.name}” does not run, and guests cannot start it.",
             "Choose one that runs, or ask the owner to start it.",
         )
-
-
-def key(model: Model) -> str:
-    """How the owner's list names a model."""
-    return f"{model.engine}/{model.name}"

@@ -8,7 +8,7 @@ from lib.chat import attachments, replies
 from lib.core import words
 from lib.core.access import Action, may
 from lib.core.preferences import GuestLimits, change, preferences
-from lib.sharing import guests, limits, listener
+from lib.sharing import guests, listener
 from lib.sharing.listener import Share
 from lib.ui import guard, listing, markdown
 from lib.ui.shell import shown_errors
@@ -182,7 +182,7 @@ def _limits(now: GuestLimits) -> None:
                     key=f"{LIMIT}{name}",
                     help=HELP.get(name),
                 )
-        known = [limits.key(model) for model in listing.models()]
+        known = [model.key for model in listing.models()]
         st.multiselect(
             "Models",
             list(dict.fromkeys([*known, *now.models])),

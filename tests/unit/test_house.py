@@ -1,5 +1,6 @@
 """Where things live: what import-linter cannot say, and that its lists leave nothing out."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def test_every_engine_is_a_package_with_its_class_in_one_place() -> None:
     engines = [path for path in (LIB / "engines").iterdir() if (path / "__init__.py").exists()]
     assert {path.name for path in engines} >= {"llamacpp", "ollama"}
     assert [path for path in engines if not (path / "engine.py").exists()] == []
+
+
+def test_the_key_of_a_model_is_put_together_in_one_place() -> None:
+    key = re.compile(r"\{(\w+)\.engine\}/\{\1\.name\}")
+    found = [module(path) for path in LIB.rglob("*.py") if key.search(path.read_text("utf-8"))]
+    assert found == ["lib.engines.base"]
 
 
 def test_scripts_and_styles_stand_with_the_elements() -> None:

@@ -54,12 +54,12 @@ def look(model: str) -> Measured | None:
     record = read(model)
     if record and record.pid and record.context is not None:
         note(record)
-    return next(iter(_kept(model)), None)
+    return next(iter(kept(model)), None)
 
 
 def with_options(model: str, options: StartOptions) -> Measured | None:
     """The same for a load with these options; None where there was none yet."""
-    return next((one for one in _kept(model) if one.options == options), None)
+    return next((one for one in kept(model) if one.options == options), None)
 
 
 def beyond(file: ModelFile) -> int:
@@ -68,7 +68,7 @@ def beyond(file: ModelFile) -> int:
     Pages of its file do not count: those that were copied into another layout can go. Less than
     expected says nothing: what a conversation needs is taken when there is one.
     """
-    more = [one for one in _kept(file.name) if one.own > one.expected]
+    more = [one for one in kept(file.name) if one.own > one.expected]
     return max((one.own - expected(file, one.options) for one in more), default=0)
 
 
@@ -110,8 +110,8 @@ def _speed(record: Record) -> float | None:
     return round(tokens / seconds, 2) if seconds > 0 and tokens >= LEAST_TOKENS else None
 
 
-def _kept(model: str) -> list[Measured]:
-    """Of every set of options; a file of before has one."""
+def kept(model: str) -> list[Measured]:
+    """Of every set of options, the newest first; a file of before has one."""
     with contextlib.suppress(OSError, ValueError):
         text = file_of(model, "memory").read_bytes()
         return _KEPT.validate_json(text if text.lstrip().startswith(b"[") else b"[%b]" % text)
@@ -119,7 +119,7 @@ def _kept(model: str) -> list[Measured]:
 
 
 def _keep(model: str, found: Measured) -> None:
-    others = [one for one in _kept(model) if one.options != found.options]
+    others = [one for one in kept(model) if one.options != found.options]
     text = _KEPT.dump_json([found, *others][:MOST_KEPT]).decode()
     write_text(file_of(model, "memory"), text)
 

@@ -80,7 +80,7 @@ def picker(found: list[Model], labels: dict[str, str]) -> Model:
 
     What it `can_see` is what all of them can.
     """
-    by_key = {f"{model.engine}/{model.name}": model for model in comparable(found)}
+    by_key = {model.key: model for model in comparable(found)}
     known = [key for key in compared_models() if key in by_key]
     if st.session_state.get("chat_compared") is None:
         first = chosen_model() if chosen_model() in by_key else next(iter(by_key))

@@ -57,7 +57,7 @@ def _picker(found: list[Model]) -> Model:
 
     The labels stay the same whatever the models do: the browser remembers a choice by its label.
     """
-    by_key = {f"{model.engine}/{model.name}": model for model in found}
+    by_key = {model.key: model for model in found}
     if chosen_model() not in by_key:
         choose_model(next(iter(by_key)))
     key = st.selectbox(
@@ -74,7 +74,7 @@ def _picker(found: list[Model]) -> Model:
 def labels(found: list[Model]) -> dict[str, str]:
     """What a choice of models says, by `engine/name`: the engine only where two have one name."""
     same = Counter(model.name for model in found)
-    keys = {f"{model.engine}/{model.name}": model.name for model in found}
+    keys = {model.key: model.name for model in found}
     return {key: key if same[name] > 1 else name for key, name in keys.items()}
 
 
@@ -127,7 +127,7 @@ def composer(talk: Conversation, model: Model) -> None:
             )
         attach(
             talk["id"],
-            f"{model.engine}/{model.name}",
+            model.key,
             model.can_see,
             sent=sum(turn["role"] == "user" for turn in talk["turns"]),
             room=room(talk, model),

@@ -56,7 +56,7 @@ def _chat_button(model: Model) -> None:
             "Chat", type="primary", icon=":material/chat:", key=f"chat-{model.engine}-{model.name}"
         )
         if chat:
-            choose_model(f"{model.engine}/{model.name}")
+            choose_model(model.key)
             st.switch_page("pages/3_Chat.py")
 
 

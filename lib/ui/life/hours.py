@@ -63,4 +63,4 @@ def _forget(model: Model) -> None:
 
 
 def _change(model: Model, hours: Hours | None) -> None:
-    rules.change(model, rules.of(model).model_copy(update={"hours": hours}))
+    rules.update(model, hours=hours)

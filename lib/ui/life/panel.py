@@ -113,22 +113,22 @@ def _start_instead(model: Model, error: NoRoom) -> None:
 
 
 def _pin(model: Model, key: str) -> None:
-    _decide(model, "is_pinned", bool(st.session_state[f"pin-{key}"]))
+    _decide(model, is_pinned=bool(st.session_state[f"pin-{key}"]))
 
 
 def _start_at_boot(model: Model, key: str) -> None:
-    _decide(model, "starts_at_boot", bool(st.session_state[f"boot-{key}"]))
+    _decide(model, starts_at_boot=bool(st.session_state[f"boot-{key}"]))
 
 
 def _stop_unused(model: Model, key: str) -> None:
     chosen = int(st.session_state[f"idle-{key}"])
-    _decide(model, "idle_minutes", None if chosen == AS_FOR_ALL else chosen)
+    _decide(model, idle_minutes=None if chosen == AS_FOR_ALL else chosen)
 
 
-def _decide(model: Model, name: str, value: bool | int | None) -> None:
+def _decide(model: Model, **decided: bool | int | None) -> None:
     """This one alone: the rest stays as it is on disk, where another tab may have been."""
     with shown_errors():
-        rules.change(model, rules.of(model).model_copy(update={name: value}))
+        rules.update(model, **decided)
 
 
 def _own_minutes(rule: Rule) -> int:

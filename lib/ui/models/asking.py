@@ -20,14 +20,9 @@ ASKED = "models_removing"
 MOST_NAMED = 10
 
 
-def ask(engine: str, name: str) -> None:
-    """Remember which model the dialog is about."""
-    st.session_state[ASKED] = [[engine, name]]
-
-
-def ask_all(models: Sequence[Model]) -> None:
-    """The same for several."""
-    st.session_state[ASKED] = [[model.engine, model.name] for model in models]
+def ask(*models: Model) -> None:
+    """Remember which models the dialog is about."""
+    st.session_state[ASKED] = [model.key for model in models]
 
 
 def removal(can_undo: bool = False) -> None:
@@ -50,11 +45,11 @@ def label(model: Model) -> str:
     return "Remove the link" if model.stays_at else f"Remove (frees {told.frees(model.size_bytes)})"
 
 
-def _found(asked: Sequence[Sequence[str]]) -> list[Model]:
+def _found(asked: Sequence[str]) -> list[Model]:
     if len(asked) > 1:
-        known = {(model.engine, model.name): model for model in all_models()}
-        return [known[engine, name] for engine, name in asked if (engine, name) in known]
-    [[engine, name]] = asked
+        known = {model.key: model for model in all_models()}
+        return [known[key] for key in asked if key in known]
+    engine, _, name = asked[0].partition("/")
     try:
         return [find_model(name, engine)]
     except NotFound:

@@ -223,7 +223,6 @@ def _end(one: Figures, key: str) -> None:
 
 
 def _remove_button(model: Model, key: str) -> None:
-    asked, icon = (model.engine, model.name), ":material/delete:"
-    label = asking.label(model)
-    if st.button(label, icon=icon, key=f"remove-{key}", on_click=asking.ask, args=asked):
+    icon, label = ":material/delete:", asking.label(model)
+    if st.button(label, icon=icon, key=f"remove-{key}", on_click=asking.ask, args=(model,)):
         st.rerun()  # a dialog belongs to the page: a fragment's next tick would close it

@@ -30,10 +30,10 @@ def restart(model: Model) -> None:
 
 def stop(*models: Model) -> None:
     """Unload them, each as it is now: one that has ended meanwhile was not stopped by anybody."""
-    now = {(model.engine, model.name): model for model in all_models()}
+    now = {model.key: model for model in all_models()}
     for model in models:
         with shown_errors():
-            actions.stop(now.get((model.engine, model.name), model))
+            actions.stop(now.get(model.key, model))
 
 
 def undo(*models: Model) -> None:
@@ -48,7 +48,7 @@ def pin(is_wanted: bool, *models: Model) -> None:
     """Keep them in memory, or no longer."""
     for model in models:
         with shown_errors():
-            rules.change(model, rules.of(model).model_copy(update={"is_pinned": is_wanted}))
+            rules.update(model, is_pinned=is_wanted)
 
 
 def is_pinned(model: Model) -> bool:
@@ -96,7 +96,7 @@ def can_chat(one: Figures) -> bool:
 
 def open_chat(model: Model) -> None:
     """Leave for the chat with it."""
-    choose_model(f"{model.engine}/{model.name}")
+    choose_model(model.key)
     st.switch_page("pages/3_Chat.py")
 
 

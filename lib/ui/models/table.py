@@ -162,7 +162,7 @@ def _remove(models: Sequence[Model]) -> None:
         icon=icon,
         key="models_remove",
         disabled=is_off,
-        on_click=asking.ask_all,
-        args=(models,),
+        on_click=asking.ask,
+        args=tuple(models),
     ):
         st.rerun()  # a dialog belongs to the page

@@ -10,8 +10,9 @@ from lib.core.access import Role, acting
 from lib.core.files import write_text
 from lib.core.settings import settings
 from lib.engines.base import Model, StartOptions, State, Usage
+from lib.engines.llamacpp import measured
 from lib.engines.llamacpp.measured import Measured
-from lib.fleet import figures, removals, served
+from lib.fleet import figures, ledger, removals, served
 from lib.fleet.figures import Figures, Order, arranged, of_all
 
 MIB = 2**20
@@ -109,6 +110,15 @@ def test_a_file_of_before_has_one_set_of_options() -> None:
     path = remember("a", 300 * MIB, 200 * MIB)
     path.write_text(path.read_text().strip("[]").partition(', {"at')[0])
     assert of_all([row("a")])[0].taken_bytes == 200 * MIB
+
+
+def test_a_list_and_the_model_itself_read_the_same_of_a_file() -> None:
+    path = remember("a", 300 * MIB, 200 * MIB)
+    path.write_text(f"\n {path.read_text()}")
+    assert [of_all([row("a")])[0].taken_bytes] == [one.taken for one in measured.kept("a")[:1]]
+    model = row("b", engine="ollama", size_bytes=4_000 * MIB)
+    [one] = of_all([model])
+    assert one.expected_bytes == ledger.needed_bytes(model, StartOptions())
 
 
 def test_a_file_that_says_nothing_is_passed_over() -> None:
