@@ -12,7 +12,7 @@ from lib.deploy import other_context as context_fit
 from lib.engines import find_model
 from lib.engines.base import Model, StartOptions, State
 from lib.fleet import actions
-from lib.sharing import limits
+from lib.sharing import for_guests, limits
 from lib.ui import markdown
 from lib.ui.chat import conversation as chat
 from lib.ui.chat import presets as chat_presets
@@ -177,7 +177,9 @@ def _load_news(model: Model) -> None:
     if actions.is_starting(model):
         st.fragment(_loading, run_every=1.0)(model)
     elif model.state != State.READY and (error := actions.failure(model)):
-        st.error(markdown.error(error), icon=":material/error:")
+        is_owners = access.may(Action.RUN)
+        said = markdown.error(error) if is_owners else markdown.plain(for_guests.of_error(error))
+        st.error(said, icon=":material/error:")
 
 
 def _loading(model: Model) -> None:

@@ -194,7 +194,7 @@ def _part(event: Event, mine: Document) -> None:
     if talk and talk["id"] == event.id:
         talk["id"], talk["title"], talk["revision"] = own_id, name, revision
         st.query_params["c"] = own_id
-    _say(DAMAGED.format(name))
+    _say(DAMAGED.format(markdown.plain(name)))
 
 
 def _saved(event: Event) -> None:

@@ -8,9 +8,13 @@ from streamlit.testing.v1 import AppTest
 
 from lib.chat import presets
 from lib.chat.settings import ChatSettings
+from lib.core import access
 from lib.core.access import Role
+from lib.core.errors import BrokenFile
 from lib.core.preferences import change
 from lib.core.settings import settings
+from lib.fleet import actions
+from lib.sharing.for_guests import OTHERWISE
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
 
@@ -188,6 +192,18 @@ def test_a_stopped_model_is_loaded_with_the_chosen_context() -> None:
     assert in_force(page) == {"context": 1024}
     assert "Needs about" in told(page)
     assert "chat_load_context" not in {button.key for button in page.button}
+
+
+def test_why_a_load_failed_is_told_to_a_guest_without_a_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = BrokenFile("It may not read /srv/*x*.", "Look at /srv.")
+    monkeypatch.setattr(actions, "_failures", {"llamacpp/tiny": error})
+    change(guests={"may_load": True})
+    monkeypatch.setattr(access, "_process", None)
+    assert "/srv" not in told(opened(Role.GUEST))
+    assert OTHERWISE in told(opened(Role.GUEST)).replace("\\", "")
+    assert "/srv/\\*x\\*\\.** Look at /srv" in told(opened())
 
 
 def test_what_a_schema_came_to_stands_below_the_reply() -> None:
