@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from lib.core import model_place
+
 ROOT = Path(__file__).resolve().parents[2]
 HUB = "https://huggingface.co"
 HEADER_SECONDS = 10.0
@@ -31,7 +33,17 @@ class Settings(BaseModel):
     @property
     def models(self) -> Path:
         """GGUF files, by repository and revision, with partial downloads beside them."""
-        return self.home / "models"
+        return model_place.place(self.home).now
+
+    @property
+    def model_roots(self) -> tuple[Path, ...]:
+        """The same, and the folder where models lay before and some may lie still."""
+        return model_place.place(self.home).roots
+
+    @property
+    def gone_roots(self) -> tuple[Path, ...]:
+        """Those of them whose disk is not connected."""
+        return model_place.gone(self.home)
 
     @property
     def engines(self) -> Path:

@@ -23,8 +23,8 @@ from lib.core.errors import (
     NoSpace,
 )
 from lib.core.http import outside_answer
-from lib.core.settings import settings
 from lib.download import pypi
+from lib.download.hub_files import folder_of
 from lib.download.one_file import (
     Patience,
     Source,
@@ -65,7 +65,7 @@ class StarterFacts:
     @property
     def path(self) -> Path:
         """Where the file is, or will be."""
-        return settings().models / self.repo / self.revision / self.filename
+        return folder_of(self.repo, self.revision) / self.filename
 
     def is_installed(self) -> bool:
         """Is the whole file there?"""

@@ -118,7 +118,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _folders() -> list[Path]:
-    return [path for path in (settings().home, settings().models) if path.exists()]
+    return [path for path in (settings().home, *settings().model_roots) if path.exists()]
 
 
 def _settings() -> dict[str, Any]:

@@ -35,8 +35,9 @@ class Origin(NamedTuple):
 
 
 def folder_of(repository: str, revision: str) -> Path:
-    """Where the files of a repository at a commit are kept."""
-    return settings().models / repository / revision
+    """Where the files of a repository at a commit are kept: where the others of it lie already."""
+    folders = [root / repository / revision for root in settings().model_roots]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def there_bytes(files: Iterable[tuple[str, int]], folder: Path) -> int:

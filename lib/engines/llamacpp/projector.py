@@ -6,7 +6,7 @@ A model's projector lies in its folder, or above that in the same download of a 
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,20 +24,21 @@ DOWNLOAD_DEPTH = 3  # organisation/name/commit
 
 def usable_projector(model: Path) -> Path | None:
     """The projector of the model in this file, where it is whole and made for images."""
-    projector = projector_of(model, settings().models)
+    projector = projector_of(model)
     return projector if projector and can_see(projector) else None
 
 
-def projector_of(model: Path, root: Path, looked_at: "Looked | None" = None) -> Path | None:
+def projector_of(model: Path, looked_at: "Looked | None" = None) -> Path | None:
     """The projector of the model in this file: beside it, or beside what a link leads to.
 
-    `root` holds the downloads. Elsewhere several models may share a folder: there a projector
-    belongs to those whose name it bears, or to the only one there is. `looked_at` remembers
-    folders, for whoever asks about many models in one look.
+    Berth's folders of models hold downloads. Elsewhere several models may share a folder: there a
+    projector belongs to those whose name it bears, or to the only one there is. `looked_at`
+    remembers folders, for whoever asks about many models in one look.
     """
     known = {} if looked_at is None else looked_at
+    roots = [root.resolve() for root in settings().model_roots]
     for place in links.hops(model):
-        if found := _projector_at(place, root.resolve(), known):
+        if found := _projector_at(place, roots, known):
             return found
     return None
 
@@ -45,14 +46,14 @@ def projector_of(model: Path, root: Path, looked_at: "Looked | None" = None) -> 
 Looked = dict[Path, tuple[dict[str, int], set[str]]]  # by folder: projectors, and models' names
 
 
-def _projector_at(model: Path, root: Path, known: Looked) -> Path | None:
-    for folder in _folders(model, root):
+def _projector_at(model: Path, roots: Sequence[Path], known: Looked) -> Path | None:
+    for folder in _folders(model, roots):
         if folder not in known:
             files = dict(_ggufs(folder))
             found = {name: size for name, size in files.items() if _is_one(folder / name)}
             known[folder] = found, {name_alone(name) for name in files if name not in found}
         projectors, names = known[folder]
-        if folder == model.parent and not _is_download(folder, root):
+        if folder == model.parent and not _is_download(folder, roots):
             projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, names)}
         if best := best_projector(model.name, projectors.items(), lambda name: True):
             return folder / best[0]
@@ -100,15 +101,16 @@ def in_memory(projector: Path) -> Projector | None:
     return None
 
 
-def _folders(model: Path, root: Path) -> Iterator[Path]:
+def _folders(model: Path, roots: Sequence[Path]) -> Iterator[Path]:
     """Where its projector may be, nearest first."""
     yield model.parent
-    yield from (folder for folder in model.parent.parents if _is_download(folder, root))
+    yield from (folder for folder in model.parent.parents if _is_download(folder, roots))
 
 
-def _is_download(folder: Path, root: Path) -> bool:
+def _is_download(folder: Path, roots: Sequence[Path]) -> bool:
     real = folder.resolve()
-    return real.is_relative_to(root) and len(real.relative_to(root).parts) >= DOWNLOAD_DEPTH
+    inside = (real.relative_to(root).parts for root in roots if real.is_relative_to(root))
+    return any(len(parts) >= DOWNLOAD_DEPTH for parts in inside)
 
 
 def _ggufs(folder: Path) -> Iterator[tuple[str, int]]:
