@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lib.core.errors import Conflict
+
 NAME, MARKER = "models_folder.json", ".berth-models"
 USUAL = "models"
 
@@ -69,6 +71,16 @@ def gone(home: Path) -> tuple[Path, ...]:
     found = place(home)
     away = tuple(root for root in found.roots if not is_there(root, home))
     return away if found.is_readable else (*away, home / USUAL)
+
+
+def require_there(home: Path, *folders: Path) -> None:
+    """Conflict where the disk of one of these is not connected; of the new models' where none."""
+    for folder in folders or (place(home).now,):
+        if folder in gone(home):
+            raise Conflict(
+                f"The folder with your models, {folder}, is not there.",
+                "Connect its disk, or choose another folder on Settings. Nothing was removed.",
+            )
 
 
 def require_written(folder: Path, home: Path) -> None:

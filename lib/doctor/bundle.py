@@ -125,6 +125,7 @@ def _settings() -> dict[str, Any]:
     return {
         "preferences": preferences.preferences().model_dump(),
         "problem": preferences.problem(),
+        "folders of models": [str(root) for root in settings().model_roots],
         "hub login": str(token_origin()),  # where it is from, not what it is
         "environment": environment(os.environ),
     }

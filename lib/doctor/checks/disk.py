@@ -41,6 +41,7 @@ def gathered() -> Facts:
     places = {
         "Berth's models": settings().models,
         "Berth's records": settings().home,
+        "the models of before": settings().model_roots[-1],
         "temporary files": Path(tempfile.gettempdir()),
     }
     disks: dict[int, Disk] = {}
@@ -59,8 +60,9 @@ def _nearest(folder: Path) -> Path:
 
 def _idle_bytes() -> int:
     running = {record.model for record in records.read_all() if record.is_alive}
-    idle = (file for file in files.all_files() if file.name not in running and not file.stays_at)
-    return sum(file.size_bytes for file in idle)
+    gone = settings().gone_roots
+    here = (file for file in files.all_files() if not file.stays_at and file.folder not in gone)
+    return sum(file.size_bytes for file in here if file.name not in running)
 
 
 def judged(facts: Facts) -> list[Finding]:
