@@ -132,8 +132,18 @@ def _token(home: Path) -> SecretStr | None:
 
 def _login() -> str:
     """What `hf auth login` has kept, unless that is to be used only where it is named."""
-    is_off = os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper()
-    return "" if is_off in ("1", "ON", "YES", "TRUE") else _read(login_file())
+    return "" if is_login_off() else login_token()
+
+
+def is_login_off() -> bool:
+    """Is that login to be used only where it is named?"""
+    given = os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper()
+    return given in ("1", "ON", "YES", "TRUE")
+
+
+def login_token() -> str:
+    """What `hf auth login` has kept; "" where nobody has logged in."""
+    return _read(login_file())
 
 
 def login_file() -> Path:
