@@ -115,7 +115,7 @@ def _left(before: Folder) -> str:
 def _move(now: Now) -> None:
     """The move that runs; one that failed, while something is left; one that is just done."""
     job = model_folder.last_move()
-    if job is None:
+    if job is None or not now.folder.is_there:
         return
     if job.is_active or (now.before and job.state != JobState.SUCCEEDED):
         job_view.progress(job.id)

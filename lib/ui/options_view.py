@@ -51,7 +51,9 @@ def section() -> None:
     st.subheader("Limits and variables")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(markdown.plain(_guests()), width="content")
-        st.page_link("pages/4_System.py", label="Change them on System", icon=":material/tune:")
+        label = "Change them on System"
+        if st.button(label, key="settings_limits", type="tertiary", icon=":material/tune:"):
+            st.switch_page("pages/4_System.py")
     with st.expander("Environment variables", key="settings_variables"):
         st.caption(
             ":material/restart_alt: Read when Berth starts: set one, then start Berth again. They "
@@ -72,8 +74,13 @@ def _guests() -> str:
 
 
 def _line(one: Variable) -> str:
-    """`- HF_ENDPOINT: https://… (set) · the address of …`."""
+    """`- HF_ENDPOINT https://… (set) · the address of …`."""
     given = os.environ.get(one.name, "").strip()
     value = "•••" if one.name in HIDDEN else shown(_USER.sub("", redact(given)), LONGEST_SHOWN)
-    now = f"**{markdown.plain(value)}** (set)" if given else markdown.plain(one.usual)
-    return f"- `{one.name}` {now} · :small[{markdown.plain(one.about)}]"
+    now = f"{_code(value)} (set)" if given else _code(one.usual)
+    return f"- :small[{_code(one.name)} {now} · {markdown.plain(one.about)}]"
+
+
+def _code(text: str) -> str:
+    """As it is, and no link."""
+    return f"`{text.replace('`', ' ')}`"
