@@ -6,6 +6,7 @@ they lie, until they are moved (moving.py).
 
 import errno
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lib.core import locks, model_place, words
@@ -20,6 +21,7 @@ from lib.core.values import Frozen
 from lib.engines import all_models
 from lib.engines.base import State
 from lib.engines.llamacpp import files
+from lib.engines.llamacpp.files import ModelFile
 from lib.fleet import copies, moving
 from lib.jobs import jobs
 from lib.jobs.jobs import Job
@@ -57,26 +59,26 @@ def usual() -> Path:
 
 def look() -> Now:
     """Both folders, from what is known of the models."""
-    place = model_place.place(settings().home)
+    place, found = model_place.place(settings().home), files.all_files()
     return Now(
-        folder=_looked(place.now),
-        before=_left_behind(place.before) if place.before else None,
+        folder=_looked(place.now, found),
+        before=_left_behind(place.before, found) if place.before else None,
         is_usual=place.now == usual(),
         is_readable=place.is_readable,
     )
 
 
-def _left_behind(folder: Path) -> Folder | None:
+def _left_behind(folder: Path, every: Sequence[ModelFile]) -> Folder | None:
     """With the bytes of all that would move; None where nothing is left."""
-    found = _looked(folder)
+    found = _looked(folder, every)
     if not found.is_there:
         return found
     units = moving.left(folder)
     return found.model_copy(update={"bytes": sum(u.bytes for u in units)}) if units else None
 
 
-def _looked(folder: Path) -> Folder:
-    found = [file for file in files.all_files() if file.folder == folder and not file.stays_at]
+def _looked(folder: Path, every: Sequence[ModelFile]) -> Folder:
+    found = [file for file in every if file.folder == folder and not file.stays_at]
     is_there = model_place.is_there(folder, settings().home)
     return Folder(
         path=folder,

@@ -26,7 +26,7 @@ from lib.core.locks import locked
 from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of
+from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of, real_roots
 from lib.engines.llamacpp.speed import token_bytes
 from lib.engines.llamacpp.templates import template_of
 from lib.fit import gguf, kinds
@@ -74,10 +74,11 @@ class ModelFile(Frozen):
     @property
     def stays_at(self) -> str:
         """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
-        here = self.full_path
+        folder = self.folder
+        here = folder / self.path
         if here.is_symlink():
             return str([*links.hops(here)][1])
-        return "" if links.is_inside(here, self.folder) else str(here.resolve())
+        return "" if links.is_inside(here, folder) else str(here.resolve())
 
     @property
     def source(self) -> str:
@@ -94,6 +95,14 @@ class _Seen(NamedTuple):
     projector: str
     template: str
     root: str
+
+
+class _Look(NamedTuple):
+    """What is the same for all models of one look."""
+
+    usual: Path
+    roots: list[Path]
+    folders: Looked
 
 
 _CACHE = TypeAdapter(dict[str, ModelFile])
@@ -158,6 +167,8 @@ def remove(file: ModelFile) -> None:
     """
     root = file.folder.resolve()
     first = file.full_path
+    if file.folder in settings().gone_roots:
+        raise Conflict(file.problem, file.fix)
     if not links.is_inside(first, root):
         raise BadInput(
             f"“{shown(file.path)}” lies outside Berth's models, in a folder that is linked there.",
@@ -195,14 +206,14 @@ def _remove_empty(folder: Path, root: Path) -> None:
 
 def _seen() -> dict[str, _Seen]:
     """The GGUF files that are there, by path; what lies twice is taken where more of it lies."""
-    looked: Looked = {}
+    look = _Look(settings().home / model_place.USUAL, real_roots(), {})
     found: dict[str, _Seen] = {}
     count: dict[str, int] = {}
     for root in settings().model_roots:
         for path, stats in _below(root).items():
             if len(stats) > count.get(path, 0):
                 count[path] = len(stats)
-                found[path] = _summed(root, path, stats, looked)
+                found[path] = _summed(root, path, stats, look)
     return found
 
 
@@ -228,8 +239,9 @@ def _stat(path: Path) -> os.stat_result:
         raise
 
 
-def _summed(root: Path, path: str, stats: list[os.stat_result], looked: Looked) -> _Seen:
-    projector, template = projector_of(root / path, looked), template_of(root / path)
+def _summed(root: Path, path: str, stats: list[os.stat_result], look: _Look) -> _Seen:
+    projector = projector_of(root / path, look.folders, look.roots)
+    template = template_of(root / path)
     try:
         stats = [*stats, projector.stat()] if projector else stats
     except OSError:  # it has just gone
@@ -237,17 +249,13 @@ def _summed(root: Path, path: str, stats: list[os.stat_result], looked: Looked) 
     size = sum(stat.st_size for stat in stats)
     newest = max(stat.st_mtime_ns for stat in stats)
     changed = f"{newest:020} {size} {len(stats)} {FACTS} {template or ''}".strip()
-    return _Seen(size, changed, str(projector or ""), str(template or ""), _text_of(root))
+    text = "" if root == look.usual else str(root)  # true of a BERTH_HOME that was moved, too
+    return _Seen(size, changed, str(projector or ""), str(template or ""), text)
 
 
 def _is_whole(name: str) -> bool:
     """By its name: partial downloads end differently or begin with a dot."""
     return name.lower().endswith(".gguf") and not name.startswith(".")
-
-
-def _text_of(root: Path) -> str:
-    """The folder as `ModelFile.root` has it, which is true of a BERTH_HOME that was moved too."""
-    return "" if root == settings().home / model_place.USUAL else str(root)
 
 
 def _first_part(path: Path) -> Path:

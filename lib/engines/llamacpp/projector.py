@@ -28,19 +28,26 @@ def usable_projector(model: Path) -> Path | None:
     return projector if projector and can_see(projector) else None
 
 
-def projector_of(model: Path, looked_at: "Looked | None" = None) -> Path | None:
+def projector_of(
+    model: Path, looked_at: "Looked | None" = None, roots: Sequence[Path] | None = None
+) -> Path | None:
     """The projector of the model in this file: beside it, or beside what a link leads to.
 
     Berth's folders of models hold downloads. Elsewhere several models may share a folder: there a
     projector belongs to those whose name it bears, or to the only one there is. `looked_at`
-    remembers folders, for whoever asks about many models in one look.
+    remembers folders, for whoever asks about many models in one look, who then knows the `roots`.
     """
     known = {} if looked_at is None else looked_at
-    roots = [root.resolve() for root in settings().model_roots]
+    roots = real_roots() if roots is None else roots
     for place in links.hops(model):
         if found := _projector_at(place, roots, known):
             return found
     return None
+
+
+def real_roots() -> list[Path]:
+    """Berth's folders of models, links followed."""
+    return [root.resolve() for root in settings().model_roots]
 
 
 Looked = dict[Path, tuple[dict[str, int], set[str]]]  # by folder: projectors, and models' names

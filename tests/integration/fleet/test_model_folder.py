@@ -6,7 +6,7 @@ import pytest
 
 from lib.core import model_place
 from lib.core.access import Role, acting
-from lib.core.errors import BadInput, Conflict, Forbidden
+from lib.core.errors import BadInput, BrokenFile, Conflict, Forbidden
 from lib.core.files import make_private
 from lib.core.settings import ROOT, settings
 from lib.deploy import job as deploy_job
@@ -164,6 +164,10 @@ def test_a_disk_that_is_gone_is_told_and_nothing_is_forgotten(disk: Path) -> Non
         f"The folder with your models, {disk}/models, with 1 model, is not there. Connect its disk."
     )
     assert files_check.gathered().damaged == ()
+    with pytest.raises(BrokenFile, match="Its folder is not there"):
+        ENGINE.start("anvil", StartOptions())
+    with pytest.raises(Conflict, match="Its folder is not there"):
+        ENGINE.remove("anvil")
     with pytest.raises(Conflict, match="is not there"):
         deploy_job.start(DeployRequest(model="acme/Anvil-GGUF"))
     disk.with_name("unplugged").rename(disk)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lib.core import model_place
+from lib.core import locks, model_place
 from lib.core.settings import ROOT, settings
+from lib.doctor import left_behind
+from lib.download.hub_files import folder_of
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import ENGINE, files
 from lib.fleet import copies, model_folder, moving
@@ -219,6 +221,23 @@ def test_a_copy_that_is_not_like_the_file_is_thrown_away(
     assert moving.main(["--copy"]) == 2
     assert (models / REPO / "anvil.gguf").exists()
     assert not [*disk.rglob("*.gguf")]
+
+
+def test_a_broken_off_copy_is_no_reason_to_fetch_a_model_anew(disk: Path, models: Path) -> None:
+    (disk / REPO).mkdir(parents=True)
+    (disk / REPO / f"1{copies.ENDING}").write_bytes(b"half")
+    assert folder_of("acme/Anvil-GGUF", COMMIT) == models / REPO
+
+
+def test_an_old_broken_off_copy_is_among_what_the_doctor_can_remove(disk: Path) -> None:
+    half = disk / f"1{copies.ENDING}"
+    half.write_bytes(b"half")
+    os.utime(half, (1, 1))
+    assert f"1{copies.ENDING}" in [one.path for one in left_behind.partials()]
+    with locks.locked(half):
+        assert f"1{copies.ENDING}" not in [one.path for one in left_behind.partials()]
+    assert left_behind.remove_partial(f"1{copies.ENDING}") == 4
+    assert not half.exists()
 
 
 def test_a_disk_that_is_gone_is_refused(disk: Path) -> None:
