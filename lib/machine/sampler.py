@@ -121,6 +121,12 @@ def room_bytes(cgroup: Path) -> int | None:
     return max(0, limit - held + (int(droppable[1]) if droppable else 0))
 
 
+def _free_for_models() -> int:
+    """Bytes; none where the disk of the models is not connected."""
+    now = settings()
+    return 0 if now.models in now.gone_roots else free_bytes(now.models)
+
+
 class Sampler:
     """Looks at the machine every few seconds and remembers the last hour."""
 
@@ -200,7 +206,7 @@ class Sampler:
             cpu_percent=psutil.cpu_percent(),
             memory_used_bytes=max(0, machine().memory_bytes - available),
             memory_available_bytes=available,
-            disk_free_bytes=free_bytes(settings().models),
+            disk_free_bytes=_free_for_models(),
             received_bytes_per_second=received,
             sent_bytes_per_second=sent,
             cards=card_use(self.cards()),

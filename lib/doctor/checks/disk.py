@@ -45,7 +45,8 @@ def gathered() -> Facts:
         "temporary files": Path(tempfile.gettempdir()),
     }
     disks: dict[int, Disk] = {}
-    for role, folder in places.items():
+    gone = settings().gone_roots  # model_folders.py tells of them
+    for role, folder in ((role, place) for role, place in places.items() if place not in gone):
         there = _nearest(folder)
         use = psutil.disk_usage(str(there))
         disks.setdefault(there.stat().st_dev, Disk(str(folder), role, use.total, use.free))

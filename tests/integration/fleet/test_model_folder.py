@@ -11,6 +11,7 @@ from lib.core.files import make_private
 from lib.core.settings import ROOT, settings
 from lib.deploy import job as deploy_job
 from lib.deploy.request import DeployRequest
+from lib.doctor.checks import disk as disk_check
 from lib.doctor.checks import files as files_check
 from lib.doctor.checks import model_folders
 from lib.download.hub_files import folder_of
@@ -164,6 +165,7 @@ def test_a_disk_that_is_gone_is_told_and_nothing_is_forgotten(disk: Path) -> Non
         f"The folder with your models, {disk}/models, with 1 model, is not there. Connect its disk."
     )
     assert files_check.gathered().damaged == ()
+    assert str(settings().models) not in [one.path for one in disk_check.gathered().disks]
     with pytest.raises(BrokenFile, match="Its folder is not there"):
         ENGINE.start("anvil", StartOptions())
     with pytest.raises(Conflict, match="Its folder is not there"):
@@ -173,6 +175,19 @@ def test_a_disk_that_is_gone_is_told_and_nothing_is_forgotten(disk: Path) -> Non
     disk.with_name("unplugged").rename(disk)
     assert files.find("anvil").problem == ""
     assert model_folders.judged(model_folders.gathered()) == []
+
+
+def test_names_outlive_other_changes_while_their_disk_is_gone(
+    anvil: str, models: Path, disk: Path
+) -> None:
+    model_folder.choose(str(disk))
+    write_tiny(disk / "acme" / "anvil.gguf")
+    [name] = {file.name for file in files.all_files()} - {anvil}
+    disk.rename(disk.with_name("unplugged"))
+    write_tiny(models / "hammer.gguf")
+    assert {file.name for file in files.all_files()} == {anvil, name, "hammer"}
+    disk.with_name("unplugged").rename(disk)
+    assert files.find(name).full_path == disk / "acme" / "anvil.gguf"
 
 
 def test_nothing_is_made_in_the_empty_folder_where_a_disk_was_mounted(disk: Path) -> None:

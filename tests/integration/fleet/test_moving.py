@@ -203,6 +203,21 @@ def test_a_target_folder_that_leads_back_never_costs_the_file(disk: Path, models
     assert "anvil" in names()
 
 
+def test_a_link_that_leads_through_the_old_one_keeps_it(tmp_path: Path) -> None:
+    real, old, new = tmp_path / "real", tmp_path / "old", tmp_path / "new"
+    real.write_bytes(b"model")
+    old.symlink_to(real)
+    new.symlink_to(old)
+    assert not copies.makes_needless(new, old)
+    assert copies.makes_needless(old, new)
+    assert not copies.makes_needless(new, real)
+    new.unlink()
+    new.write_bytes(b"model")
+    assert copies.makes_needless(new, real)
+    new.write_bytes(b"other")
+    assert not copies.makes_needless(new, real)
+
+
 def test_a_model_that_is_removed_while_it_is_copied_does_not_come_back(
     disk: Path, models: Path
 ) -> None:
