@@ -56,7 +56,7 @@ def _state() -> None:
         )
         st.button("Use this login", on_click=_use_login, key="hub_token_login")
     else:
-        st.caption("There is none. Public models need none.")
+        st.caption("No token is saved. Public models need none.")
 
 
 def _falls_back() -> bool:

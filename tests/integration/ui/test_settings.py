@@ -140,7 +140,7 @@ def test_a_login_that_is_not_used_by_itself_is_offered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
-    assert "There is none." in told(opened())
+    assert "No token is saved." in told(opened())
     (tmp_path / "hf").mkdir()
     (tmp_path / "hf" / "token").write_text(TOKEN)
     page = press(opened(), "Use this login")
