@@ -4,7 +4,6 @@ import streamlit as st
 
 from lib.engines import all_models
 from lib.ui import activity_view, home
-from lib.ui.deploy import starter
 from lib.ui.doctor import section as doctor
 from lib.ui.shell import page, shown_errors
 
@@ -13,10 +12,8 @@ st.title("Home")
 
 with shown_errors():
     doctor.needs()
-    if all_models():
-        home.overview()
+    if found := all_models():
+        home.overview(found)
     else:
-        home.figures()
-        starter.invitation()
-        home.deploy_link("Deploy another model from Hugging Face")
-        activity_view.section()
+        home.first_day()
+    activity_view.section()

@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from lib.core import access, locks
+from lib.fleet import served
 from lib.machine import bandwidth
 from tests.support.hub_api import HubApi
 
@@ -43,7 +44,7 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A BERTH_HOME that no other test has seen."""
     for name in FOREIGN:
         monkeypatch.delenv(name, raising=False)
@@ -54,7 +55,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     access.own_process()  # who runs the tests is the owner, where a test does not say otherwise
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
-    return folder
+    yield folder
+    served.settle()  # what waits to be written would come into the next one
 
 
 @pytest.fixture

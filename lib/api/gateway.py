@@ -19,8 +19,8 @@ from lib.api import engine_request, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
-from lib.api.speeds import TAIL_BYTES
-from lib.core import lifecycle
+from lib.api.speeds import Heard
+from lib.core import activity, http, lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import (
     BadInput,
@@ -30,7 +30,7 @@ from lib.core.errors import (
 )
 from lib.engines import all_models
 from lib.engines.base import State, Upstream
-from lib.fleet import use
+from lib.fleet import served, use
 
 MODELS = "/v1/models"
 COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
@@ -56,6 +56,7 @@ class Order(NamedTuple):
     fields: dict[str, Any]
     body: bytes  # the same, as it came
     accept: str
+    who: str = served.PROGRAM
 
 
 class _Asked(NamedTuple):
@@ -139,7 +140,15 @@ async def _order(request: Request) -> Order:
     if not isinstance(model, str) or not model:
         raise BadInput('The field "model" is missing.', f"Name a model that {MODELS} lists.")
     path = request.scope["path"].removeprefix("/v1")
-    return Order(path, model, fields, body, request.headers.get("accept", "*/*"))
+    return Order(path, model, fields, body, request.headers.get("accept", "*/*"), _who(request))
+
+
+def _who(request: Request) -> str:
+    """What is the owner's and no page's is a program's, or a test of Berth's own."""
+    if acting := activity.who_acts():
+        return acting
+    is_ours = request.headers.get("user-agent") == http.USER_AGENT
+    return "Berth" if is_ours else served.PROGRAM
 
 
 async def _while_wanted(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
@@ -172,10 +181,15 @@ async def _relay(order: Order, answer: Answer) -> None:
 async def _relay_in_use(order: Order, answer: Answer) -> None:
     try:
         engine, to = await _asked_in_time(order)
+        heard, is_whole = Heard(), False
         try:
-            speeds.note(await _passed_on(engine, answer), to)
+            await _passed_on(engine, answer, heard)
+            is_whole = True
+            speeds.note(heard.end, to)
         finally:
             engine.close()  # harmless after the end, when the connection is back in the pool
+            if engine.ok:
+                speeds.note_served(heard, to, order.model, order.who, is_whole=is_whole)
     except aiohttp.ServerTimeoutError as error:
         raise _hangs(order) from error
     except aiohttp.ClientError as error:
@@ -266,21 +280,20 @@ def _client() -> aiohttp.ClientSession:
     return _session
 
 
-async def _passed_on(engine: aiohttp.ClientResponse, answer: Answer) -> bytes:
-    """Pass the answer on; returns its end."""
+async def _passed_on(engine: aiohttp.ClientResponse, answer: Answer, heard: Heard) -> None:
+    """Pass the answer on."""
     if engine.content_type != "text/event-stream":
         body = await engine.read()
+        heard.whole(body)
         await answer.whole(body, engine.content_type, engine.status)
-        return body[-TAIL_BYTES:]
+        return
     await answer.begin_events()
-    end = b""
     async for chunk in engine.content.iter_any():
         await answer.events(chunk)
-        end = (end + chunk)[-TAIL_BYTES:]
-    if not end.rstrip().endswith(b"data: [DONE]"):
+        heard.piece(chunk)
+    if not heard.end.rstrip().endswith(b"data: [DONE]"):
         raise aiohttp.ClientPayloadError("The stream ended before its end.")
     await answer.end_events()
-    return end
 
 
 def _hangs(order: Order) -> EngineHangs:

@@ -59,7 +59,7 @@ def look_up(name: str) -> Upstream:
         for engine in all_engines().values():
             found = engine.upstream(model_name(name))
             if found is not None:
-                return found
+                return found.model_copy(update={"engine": engine.name})
     models = all_models()
     running = sorted({model.name for model in models if model.state == State.READY})
     have = f"Running now: {', '.join(running)}." if running else "No model runs now."

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from lib.chat.blocks import Splitter, as_json
 from lib.chat.spools import Header, Spool
+from lib.core import activity
 from lib.core.errors import BadInput, BerthError
 from lib.core.values import Frozen
 from lib.engines import engine_of, find_model
@@ -29,7 +30,7 @@ from lib.engines.base import (
     State,
     Usage,
 )
-from lib.fleet import actions, use
+from lib.fleet import actions, served, use
 from lib.sharing import limits
 
 FAILED = "Berth failed while it wrote this reply."
@@ -125,6 +126,9 @@ class Reply:
         self.lines: list[str] = []  # the stream protocol, as the route sends it
         self.block_starts: list[int] = []  # index in `lines` of each block's opening
         self._turn = turn or contextlib.nullcontext
+        self._who = activity.who_acts()  # somebody else may stop it
+        self._asked: Model | None = None  # once it has got the question
+        self._pieces = 0  # about as many tokens as came
         self._listeners: set[Callable[[], None]] = set()
         self._splitter = Splitter()
         self._first_at: float | None = None  # when the first token came, by the monotonic clock
@@ -205,6 +209,7 @@ class Reply:
             if self.is_over:
                 return
             self._stream = _ask(model, self.request.model_copy(update={"options": options}))
+            self._asked = model
             self._tell(ReplyState.THINKING)
         with contextlib.closing(self._stream) as stream:
             for delta in stream:
@@ -219,6 +224,7 @@ class Reply:
                 return
             self._time(delta, asked)
             self._add(delta)
+            self._pieces += bool(delta.text or delta.reasoning)
             if self._spool and self._spool.problem:
                 raise self._spool.problem
             if delta.finish_reason:
@@ -294,10 +300,23 @@ class Reply:
             self._draw(self._splitter.finish())
             self._measure(seconds=time.time() - self.created)
             self._keep(["e", state, self.figures.model_dump(), _plain(self.problem)])
+            self._note_served(state)
             self._tell(state)
             if self._spool:
                 self._spool.close()
         self._notify()
+
+    def _note_served(self, state: ReplyState) -> None:
+        """Of what was broken off, that counts which came; nothing where nothing did."""
+        told = self.figures
+        written = self._pieces if told.completion_tokens is None else told.completion_tokens
+        if self._asked and (state == ReplyState.DONE or written):
+            usage = Usage(
+                prompt_tokens=told.prompt_tokens or 0,
+                completion_tokens=written,
+                tokens_per_second=told.tokens_per_second,
+            )
+            served.note(self._asked.engine, self._asked.name, usage, self._who)
 
     def _tell(self, state: ReplyState) -> None:
         self._emit("e" if state in FINAL else "s", state)

@@ -18,6 +18,7 @@ import httpx
 from lib.core import proxies
 from lib.core.errors import EngineDown, EngineError, NetworkError
 
+USER_AGENT = "berth"
 CONNECT_SECONDS = 5.0
 THINK_SECONDS = 1_800.0
 ANSWER_SECONDS = 10.0
@@ -57,6 +58,7 @@ def local() -> httpx.Client:
     return httpx.Client(
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_keepalive_connections=0),
+        headers={"User-Agent": USER_AGENT},
         trust_env=False,
         verify=ssl.create_default_context(),
     )
@@ -79,7 +81,7 @@ def outside() -> httpx.Client:
     return httpx.Client(
         timeout=httpx.Timeout(30.0, connect=15.0),
         follow_redirects=True,
-        headers={"User-Agent": "berth"},
+        headers={"User-Agent": USER_AGENT},
         transport=_ThroughProxies(trusted),
         trust_env=False,  # core/proxies.py reads it
     )

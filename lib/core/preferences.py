@@ -51,6 +51,7 @@ class Preferences(BaseModel):
     idle_minutes: int = Field(default=0, ge=0, le=10_080)  # then a model is stopped; 0: never
     restarts_crashed: bool = True  # a model that ended by itself, see lib/fleet/comeback.py
     webhook: str = Field(default="", max_length=2_048)  # is told what happens, see fleet/notices.py
+    guide_is_over: bool = False  # the first steps on Home were done, or dismissed
     require_key: bool = False  # also on this machine, see lib/core/owner_key.py
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.

@@ -20,10 +20,14 @@ class Settings(BaseModel):
 
     home: Path
     hf_endpoint: str
-    hf_token: SecretStr | None
     is_offline: bool
     header_seconds: float  # in which a request's header has to be whole
     system_root: Path  # what stands above /etc and /var of the GPU side; `/` but for tests
+
+    @property
+    def hf_token(self) -> SecretStr | None:
+        """The Hub token; read where it is wanted, as pages ask for the folders a thousand times."""
+        return _token(self.home)
 
     @property
     def jobs(self) -> Path:
@@ -111,7 +115,6 @@ def settings() -> Settings:
     return Settings(
         home=home,
         hf_endpoint=(os.environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
-        hf_token=_token(home),
         is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
         header_seconds=_seconds(os.environ.get("BERTH_HEADER_SECONDS", "")),
         system_root=Path(os.environ.get("BERTH_SYSTEM_ROOT") or "/"),

@@ -39,6 +39,7 @@ class Health(Frozen):
     fix: str = ""
     note: str = ""  # worth knowing although it is up
     is_absent: bool = False  # nothing of it is here: pages leave it out
+    is_stopped: bool = False  # nothing is wrong with it, it does not run
 
 
 class Model(Frozen):
@@ -90,6 +91,8 @@ class Upstream(Frozen):
     model: str
     key: SecretStr | None = None
     token_bytes: int = 0  # that this machine's processor reads for every token; 0: not known
+    engine: str = ""  # whose it is; whoever looked it up says so
+    listed: str = ""  # the name that the engine lists; "" where it was asked for by that
 
 
 class StartOptions(Frozen):
@@ -102,6 +105,7 @@ class StartOptions(Frozen):
     kv_type: KvType = "f16"
     gpu_layers: int | None = Field(default=None, ge=0, le=1024)  # by a llama-server of one's own
     sees: bool = True  # with the projector beside it, where there is one
+    draft: ModelName | None = None  # a model of the same engine that guesses ahead for it
 
 
 class Message(Frozen):

@@ -1,6 +1,6 @@
 """What happened here lately: deployments, models, guests; the newest first."""
 
-from collections.abc import Iterator
+import time
 from functools import lru_cache
 
 import streamlit as st
@@ -9,11 +9,14 @@ from lib.core import activity, database, words
 from lib.core.access import Action, may
 from lib.core.activity import Event, Kind
 from lib.jobs import jobs
-from lib.jobs.jobs import Job
+from lib.jobs.jobs import Job, JobState
 from lib.ui import markdown
 from lib.ui.deploy import job_view
+from lib.ui.session import activity_shown, show_activity
 
-SHOWN, MORE = 6, 60
+REFRESH_SECONDS = 10.0
+SHOWN, STEP = 6, 30  # at first, and with each press for more
+EVERYTHING = "Everything"
 ICONS = {
     Kind.STARTED: ":green[:material/play_arrow:]",
     Kind.STOPPED: ":gray[:material/stop:]",
@@ -32,7 +35,7 @@ SAID = {
 }
 MODELS = (Kind.STARTED, Kind.STOPPED, Kind.REMOVED)
 FILTERS: dict[str, tuple[Kind, ...]] = {
-    "Everything": tuple(Kind),
+    EVERYTHING: tuple(Kind),
     "Deployments": (),
     "Models": MODELS,
     "Failures": (Kind.FAILED,),
@@ -42,39 +45,76 @@ FILTERS: dict[str, tuple[Kind, ...]] = {
 
 def section() -> None:
     """For the owner alone; nothing where nothing has happened yet."""
-    if not may(Action.DEPLOY):
-        return
-    if not (jobs.recent(limit=1) or _events(database.version(), 1, tuple(Kind))):
+    if may(Action.DEPLOY):
+        _section()
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _section() -> None:
+    chosen = st.session_state.get("activity_filter") or EVERYTHING
+    limit = activity_shown() or SHOWN
+    found = [*_lines(chosen, limit + 1)]
+    if not found and chosen == EVERYTHING:
         return
     st.subheader("Activity")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = st.segmented_control(
-            "What to show",
-            [*FILTERS],
-            default="Everything",
-            key="activity_filter",
-            label_visibility="collapsed",
-        )
-        is_long = st.toggle("Last 30 days", key="activity_long")
-    limit = MORE if is_long else SHOWN
-    found = [*_lines(chosen or "Everything", limit)][:limit]
-    for one in found:
-        _line(one)
+    st.segmented_control(
+        "What to show",
+        [*FILTERS],
+        default=EVERYTHING,
+        key="activity_filter",
+        label_visibility="collapsed",
+        on_change=_fold,
+    )
+    with st.container(gap="xsmall"):
+        for one in found[:limit]:
+            _line(one)
     if not found:
-        st.caption("Nothing of this kind has happened.")
+        st.caption("Nothing of this kind has happened in the last 30 days.")
+    _foot(limit, len(found))
 
 
-def _lines(chosen: str, limit: int) -> Iterator[Job | Event]:
-    """Jobs and events in one order."""
-    done = jobs.recent(limit=limit) if chosen in ("Everything", "Deployments") else []
+def _foot(limit: int, found: int) -> None:
+    """The way to what is older, and back."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if found > limit:
+            label = "Earlier" if limit == SHOWN else "Still earlier"
+            st.button(label, key="activity_more", type="tertiary", on_click=_unfold, args=(limit,))
+        elif limit > SHOWN:
+            st.caption("That is all of the last 30 days.", width="content")
+        if limit > SHOWN:
+            st.button("Fewer", key="activity_fewer", type="tertiary", on_click=_fold)
+
+
+def _unfold(limit: int) -> None:
+    show_activity(limit + STEP)
+
+
+def _fold() -> None:
+    show_activity(0)
+
+
+def _lines(chosen: str, limit: int) -> list[Job | Event]:
+    """Jobs and events in one order; of the last 30 days, as events are kept."""
+    done = _jobs(chosen, limit)
     events = _events(database.version(), limit, FILTERS[chosen]) if FILTERS[chosen] else []
     both: list[Job | Event] = [*done, *events]
-    yield from sorted(both, key=_at, reverse=True)
+    since = time.time() - activity.KEPT_SECONDS
+    return [one for one in sorted(both, key=_at, reverse=True)[:limit] if _at(one) >= since]
+
+
+def _jobs(chosen: str, limit: int) -> list[Job]:
+    """Those of this choice; of failures, those that did."""
+    if chosen in (EVERYTHING, "Deployments"):
+        return jobs.recent(limit=limit)
+    if chosen == "Failures":
+        every = jobs.recent(limit=jobs.KEPT_JOBS)
+        return [job for job in every if job.state in (JobState.FAILED, JobState.LOST)][:limit]
+    return []
 
 
 @lru_cache(maxsize=16)
 def _events(_version: tuple[int, int], limit: int, kinds: tuple[Kind, ...]) -> list[Event]:
-    """Read again only when something was written: the page looks every two seconds."""
+    """Read again only when something was written: the page looks every few seconds."""
     return activity.recent(limit, kinds)
 
 

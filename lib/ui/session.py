@@ -118,6 +118,26 @@ def open_details(key: str) -> None:
     st.session_state["models_details"] = key
 
 
+def picked_models() -> list[str]:
+    """The models that are chosen together on the models page, as `engine/name`."""
+    return list(st.session_state.get("models_picked") or [])
+
+
+def pick_models(keys: list[str]) -> None:
+    """Choose these together."""
+    st.session_state["models_picked"] = keys
+
+
+def is_reversed() -> bool:
+    """Is the list of models turned round?"""
+    return bool(st.session_state.get("models_reversed"))
+
+
+def turn_round(is_wanted: bool = False) -> None:
+    """Turn it round, or back."""
+    st.session_state["models_reversed"] = is_wanted
+
+
 def asked_finding() -> str:
     """Which finding of the doctor's asks whether something may go; empty where none does."""
     return str(st.session_state.get("doctor_asks") or "")
@@ -146,6 +166,26 @@ def adoption_chosen() -> list[str]:
 def choose_for_adoption(paths: list[str]) -> None:
     """Choose these instead."""
     st.session_state["adoption_chosen"] = paths
+
+
+def has_seen_first_steps() -> bool:
+    """Were they shown in this session before all of them were done?"""
+    return bool(st.session_state.get("guide_seen"))
+
+
+def see_first_steps() -> None:
+    """They are being shown."""
+    st.session_state["guide_seen"] = True
+
+
+def activity_shown() -> int:
+    """How many lines of the activity were asked for; 0 for as many as usual."""
+    return int(st.session_state.get("activity_shown") or 0)
+
+
+def show_activity(lines: int) -> None:
+    """Show so many; 0 for as many as usual."""
+    st.session_state["activity_shown"] = lines
 
 
 def choose_to_deploy(model: str) -> None:

@@ -98,6 +98,8 @@ class Fake:
                 web.post("/tokenize", self.tokenize),
                 web.post("/v1/chat/completions", self.answer),
                 web.post("/v1/completions", self.answer),
+                web.post("/v1/embeddings", self.read_only),
+                web.post("/v1/rerank", self.read_only),
                 *controls(self),
             ]
         )
@@ -131,6 +133,17 @@ class Fake:
         self._check_key(request)
         words = str((await request.json()).get("content", "")).split()
         return web.json_response({"tokens": list(range(len(words)))})
+
+    async def read_only(self, request: web.Request) -> web.Response:
+        """A long vector, or a rank, with the prompt's length before it."""
+        self._check_key(request)
+        body = await request.json()
+        count = len(f"{body.get('input', '')} {body.get('query', '')}".split())
+        rows = {"data": [{"index": 0, "embedding": [0.123456789] * 2_048}]}
+        if request.path.endswith("/rerank"):
+            rows = {"results": [{"index": 0, "relevance_score": 0.5}]}
+        usage = {"prompt_tokens": count, "total_tokens": count}
+        return web.json_response({"model": body["model"], "usage": usage, **rows})
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self._check_key(request)

@@ -74,11 +74,12 @@ class ModelFile(Frozen):
     @property
     def stays_at(self) -> str:
         """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
-        folder = self.folder
-        here = folder / self.path
+        root = self.folder
+        here = root / self.path
         if here.is_symlink():
             return str([*links.hops(here)][1])
-        return "" if links.is_inside(here, folder) else str(here.resolve())
+        is_ours = here.parent == root or links.is_inside(here, root)
+        return "" if is_ours else str(here.resolve())
 
     @property
     def source(self) -> str:
@@ -287,12 +288,15 @@ def _refreshed(seen: Mapping[str, _Seen]) -> dict[str, ModelFile]:
 def _described(seen: Mapping[str, _Seen], known: Mapping[str, ModelFile]) -> dict[str, ModelFile]:
     """All models, reading the headers of those that are new or have changed, the oldest first."""
     files = {path: file for path, file in known.items() if path in seen.keys() | _away(known)}
+    taken = _names(files.values())
     for path, now in sorted(seen.items(), key=lambda item: (item[1].changed, item[0])):
         if path not in files or not _is_same(files[path], now):
-            others = _names(file for other, file in files.items() if other != path)
             is_old = path in files and files[path].kind == Kind.MODEL
-            name = files[path].name if is_old else _new_name(path, others)
+            name = files[path].name if is_old else _new_name(path, taken)
             files[path] = _read(name, path, now)
+            if is_old:
+                taken.discard(name.casefold())
+            taken |= _names([files[path]])
     return files
 
 

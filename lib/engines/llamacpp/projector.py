@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from lib.core import links
 from lib.core.errors import BrokenFile
@@ -50,21 +51,39 @@ def real_roots() -> list[Path]:
     return [root.resolve() for root in settings().model_roots]
 
 
-Looked = dict[Path, tuple[dict[str, int], set[str]]]  # by folder: projectors, and models' names
+class _Folder(NamedTuple):
+    projectors: dict[str, int]  # with their bytes
+    names: set[str]  # of models
+    is_download: bool
+    above: tuple[Path, ...]  # where else the projectors of its models may be, nearest first
+
+
+Looked = dict[Path, _Folder]
 
 
 def _projector_at(model: Path, roots: Sequence[Path], known: Looked) -> Path | None:
-    for folder in _folders(model, roots):
-        if folder not in known:
-            files = dict(_ggufs(folder))
-            found = {name: size for name, size in files.items() if _is_one(folder / name)}
-            known[folder] = found, {name_alone(name) for name in files if name not in found}
-        projectors, names = known[folder]
-        if folder == model.parent and not _is_download(folder, roots):
-            projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, names)}
+    own = _folder(model.parent, roots, known)
+    projectors = own.projectors
+    if not own.is_download:
+        projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, own.names)}
+    if best := best_projector(model.name, projectors.items(), lambda name: True):
+        return model.parent / best[0]
+    for place in own.above:
+        projectors = _folder(place, roots, known).projectors
         if best := best_projector(model.name, projectors.items(), lambda name: True):
-            return folder / best[0]
+            return place / best[0]
     return None
+
+
+def _folder(folder: Path, roots: Sequence[Path], known: Looked) -> _Folder:
+    """What is in it, looked at once for all its models."""
+    if folder not in known:
+        files = dict(_ggufs(folder))
+        found = {name: size for name, size in files.items() if _is_one(folder / name)}
+        above = tuple(parent for parent in folder.parents if _is_download(parent.resolve(), roots))
+        names = {name_alone(name) for name in files if name not in found}
+        known[folder] = _Folder(found, names, _is_download(folder.resolve(), roots), above)
+    return known[folder]
 
 
 def kind_at(path: Path) -> Kind:
@@ -80,7 +99,7 @@ def kind_at(path: Path) -> Kind:
         return presumed(beside.word) if beside else Kind.MODEL
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=32_768)  # fewer than there are models, and each look would read them all
 def _kind_at(path: Path, _changed: int, _size: int) -> Kind:
     seen = gguf.glimpse_file(path)
     return kind(seen.values, seen.tensors, seen.tensor_count)
@@ -108,14 +127,7 @@ def in_memory(projector: Path) -> Projector | None:
     return None
 
 
-def _folders(model: Path, roots: Sequence[Path]) -> Iterator[Path]:
-    """Where its projector may be, nearest first."""
-    yield model.parent
-    yield from (folder for folder in model.parent.parents if _is_download(folder, roots))
-
-
-def _is_download(folder: Path, roots: Sequence[Path]) -> bool:
-    real = folder.resolve()
+def _is_download(real: Path, roots: Sequence[Path]) -> bool:
     inside = (real.relative_to(root).parts for root in roots if real.is_relative_to(root))
     return any(len(parts) >= DOWNLOAD_DEPTH for parts in inside)
 
