@@ -124,7 +124,9 @@ def disks(places: Mapping[str, Path]) -> list[Disk]:
 
 
 def _look() -> list[Disk]:
-    return disks({MODELS: settings().models, "Berth's records": settings().home})
+    now = settings()
+    places = {MODELS: now.models, "Berth's records": now.home}
+    return disks({role: place for role, place in places.items() if place not in now.gone_roots})
 
 
 _SEEN = Lately(_look, FRESH_SECONDS)

@@ -131,6 +131,12 @@ def room_bytes(cgroup: Path) -> int | None:
     return max(0, limit - held + (int(droppable[1]) if droppable else 0))
 
 
+def _free_for_models() -> int:
+    """Bytes; none where the disk of the models is not connected."""
+    now = settings()
+    return 0 if now.models in now.gone_roots else free_bytes(now.models)
+
+
 class Sampler:
     """Looks at the machine every few seconds and remembers the last hour."""
 
@@ -142,7 +148,7 @@ class Sampler:
         self._keep: Callable[[Sample], None] | None = None
         self._past: tuple[Sample, ...] = ()
         self._network, self._disk = Traffic(), DiskTraffic()
-        self._room = Lately(lambda: free_bytes(settings().models), ROOM_SECONDS)
+        self._room = Lately(_free_for_models, ROOM_SECONDS)
         self._cards: Cards | None = None
         self._is_well = True
         self._looked = time.monotonic()

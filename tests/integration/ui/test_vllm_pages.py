@@ -147,6 +147,7 @@ def test_an_address_is_added_and_removed_on_the_settings_page(box: Box, lab: Run
     assert not page.exception and not page.error
     assert [address.name for address in addresses.all_addresses()] == ["lab"]
     assert "sk-secret" not in repr(page.session_state)
+    assert page.success[0].value == "Saved\\. lab answers\\: it has 1 model\\."
     assert f"{lab.url}/v1" in captions(page)
     page.button(key="remove-address-lab").click().run()
     assert addresses.all_addresses() == []
