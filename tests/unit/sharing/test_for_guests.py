@@ -1,14 +1,19 @@
 """What is wrong, as the owner and as guests are told it."""
 
+import asyncio
+
 import pytest
 from starlette.requests import Request
 
 from lib.api import models as routes
+from lib.api import system
 from lib.core.access import Role, acting
 from lib.core.errors import BrokenFile
+from lib.engines import all_engines
 from lib.engines.base import Health, Model, State
 from lib.sharing import for_guests
 from lib.sharing.for_guests import OTHERWISE
+from lib.ui import listing, services
 
 OPEN = [
     "The file is cut short: 3 of 4 tensors are there.",
@@ -56,6 +61,20 @@ def test_the_list_of_models_has_none_for_guests_either() -> None:
     assert (told["problem"], told["note"]) == (OTHERWISE, "")
     with acting(Role.OWNER):
         assert for_guests.of_model(model) is model
+
+
+def test_no_answer_and_no_page_names_it_to_a_guest(monkeypatch: pytest.MonkeyPatch) -> None:
+    health = Health(up=True, version="llama.cpp b1 of your own, /usr/local/bin/llama-server")
+    monkeypatch.setattr(services, "present_engines", lambda: {"llamacpp": health})
+    monkeypatch.setattr(listing, "models", list)
+    engine = all_engines()["llamacpp"]
+    monkeypatch.setattr(engine, "health", lambda: health)
+    with acting(Role.GUEST):
+        assert asyncio.run(system.service(engine))["version"] == ""
+        assert [row.service.version for row in services._engines()] == [""]
+    with acting(Role.OWNER):
+        assert asyncio.run(system.service(engine))["version"] == health.version
+        assert [row.service.version for row in services._engines()] == [health.version]
 
 
 def test_an_engines_version_does_not_name_the_owners_program() -> None:
