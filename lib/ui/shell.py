@@ -18,7 +18,7 @@ from lib.machine.sampler import SAMPLER, machine
 from lib.ui import findings
 from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements import this_browser
-from lib.ui.elements.element import element
+from lib.ui.elements.element import element, styled
 
 LOGO = ROOT / "docs" / "logo.svg"
 MARK = ROOT / "docs" / "mark.svg"
@@ -28,6 +28,7 @@ def page(title: str, layout: Literal["centered", "wide"] = "wide") -> None:
     """The first line of every page."""
     # Our own icon: a Material one would be fetched from a font server outside.
     st.set_page_config(page_title=f"{title} · Berth", page_icon=str(MARK), layout=layout)
+    styled("page")
     st.logo(str(LOGO), icon_image=str(MARK), size="large")
     with st.sidebar:
         _status()
