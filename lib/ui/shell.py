@@ -13,6 +13,7 @@ from lib.core.access import Action, Actor, NotSignedIn, Role
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import all_engines, present_engines
+from lib.engines.base import Health
 from lib.fleet import notices
 from lib.machine.sampler import SAMPLER, machine
 from lib.ui import findings
@@ -66,12 +67,19 @@ def _status() -> None:
     text = f"Memory {words.memory(used)} of {words.memory(total)}"
     st.progress(min(used / total, 1.0), text=text)
     stale_figures()
-    engines, healths = all_engines(), present_engines()
-    lines = [f"{'●' if one.up else '○'} {engines[name].title}" for name, one in healths.items()]
+    engines = all_engines()
+    lines = [_engine_line(engines[name].title, one) for name, one in present_engines().items()]
     st.caption("  \n".join([*sidebar_lines(), *lines]))
     findings.line()
     if access.may(Action.CONFIGURE) and (found := notices.recent()):
         this_browser.notices([one.model_dump(include={"number", "text"}) for one in found])
+
+
+def _engine_line(title: str, health: Health) -> str:
+    """One that is up has the full mark; of another the word says what the empty one means."""
+    if health.up:
+        return f"● {title}"
+    return f"○ {title} · {'stopped' if health.is_stopped else 'down'}"
 
 
 def stale_figures() -> None:
