@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pytest
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.e2e.conftest import DESKTOP
 from tests.support.berth import lay_fake
 from tests.support.browser import AT_REST
-from tests.support.fake_engine import Running, running_fake
+from tests.support.fake_engine import running_fake
 from tests.support.guests import shared_server, signed_in
 from tests.support.tiny_gguf import write_tiny
 
@@ -45,7 +46,7 @@ class Shared(NamedTuple):
     owner: str
     guests: str
     cookie: str
-    fake: Running
+    model: Path  # the file of one
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def berth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
             write_tiny(home / "models" / f"model-{number:02}.gguf", context=256)
         lay_fake(home, fake)
         home.chmod(0o755)  # a finding of the doctor's
-        yield Shared(server.url, guests, signed_in(guests), fake)
+        yield Shared(server.url, guests, signed_in(guests), home / "models" / "model-00.gguf")
 
 
 @pytest.fixture(scope="module")
@@ -151,19 +152,45 @@ def test_a_page_breaks_no_rule_of_wcag_and_fits_the_smallest_phone(
     page = contexts[theme].new_page()
     page.goto(f"{berth.owner if who == 'owner' else berth.guests}/{path}")
     ready(page)
-    page.wait_for_function(AT_REST)
-    page.evaluate(AXE)
-    assert told(page.evaluate(BROKEN, RULES)) == []
+    assert broken(page) == []
     page.set_viewport_size({"width": SMALLEST, "height": DESKTOP[1]})
     page.wait_for_function(f"{SMALLEST} >= ({WIDTH})()")
     page.close()
 
 
-def told(violations: list[dict[str, Any]]) -> list[str]:
+@pytest.mark.parametrize("theme", THEMES)
+def test_what_opens_on_a_page_breaks_no_rule_either(
+    berth: Shared, contexts: dict[Theme, BrowserContext], theme: Theme
+) -> None:
+    page = contexts[theme].new_page()
+    page.goto(f"{berth.owner}/Models")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_test_id("stPopoverBody")).to_be_visible()
+    assert broken(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("checkbox", name="Choose model-00").check()
+    page.get_by_role("button", name="Remove 1").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert broken(page) == []
+    page.goto(f"{berth.owner}/Deploy")
+    page.get_by_label("Model", exact=True).fill(str(berth.model))
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stSlider")).to_be_visible()
+    assert broken(page) == []
+    page.goto(f"{berth.owner}/Settings")
+    page.get_by_text("What is written").click()
+    expect(page.get_by_text("ExecStart").or_(page.get_by_text("ProgramArguments"))).to_be_visible()
+    assert broken(page) == []
+    page.close()
+
+
+def broken(page: Page) -> list[str]:
     """Each rule that is broken, where, and why."""
+    page.wait_for_function(AT_REST)
+    page.evaluate(AXE)
     return [
         f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for one in violations
+        for one in page.evaluate(BROKEN, RULES)
         for node in one["nodes"]
     ]
 
