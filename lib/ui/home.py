@@ -17,7 +17,7 @@ from lib.ui.deploy import starter
 from lib.ui.shell import stale_figures
 
 REFRESH_SECONDS = 2.0
-CARD_WIDTH = 168
+CARD_WIDTH = 156  # two stand side by side on 360 pixels
 SHOWN = 5
 SPARKLINE_WIDTH = 104
 MINUTES = 30  # of a sparkline

@@ -13,12 +13,13 @@ from lib.core.access import Action, Actor, NotSignedIn, Role
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import all_engines, present_engines
+from lib.engines.base import Health
 from lib.fleet import notices
 from lib.machine.sampler import SAMPLER, machine
 from lib.ui import findings, markdown
 from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements import this_browser
-from lib.ui.elements.element import element
+from lib.ui.elements.element import element, styled
 
 LOGO = ROOT / "docs" / "logo.svg"
 MARK = ROOT / "docs" / "mark.svg"
@@ -28,6 +29,7 @@ def page(title: str, layout: Literal["centered", "wide"] = "wide") -> None:
     """The first line of every page."""
     # Our own icon: a Material one would be fetched from a font server outside.
     st.set_page_config(page_title=f"{title} · Berth", page_icon=str(MARK), layout=layout)
+    styled("page")
     st.logo(str(LOGO), icon_image=str(MARK), size="large")
     with st.sidebar:
         _status()
@@ -65,12 +67,19 @@ def _status() -> None:
     text = f"Memory {words.memory(used)} of {words.memory(total)}"
     st.progress(min(used / total, 1.0), text=text)
     stale_figures()
-    engines, healths = all_engines(), present_engines()
-    lines = [f"{'●' if one.up else '○'} {engines[name].title}" for name, one in healths.items()]
+    engines = all_engines()
+    lines = [_engine_line(engines[name].title, one) for name, one in present_engines().items()]
     st.caption("  \n".join([*sidebar_lines(), *lines]))
     findings.line()
     if access.may(Action.CONFIGURE) and (found := notices.recent()):
         this_browser.notices([one.model_dump(include={"number", "text"}) for one in found])
+
+
+def _engine_line(title: str, health: Health) -> str:
+    """One that is up has the full mark; of another the word says what the empty one means."""
+    if health.up:
+        return f"● {title}"
+    return f"○ {title} · {'stopped' if health.is_stopped else 'down'}"
 
 
 def stale_figures() -> None:

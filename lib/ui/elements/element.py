@@ -28,7 +28,7 @@ def element(name: str, is_repeated: bool = False) -> Any:
 
 
 def styled(name: str) -> None:
-    """Give the page the style sheet of a repeated element."""
+    """Give the page a style sheet: one of its own, or a repeated element's."""
     st.html(HERE / f"{name}.css")
 
 

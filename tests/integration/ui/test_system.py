@@ -246,6 +246,12 @@ def test_each_service_has_its_state_in_a_word_and_why_not() -> None:
     assert "Ollama does not run. Open the Ollama app" in captions
 
 
+def test_the_sidebar_names_an_engine_that_is_not_up_in_a_word() -> None:
+    lines = " ".join(str(caption.value) for caption in opened().sidebar.caption)
+    assert "● Built-in engine" in lines
+    assert "○ Ollama · stopped" in lines
+
+
 def test_an_ollama_that_nobody_has_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "is_expected", lambda: False)
     said = headings(opened())
