@@ -61,6 +61,7 @@ class Behaviour:
     error_after: int = -1  # tokens, then an error inside the stream
     error_text: str = "ordered by the test"
     cut_after: int = -1  # tokens, then an orderly end without [DONE]
+    without_done: bool = False  # ends in order, without [DONE] after the finish reason
     die_after: int = -1  # tokens, then kill -9 to itself
     hold_after: int = -1  # tokens, then nothing until this is -1 again
     split_utf8: bool = False  # every chunk ends inside a character where there is one
@@ -206,7 +207,8 @@ class Fake:
         if not ended_by_order:
             for last in self._closing_chunks(call):
                 await self._send(response, last)
-            await response.write(b"data: [DONE]\n\n")
+            if not self.behaviour.without_done:
+                await response.write(b"data: [DONE]\n\n")
             call.ended = "done"
         await response.write_eof()
         return response
