@@ -11,6 +11,7 @@ from typing import Any
 from starlette.types import Send
 
 from lib.api import dialects
+from lib.api.numbered import Numbers
 from lib.core.errors import BerthError
 
 
@@ -21,6 +22,7 @@ class Answer:
         self.dialect = dialects.OPENAI
         self.headers: list[tuple[bytes, bytes]] = []  # of our own, beside what every answer has
         self.saw_end = False  # the event that ends a stream has passed
+        self._numbers: Numbers | None = None
         self._send = send
         self._has_begun = False
         self._is_over = False
@@ -32,6 +34,7 @@ class Answer:
 
     async def whole(self, body: bytes, media_type: str, status: int) -> None:
         """The whole answer at once, as an engine gave it."""
+        status = 400 if status == 501 else status  # clients would ask again, and again
         if status < 400:
             await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
         else:
@@ -40,6 +43,7 @@ class Answer:
 
     async def begin_events(self) -> None:
         """Begin a stream of server-sent events."""
+        self._numbers = Numbers() if self.dialect.is_numbered else None
         await self._start(200, "text/event-stream; charset=utf-8", [])
 
     async def events(self, chunk: bytes) -> None:
@@ -50,6 +54,7 @@ class Answer:
             return
         body, self._rest = self._rest + lines + found, rest
         if self.dialect.ends:
+            body = self._numbers.put_in(body) if self._numbers else body
             body = dialects.mended_lines(self.dialect, body)
             self.saw_end = self.saw_end or dialects.ends_in(self.dialect, body)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})

@@ -32,6 +32,7 @@ class Dialect(NamedTuple):
     failed: Callable[[str, str, str | None, int, str], dict[str, Any]]
     ends: tuple[bytes, ...] = ()  # names of events that end a stream; without them it is [DONE]
     choices: int = 1  # how many answers come in one
+    is_numbered: bool = False  # its events have numbers and places
     mended: tuple[bytes, Mend] | None = None  # events with this in them are changed so
 
 
@@ -95,7 +96,9 @@ _ANTHROPIC = Dialect(
     anthropic_failed, (b"message_stop",), mended=(b'"stop_sequence"', _stopped_by_text)
 )
 _RESPONSES = Dialect(
-    responses_failed, (b"response.completed", b"response.incomplete", b"response.failed")
+    responses_failed,
+    (b"response.completed", b"response.incomplete", b"response.failed"),
+    is_numbered=True,
 )
 
 
@@ -158,7 +161,7 @@ def mended_lines(dialect: Dialect, lines: bytes) -> bytes:
     for line in lines.split(b"\n"):
         if line.startswith(_DATA) and dialect.mended[0] in line:
             rest = mended_whole(dialect, line.removeprefix(_DATA))
-            is_renamed = b'"type": "response.incomplete"' in rest[:60]
+            is_renamed = b'"type": "response.incomplete"' in rest[:100]
             if is_renamed and made and made[-1].startswith(b"event: "):
                 made[-1] = b"event: response.incomplete"
             line = _DATA + rest
@@ -172,17 +175,17 @@ def engine_failure(dialect: Dialect, body: bytes, status: int) -> bytes:
         told = json.loads(body)
     except (ValueError, RecursionError):
         told = {}
-    message, is_right = _message(told)
+    message, kind, is_right = _message(told)
     if is_right and dialect.failed is not anthropic_failed:
         return body
     text = message or f"The engine answered {status} and did not say why."
-    return json.dumps(dialect.failed(text, "engine_failed", None, status, "")).encode()
+    return json.dumps(dialect.failed(text, kind, None, status, "")).encode()
 
 
-def _message(told: Any) -> tuple[str, bool]:
-    """Whatever an engine says, and whether it says it as `{"error": {"message"}}`."""
+def _message(told: Any) -> tuple[str, str, bool]:
+    """Whatever an engine says, its kind, and whether it says it as `{"error": {"message"}}`."""
     error = told.get("error") if isinstance(told, dict) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return error["message"], True
+        return error["message"], str(error.get("type") or "engine_failed"), True
     said = [error, told.get("detail"), told.get("message")] if isinstance(told, dict) else []
-    return next((one for one in said if isinstance(one, str) and one), ""), False
+    return next((one for one in said if isinstance(one, str) and one), ""), "engine_failed", False

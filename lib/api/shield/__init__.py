@@ -21,7 +21,7 @@ _CALLS = (b'"tool_calls"', b'"function_call"', b'"tool_use"')
 TITLES = {chat.LLAMACPP: "llama.cpp", chat.OLLAMA: "Ollama", chat.VLLM: "vLLM"}
 
 
-class NotOffered(BerthError, code="not_offered", status=501):
+class NotOffered(BerthError, code="not_offered", status=400):
     """The engine of the model has no such route."""
 
 

@@ -196,7 +196,8 @@ TAKES: dict[str, set[str]] = {
 def adapted(fields: dict[str, Any], engine: str, told: Told) -> dict[str, Any]:
     """The same request as this engine understands it."""
     if isinstance(fields["input"], list):
-        fields["input"] = [_item(item, engine) for item in fields["input"]]
+        items = [_item(item) for item in fields["input"]]
+        fields["input"] = [item for item in items if item]
     _formatted(fields, engine, told)
     _with_tools(fields, engine, told)
     effort = fields.get("reasoning", {}).get("effort")
@@ -205,15 +206,17 @@ def adapted(fields: dict[str, Any], engine: str, told: Told) -> dict[str, Any]:
     return fields
 
 
-def _item(item: dict[str, Any], engine: str) -> dict[str, Any]:
+def _item(item: dict[str, Any]) -> dict[str, Any]:
+    """As every engine reads it; nothing where it says nothing."""
     made = {name: value for name, value in item.items() if value is not None}
     if made.get("role") == "developer":
         made["role"] = "system"
     if made.get("type") == "function_call":
         made["arguments"] = chat.checked_arguments(made["arguments"], "input[].arguments")
-    if made.get("type") == "reasoning" and engine == LLAMACPP:
-        made["content"] = made.get("content") or made.get("summary") or []
-        made.setdefault("summary", [])
+    if made.get("type") == "reasoning":
+        thoughts = made.get("content") or made.get("summary") or []
+        content = [{"type": "reasoning_text", "text": thought["text"]} for thought in thoughts]
+        return {"summary": [], **made, "content": content} if content else {}
     return made
 
 

@@ -57,6 +57,9 @@ def left_out(before: Any, after: Any, path: str = "") -> Iterator[str]:
             else:
                 yield from left_out(value, after[name], here)
     elif isinstance(before, list) and isinstance(after, list):
+        if len(after) < len(before):  # which ones went, nobody can tell by their places
+            yield f"{path}[]"
+            return
         pairs = zip(before, after, strict=False)
         for one, other in (pair for pair in pairs if isinstance(pair[0], dict | list)):
             yield from left_out(one, other, f"{path}[]")

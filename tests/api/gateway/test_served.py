@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.engines import register
 from tests.support.fake_engine import Running, running_fake
-from tests.support.gateway import HELLO, post
+from tests.support.gateway import HELLO, broken_off, post
 from tests.support.served import Served, gained, served_in, speed_in
 from tests.support.server import Server, running_server
 from tests.support.waiting import until
@@ -50,7 +50,7 @@ def test_an_answer_is_counted_once(
         assert post(server, asked, f"/v1/{path}").status_code == 200
     assert list(found) == [PROGRAM]
     assert (found[PROGRAM].requests, found[PROGRAM].completion) == (1, 12)
-    assert found[PROGRAM].prompt == (2 if told or not stream else 0)
+    assert found[PROGRAM].prompt == (1 if told or not stream else 0)
     assert speed_in(server.home, "fake") == 50.0
 
 
@@ -88,7 +88,7 @@ def test_what_berth_refuses_itself_is_not_counted(server: Server, fake: Running)
 def test_a_stream_that_breaks_off_counts_what_came(server: Server, fake: Running) -> None:
     fake.behave(cut_after=5)
     with counting(server) as found:
-        post(server, {**HELLO, "stream": True})
+        broken_off(server, {**HELLO, "stream": True})
     assert found == {PROGRAM: Served(1, 0, 5)}
 
 

@@ -166,7 +166,7 @@ def test_stopping_the_server_ends_an_open_stream_with_words(
             lines = answer.iter_lines()
             next(lines)
             server.process.terminate()
-            rest = []
+            rest: list[str] = []
             with pytest.raises(httpx.RemoteProtocolError):
                 rest += (line for line in lines if line.startswith("data: "))
         assert json.loads(rest[-1][6:])["error"]["message"] == "Berth is stopping."
