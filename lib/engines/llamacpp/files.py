@@ -26,6 +26,7 @@ from lib.core.locks import locked
 from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
+from lib.engines.llamacpp import templates
 from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of
 from lib.engines.llamacpp.speed import token_bytes
 from lib.engines.llamacpp.templates import template_of
@@ -33,7 +34,7 @@ from lib.fit import gguf, kinds
 from lib.fit.kinds import Kind, Task
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-FACTS = 4  # of what is kept about a file: with another number all headers are read anew
+FACTS = 5  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
 LONGEST_SHOWN = 200
@@ -51,6 +52,7 @@ class ModelFile(Frozen):
     quantization: str = ""
     context_trained: int | None = None
     can_chat: bool = True
+    calls_tools: bool = False  # its template has words for tools
     template: str = ""  # the whole path of the one beside it, which goes before its own
     task: Task = Task.WRITING
     reads_at_once: bool = False  # all of a text, see lib/fit/kinds.py
@@ -265,6 +267,7 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         quantization=header.quantization,
         context_trained=header.context_length,
         can_chat=header.chat_template is not None or bool(now.template),
+        calls_tools="tools" in templates.text_of(now.template, header.chat_template),
         template=now.template,
         task=kinds.task_of(header),
         reads_at_once=kinds.reads_at_once(header),
