@@ -388,8 +388,8 @@ def with_tools(fields: Fields, engine: str, told: Told) -> None:
     if engine == LLAMACPP and isinstance(choice, dict):  # it takes only the words
         tools = [tool for tool in tools if tool["function"]["name"] == chosen]
         choice = "required"
+    _check_together(tools)
     fields["tools"] = [_described(tool, engine, told) for tool in tools]
-    _check_together(fields["tools"])
     if choice != "auto":
         fields["tool_choice"] = choice
 
@@ -398,17 +398,14 @@ def _described(tool: Fields, engine: str, told: Told) -> Fields:
     function = tool["function"]
     rest = {name: value for name, value in function.items() if value is not None}
     if rest.get("parameters"):
-        rest["parameters"] = parameters(rest["parameters"], engine, told, function["name"])
+        name, mends = function["name"], engine == LLAMACPP
+        rest["parameters"] = schemas.of_tool(rest["parameters"], told, name, mends)
     return {**tool, "function": rest}
 
 
-def parameters(schema: Fields, engine: str, told: Told, tool: str) -> Fields:
-    """A tool's schema as the engine may have it."""
-    param = f"tools.{tool}"
-    tame = schemas.tamed(schema, told, param)
-    return schemas.for_llamacpp(tame, Told(), param) if engine == LLAMACPP else tame
-
-
 def _check_together(tools: list[Fields]) -> None:
-    if len(json.dumps(tools)) > schemas.LONGEST_TOGETHER:
-        raise v.WrongField("The tools are too long together.", "Send fewer.", "tools")
+    text = json.dumps(tools)
+    patterns = text.count(schemas.PATTERN)
+    is_long = len(text) > schemas.LONGEST_TOGETHER or text.count("{") > schemas.MOST_TOGETHER
+    if is_long or patterns > schemas.MOST_PATTERNS_TOGETHER:
+        raise v.WrongField("The tools are too large together.", "Send fewer.", "tools")

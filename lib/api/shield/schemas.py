@@ -7,6 +7,7 @@ the schema, which is small.
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from lib.api.shield.told import Told
@@ -16,8 +17,12 @@ from lib.core.errors import BadInput
 from lib.core.names import shown
 
 LONGEST_SCHEMA = 65_536  # characters
-LONGEST_TOGETHER = 2**20  # of all tools
+MOST_PARTS = 4_000
+MOST_PATTERNS, MOST_PATTERNS_TOGETHER = 100, 400  # each is compiled once
+LONGEST_TOGETHER, MOST_TOGETHER = 2**20, 20_000  # of all tools
+LONGEST_REMEMBERED = 16_384
 DEEPEST = 32
+PATTERN = '"pattern'
 MOST_REPEATED = 1_999  # more is refused by llama.cpp, or taken for no bound at all
 MOST_PLACES = 10_000  # that references and unions may unfold to
 
@@ -27,6 +32,7 @@ _PARTS = (
     "items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else",
     "unevaluatedItems", "unevaluatedProperties", "additionalItems", "contentSchema",
 )  # fmt: skip
+_HOLDS = {**dict.fromkeys(_MAPS, True), **dict.fromkeys((*_LISTS, *_PARTS), False)}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _SAME_PLACE = ("anyOf", "oneOf", "allOf")  # parts that speak of the same value
 _LEAST, _MOST = (
@@ -46,19 +52,46 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 def checked(schema: dict[str, Any], param: str) -> dict[str, Any]:
     """The schema as it may go to any engine; WrongField with what is wrong with it."""
     bounded(schema, param)
-    if (size := len(json.dumps(schema))) > LONGEST_SCHEMA:
-        raise _wrong(param, f"has {size:,} characters; {LONGEST_SCHEMA:,} are the most")
+    text = json.dumps(schema)
+    if len(text) > LONGEST_SCHEMA:
+        raise _wrong(param, f"has {len(text):,} characters; {LONGEST_SCHEMA:,} are the most")
+    if text.count("{") > MOST_PARTS or text.count(PATTERN) > MOST_PATTERNS:
+        raise _wrong(param, "has too many parts")
     for part, depth in _parts(schema):
         if depth > DEEPEST:
             raise _wrong(param, "is nested too deeply")
         _check_part(part, param)
-    _check_unfolding(schema, param)
+    if "$ref" in text or 'Of"' in text:
+        _check_unfolding(schema, param)
     return schema
+
+
+def of_tool(schema: dict[str, Any], told: Told, tool: str, mends: bool) -> dict[str, Any]:
+    """A tool's schema, known again where it was seen before: agents send theirs with every turn.
+
+    `mends` it for the built-in engine.
+    """
+    bounded(schema, f"tools.{tool}")
+    text = json.dumps(schema)
+    if text.count(PATTERN) > MOST_PATTERNS:
+        raise _wrong(f"tools.{tool}", "has too many patterns")
+    make = _seen_before if len(text) <= LONGEST_REMEMBERED else _made
+    made, lost = make(text, tool, mends)
+    told.ignore(lost)
+    return made
+
+
+def _made(text: str, tool: str, mends: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    told, param = Told(), f"tools.{tool}"
+    tame = tamed(json.loads(text), told, param)
+    return for_llamacpp(tame, Told(), param) if mends else tame, tuple(told.ignored)
+
+
+_seen_before = lru_cache(maxsize=256)(_made)
 
 
 def tamed(schema: dict[str, Any], told: Told, param: str) -> dict[str, Any]:
     """The same without patterns that no engine should get: in a tool's schema they are hints."""
-    bounded(schema, param)
     made: dict[str, Any] = json.loads(json.dumps(schema))
     for part, _ in _parts(made):
         if isinstance(part.get("pattern"), str) and not _is_tame(part["pattern"]):
@@ -91,22 +124,21 @@ def _parts(schema: Any) -> Iterator[tuple[dict[str, Any], int]]:
     waiting: list[tuple[Any, int]] = [(schema, 1)]
     while waiting:
         part, depth = waiting.pop()
-        if not isinstance(part, dict):
-            continue
-        yield part, depth
-        waiting += [(inner, depth + 1) for inner in _inside(part)]
+        if isinstance(part, dict):
+            yield part, depth
+            waiting += [(inner, depth + 1) for inner in _inside(part)]
 
 
 def _inside(part: dict[str, Any]) -> Iterator[Any]:
-    for name in _MAPS:
-        if isinstance(part.get(name), dict):
-            yield from part[name].values()
-    for name in _LISTS:
-        if isinstance(part.get(name), list):
-            yield from part[name]
-    for name in _PARTS:
-        found = part.get(name)
-        yield from found if isinstance(found, list) else [found]
+    for name, found in part.items():
+        if name not in _HOLDS:
+            continue
+        if _HOLDS[name] and isinstance(found, dict):
+            yield from found.values()
+        elif isinstance(found, list):
+            yield from found
+        else:
+            yield found
 
 
 def _check_part(part: dict[str, Any], param: str) -> None:

@@ -65,6 +65,22 @@ def test_what_is_only_read_counts_as_a_request_with_its_prompt(
     assert found == {PROGRAM: Served(1, words, 0)}
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("responses", {"input": "two words"}), ("messages", {"max_tokens": 64})],
+)
+def test_other_dialects_are_counted_as_they_count(
+    server: Server, fake: Running, path: str, more: dict[str, Any], stream: bool
+) -> None:
+    fake.behave(tokens=12, text="")
+    said = {"messages": [{"role": "user", "content": "two words"}]} if "max_tokens" in more else {}
+    with counting(server) as found:
+        asked = {"model": "fake", "stream": stream, **said, **more}
+        assert post(server, asked, f"/v1/{path}").status_code == 200
+    assert found == {PROGRAM: Served(1, 2, 12)}
+
+
 @pytest.mark.parametrize("status", [400, 500])
 @pytest.mark.parametrize("stream", [True, False])
 def test_what_the_engine_refuses_is_not_counted(

@@ -229,6 +229,31 @@ def test_tools_that_a_provider_would_run_are_left_out(path: str) -> None:
     assert "tools" in told(path, tools=[{"type": "web_search"}])["berth-ignored"]
 
 
+def test_tools_are_bounded_together() -> None:
+    def tools(parameters: dict[str, Any], count: int) -> list[dict[str, Any]]:
+        return [
+            {"type": "function", "function": {"name": f"f{n}", "parameters": parameters}}
+            for n in range(count)
+        ]
+
+    many = {"properties": {f"p{n}": {"pattern": "a"} for n in range(90)}}
+    assert len(chat(tools=tools(many, 4))["tools"]) == 4
+    for parameters, count in ((many, 5), ({"enum": ["x" * 60_000]}, 20)):
+        with pytest.raises(WrongField, match="too large together"):
+            chat(tools=tools(parameters, count))
+
+
+def test_a_tool_that_was_seen_before_goes_on_as_the_first_time() -> None:
+    wild = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(?!x)"}}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": wild}}]
+    assert chat(tools=tools) == chat(tools=tools)
+    for _ in range(2):
+        assert told("/chat/completions", tools=tools) == {"berth-ignored": "tools.f:?pattern"}
+    assert chat(VLLM, tools=tools)["tools"][0]["function"]["parameters"]["properties"] == {
+        "a": {"type": "string"}
+    }
+
+
 def test_switches_of_templates_are_known_ones() -> None:
     switches = {"enable_thinking": False, "custom": "x"}
     assert chat(chat_template_kwargs=switches)["chat_template_kwargs"] == {"enable_thinking": False}

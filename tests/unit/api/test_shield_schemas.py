@@ -52,6 +52,8 @@ def test_an_honest_schema_goes_through_as_it_is() -> None:
         ({"type": "string", "pattern": "a" * 301}, "pattern"),
         ({"type": "string", "pattern": "(a{40}){40}"}, "pattern"),
         ({"type": "string", "pattern": 7}, "pattern"),
+        ({"anyOf": [{"pattern": "a"}] * 101}, "too many parts"),
+        ({"anyOf": [{}] * 4_001}, "too many parts"),
         ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "refers to itself"),
         ({"type": "number", "maximum": float("inf")}, "number"),
     ],
