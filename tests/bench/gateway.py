@@ -41,8 +41,9 @@ class Way(NamedTuple):
     mark: bytes
 
 
+PATH = "/v1/chat/completions"
 WAYS = {
-    "chat": Way("/v1/chat/completions", SAID, b'"content": "'),
+    "chat": Way(PATH, SAID, b'"content": "'),
     "responses": Way("/v1/responses", {"input": "Hello"}, b'"delta":"'),
     "messages": Way("/v1/messages", {**SAID, "max_tokens": 1_000}, b'"text_delta","text":"'),
 }
@@ -52,8 +53,8 @@ WAYS = {
 class Side:
     """One way to the engine, and what was measured on it."""
 
-    base: str
-    way: Way
+    url: str
+    way: Way = WAYS["chat"]
     first_ms: list[float] = field(default_factory=list)
     hop_ms: list[float] = field(default_factory=list)
     tokens_per_second: list[float] = field(default_factory=list)
@@ -63,7 +64,7 @@ async def ask(session: aiohttp.ClientSession, side: Side) -> None:
     """One stream: when its first token came, and how late each token was."""
     body = {"model": "fake", **side.way.body, "stream": True}
     began, is_first = time.time(), True
-    async with session.post(side.base + side.way.path, json=body) as answer:
+    async with session.post(side.url, json=body) as answer:
         async for line in answer.content:
             if side.way.mark not in line:
                 continue
@@ -91,11 +92,11 @@ async def measured(
     fake: Running, server: Server, way: Way, streams: int, rounds: int
 ) -> tuple[Side, Side]:
     """Both sides in turns, the order changing every time; one round first that does not count."""
-    direct, gateway = Side(fake.url, way), Side(server.url, way)
+    direct, gateway = Side(fake.url + way.path, way), Side(server.url + way.path, way)
     headers = {"Authorization": f"Bearer {KEY}"}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-        for warm in (Side(direct.base, way), Side(gateway.base, way)):
+        for warm in (Side(direct.url, way), Side(gateway.url, way)):
             await round_of(session, warm, streams)
         for number in range(rounds):
             sides = (direct, gateway) if number % 2 else (gateway, direct)
