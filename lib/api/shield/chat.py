@@ -307,7 +307,7 @@ def turn(message: Fields, engine: str, told: Told) -> Fields:
         _with_thoughts(made, engine)
         for call in made.get("tool_calls", ()):
             function, param = call["function"], "messages[].tool_calls[].function.arguments"
-            function["arguments"] = checked_arguments(function["arguments"], param)
+            function["arguments"] = v.arguments_of(function["arguments"], param)
     return made
 
 
@@ -315,18 +315,6 @@ def _with_thoughts(made: Fields, engine: str) -> None:
     thoughts = [made.pop(name, None) for name in ("reasoning_content", "reasoning")]
     if found := next((thought for thought in thoughts if thought), None):
         made[_THOUGHTS.get(engine, "reasoning_content")] = found
-
-
-def checked_arguments(text: str, param: str) -> str:
-    """Of a call; engines read them, and fail where they are no JSON object."""
-    try:
-        found = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise v.WrongField(f"“{param}” is no JSON object.", "Send it as it came.", param)
-    v.bounded(found, param)
-    return text or "{}"
 
 
 def without_empty_stops(fields: Fields, told: Told) -> None:

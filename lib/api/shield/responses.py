@@ -212,7 +212,7 @@ def _item(item: dict[str, Any]) -> dict[str, Any]:
     if made.get("role") == "developer":
         made["role"] = "system"
     if made.get("type") == "function_call":
-        made["arguments"] = chat.checked_arguments(made["arguments"], "input[].arguments")
+        made["arguments"] = v.arguments_of(made["arguments"], "input[].arguments")
     if made.get("type") == "reasoning":
         thoughts = made.get("content") or made.get("summary") or []
         content = [{"type": "reasoning_text", "text": thought["text"]} for thought in thoughts]

@@ -3,6 +3,7 @@
 Everything is taken as it is written: a number in quotes is a text, as it is to the engines.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -124,3 +125,15 @@ def bounded(value: Any, param: str) -> None:
             raise WrongField(said, "Simplify it.", param)
         inner = found.values() if isinstance(found, dict) else found
         waiting += [(one, depth + 1) for one in inner]
+
+
+def arguments_of(text: str, param: str) -> str:
+    """Of a call of a tool; engines read them, and fail where they are no JSON object."""
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise WrongField(f"“{param}” is no JSON object.", "Send it as it came.", param)
+    bounded(found, param)
+    return text or "{}"
