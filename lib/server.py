@@ -36,6 +36,7 @@ from lib.fleet.comeback import Comeback
 from lib.fleet.idle import Idle
 from lib.fleet.newer import Revisions
 from lib.fleet.notices import Notices
+from lib.fleet.removing import Removing
 from lib.fleet.schedule import Schedule
 from lib.machine import history, open_files, sampler
 from lib.processes.command import become
@@ -45,7 +46,6 @@ from lib.sharing.gate import Gate
 HEAVY = (
     "pandas",
     "pyarrow",
-    "altair",
     "streamlit.elements.arrow",
     "streamlit.elements.vega_charts",
 )
@@ -61,11 +61,19 @@ _FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
 async def lifespan(running: st.App) -> AsyncIterator[None]:
     """What runs as long as the server does. Engines are not part of it: they go on without."""
     lifecycle.begin(running)
-    sampler.SAMPLER.start(history.Recorder().add)
+    recorder = history.Recorder()
+    sampler.SAMPLER.start(recorder.add, history.read(sampler.KEPT_SECONDS))
     REGISTRY.is_watching = True
     dashboard.announce(config.get_option("server.port"))
     warming = asyncio.ensure_future(_warm_up())
-    watches = (Idle(), Comeback(), Schedule(), Notices(REGISTRY.needs), Revisions())
+    watches = (
+        Idle(),
+        Comeback(),
+        Schedule(),
+        Notices(REGISTRY.needs),
+        Revisions(),
+        Removing(),
+    )
     for watch in watches:
         watch.start()
     listener.begin(config.get_option("server.port"), _expect_host)
@@ -80,6 +88,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         await listener.end()
         REGISTRY.is_watching = False
         sampler.SAMPLER.stop()
+        recorder.close()
         dashboard.withdraw()
 
 

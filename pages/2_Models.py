@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from lib.engines import all_models
 from lib.ui import adoption_view, models
 from lib.ui.deploy import starter
 from lib.ui.shell import page, shown_errors
@@ -11,15 +10,6 @@ page("Models")
 st.title("Models")
 
 with shown_errors():
-    if all_models():
-        wanted = st.text_input(
-            "Search",
-            placeholder="Search by name",
-            label_visibility="collapsed",
-            key="models_search",
-        )
-        models.rows(wanted)
-        models.removal()
-    else:
-        starter.invitation()
+    models.browse(otherwise=starter.invitation)
+    models.removal(can_undo=True)
     adoption_view.section()

@@ -2,23 +2,22 @@
 
 import streamlit as st
 
-from lib.engines import all_models
-from lib.ui import services, sharing, system
+from lib.ui import listing, services, sharing
 from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
 from lib.ui.doctor import section as doctor
 from lib.ui.shell import page, shown_errors
+from lib.ui.system import about, usage
 
 page("System")
 st.title("System")
 
 with shown_errors():
-    system.about()
-    system.usage()
+    about.section()
+    usage.section()
     cards.section()
-    system.engines()
     services.section()
     sharing.section()
-    if not all_models():
+    if not listing.models():
         starter.invitation()
     doctor.section()  # last: it grows when a look ends, and nothing below may move then

@@ -17,8 +17,10 @@ from lib.core.values import Frozen
 from lib.engines import all_engines, all_models
 from lib.engines.base import Engine, Health, Model
 from lib.fleet.on_cards import model_names
-from lib.machine import sampler
+from lib.machine import disks, sampler
 from lib.machine.cards import Card, CardProcess, Cards
+from lib.machine.disks import Disk
+from lib.machine.network import Interface, interfaces
 
 PATIENCE_SECONDS = 2.0
 
@@ -52,8 +54,12 @@ class System(Frozen):
 
     machine: sampler.Machine
     now: sampler.Sample
+    swap_bytes: int
     cards: KnownCards
     engines: dict[str, Held]
+    # For the owner: the disks, and the ways to other machines.
+    disks: tuple[Disk, ...] = ()
+    interfaces: tuple[Interface, ...] = ()
 
 
 async def health(request: Request) -> Response:
@@ -92,11 +98,15 @@ def _system() -> System:
     models = all_models()
     for model in models:
         held[model.engine] += model.memory_bytes or 0
+    is_owners = may(Action.CONFIGURE)
     return System(
         machine=sampler.machine(),
         now=sampler.SAMPLER.latest(),
+        swap_bytes=sampler.swap_bytes(),
         cards=_known(sampler.SAMPLER.cards(), models),
         engines={name: Held(memory_bytes=held[name]) for name in all_engines()},
+        disks=tuple(disks.seen() or ()) if is_owners else (),
+        interfaces=tuple(interfaces(sampler.SAMPLER.traffic())) if is_owners else (),
     )
 
 

@@ -14,7 +14,7 @@ from lib.chat import replies
 from lib.chat.reply import Reply, ReplyRequest
 from lib.core.errors import BerthError, DoesNotFit
 from lib.core.words import memory
-from lib.engines import find_model, room
+from lib.engines import find_model, room, variants
 from lib.engines.base import State
 from lib.fit.memory import FULL
 from lib.fleet import actions
@@ -105,7 +105,7 @@ class _Round:
         for request in (reply.request for reply in self._replies):
             with contextlib.suppress(BerthError):
                 model = find_model(request.model, request.engine)
-                needed = needed_bytes(model, request.load)
+                needed = needed_bytes(model, variants.resolved(model.key, request.load))
                 found.append(Contender(request.lane, needed, _key(request) in _loaded))
         return found
 
@@ -149,7 +149,7 @@ def _wait(reply: Reply, before: Sequence[Reply]) -> None:
 def _make_room(request: ReplyRequest, free_bytes: FreeBytes) -> None:
     """Stop what comparisons have loaded; DoesNotFit where that is not enough for this model."""
     model = find_model(request.model, request.engine)
-    needed = needed_bytes(model, request.load)
+    needed = needed_bytes(model, variants.resolved(model.key, request.load))
     if not needed:
         return
     limits.require_loading(model)

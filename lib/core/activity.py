@@ -25,6 +25,10 @@ _RECENT = """
 SELECT rowid, at, kind, subject, who, detail FROM activity
 WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY rowid DESC LIMIT ?
 """
+_ABOUT = """
+SELECT rowid, at, kind, subject, who, detail FROM activity
+WHERE subject = ? ORDER BY rowid DESC LIMIT ?
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -66,9 +70,19 @@ def recent(limit: int = 50, kinds: tuple[Kind, ...] = ()) -> list[Event]:
     """The newest first; none where they cannot be read."""
     if database.version() == (0, 0):
         return []
-    wanted = json.dumps(kinds or [*Kind])
+    return _found(_RECENT, (json.dumps(kinds or [*Kind]), limit))
+
+
+def about(subject: str, limit: int = 20) -> list[Event]:
+    """The same of one model, or one guest."""
+    if database.version() == (0, 0):
+        return []
+    return _found(_ABOUT, (shown(subject, LONGEST), limit))
+
+
+def _found(query: str, asked: tuple[str, int]) -> list[Event]:
     try:
-        with database.opened(SCHEMA) as rows, closing(rows.execute(_RECENT, (wanted, limit))) as it:
+        with database.opened(SCHEMA) as rows, closing(rows.execute(query, asked)) as it:
             return [Event(**dict(zip(Event.model_fields, row, strict=True))) for row in it]
     except (sqlite3.Error, OSError, ValueError) as error:
         _log.warning("activity cannot be read: %s", error)

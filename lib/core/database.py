@@ -20,6 +20,23 @@ _log = logging.getLogger(__name__)
 _problems: dict[Path, str] = {}
 
 
+class ToldOnce:
+    """Says in the log what cannot be done, once, until it was well again."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._is_well = what, True
+
+    def well(self) -> None:
+        """It could be done."""
+        self._is_well = True
+
+    def wrong(self, error: Exception) -> None:
+        """It could not."""
+        if self._is_well:
+            _log.warning("%s: %s", self._what, error)
+        self._is_well = False
+
+
 def path() -> Path:
     """Where it is."""
     return settings().home / "berth.db"

@@ -8,14 +8,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from lib.core import model_place
 from lib.core.settings import settings
 
 PRIVATE = 0o700
 
 
 def make_private(folder: Path) -> Path:
-    """The folder, made if needed, readable by its owner alone; so is the home it is made in."""
+    """The folder, made if needed, readable by its owner alone; so is the home it is made in.
+
+    OSError below a folder of models whose disk is not connected.
+    """
     home = settings().home
+    model_place.require_written(folder, home)
     if not home.exists() and folder.is_relative_to(home):
         home.mkdir(parents=True, exist_ok=True, mode=PRIVATE)  # the system's own for parents is 755
     folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE)

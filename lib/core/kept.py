@@ -37,16 +37,18 @@ class Kept(Generic[_Value]):
             self._last = (mark, self._parsed())
         return self._last[1]
 
-    def change(self, key: str, value: _Value) -> None:
+    def change(self, key: str, act: Callable[[_Value], _Value]) -> None:
         """Decide anew. Forbidden but for the owner; Conflict where the disk refuses.
 
-        A file that was broken is kept beside it, as `….broken.json`.
+        `act` gets what is decided by then, with the file's lock held: of two who change something
+        at once, both do. A file that was broken is kept beside it, as `….broken.json`.
         """
         require(Action.CONFIGURE)
         path = self._path()
         with toml_file.writing(path):
             known = self._parsed() if path.exists() else {}
-            values = {**(known or {}), key: value}
+            before = (known or {}).get(key, self._usual)
+            values = {**(known or {}), key: act(before)}
             kept = {name: each for name, each in values.items() if each != self._usual}
             text = self._adapter.dump_json(kept, indent=1, exclude_defaults=True).decode()
             toml_file.replace(path, text, is_broken=known is None)
@@ -54,7 +56,7 @@ class Kept(Generic[_Value]):
     def forget(self, key: str) -> None:
         """As usual from now on."""
         if key in (self.read() or {}):
-            self.change(key, self._usual)
+            self.change(key, lambda _: self._usual)
 
     def _parsed(self) -> dict[str, _Value] | None:
         try:

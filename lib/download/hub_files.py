@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib import hub
-from lib.core import words
+from lib.core import model_place, words
 from lib.core.errors import BadInput, NetworkError, NoSpace
 from lib.core.files import free_bytes
 from lib.core.settings import settings
@@ -35,8 +35,15 @@ class Origin(NamedTuple):
 
 
 def folder_of(repository: str, revision: str) -> Path:
-    """Where the files of a repository at a commit are kept."""
-    return settings().models / repository / revision
+    """Where the files of a repository at a commit are kept: where the others of it lie already."""
+    folders = [root / repository / revision for root in settings().model_roots]
+    return next((folder for folder in folders if _has_files(folder)), folders[0])
+
+
+def _has_files(folder: Path) -> bool:
+    """Not a copy that was broken off, see lib/fleet/moving.py."""
+    found = (names for _, _, names in os.walk(folder))
+    return any(not name.endswith(".moving") for names in found for name in names)
 
 
 def there_bytes(files: Iterable[tuple[str, int]], folder: Path) -> int:
@@ -51,9 +58,11 @@ def _there(target: Path, size: int) -> int:
 def fetch(card: Card, paths: Sequence[str], report: Report, patience: Patience) -> list[Path]:
     """The files, complete and verified, in this order.
 
-    NoSpace before the first byte where they would not fit, NotFound where the Hub lets nobody in,
+    NoSpace before the first byte where they would not fit, Conflict where the disk is not
+    connected, NotFound where the Hub lets nobody in,
     NetworkError where it does not answer, BrokenFile where what comes is not what it named.
     """
+    model_place.require_there(settings().home)
     files = [card.file(path) for path in paths]
     return fetch_into(
         folder_of(card.id, card.sha), Origin(card.id, card.sha), files, report, patience

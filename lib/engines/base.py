@@ -39,6 +39,7 @@ class Health(Frozen):
     fix: str = ""
     note: str = ""  # worth knowing although it is up
     is_absent: bool = False  # nothing of it is here: pages leave it out
+    is_stopped: bool = False  # nothing is wrong with it, it does not run
 
 
 class Model(Frozen):
@@ -105,6 +106,7 @@ class StartOptions(Frozen):
     kv_type: KvType = "f16"
     gpu_layers: int | None = Field(default=None, ge=0, le=1024)  # by a llama-server of one's own
     sees: bool = True  # with the projector beside it, where there is one
+    draft: ModelName | None = None  # a model of the same engine that guesses ahead for it
 
 
 class Message(Frozen):

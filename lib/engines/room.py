@@ -71,7 +71,9 @@ def pages_in_use(model: Model) -> int:
 
 
 def given_back(model: Model) -> int:
-    """What stopping it gives back."""
+    """What stopping it gives back; 0 for one that is not in memory."""
+    if not is_in_memory(model):
+        return 0
     found = measured.look(model.name) if model.engine == llamacpp.NAME else None
     return (model.memory_bytes or 0) if found is None else found.own + pages_in_use(model)
 

@@ -24,7 +24,7 @@ class Variants(Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     chosen: str = COMPUTED
-    named: dict[str, StartOptions] = Field(default={}, max_length=MOST)
+    named: dict[str, StartOptions] = Field(default={}, max_length=MOST + 1)
 
     @property
     def options(self) -> StartOptions:
@@ -59,31 +59,43 @@ def save(key: str, name: str, options: StartOptions) -> None:
 
     BadInput for a name that is none, and where there are MOST already; Forbidden; Conflict.
     """
-    now, name = of(key), " ".join(name.split())
+    name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise BadInput(
             f"A name has 1 to {LONGEST_NAME} letters.", "Choose another one, like “Long texts”."
         )
+    _VARIANTS.change(key, lambda now: _with(now, name, options))
+
+
+def _with(now: Variants, name: str, options: StartOptions) -> Variants:
+    """What a deployment chose has a place of its own."""
     named = {**now.named, name: options}
-    if len(named) > MOST:
+    if len(named.keys() - {AS_DEPLOYED}) > MOST:
         raise BadInput(f"A model has at most {MOST} of them.", "Delete one first.")
-    _VARIANTS.change(key, Variants(chosen=name, named=named))
+    return Variants(chosen=name, named=named)
 
 
 def choose(key: str, name: str) -> None:
     """Load it with these from now on; COMPUTED for what nobody set. NotFound for a name unknown."""
-    now = of(key)
-    if name != COMPUTED and name not in now.named:
-        raise NotFound(f"There are no settings “{shown(name)}”.", "Choose one of those there are.")
-    _VARIANTS.change(key, now.model_copy(update={"chosen": name}))
+
+    def chosen(now: Variants) -> Variants:
+        if name != COMPUTED and name not in now.named:
+            raise NotFound(
+                f"There are no settings “{shown(name)}”.", "Choose one of those there are."
+            )
+        return now.model_copy(update={"chosen": name})
+
+    _VARIANTS.change(key, chosen)
 
 
 def delete(key: str, name: str) -> None:
     """Forget them; where they hold, what is computed holds from then on."""
-    now = of(key)
-    named = {other: options for other, options in now.named.items() if other != name}
-    chosen = COMPUTED if now.chosen == name else now.chosen
-    _VARIANTS.change(key, Variants(chosen=chosen, named=named))
+
+    def without(now: Variants) -> Variants:
+        named = {other: options for other, options in now.named.items() if other != name}
+        return Variants(chosen=COMPUTED if now.chosen == name else now.chosen, named=named)
+
+    _VARIANTS.change(key, without)
 
 
 def forget(key: str) -> None:

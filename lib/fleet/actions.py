@@ -24,7 +24,7 @@ from lib.core.errors import BerthError
 from lib.engines import engine_of, find_model, llamacpp, variants
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import records
-from lib.fleet import ledger, rules, tries, use
+from lib.fleet import ledger, removals, rules, tries, use
 from lib.sharing import limits
 
 _STOPPED = {"state": State.STOPPED, "memory_bytes": None}
@@ -32,16 +32,24 @@ _starting: set[str] = set()
 _failures: dict[str, BerthError] = {}
 
 
-def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -> None:
+def start(
+    model: Model,
+    options: StartOptions,
+    instead_of: Sequence[str] = (),
+    *,
+    is_whole: bool = False,
+) -> None:
     """Load the model and return when it answers; NoRoom where memory is short.
 
-    What the options leave open is as its settings say, see lib/engines/variants.py.
+    What the options leave open is as its settings say, see lib/engines/variants.py; where they are
+    whole, nothing is left open.
 
     Those that it is loaded `instead_of` are stopped, if that is needed and none of them is in use;
     they come back where it cannot be loaded after all.
     """
     require(Action.RUN)
-    options = variants.resolved(model.key, options)
+    removals.require_kept(model)
+    options = options if is_whole else variants.resolved(model.key, options)
     stopped = _stopped_for(model, options, instead_of)
     try:
         _load(model, options)
@@ -56,6 +64,7 @@ def start(model: Model, options: StartOptions, instead_of: Sequence[str] = ()) -
 def _load(model: Model, options: StartOptions) -> None:
     _taken_over(model)
     with ledger.admitted(model, options), use.using(model.name):
+        removals.require_kept(model)  # once more: to be admitted may have taken its time
         engine_of(model).start(model.name, options)
     if model.state != State.READY:
         activity.note(Kind.STARTED, model.name)
@@ -95,6 +104,7 @@ def load(model: Model, options: StartOptions) -> None:
     How it is loaded for them, with how much memory, is not theirs to choose.
     """
     limits.require_loading(model)
+    removals.require_kept(model)
     wish = options if role() == Role.OWNER else StartOptions()
     _load(model, variants.resolved(model.key, wish))
 
@@ -109,8 +119,9 @@ def stop(model: Model, why: str = "") -> None:
 
 
 def remove(model: Model) -> None:
-    """Stop the model and delete its files."""
+    """Stop the model and delete its files, at once; see `removing` for what can be undone."""
     require(Action.REMOVE)
+    removals.take_back(model)
     engine_of(model).remove(model.name)
     rules.forget(model)
     variants.forget(model.key)
@@ -118,11 +129,15 @@ def remove(model: Model) -> None:
 
 
 def start_soon(
-    model: Model, options: StartOptions | None = None, instead_of: Sequence[str] = ()
+    model: Model,
+    options: StartOptions | None = None,
+    instead_of: Sequence[str] = (),
+    *,
+    is_whole: bool = False,
 ) -> None:
     """Begin to load the model, see `start`; pressing twice begins once."""
     wanted = options or StartOptions()
-    _begin(model, lambda: start(model, wanted, instead_of))
+    _begin(model, lambda: start(model, wanted, instead_of, is_whole=is_whole))
 
 
 def restart_soon(model: Model) -> None:

@@ -21,7 +21,8 @@ from lib.fleet.tries import PAUSES, WELL_SECONDS, Tries
 from lib.fleet.watch import Watch
 from lib.machine.oom import ran_out_since
 
-_TOLD = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+# An own llama-server ends with 0 where it is told to; the wheel's engine never does by itself.
+_TOLD = (0, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 _log = logging.getLogger(__name__)
 
 
@@ -95,7 +96,7 @@ def _started(record: Record) -> bool:
     now = known.model_copy(update={"count": known.count + 1, "last": time.time()})
     tries.keep(record.model, now)
     try:
-        actions.start(model, record.options)
+        actions.start(model, record.options, is_whole=True)
     except BerthError as error:
         _log.warning("%s could not be started again: %s", record.model, error.message)
         _give_up_after_the_last(record.model, now, error)

@@ -152,7 +152,8 @@ def keep(look: Look) -> None:
 def is_ours(path: Path) -> bool:
     """Does it lie below Berth's models, whatever links lead there?"""
     with contextlib.suppress(OSError, RuntimeError):
-        return path.resolve().is_relative_to(settings().models.resolve())
+        real = path.resolve()
+        return any(real.is_relative_to(root.resolve()) for root in settings().model_roots)
     return False
 
 

@@ -62,12 +62,12 @@ class NoRoom(DoesNotFit):
 
 
 def needed_bytes(model: Model, options: StartOptions) -> int:
-    """Memory that loading the model takes: 0 for one that is in memory or on its way there.
+    """Memory that loading the model with these options takes; 0 where it is being loaded so, or is.
 
     That of a graphics card or of another machine is not what the others want. What an earlier
     load of the model took beyond its estimate is added to this one's.
     """
-    if model.place or model.state in (State.READY, State.STARTING):
+    if model.place or (_is_loaded(model) and not _is_to_be_loaded_anew(model, options)):
         return 0
     if model.engine == llamacpp.NAME:
         if _may_use_a_card():  # how much of it the card takes is the program's own business
@@ -83,6 +83,8 @@ def judge(model: Model, options: StartOptions, models: Sequence[Model] | None = 
     needed = needed_bytes(model, options)
     every = all_models() if models is None else models
     free = room.free_bytes(every, but=model)
+    if needed and _is_loaded(model):
+        free += room.given_back(model)
     has_room = not needed or needed <= FULL * free or _judges_itself(model)
     judged = Judgement(
         model=model.name, options=options, needed=needed, free=max(free, 0), has_room=has_room
@@ -113,6 +115,16 @@ def admitted(model: Model, options: StartOptions) -> Iterator[None]:
             if judged.needed:
                 loading.enter_context(room.noted(model, judged.needed))
         yield
+
+
+def _is_loaded(model: Model) -> bool:
+    return model.state in (State.READY, State.STARTING)
+
+
+def _is_to_be_loaded_anew(model: Model, options: StartOptions) -> bool:
+    """Its engine ends one that runs with other options, and loads it with these."""
+    record = records.read(model.name) if model.engine == llamacpp.NAME else None
+    return record is not None and record.options != options
 
 
 def _judges_itself(model: Model) -> bool:

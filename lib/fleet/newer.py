@@ -166,8 +166,9 @@ def _origin(_file: ModelFile, path: Path) -> Origin | None:
 def _told(place: Path) -> tuple[str, str, Path]:
     """Repository, commit and path in it; BadInput where the place tells none."""
     parts = place.parts
-    if place.is_relative_to(settings().models):
-        inside = place.relative_to(settings().models).parts
+    root = next((one for one in settings().model_roots if place.is_relative_to(one)), None)
+    if root:
+        inside = place.relative_to(root).parts
         if len(inside) > 3 and _COMMIT.fullmatch(inside[2]):
             return "/".join(inside[:2]), inside[2], Path(*inside[3:])
     elif "snapshots" in parts[1:-2]:

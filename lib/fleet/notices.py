@@ -27,6 +27,7 @@ from lib.jobs.jobs import Job, JobState
 
 NEWEST = 50  # jobs looked at
 KEPT = 20  # notices, for browsers
+FLAPS_SECONDS = 3_600.0  # what was so within this time is no news
 SAID = {
     JobState.SUCCEEDED: "is done",
     JobState.FAILED: "failed",
@@ -95,11 +96,11 @@ class Notices(Watch):
 
     name, seconds = "notices", 5.0
 
-    def __init__(self, needs: Callable[[], Sequence[_Need]] = tuple) -> None:
-        """`needs` tells what needs a person now, by what it is about."""
+    def __init__(self, needs: Callable[[], Sequence[_Need] | None] = tuple) -> None:
+        """`needs` tells what needs a person now, by what it is about; None: nobody knows yet."""
         super().__init__()
         self._needs = needs
-        self._needed: set[str] | None = None  # what was told of, or was so before
+        self._needed: dict[str, float] | None = None  # when it was so last, on the monotonic clock
         self._known = {job.id for job in _ended()}
         self._told = max((event.number for event in _failures()), default=0)
 
@@ -128,11 +129,15 @@ class Notices(Watch):
         return [(f"{event.subject} failed. {event.detail}".strip(), "failure") for event in found]
 
     def _of_needs(self) -> list[tuple[str, str]]:
-        """What was so at the first look is no news."""
-        now = dict(self._needs())
-        new = [] if self._needed is None else [key for key in now if key not in self._needed]
-        self._needed = {*now}
-        return [(now[key], "needs you") for key in new]
+        """What was so at the first look is no news, nor what comes and goes."""
+        told, before, at = self._needs(), self._needed, time.monotonic()
+        if told is None:
+            return []
+        known = {key: seen for key, seen in (before or {}).items() if at - seen < FLAPS_SECONDS}
+        self._needed = {**known, **{key: at for key, _ in told}}
+        return [
+            (text, "needs you") for key, text in told if before is not None and key not in known
+        ]
 
 
 def _ended() -> list[Job]:

@@ -1,5 +1,7 @@
 """What was decided about a model: when it comes into memory, and when it leaves it."""
 
+from typing import Any
+
 from pydantic import ConfigDict, Field
 
 from lib.core.kept import Kept
@@ -53,4 +55,9 @@ def forget(model: Model) -> None:
 
 def change(model: Model, rule: Rule) -> None:
     """Decide anew. Forbidden but for the owner; Conflict where the disk refuses."""
-    _RULES.change(model.key, rule)
+    _RULES.change(model.key, lambda _: rule)
+
+
+def update(model: Model, **decided: Any) -> None:
+    """Decide these fields of its rule anew, and leave the others as they are by then."""
+    _RULES.change(model.key, lambda rule: Rule.model_validate({**dict(rule), **decided}))

@@ -14,19 +14,22 @@ from lib.core.errors import BerthError
 from lib.core.files import read_json, write_text
 from lib.core.settings import settings
 from lib.core.values import Frozen
-from lib.engines import all_models
+from lib.engines import all_models, find_model
 from lib.engines.base import Model, StartOptions, State
 from lib.fleet import actions, rules, use
 from lib.fleet.watch import Watch
 from lib.machine.boot import boot
 
+BOOT_TIME = dt.timedelta(minutes=10)  # so long an engine may take to come up
 _log = logging.getLogger(__name__)
 
 
 class _Done(Frozen):
-    """The last begin and end that were acted on, by `Model.key`, and the last start of it all."""
+    """What was acted on, by `Model.key`: last begins and ends, and this start of the machine."""
 
     boot: str = ""
+    boot_seen: dt.datetime = dt.datetime.min
+    booted: tuple[str, ...] = ()
     begins: dict[str, dt.datetime] = Field(default={})
     ends: dict[str, dt.datetime] = Field(default={})
 
@@ -41,10 +44,12 @@ class Schedule(Watch):
         now = now or dt.datetime.now()  # hours are of this machine's own time
         before, every = _read(), all_models()
         if before is None:  # nobody knows what was done: this look is where it begins
-            _write(_Done(boot=boot()))
+            _write(_Done(boot=boot(), booted=tuple(model.key for model in every)))
             return []
-        found = [] if before.boot == boot() else _booted(every)
-        done = before.model_copy(update={"boot": boot()})
+        found: list[str] = []
+        done = before if before.boot == boot() else _new_boot(before, now)
+        if abs(now - done.boot_seen) <= BOOT_TIME:
+            done = _booted(every, done, found)
         for model in every:
             done = _by_the_clock(model, now, done, found)
         if done != before:
@@ -52,9 +57,15 @@ class Schedule(Watch):
         return found
 
 
-def _booted(every: list[Model]) -> list[str]:
-    wanted = [model for model in every if rules.of(model).starts_at_boot]
-    return [model.name for model in wanted if _started(model, "with the machine")]
+def _new_boot(before: _Done, now: dt.datetime) -> _Done:
+    return before.model_copy(update={"boot": boot(), "boot_seen": now, "booted": ()})
+
+
+def _booted(every: list[Model], done: _Done, found: list[str]) -> _Done:
+    """Each once; an engine that comes up after Berth shows its models later."""
+    due = [m for m in every if rules.of(m).starts_at_boot and m.key not in done.booted]
+    found += [model.name for model in due if _started(model, "with the machine")]
+    return done.model_copy(update={"booted": (*done.booted, *(model.key for model in due))})
 
 
 def _by_the_clock(model: Model, now: dt.datetime, done: _Done, found: list[str]) -> _Done:
@@ -69,37 +80,57 @@ def _by_the_clock(model: Model, now: dt.datetime, done: _Done, found: list[str])
             found.append(model.name)
         return done.model_copy(update={"begins": {**done.begins, model.key: begin}})
     if now >= end and done.ends.get(model.key) != end and done.begins.get(model.key) == begin:
-        if use.is_busy(model.name):
-            return done  # at the next look
-        if _stopped(model, end, f"its hours are {hours.words}"):
-            found.append(model.name)
-        return done.model_copy(update={"ends": {**done.ends, model.key: end}})
+        return _ended(model, end, f"its hours are {hours.words}", done, found)
     return done
+
+
+def _ended(model: Model, end: dt.datetime, why: str, done: _Done, found: list[str]) -> _Done:
+    """Stop it; at the next look, where it answers, is being loaded, or cannot be stopped."""
+    now = _as_it_is(model)
+    is_done = now is None or _stays(now, end)
+    if now and not is_done:
+        is_done = now.state != State.STARTING and not use.is_busy(now.name) and _stopped(now, why)
+        if is_done:
+            found.append(now.name)
+    return done.model_copy(update={"ends": {**done.ends, model.key: end}}) if is_done else done
+
+
+def _stays(model: Model, end: dt.datetime) -> bool:
+    """It does not run, is pinned, or somebody started it after its hours.
+
+    One that failed may be about to come back.
+    """
+    is_later = (model.started_at or 0.0) > end.timestamp()
+    return model.state == State.STOPPED or is_later or rules.of(model).is_pinned
 
 
 def _started(model: Model, why: str) -> bool:
     """Is it started? What is said about it where not stands in the activity."""
-    if model.state not in (State.STOPPED, State.FAILED):
+    now = _as_it_is(model)
+    if now is None or now.state not in (State.STOPPED, State.FAILED):
         return False
     try:
-        actions.start(model, StartOptions())
+        actions.start(now, StartOptions())
     except BerthError as error:
         _log.warning("%s was not started %s: %s", model.name, why, error.message)
         return False
     return True
 
 
-def _stopped(model: Model, end: dt.datetime, why: str) -> bool:
-    """Not one that somebody started after its hours."""
-    is_later = (model.started_at or 0.0) > end.timestamp()
-    if model.state != State.READY or is_later or rules.of(model).is_pinned:
-        return False
+def _stopped(model: Model, why: str) -> bool:
     try:
         actions.stop(model, why=why)
     except BerthError as error:
         _log.warning("%s could not be stopped: %s", model.name, error.message)
         return False
     return True
+
+
+def _as_it_is(model: Model) -> Model | None:
+    """Looked at again: what was loaded before it may have taken minutes."""
+    with contextlib.suppress(BerthError):
+        return find_model(model.name, model.engine)
+    return None
 
 
 def _read() -> _Done | None:

@@ -6,7 +6,6 @@ written is told once in the log and tried again with the next; beyond MOST_WAITI
 """
 
 import contextlib
-import logging
 import math
 import sqlite3
 import threading
@@ -18,6 +17,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from lib.core import activity, database
+from lib.core.database import ToldOnce
 from lib.core.names import shown
 from lib.engines.base import Usage
 
@@ -75,7 +75,6 @@ WHERE model IN (SELECT model FROM told GROUP BY model ORDER BY sum(completion) D
 GROUP BY at / ?, model ORDER BY 1, 2
 """
 _Found = TypeVar("_Found")
-_log = logging.getLogger(__name__)
 
 
 class Share(NamedTuple):
@@ -154,27 +153,14 @@ class _Writer:
                     return
 
 
-class _Told:
-    """Says what is wrong once, until it was well again."""
-
-    def __init__(self, what: str) -> None:
-        self._what, self._is_well = what, True
-
-    def well(self) -> None:
-        self._is_well = True
-
-    def wrong(self, error: Exception) -> None:
-        if self._is_well:
-            _log.warning("what was served cannot be %s: %s", self._what, error)
-        self._is_well = False
-
-
 class _Looked(NamedTuple):
     at: float  # on the monotonic clock
     version: tuple[int, int]  # of the file; (0, 0) where there is none
 
 
-_WRITER, _WRITING, _READING = _Writer(), _Told("kept"), _Told("read")
+_WRITER = _Writer()
+_WRITING = ToldOnce("what was served cannot be kept")
+_READING = ToldOnce("what was served cannot be read")
 _NEVER = _Looked(-math.inf, (0, 0))
 _looked = _NEVER
 

@@ -13,7 +13,7 @@ from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import files as llamacpp_files
 from lib.engines.llamacpp import fresh_links
 from lib.engines.llamacpp.launch import context_of
-from lib.fleet import ledger
+from lib.fleet import ledger, removals, tries
 from lib.jobs.report import Report
 
 LONGEST_SHOWN = 300
@@ -26,9 +26,10 @@ def start(name: str, engine: str, options: StartOptions, report: Report) -> None
     that a deployment has made to its file.
     """
     model = find_model(name, engine)
+    _wanted_again(model)
     context = f" with context {options.context:,}" if options.context else ""
     report.begin("start", f"Starting {name}{context}.")
-    began = time.monotonic()
+    options, began = _as_usual(model, options), time.monotonic()
     try:
         with ledger.admitted(model, options):
             engine_of(model).start(name, options)
@@ -38,6 +39,20 @@ def start(name: str, engine: str, options: StartOptions, report: Report) -> None
         raise
     _keep(model, options)
     report.end(f"Ready after {words.duration(time.monotonic() - began)}.")
+
+
+def _wanted_again(model: Model) -> None:
+    """By whoever deploys it: it is not removed, and how often it ended before counts no more."""
+    removals.take_back(model)
+    if model.engine == llamacpp.NAME:
+        tries.forget(model.name)
+
+
+def _as_usual(model: Model, options: StartOptions) -> StartOptions:
+    """Without a context that is what Berth would choose: then these are the computed ones."""
+    usual = context_of(None, model.context_trained, model.task)
+    is_chosen = model.engine != llamacpp.NAME or options.context != usual
+    return options if is_chosen else options.model_copy(update={"context": None})
 
 
 def _take_back(model: Model, report: Report, *, stops: bool) -> None:
@@ -64,10 +79,8 @@ def _keep(model: Model, options: StartOptions) -> None:
     """
     if model.engine != llamacpp.NAME:
         return
-    usual = StartOptions(context=context_of(None, model.context_trained, model.task))
-    is_usual = options.model_copy(update={"context": options.context or usual.context}) == usual
     with contextlib.suppress(BerthError):  # it runs, whatever the disk says to that
-        if is_usual:
+        if options == StartOptions():
             variants.choose(model.key, variants.COMPUTED)
         else:
             variants.save(model.key, variants.AS_DEPLOYED, options)

@@ -17,7 +17,14 @@ from lib.hub.headers import beginning, header
 from lib.hub.inventory import Contents, contents
 from lib.hub.lookups import gguf_repositories, look_up, search
 from lib.hub.reference import Reference, parse_reference
-from lib.hub.token import TokenOrigin, forget_token, save_token, token_origin
+from lib.hub.token import (
+    TokenOrigin,
+    forget_token,
+    has_login,
+    save_token,
+    token_origin,
+    use_login,
+)
 
 __all__ = [
     "Card",
@@ -34,6 +41,7 @@ __all__ = [
     "contents",
     "forget_token",
     "gguf_repositories",
+    "has_login",
     "header",
     "local_checkpoint",
     "look_up",
@@ -41,4 +49,5 @@ __all__ = [
     "save_token",
     "search",
     "token_origin",
+    "use_login",
 ]

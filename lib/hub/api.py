@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from lib.core.errors import BerthError
+from lib.core.errors import BerthError, NetworkError
 from lib.core.http import TimedOut, outside_answer
 from lib.core.settings import settings
 from lib.hub import heard
@@ -46,7 +46,11 @@ def ask(
         )
     url = f"{here.hf_endpoint}{path}"
     for is_last in (*[False] * STORAGE_RETRIES, True):
-        answer, host = _answered(url, headers or {}, seconds, limit_bytes)
+        try:
+            answer, host = _answered(url, headers or {}, seconds, limit_bytes)
+        except NetworkError as error:
+            heard.silence(str(error))
+            raise
         if 200 <= answer.status < 300:
             heard.token_was(is_refused=False)
             return answer

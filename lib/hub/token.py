@@ -8,7 +8,7 @@ from enum import StrEnum
 from lib.core.access import Action, require
 from lib.core.errors import BadInput
 from lib.core.files import write_text
-from lib.core.settings import settings
+from lib.core.settings import login_token, settings
 from lib.hub.errors import token_refused
 
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,200}")
@@ -40,6 +40,16 @@ def forget_token() -> None:
     """Remove the saved token; one in the environment stays."""
     require(Action.CONFIGURE)
     settings().token_file.unlink(missing_ok=True)
+
+
+def use_login() -> None:
+    """Save the token of the Hub's own tool as Berth's; BadInput where there is none."""
+    save_token(login_token())
+
+
+def has_login() -> bool:
+    """Has somebody logged in with the Hub's own tool on this machine?"""
+    return bool(login_token())
 
 
 def token_origin() -> TokenOrigin:

@@ -1,7 +1,6 @@
 """What this machine is and how busy it has been; one sampler per server, pages only read."""
 
-import ctypes
-import ctypes.util
+import contextlib
 import logging
 import platform
 import re
@@ -9,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +19,17 @@ from pydantic import Field
 from lib.core.files import free_bytes
 from lib.core.settings import settings
 from lib.core.values import Frozen
+from lib.machine import processor
 from lib.machine.cards import Cards, cards
+from lib.machine.disks import DiskTraffic
+from lib.machine.lately import Lately
+from lib.machine.network import Rates, Traffic
 
 INTERVAL_SECONDS = 2.0
 KEPT_SECONDS = 3_600.0
 STALE_SECONDS = 15.0  # a look takes a moment on a busy machine
-CARDS_SECONDS = 1.0  # so long a look waits for the cards; a driver can hang
+PATIENCE_SECONDS = 1.0  # so long a look waits for cards and disk; either can hang
+ROOM_SECONDS = 3.0  # so old what is said of the disk's room may be; a network folder can hang
 
 _log = logging.getLogger(__name__)
 ZFS_CACHE = Path("/proc/spl/kstat/zfs/arcstats")
@@ -41,6 +45,7 @@ class Machine(Frozen):
     cores: int  # physical
     threads: int  # what the system can run at once
     memory_bytes: int
+    instructions: tuple[str, ...] = ()  # that matter to llama.cpp, as people call them
 
 
 class CardUse(NamedTuple):
@@ -61,6 +66,10 @@ class Sample(Frozen):
     disk_free_bytes: int  # where models are kept
     received_bytes_per_second: float
     sent_bytes_per_second: float
+    # Of all disks; None where the system does not count, and in what was kept before it was asked.
+    read_bytes_per_second: float | None = None
+    written_bytes_per_second: float | None = None
+    swap_used_bytes: int | None = None
     # Those that answered at that moment; whoever wants all that is known of them asks `cards()`.
     cards: tuple[CardUse, ...] = Field(default=(), exclude=True)
 
@@ -71,7 +80,8 @@ def machine() -> Machine:
     threads = psutil.cpu_count() or 1
     return Machine(
         os=_os_name(),
-        cpu=_cpu_name(),
+        cpu=processor.name(),
+        instructions=processor.instructions(),
         cores=psutil.cpu_count(logical=False) or threads,
         threads=threads,
         memory_bytes=min(psutil.virtual_memory().total, limit_bytes(_cgroup()) or sys.maxsize),
@@ -121,6 +131,12 @@ def room_bytes(cgroup: Path) -> int | None:
     return max(0, limit - held + (int(droppable[1]) if droppable else 0))
 
 
+def _free_for_models() -> int:
+    """Bytes; none where the disk of the models is not connected."""
+    now = settings()
+    return 0 if now.models in now.gone_roots else free_bytes(now.models)
+
+
 class Sampler:
     """Looks at the machine every few seconds and remembers the last hour."""
 
@@ -130,15 +146,22 @@ class Sampler:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._keep: Callable[[Sample], None] | None = None
-        self._traffic = (time.monotonic(), 0, 0)
+        self._past: tuple[Sample, ...] = ()
+        self._network, self._disk = Traffic(), DiskTraffic()
+        self._room = Lately(_free_for_models, ROOM_SECONDS)
         self._cards: Cards | None = None
         self._is_well = True
         self._looked = time.monotonic()
 
-    def start(self, keep: Callable[[Sample], None] | None = None) -> None:
-        """Begin to look, and give each look to `keep`; harmless when it already does."""
+    def start(
+        self, keep: Callable[[Sample], None] | None = None, past: Sequence[Sample] = ()
+    ) -> None:
+        """Begin to look, and give each look to `keep`; harmless when it already does.
+
+        `past` is what was kept of the hour before.
+        """
         if self._thread is None:
-            self._keep = keep
+            self._keep, self._past = keep, tuple(past)
             self._stop.clear()
             self._looked = time.monotonic()
             self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -153,11 +176,20 @@ class Sampler:
 
     def samples(self) -> list[Sample]:
         """The last hour, oldest first; empty where no server runs."""
-        return list(self._samples)
+        return [*self._past, *self._samples]
+
+    def traffic(self) -> Mapping[str, Rates]:
+        """What passes through each network interface, as seen last."""
+        return self._network.rates
 
     def latest(self) -> Sample:
         """The newest sample, or one taken now where there is none."""
         return self._samples[-1] if self._samples else self._look()
+
+    @property
+    def is_looking(self) -> bool:
+        """Does it, as it does where a server runs?"""
+        return self._thread is not None
 
     def silent_seconds(self) -> float:
         """For how long no look has succeeded; 0 where they do, and where no server runs."""
@@ -169,7 +201,7 @@ class Sampler:
 
         At once or within a second, whatever their driver does: meant for pages and routes.
         """
-        return self._cards or cards(CARDS_SECONDS)
+        return self._cards or cards(PATIENCE_SECONDS)
 
     def _run(self) -> None:
         self._try()  # the first CPU figure and the first rates have nothing to compare with
@@ -182,7 +214,7 @@ class Sampler:
     def _try(self) -> Sample | None:
         """A look; None where it fails, which must not end the looking."""
         try:
-            self._cards = cards(CARDS_SECONDS)
+            self._cards = cards(PATIENCE_SECONDS)
             sample = self._look()
         except Exception:
             if self._is_well:  # one that goes on failing is told of once
@@ -194,35 +226,40 @@ class Sampler:
 
     def _look(self) -> Sample:
         received, sent = self._rates()
+        read, written = self._disk.look()
         available = memory_available_bytes()
         return Sample(
             at=time.time(),
             cpu_percent=psutil.cpu_percent(),
             memory_used_bytes=max(0, machine().memory_bytes - available),
             memory_available_bytes=available,
-            disk_free_bytes=free_bytes(settings().models),
+            disk_free_bytes=self._room.seen(PATIENCE_SECONDS) or 0,
             received_bytes_per_second=received,
             sent_bytes_per_second=sent,
+            read_bytes_per_second=read,
+            written_bytes_per_second=written,
+            swap_used_bytes=_swap_used(),
             cards=card_use(self.cards()),
         )
 
-    def _rates(self) -> tuple[float, float]:
-        """Network traffic since the look before, in bytes per second; counters may start over."""
-        counters, now = psutil.net_io_counters(), time.monotonic()
-        if counters is None:
-            return 0.0, 0.0
-        before, received, sent = self._traffic
-        self._traffic = (now, counters.bytes_recv, counters.bytes_sent)
-        if not received:
-            return 0.0, 0.0
-        seconds = max(now - before, 1e-3)
-        return (
-            max(0, counters.bytes_recv - received) / seconds,
-            max(0, counters.bytes_sent - sent) / seconds,
-        )
+    def _rates(self) -> Rates:
+        return self._network.look()
 
 
 SAMPLER = Sampler()
+
+
+def swap_bytes() -> int:
+    """How much swap there is; 0 for none, and where the system does not tell."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        return int(psutil.swap_memory().total)
+    return 0
+
+
+def _swap_used() -> int | None:
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        return int(psutil.swap_memory().used)
+    return None
 
 
 def _os_name() -> str:
@@ -232,26 +269,6 @@ def _os_name() -> str:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
         return f"{platform.system()} {platform.release()}"
-
-
-def _cpu_name() -> str:
-    """The processor as its maker calls it, where the system tells; else its architecture."""
-    name = sysctl("machdep.cpu.brand_string") if sys.platform == "darwin" else _from_cpuinfo()
-    return " ".join(name.split()) or platform.processor() or platform.machine()
-
-
-def _from_cpuinfo() -> str:
-    lines = _text(Path("/proc/cpuinfo")).splitlines()
-    return next((line.partition(":")[2] for line in lines if line.startswith("model name")), "")
-
-
-def sysctl(name: str) -> str:
-    """A string that macOS knows about itself; empty where it does not."""
-    libc = ctypes.CDLL(ctypes.util.find_library("c"))
-    size = ctypes.c_size_t(256)
-    text = ctypes.create_string_buffer(size.value)
-    failed = libc.sysctlbyname(name.encode(), text, ctypes.byref(size), None, 0)
-    return "" if failed else text.value.decode("utf-8", "replace")
 
 
 def _cgroup() -> Path:

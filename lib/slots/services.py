@@ -11,6 +11,7 @@ from lib.engines.vllm import systemd
 from lib.engines.vllm.places import Places
 from lib.engines.vllm.units import mark_of, scan
 from lib.machine.cards import Cards
+from lib.machine.since import of_program
 from lib.processes.command import run
 from lib.slots import litellm_floors
 from lib.slots.gateway import files
@@ -31,6 +32,7 @@ class Service(Frozen):
     version: str = ""
     about: str = ""  # what it is for, or what runs in it
     problem: str = ""  # why it does not work, and what to do
+    since: float | None = None  # epoch seconds: when what runs of it was started
 
 
 def services(seen: Cards, places: Places) -> list[Service]:
@@ -52,6 +54,7 @@ def _slot(slot: Slot) -> Service:
         version=f"vLLM {unit.vllm}" if unit and unit.vllm else "",
         about=slot.name,
         problem=(model.problem or model.note) if model else "",
+        since=model.started_at if model else None,
     )
 
 
@@ -62,13 +65,16 @@ def _litellm(places: Places) -> Iterator[Service]:
     if not text:
         return
     version = mark_of(text).get("LiteLLM", "")
-    state, problem = _standing(UNITS[second], f"http://{HOST}:{PORTS[second]}/health/liveliness")
+    state, problem, since = _standing(
+        UNITS[second], f"http://{HOST}:{PORTS[second]}/health/liveliness"
+    )
     yield Service(
         title="LiteLLM",
         state=state,
         version=version,
         about=f"one address for all models, port {PORTS[second]}",
         problem=problem or (litellm_floors.objection(version) if version else ""),
+        since=since,
     )
 
 
@@ -86,22 +92,23 @@ def _nginx(places: Places) -> Iterator[Service]:
         version=version[1] if version else "",
         about=f"the way in, port {listens[1]}",
         problem="" if answers else f"It does not answer. {LOG.format(unit='nginx')}",
+        since=of_program("nginx") if answers else None,
     )
 
 
-def _standing(unit: str, url: str) -> tuple[State, str]:
-    """How a service of ours stands, and why it does not answer."""
+def _standing(unit: str, url: str) -> tuple[State, str, float | None]:
+    """How a service of ours stands, why it does not answer, and since when its program runs."""
     try:
         now = systemd.state(unit)
     except BerthError as error:
-        return State.FAILED, str(error)
+        return State.FAILED, str(error), None
     if now.is_running and _answers(url):
-        return State.READY, ""
+        return State.READY, "", now.since
     if now.is_running or now.active == "activating":
-        return State.STARTING, f"It does not answer yet. {LOG.format(unit=unit)}"
+        return State.STARTING, f"It does not answer yet. {LOG.format(unit=unit)}", now.since
     if now.gave_up:
-        return State.FAILED, f"It ended too often. {LOG.format(unit=unit)}"
-    return State.STOPPED, f"Start it: sudo systemctl start {unit}"
+        return State.FAILED, f"It ended too often. {LOG.format(unit=unit)}", None
+    return State.STOPPED, f"Start it: sudo systemctl start {unit}", None
 
 
 def _answers(url: str) -> bool:

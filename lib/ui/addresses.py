@@ -3,12 +3,14 @@
 import streamlit as st
 
 from lib.core.access import Action, may
+from lib.core.errors import BerthError
 from lib.engines.vllm import addresses
 from lib.engines.vllm.addresses import Address
 from lib.ui import markdown
 from lib.ui.shell import shown_errors
 
 NAME, URL, KEY = "address_name", "address_url", "address_key"
+SAID = "address_said"
 
 
 def section() -> None:
@@ -23,15 +25,25 @@ def section() -> None:
         )
         for address in found:
             _line(address)
+        _said()
         for problem in addresses.problems():
             st.warning(markdown.plain(problem))
         _form()
 
 
 def _line(address: Address) -> None:
+    """One of them, with what came of the last try."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{markdown.plain(address.name)}**", width="content")
         st.caption(markdown.plain(address.url), width="stretch")
+        st.button(
+            "Try",
+            key=f"try-address-{address.name}",
+            type="tertiary",
+            help="Ask it which models it has.",
+            on_click=_try,
+            args=(address,),
+        )
         st.button(
             "Remove",
             key=f"remove-address-{address.name}",
@@ -39,6 +51,12 @@ def _line(address: Address) -> None:
             on_click=_remove,
             args=(address.name,),
         )
+
+
+def _said() -> None:
+    """What came of the last change, once."""
+    if told := st.session_state.pop(SAID, None):
+        (st.success if told["is_well"] else st.warning)(markdown.plain(told["text"]))
 
 
 def _form() -> None:
@@ -67,8 +85,20 @@ def _add() -> None:
     key = str(st.session_state.pop(KEY, ""))
     with shown_errors():
         name, url = (str(st.session_state.get(field) or "") for field in (NAME, URL))
-        addresses.add(name, url, key)
+        added = addresses.add(name, url, key)
+        _try(added, "Saved. ")
         st.session_state[NAME] = st.session_state[URL] = ""
+
+
+def _try(address: Address, before: str = "") -> None:
+    """Say whether it answers: one that is down now may be up later, and is kept all the same."""
+    try:
+        told = {"text": f"{before}{addresses.tried(address)}", "is_well": True}
+    except BerthError as error:
+        why = f"{error.message} {error.fix}".strip()
+        text = f"{before}{address.name} gives no list of models now. {why}"
+        told = {"text": text, "is_well": False}
+    st.session_state[SAID] = told
 
 
 def _remove(name: str) -> None:

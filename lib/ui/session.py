@@ -118,6 +118,26 @@ def open_details(key: str) -> None:
     st.session_state["models_details"] = key
 
 
+def picked_models() -> list[str]:
+    """The models that are chosen together on the models page, as `engine/name`."""
+    return list(st.session_state.get("models_picked") or [])
+
+
+def pick_models(keys: list[str]) -> None:
+    """Choose these together."""
+    st.session_state["models_picked"] = keys
+
+
+def is_reversed() -> bool:
+    """Is the list of models turned round?"""
+    return bool(st.session_state.get("models_reversed"))
+
+
+def turn_round(is_wanted: bool = False) -> None:
+    """Turn it round, or back."""
+    st.session_state["models_reversed"] = is_wanted
+
+
 def asked_finding() -> str:
     """Which finding of the doctor's asks whether something may go; empty where none does."""
     return str(st.session_state.get("doctor_asks") or "")

@@ -11,7 +11,7 @@ from lib.core.errors import BadInput, BerthError
 from lib.engines import variants
 from lib.engines.llamacpp import program
 from lib.fleet import autostart, notices, rules
-from lib.ui import life, markdown
+from lib.ui import adoption_view, life, markdown
 from lib.ui.deploy import token_form
 from lib.ui.elements import this_browser
 from lib.ui.shell import shown_errors
@@ -19,6 +19,7 @@ from lib.ui.shell import shown_errors
 IDLE, OWN, WEBHOOK = "settings_idle", "settings_own", "settings_webhook"
 CRASHED, AT_LOGIN = "settings_crashed", "settings_at_login"
 PAGES = ("Settings", "./", "Home", "Deploy", "Models", "Chat", "System")
+LATER = ":material/restart_alt:"  # marks what does not hold at once
 SAID = "settings_said"  # what came of the last change, by the part it belongs to
 
 
@@ -71,6 +72,7 @@ def start() -> None:
         on_change=_save_at_login,
         help="With it start the models that have “Start with the machine” on the Models page.",
     )
+    st.caption(f"{LATER} It holds from your next login on.")
     _said(AT_LOGIN)
     if now.is_stale:
         st.warning("It starts another folder than this one, or another BERTH_HOME.")
@@ -101,6 +103,7 @@ def own_program() -> None:
             "models with it, and with its own program where that one cannot.",
         )
         st.form_submit_button("Save and try it", on_click=_save_own)
+    st.caption(f"{LATER} It holds from the next start of a model on; those that run go on.")
     if os.environ.get(program.VARIABLE):
         st.caption(f"It is set by the environment variable {program.VARIABLE}: change it there.")
     if own and own.is_usable:
@@ -123,6 +126,7 @@ def hub() -> None:
     """The token for gated and private models."""
     st.subheader("Hugging Face")
     token_form.form(label="Save the token")
+    adoption_view.updates_toggle()
 
 
 def notices_section() -> None:

@@ -8,10 +8,9 @@ from lib.chat import attachments, replies
 from lib.core import words
 from lib.core.access import Action, may
 from lib.core.preferences import GuestLimits, change, preferences
-from lib.engines import all_models
 from lib.sharing import guests, limits, listener
 from lib.sharing.listener import Share
-from lib.ui import guard, markdown
+from lib.ui import guard, listing, markdown
 from lib.ui.shell import shown_errors
 
 REFRESH_SECONDS = 5.0
@@ -183,7 +182,7 @@ def _limits(now: GuestLimits) -> None:
                     key=f"{LIMIT}{name}",
                     help=HELP.get(name),
                 )
-        known = [limits.key(model) for model in all_models()]
+        known = [limits.key(model) for model in listing.models()]
         st.multiselect(
             "Models",
             list(dict.fromkeys([*known, *now.models])),

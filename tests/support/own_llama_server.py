@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 VALUES = ("-m", "-c", "-np", "-t", "-ctk", "-ctv", "--host", "--port", "--api-key-file", "--alias")
 OPTIONAL = (
     *("--cache-ram", "--ctx-checkpoints", "--mmproj", "--image-max-tokens"),
-    *("--chat-template-file", "-b", "-ub"),
+    *("--chat-template-file", "-b", "-ub", "-md", "-ngl"),
 )
 SWITCHES = ("--no-webui", "--metrics", "--slots", "--props", "--no-context-shift")
 TASKS = {"--embedding": "embedding", "--reranking": "ranking"}
@@ -80,6 +80,8 @@ def _parsed(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--mmproj", default="")
     parser.add_argument("--image-max-tokens", type=int, default=0)
     parser.add_argument("--chat-template-file", default="", dest="template")
+    parser.add_argument("-md", default="", dest="draft")
+    parser.add_argument("-ngl", type=int, default=0)
     parser.add_argument("-b", type=int, default=2048)
     parser.add_argument("-ub", type=int, default=512)
     for flag, task in TASKS.items():
@@ -120,6 +122,7 @@ def _serve(given: argparse.Namespace, do: Behaviour) -> int:
             "prompt_cache_mib": given.cache_ram,
             "checkpoints": given.ctx_checkpoints,
             "gpu_layers": 0,
+            "draft": given.draft,
         }
     )
     return 0

@@ -41,10 +41,12 @@ def gathered() -> Facts:
     places = {
         "Berth's models": settings().models,
         "Berth's records": settings().home,
+        "the models of before": settings().model_roots[-1],
         "temporary files": Path(tempfile.gettempdir()),
     }
     disks: dict[int, Disk] = {}
-    for role, folder in places.items():
+    gone = settings().gone_roots  # model_folders.py tells of them
+    for role, folder in ((role, place) for role, place in places.items() if place not in gone):
         there = _nearest(folder)
         use = psutil.disk_usage(str(there))
         disks.setdefault(there.stat().st_dev, Disk(str(folder), role, use.total, use.free))
@@ -59,8 +61,9 @@ def _nearest(folder: Path) -> Path:
 
 def _idle_bytes() -> int:
     running = {record.model for record in records.read_all() if record.is_alive}
-    idle = (file for file in files.all_files() if file.name not in running and not file.stays_at)
-    return sum(file.size_bytes for file in idle)
+    gone = settings().gone_roots
+    here = (file for file in files.all_files() if not file.stays_at and file.folder not in gone)
+    return sum(file.size_bytes for file in here if file.name not in running)
 
 
 def judged(facts: Facts) -> list[Finding]:

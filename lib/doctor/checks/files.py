@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from lib.core import words
 from lib.core.names import shown
+from lib.core.settings import settings
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.doctor.left_behind import dangling
 from lib.engines.llamacpp import files, records
@@ -21,12 +22,15 @@ class Facts(NamedTuple):
 
 
 def gathered() -> Facts:
-    """By the headers, which are remembered; no file is read through."""
-    known = files.all_files()
+    """By the headers, which are remembered; no file is read through.
+
+    Of a disk that is not connected model_folders.py tells.
+    """
+    known, gone = files.all_files(), settings().gone_roots
     running = [record for record in records.read_all() if record.is_alive]
     names = {file.name for file in known}
     return Facts(
-        tuple(file for file in known if file.problem),
+        tuple(file for file in known if file.problem and file.folder not in gone),
         tuple(record.model for record in running if record.model not in names),
         tuple(dangling()),
     )

@@ -3,13 +3,11 @@
 import os
 import shlex
 import stat
-from pathlib import Path
 from typing import NamedTuple
-
-import psutil
 
 from lib.core.settings import settings
 from lib.doctor.finding import Check, Finding, Fix, Severity
+from lib.machine.mounts import filesystem_of
 
 NAME = "home"
 # As the kernels of Linux and macOS call what lies on another machine.
@@ -41,13 +39,6 @@ def gathered() -> Facts:
         filesystem=filesystem_of(home),
         is_open=bool(mode & (stat.S_IRWXG | stat.S_IRWXO)),
     )
-
-
-def filesystem_of(folder: Path) -> str:
-    """What kind of file system it is on; "" where nobody tells."""
-    mounts = {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
-    here = folder.resolve()
-    return next((mounts[str(p)] for p in (here, *here.parents) if str(p) in mounts), "")
 
 
 def judged(facts: Facts) -> list[Finding]:

@@ -3,31 +3,18 @@
 import re
 import sys
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.engines.llamacpp import program
+from lib.machine import processor
+from lib.machine.processor import InstructionSet
 from lib.processes.command import run
 
 NAME = "instructions"
 ASKED_SECONDS = 20.0
-CPUINFO = Path("/proc/cpuinfo")
 _CODE = "import xllamacpp; print(xllamacpp.get_system_info())"
-_FLAGS = re.compile(r"^(?:flags|Features)\s*:\s*(.+)$", re.MULTILINE)
 _USED = re.compile(r"(\w+) = 1")
-# What the system calls it, what llama.cpp calls it (ggml_cpu_has_… in ggml-cpu.c), and for people.
-SETS = (
-    ("avx2", "AVX2", "AVX2"),
-    ("avx512f", "AVX512", "AVX-512"),
-    ("avx512_vnni", "AVX512_VNNI", "AVX-512 VNNI"),
-    ("avx_vnni", "AVX_VNNI", "AVX-VNNI"),
-    ("avx512_bf16", "AVX512_BF16", "AVX-512 BF16"),
-    ("amx_int8", "AMX_INT8", "AMX"),
-    ("asimddp", "DOTPROD", "dot products"),
-    ("i8mm", "MATMUL_INT8", "matrix products"),
-    ("sve", "SVE", "SVE"),
-)
 
 
 class Facts(NamedTuple):
@@ -42,16 +29,7 @@ def gathered() -> Facts:
     """From the kernel, and from the engine itself, asked once in a process of its own."""
     own = program.known()
     has_own = own is not None and own.is_usable
-    return Facts(processor_sets(CPUINFO), None if has_own else _of_wheel(), has_own)
-
-
-def processor_sets(cpuinfo: Path) -> frozenset[str]:
-    """What the kernel lists; nothing where it lists nothing, as on macOS."""
-    try:
-        found = _FLAGS.search(cpuinfo.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        return frozenset()
-    return frozenset(found[1].split()) if found else frozenset()
+    return Facts(processor.flags(processor.CPUINFO), None if has_own else _of_wheel(), has_own)
 
 
 @cache
@@ -66,11 +44,17 @@ def used_sets(told: str) -> frozenset[str]:
     return frozenset(_USED.findall(told))
 
 
+def _unused(has: frozenset[str], uses: frozenset[str]) -> list[InstructionSet]:
+    """Of those that not every build uses anyway."""
+    watched = (known for known in processor.SETS if not known.is_usual)
+    return [known for known in watched if known.flag in has and known.engine not in uses]
+
+
 def judged(facts: Facts) -> list[Finding]:
     """One finding for all of them."""
     if facts.has_own or facts.uses is None:
         return []
-    unused = [title for has, uses, title in SETS if has in facts.has and uses not in facts.uses]
+    unused = [one.title for one in _unused(facts.has, facts.uses)]
     if not unused:
         return []
     is_slow = "AVX2" in unused

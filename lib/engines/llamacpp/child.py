@@ -40,6 +40,13 @@ def parameters(xl: Any, options: dict[str, Any]) -> Any:
     if options["image_tokens"]:
         params.image_max_tokens = options["image_tokens"]
     params.mmproj_use_gpu = options["gpu_layers"] != 0
+    if options["draft"]:
+        draft = params.speculative.draft
+        draft.mparams.path = options["draft"]
+        draft.n_gpu_layers = options["gpu_layers"]
+        draft.cpuparams.n_threads = draft.cpuparams_batch.n_threads = options["threads"]
+        kinds = xl.common_speculative_type
+        params.speculative.types = [kinds.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
     params.ctx_shift = False  # what outgrows the context ends, and loses nothing silently
     params.n_ctx = options["context"]
     params.n_parallel = options["slots"]

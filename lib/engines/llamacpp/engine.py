@@ -29,7 +29,16 @@ from lib.engines.base import (
     State,
     Upstream,
 )
-from lib.engines.llamacpp import abilities, files, fresh_links, measured, program, records, strays
+from lib.engines.llamacpp import (
+    abilities,
+    drafts,
+    files,
+    fresh_links,
+    measured,
+    program,
+    records,
+    strays,
+)
 from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
 from lib.engines.llamacpp.causes import PortTaken
@@ -47,6 +56,7 @@ from lib.engines.llamacpp.speed import Noted
 from lib.engines.messages import require_sight
 from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
 from lib.fit.kinds import Task
+from lib.machine.boot import boot
 from lib.machine.oom import memory_kills
 from lib.processes import background as process
 from lib.processes.background import ProgramFault
@@ -94,6 +104,7 @@ class LlamaCpp:
         unable = abilities.objection(file.name, file, file.task)
         if unable:
             raise unable
+        drafts.draft_of(options)  # or one that runs would be ended for one that cannot
         with records.lock(model):
             _ensure_started(file, options)
 
@@ -249,12 +260,13 @@ def _intended(
         can_see=bool(launch.projector),
         projector=launch.projector,
         template=file.template,
-        token_bytes=0 if launch.gpu_layers or own else file.token_bytes,
+        token_bytes=0 if launch.gpu_layers or launch.draft or own else file.token_bytes,
         options=options,
         port=launch.port,
         started_at=time.time(),
         version=own.version if own else _wheel_version(),
         program=own.path if own else "",
+        boot=boot(),
         memory_kills=memory_kills(),
     )
 
@@ -297,10 +309,16 @@ def _loaded_context(
         props = ask(record.url, records.key(record.model))
         if props.model_alias == record.model and record.is_alive:
             can_see = props.modalities.vision if props.modalities else record.can_see
-            records.update(record, context=props.context, can_see=can_see)
+            records.update(record, context=props.context, can_see=can_see, **_about_draft(record))
             fresh_links.keep(record.path)
             return props.context
     return None
+
+
+def _about_draft(record: Record) -> dict[str, str]:
+    """A note where the engine does without the one that was chosen."""
+    said = drafts.refusal(file_of(record.model, "log")) if record.options.draft else ""
+    return {"note": f"{record.note} {said}".strip()} if said else {}
 
 
 def _state(record: Record) -> State:

@@ -1,4 +1,4 @@
-"""The model files of the built-in engine: GGUF files under settings().models, by name.
+"""The model files of the built-in engine: GGUF files under settings().model_roots, by name.
 
 What their headers say is kept in one cache file, so that a look at 200 models reads none of them.
 A name stays with its path for as long as the file is there.
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from lib.core import links
+from lib.core import links, model_place
 from lib.core.errors import (
     BadInput,
     BrokenFile,
@@ -27,7 +27,7 @@ from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.llamacpp import templates
-from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of
+from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of, real_roots
 from lib.engines.llamacpp.speed import token_bytes
 from lib.engines.llamacpp.templates import template_of
 from lib.fit import gguf, kinds
@@ -45,7 +45,8 @@ class ModelFile(Frozen):
 
     kind: Kind = Kind.MODEL  # what goes beside a model is kept in the cache, and no model
     name: ModelName
-    path: str  # under settings().models; of a divided model, its first part
+    path: str  # under its root; of a divided model, its first part
+    root: str = ""  # one of settings().model_roots; "" is the folder in BERTH_HOME
     size_bytes: int  # with its projector, which other quantizations of it may share
     changed: str  # another text when any of its files has changed
     projector: str = ""  # the whole path of the file that lets it see images
@@ -65,12 +66,17 @@ class ModelFile(Frozen):
     @property
     def full_path(self) -> Path:
         """Where it is."""
-        return settings().models / self.path
+        return self.folder / self.path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of models that it lies in."""
+        return Path(self.root) if self.root else settings().home / model_place.USUAL
 
     @property
     def stays_at(self) -> str:
         """Where the file lies, if what is here is only a link to it or to its folder; else ""."""
-        root = settings().models
+        root = self.folder
         here = root / self.path
         if here.is_symlink():
             return str([*links.hops(here)][1])
@@ -91,28 +97,60 @@ class _Seen(NamedTuple):
     changed: str
     projector: str
     template: str
+    root: str
+
+
+class _Look(NamedTuple):
+    """What is the same for all models of one look."""
+
+    usual: Path
+    roots: list[Path]
+    folders: Looked
 
 
 _CACHE = TypeAdapter(dict[str, ModelFile])
 
 
 def all_files() -> list[ModelFile]:
-    """Every model under settings().models, broken ones too, by name; never raises."""
+    """Every model under settings().model_roots, broken ones too, by name; never raises.
+
+    Those on a disk that is not connected keep their names, and say so.
+    """
     seen, known = _seen(), _read_cache()
-    is_true = seen.keys() == known.keys() and all(
-        known[path].changed == now.changed for path, now in seen.items()
+    is_true = (seen.keys() | _away(known)) == known.keys() and all(
+        _is_same(known[path], now) for path, now in seen.items()
     )
     files = known if is_true else _refreshed(seen)
-    models = (file for file in files.values() if file.kind == Kind.MODEL)
+    models = [file for file in files.values() if file.kind == Kind.MODEL]
+    if away := _away(files) - seen.keys():
+        models = [_told_away(file) if file.path in away else file for file in models]
     return sorted(models, key=lambda file: file.name)
 
 
-def signature() -> tuple[Path, int, int] | None:
+def _is_same(known: ModelFile, now: _Seen) -> bool:
+    return (known.changed, known.root) == (now.changed, now.root)
+
+
+def _away(known: Mapping[str, ModelFile]) -> set[str]:
+    """Those whose disk is not connected."""
+    gone = {*settings().gone_roots}
+    return {path for path, file in known.items() if file.folder in gone} if gone else set()
+
+
+def _told_away(file: ModelFile) -> ModelFile:
+    told = {
+        "problem": f"Its folder is not there: {shown(str(file.folder), LONGEST_SHOWN)}.",
+        "fix": "Connect its disk. Nothing of it was removed.",
+    }
+    return file.model_copy(update=told)
+
+
+def signature() -> tuple[object, ...] | None:
     """Another value after `all_files` has found any change; None where it cannot keep anything."""
     path = _cache_file()
     with contextlib.suppress(OSError):
         stat = path.stat()
-        return path, stat.st_mtime_ns, stat.st_ino
+        return path, stat.st_mtime_ns, stat.st_ino, settings().gone_roots
     return None
 
 
@@ -125,17 +163,19 @@ def find(name: str) -> ModelFile:
 
 
 def remove(file: ModelFile) -> None:
-    """Delete the model's files, and the folders left empty; nothing outside settings().models.
+    """Delete the model's files, and the folders left empty; nothing outside Berth's folders.
 
     Of a link the link itself goes, never what it points to; what lies in a linked folder is not
     ours to delete. The projector goes with the last model that uses it.
     """
-    root = settings().models.resolve()
+    root = file.folder.resolve()
     first = file.full_path
+    if file.folder in settings().gone_roots:
+        raise Conflict(file.problem, file.fix)
     if not links.is_inside(first, root):
         raise BadInput(
             f"“{shown(file.path)}” lies outside Berth's models, in a folder that is linked there.",
-            f"Delete it there, or remove the link below {settings().models}.",
+            f"Delete it there, or remove the link below {file.folder}.",
         )
     try:
         for part in [p for p in first.parent.iterdir() if _first_part(p) == first]:
@@ -168,8 +208,20 @@ def _remove_empty(folder: Path, root: Path) -> None:
 
 
 def _seen() -> dict[str, _Seen]:
-    """The GGUF files that are there, by path."""
-    root = settings().models
+    """The GGUF files that are there, by path; what lies twice is taken where more of it lies."""
+    look = _Look(settings().home / model_place.USUAL, real_roots(), {})
+    found: dict[str, _Seen] = {}
+    count: dict[str, int] = {}
+    for root in settings().model_roots:
+        for path, stats in _below(root).items():
+            if len(stats) > count.get(path, 0):
+                count[path] = len(stats)
+                found[path] = _summed(root, path, stats, look)
+    return found
+
+
+def _below(root: Path) -> dict[str, list[os.stat_result]]:
+    """Of every model, its parts."""
     parts: dict[str, list[os.stat_result]] = {}
     for folder, names in links.walk(root):
         for path in (folder / name for name in names if _is_whole(name)):
@@ -177,8 +229,7 @@ def _seen() -> dict[str, _Seen]:
                 first = str(_first_part(path).relative_to(root))
                 first.encode()  # what is no text cannot be shown or asked for
                 parts[first] = [*parts.get(first, []), _stat(path)]
-    looked: Looked = {}
-    return {path: _summed(root / path, stats, looked) for path, stats in parts.items()}
+    return parts
 
 
 def _stat(path: Path) -> os.stat_result:
@@ -191,8 +242,9 @@ def _stat(path: Path) -> os.stat_result:
         raise
 
 
-def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
-    projector, template = projector_of(path, settings().models, looked), template_of(path)
+def _summed(root: Path, path: str, stats: list[os.stat_result], look: _Look) -> _Seen:
+    projector = projector_of(root / path, look.folders, look.roots)
+    template = template_of(root / path)
     try:
         stats = [*stats, projector.stat()] if projector else stats
     except OSError:  # it has just gone
@@ -200,7 +252,8 @@ def _summed(path: Path, stats: list[os.stat_result], looked: Looked) -> _Seen:
     size = sum(stat.st_size for stat in stats)
     newest = max(stat.st_mtime_ns for stat in stats)
     changed = f"{newest:020} {size} {len(stats)} {FACTS} {template or ''}".strip()
-    return _Seen(size, changed, str(projector or ""), str(template or ""))
+    text = "" if root == look.usual else str(root)  # true of a BERTH_HOME that was moved, too
+    return _Seen(size, changed, str(projector or ""), str(template or ""), text)
 
 
 def _is_whole(name: str) -> bool:
@@ -236,13 +289,16 @@ def _refreshed(seen: Mapping[str, _Seen]) -> dict[str, ModelFile]:
 
 def _described(seen: Mapping[str, _Seen], known: Mapping[str, ModelFile]) -> dict[str, ModelFile]:
     """All models, reading the headers of those that are new or have changed, the oldest first."""
-    files = {path: file for path, file in known.items() if path in seen}
+    files = {path: file for path, file in known.items() if path in seen.keys() | _away(known)}
+    taken = _names(files.values())
     for path, now in sorted(seen.items(), key=lambda item: (item[1].changed, item[0])):
-        if path not in files or files[path].changed != now.changed:
-            others = _names(file for other, file in files.items() if other != path)
+        if path not in files or not _is_same(files[path], now):
             is_old = path in files and files[path].kind == Kind.MODEL
-            name = files[path].name if is_old else _new_name(path, others)
+            name = files[path].name if is_old else _new_name(path, taken)
             files[path] = _read(name, path, now)
+            if is_old:
+                taken.discard(name.casefold())
+            taken |= _names([files[path]])
     return files
 
 
@@ -253,7 +309,8 @@ def _names(files: Iterable[ModelFile]) -> set[str]:
 
 def _read(name: str, path: str, now: _Seen) -> ModelFile:
     common = {"name": name, "path": path, "size_bytes": now.size_bytes, "changed": now.changed}
-    whole = settings().models / path
+    common["root"] = now.root
+    whole = Path(now.root or settings().home / model_place.USUAL) / path
     if gone := _gone(whole):
         return ModelFile(**{**common, **gone, "kind": kind_at(whole), "size_bytes": 0})
     try:

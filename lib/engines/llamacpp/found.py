@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lib.core.errors import BrokenFile
-from lib.core.settings import settings
 from lib.core.values import Frozen
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import files
@@ -133,7 +132,7 @@ class Reading:
         }
 
     def _seen_by(self, stored: Stored) -> Projector | None:
-        file = stored.projector or projector_of(stored.path, settings().models, self._looked)
+        file = stored.projector or projector_of(stored.path, self._looked)
         return in_memory(file) if file and can_see(file) else None
 
 

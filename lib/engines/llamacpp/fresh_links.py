@@ -28,7 +28,7 @@ class _Note(Frozen):
 
     def is_of(self, path: str) -> bool:
         """Is it about the model of this path below the models?"""
-        return str(settings().models / path) in self.links
+        return any(str(root / path) in self.links for root in settings().model_roots)
 
 
 def intend(places: Sequence[Path], owner: Child) -> None:
@@ -68,7 +68,7 @@ def remove(places: Sequence[Path]) -> None:
             place.unlink(missing_ok=True)
     for folder in (places[0].parent, places[0].parent.parent) if places else ():
         with contextlib.suppress(OSError):
-            if folder != settings().models:
+            if folder not in settings().model_roots:
                 folder.rmdir()
 
 

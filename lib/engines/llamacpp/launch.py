@@ -16,7 +16,7 @@ from lib.core.errors import BrokenFile
 from lib.core.names import shown
 from lib.core.values import Frozen
 from lib.engines.base import StartOptions
-from lib.engines.llamacpp import child
+from lib.engines.llamacpp import child, drafts
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.projector import in_memory
 from lib.fit import context_checkpoints, gguf
@@ -127,6 +127,7 @@ class Launch(Frozen):
     template: str = ""  # the file of a chat template that goes before its own
     task: Task = Task.WRITING
     batch: int = BATCH_TOKENS  # tokens worked on at once
+    draft: str = ""  # the file of the model that guesses ahead
 
     @property
     def url(self) -> str:
@@ -141,7 +142,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
     and then not use it.
     """
     context = context_of(options.context, file.context_trained, file.task)
-    projector = projector_for(file, options)
+    projector, draft = projector_for(file, options), drafts.draft_of(options)
     seen_by = in_memory(Path(projector)) if projector else None
     return Launch(
         path=str(file.full_path),
@@ -161,6 +162,7 @@ def planned(file: ModelFile, options: StartOptions, port: int, key_file: Path) -
         template=file.template,
         task=file.task,
         batch=batch_of(context, file.reads_at_once),
+        draft=str(draft.full_path) if draft else "",
     )
 
 
@@ -246,6 +248,7 @@ def _flags(launch: Launch, without: Collection[str]) -> list[str]:
         **({"--mmproj": launch.projector} if launch.projector else {}),
         **({"--image-max-tokens": launch.image_tokens} if launch.image_tokens else {}),
         **({"--chat-template-file": launch.template} if launch.template else {}),
+        **({"-md": launch.draft} if launch.draft else {}),
         **_task_flags(launch),
         "-c": launch.context,
         "-np": launch.slots,

@@ -12,7 +12,7 @@ from lib.core.files import write_text
 from lib.core.http import get_text
 from lib.core.values import Frozen
 from lib.engines.base import StartOptions
-from lib.engines.llamacpp import files
+from lib.engines.llamacpp import drafts, files
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import load_of_file
 from lib.engines.llamacpp.props import ASK_SECONDS
@@ -128,7 +128,9 @@ def _keep(model: str, found: Measured) -> None:
 def expected(file: ModelFile, options: StartOptions) -> int:
     """Bytes that a load is estimated to need. The header is read once: that can take 0.3 s.
 
-    BrokenFile where it does not tell.
+    BrokenFile where it does not tell, NotFound where its draft model is gone.
     """
     shape = geometry(gguf.read_model(file.full_path))
-    return need(shape, load_of_file(file, options)).total
+    load, draft = load_of_file(file, options), drafts.draft_of(options)
+    beside = drafts.needed_bytes(draft, load) if draft else 0
+    return need(shape, load).total + beside

@@ -6,7 +6,7 @@ A model's projector lies in its folder, or above that in the same download of a 
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -25,22 +25,30 @@ DOWNLOAD_DEPTH = 3  # organisation/name/commit
 
 def usable_projector(model: Path) -> Path | None:
     """The projector of the model in this file, where it is whole and made for images."""
-    projector = projector_of(model, settings().models)
+    projector = projector_of(model)
     return projector if projector and can_see(projector) else None
 
 
-def projector_of(model: Path, root: Path, looked_at: "Looked | None" = None) -> Path | None:
+def projector_of(
+    model: Path, looked_at: "Looked | None" = None, roots: Sequence[Path] | None = None
+) -> Path | None:
     """The projector of the model in this file: beside it, or beside what a link leads to.
 
-    `root` holds the downloads. Elsewhere several models may share a folder: there a projector
-    belongs to those whose name it bears, or to the only one there is. `looked_at` remembers
-    folders, for whoever asks about many models in one look.
+    Berth's folders of models hold downloads. Elsewhere several models may share a folder: there a
+    projector belongs to those whose name it bears, or to the only one there is. `looked_at`
+    remembers folders, for whoever asks about many models in one look, who then knows the `roots`.
     """
     known = {} if looked_at is None else looked_at
+    roots = real_roots() if roots is None else roots
     for place in links.hops(model):
-        if found := _projector_at(place, root, known):
+        if found := _projector_at(place, roots, known):
             return found
     return None
+
+
+def real_roots() -> list[Path]:
+    """Berth's folders of models, links followed."""
+    return [root.resolve() for root in settings().model_roots]
 
 
 class _Folder(NamedTuple):
@@ -53,29 +61,28 @@ class _Folder(NamedTuple):
 Looked = dict[Path, _Folder]
 
 
-def _projector_at(model: Path, root: Path, known: Looked) -> Path | None:
-    own = _folder(model.parent, root, known)
+def _projector_at(model: Path, roots: Sequence[Path], known: Looked) -> Path | None:
+    own = _folder(model.parent, roots, known)
     projectors = own.projectors
     if not own.is_download:
         projectors = {n: s for n, s in projectors.items() if _belongs(n, model.name, own.names)}
     if best := best_projector(model.name, projectors.items(), lambda name: True):
         return model.parent / best[0]
     for place in own.above:
-        projectors = _folder(place, root, known).projectors
+        projectors = _folder(place, roots, known).projectors
         if best := best_projector(model.name, projectors.items(), lambda name: True):
             return place / best[0]
     return None
 
 
-def _folder(folder: Path, root: Path, known: Looked) -> _Folder:
+def _folder(folder: Path, roots: Sequence[Path], known: Looked) -> _Folder:
     """What is in it, looked at once for all its models."""
     if folder not in known:
         files = dict(_ggufs(folder))
         found = {name: size for name, size in files.items() if _is_one(folder / name)}
-        real, top = folder.resolve(), root.resolve()
-        above = tuple(parent for parent in folder.parents if _is_download(parent.resolve(), top))
+        above = tuple(parent for parent in folder.parents if _is_download(parent.resolve(), roots))
         names = {name_alone(name) for name in files if name not in found}
-        known[folder] = _Folder(found, names, _is_download(real, top), above)
+        known[folder] = _Folder(found, names, _is_download(folder.resolve(), roots), above)
     return known[folder]
 
 
@@ -92,7 +99,7 @@ def kind_at(path: Path) -> Kind:
         return presumed(beside.word) if beside else Kind.MODEL
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=32_768)  # fewer than there are models, and each look would read them all
 def _kind_at(path: Path, _changed: int, _size: int) -> Kind:
     seen = gguf.glimpse_file(path)
     return kind(seen.values, seen.tensors, seen.tensor_count)
@@ -120,8 +127,9 @@ def in_memory(projector: Path) -> Projector | None:
     return None
 
 
-def _is_download(real: Path, root: Path) -> bool:
-    return real.is_relative_to(root) and len(real.relative_to(root).parts) >= DOWNLOAD_DEPTH
+def _is_download(real: Path, roots: Sequence[Path]) -> bool:
+    inside = (real.relative_to(root).parts for root in roots if real.is_relative_to(root))
+    return any(len(parts) >= DOWNLOAD_DEPTH for parts in inside)
 
 
 def _ggufs(folder: Path) -> Iterator[tuple[str, int]]:

@@ -32,6 +32,7 @@ from lib.core.settings import settings
 from lib.engines.base import StartOptions, Upstream
 from lib.engines.llamacpp.causes import explain
 from lib.fit.kinds import Task
+from lib.machine.boot import boot
 from lib.machine.oom import ran_out_since
 from lib.processes import background as process
 from lib.processes.identity import command_line
@@ -65,6 +66,7 @@ class Record(process.Child):
     note: str = ""  # why the user's own does not run it
     context: int | None = None  # tokens per slot, as the engine tells them; None until it is ready
     is_stopping: bool = False
+    boot: str = ""  # which start of the machine it was started in; "" in records of before
     memory_kills: int | None = None  # the system's count of such ends when it was started
 
     @property
@@ -147,7 +149,8 @@ def read_all() -> list[Record]:
 def _has_meaning(record: Record) -> bool:
     if record.is_alive or is_held(settings().engines / f"{record.model}.lock"):
         return True
-    if not record.is_stopping and record.pid and exit_code(record) is not None:
+    is_of_this_boot = record.boot in ("", boot())  # a machine that stops ends what runs
+    if is_of_this_boot and not record.is_stopping and record.pid and exit_code(record) is not None:
         return True
     forget(record)
     return False

@@ -27,7 +27,7 @@ from lib.engines.base import (
     Upstream,
 )
 from lib.engines.messages import has_images, require_sight
-from lib.engines.ollama import api, speed, store
+from lib.engines.ollama import api, installed, speed, store
 from lib.engines.ollama import reply as ollama_reply
 from lib.engines.ollama.questions import stuck
 from lib.engines.ollama.store import SILENCE_SECONDS, Listener
@@ -60,6 +60,14 @@ class _Facts(Frozen):
     file: str = ""  # the GGUF file it runs
 
 
+DOWN = Health(
+    up=False,
+    is_stopped=True,
+    problem="Ollama does not run.",
+    fix="Open the Ollama app or run ollama serve, after installing it if need be.",
+)
+
+
 class Ollama:
     """The Ollama server that answers where `OLLAMA_HOST` says."""
 
@@ -82,11 +90,7 @@ class Ollama:
         try:
             return _judged(api.ask("/api/version", api.Version).version)
         except EngineDown:
-            return Health(
-                up=False,
-                problem="Ollama does not run.",
-                fix="Open the Ollama app or run ollama serve, after installing it if need be.",
-            )
+            return DOWN if installed.is_expected() else DOWN.model_copy(update={"is_absent": True})
         except BerthError as error:
             return Health(up=False, problem=error.message, fix=error.fix)
 

@@ -13,6 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from lib import dashboard
+from lib.core import words
 from lib.core.access import Action, require
 from lib.core.errors import BadInput, Conflict, NotFound
 from lib.core.files import write_text
@@ -20,6 +21,7 @@ from lib.core.names import shown
 from lib.core.preferences import EngineAddress, change, preferences
 from lib.core.settings import settings
 from lib.core.values import Frozen
+from lib.engines.vllm import answers
 
 MOST = 64
 LONGEST_KEY = 4_096
@@ -79,6 +81,13 @@ def add(name: str, url: str, key: str = "") -> Address:
         key_file(address.name).unlink(missing_ok=True)
     change(engine_addresses=_written([*kept, EngineAddress(name=address.name, url=address.url)]))
     return address
+
+
+def tried(address: Address) -> str:
+    """What it answers now, in a sentence; EngineError where it does not. Two seconds at most."""
+    require(Action.CONFIGURE)
+    found = answers.listed(address.url, key_of(address.name))
+    return f"{address.name} answers: it has {words.count(len(found), 'model')}."
 
 
 def remove(name: str) -> None:

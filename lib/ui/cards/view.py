@@ -6,11 +6,10 @@ import streamlit as st
 
 from lib.core import words
 from lib.core.access import Action, may
-from lib.engines import all_models
 from lib.fleet.on_cards import model_names
 from lib.machine.cards import Card, CardProcess, Cards
 from lib.machine.sampler import SAMPLER
-from lib.ui import markdown
+from lib.ui import listing, markdown
 from lib.ui.cards.lines import counted, held, titles
 
 REFRESH_SECONDS = 2.0
@@ -53,7 +52,7 @@ def _models(seen: Cards) -> Mapping[int, str] | None:
     if not may(Action.DEPLOY):
         return None
     is_used = any(card.processes for card in seen.cards)
-    return model_names(seen.cards, all_models()) if is_used else {}
+    return model_names(seen.cards, listing.models()) if is_used else {}
 
 
 def _driver(seen: Cards) -> str:

@@ -35,6 +35,7 @@ PHASES = {
     "unload": "Stopping what ran there",
     "service": "Writing the service",
     "gateway": "Making it known to LiteLLM and nginx",
+    "move": "Moving",
     "remove": "Taking the model, its service and its entries away",
 }
 STEPS = {  # what a deployment goes through, in order

@@ -105,7 +105,8 @@ def results(wanted: str, heading: str = "") -> None:
         )
     except (NetworkError, BadInput) as error:
         return problem(error)
-    rows = [row for row in rows if _passes(row, size, FITS in chosen)]
+    room_bytes = _room_bytes() if FITS in chosen else None
+    rows = [row for row in rows if _passes(row, size, room_bytes)]
     if heading and rows:
         top.markdown(f"**{heading}**")
     if not rows:
@@ -146,14 +147,14 @@ def _filters() -> tuple[list[str], str | None, int | None]:
     return list(kinds), licence, size
 
 
-def _passes(row: Found, size_gb: int | None, has_to_fit: bool) -> bool:
+def _passes(row: Found, size_gb: int | None, room_bytes: float | None) -> bool:
     """Small enough; one whose size is not known passes unless a size was chosen."""
     if row.parameters is None:
         return size_gb is None
     if size_gb is not None and estimated_bytes(row.parameters, USUAL) > size_gb * 10**9:
         return False
     smallest = estimated_bytes(row.parameters, LADDER[-2]) + OVERHEAD_BYTES
-    return not has_to_fit or smallest <= _room_bytes()
+    return room_bytes is None or smallest <= room_bytes
 
 
 def _room_bytes() -> float:

@@ -6,7 +6,7 @@ from lib.core import words
 from lib.core.errors import BerthError
 from lib.engines import room, variants
 from lib.engines.base import Model, StartOptions, State
-from lib.engines.llamacpp import files, measured, program, records
+from lib.engines.llamacpp import drafts, files, measured, program, records
 from lib.engines.llamacpp.files import ModelFile
 from lib.engines.llamacpp.launch import context_of, default_threads
 from lib.engines.variants import COMPUTED
@@ -20,6 +20,10 @@ CONTEXT_HELP = "How many tokens of a conversation it can look at: its question, 
 SLOTS_HELP = "So many requests are answered at the same time; each has a whole context."
 KV_HELP = "How the memory of the conversation is stored. Less takes less room, and less exactly."
 CACHE_HELP = "Earlier conversations that are kept in memory, so that going on with one is quick."
+DRAFT_HELP = (
+    "A small model that guesses ahead: replies are the same, and come faster where it is much "
+    "smaller and often right. Whether it helps here, the tok/s of its settings tell."
+)
 LAYERS_HELP = "How many layers your llama-server puts on the graphics card; empty lets it decide."
 
 
@@ -72,6 +76,7 @@ def _figures(file: ModelFile, options: StartOptions) -> str:
         f"{options.threads} threads" if options.threads else "",
         f"cache {options.kv_type}" if options.kv_type != "f16" else "",
         "" if options.sees or not file.projector else "without images",
+        f"{markdown.plain(options.draft)} drafts" if options.draft else "",
         f"{_about(file, options)}{took}",
         f"{speed:.1f} tok/s" if speed else "",
     )
@@ -135,6 +140,7 @@ def _chosen(file: ModelFile, now: StartOptions, key: str) -> StartOptions:
     sees = now.sees
     if file.projector:
         sees = st.toggle("It sees images", value=now.sees, key=f"variant-sees-{key}")
+    draft = _draft(file, now, key)
     return StartOptions(
         context=context,
         slots=slots,
@@ -143,6 +149,23 @@ def _chosen(file: ModelFile, now: StartOptions, key: str) -> StartOptions:
         kv_type=kv_type,
         gpu_layers=_layers(now, key),
         sees=sees,
+        draft=draft,
+    )
+
+
+def _draft(file: ModelFile, now: StartOptions, key: str) -> str | None:
+    """Offered where there is one; one that is gone stays to be seen, and refuses a start."""
+    offered = list(dict.fromkeys([None, *drafts.candidates(file), now.draft]))
+    if len(offered) == 1:
+        return None
+    return st.selectbox(
+        "Draft model",
+        offered,
+        index=offered.index(now.draft),
+        format_func=lambda name: name or "None",
+        key=f"variant-draft-{key}",
+        help=DRAFT_HELP,
+        width=320,
     )
 
 

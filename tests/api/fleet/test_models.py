@@ -9,8 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from lib.engines import find_model
+from lib.fleet import removals, removing
+from lib.fleet.removals import UNDO_SECONDS
 from tests.support.server import Server, running_server
 from tests.support.tiny_gguf import write_tiny, write_truncated
+from tests.support.waiting import until
 
 ODD_NAMES = [
     "nobody",
@@ -129,6 +133,24 @@ def test_a_removed_model_is_gone_with_its_file(server: Server, api: httpx.Client
     assert answer.json() == {"removed": "again", "freed_bytes": size}
     assert not file.exists()
     assert api.get("/models/again").status_code == 404
+
+
+def test_a_removal_that_waits_refuses_a_start_and_the_next_server_carries_it_out(
+    home: Path,
+) -> None:
+    write_tiny(home / "models" / "tiny.gguf")
+    with running_server(home) as first:
+        removing.remove_soon(find_model("tiny"))
+        refused = httpx.post(f"{first.url}/api/models/tiny/start", json={}, timeout=60)
+        assert refused.status_code == 409
+        assert "about to be removed" in fault(refused)["message"]
+    [removal] = removals.waiting().values()
+    [mark] = (home / "removals").iterdir()
+    earlier = removal.model_copy(update={"asked_at": time.time() - UNDO_SECONDS})
+    mark.write_text(earlier.model_dump_json())
+    with running_server(home):
+        until(lambda: not (home / "models" / "tiny.gguf").exists(), "the removal")
+    assert removals.waiting() == {}
 
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: ascii(name[:20]))

@@ -10,6 +10,7 @@ import pytest
 
 from lib.api import system
 from lib.core.access import Role, acting
+from lib.machine import processor
 from tests.support.cards import CardWorld, card_world, living_in
 from tests.support.engines import register
 from tests.support.fake_engine import running_fake
@@ -111,6 +112,22 @@ def test_guests_see_cards_and_not_who_uses_them() -> None:
         with acting(Role.OWNER):
             [card] = system._system().cards.cards
         assert len(card.processes) == 1
+
+
+def test_the_machine_is_told_with_its_disks_and_interfaces(server: Server) -> None:
+    answer = httpx.get(f"{server.url}/api/system").json()
+    assert answer["machine"]["instructions"] == list(processor.instructions())
+    assert answer["swap_bytes"] >= (answer["now"]["swap_used_bytes"] or 0)
+    until(lambda: httpx.get(f"{server.url}/api/system").json()["disks"])
+    [disk] = [d for d in httpx.get(f"{server.url}/api/system").json()["disks"] if d["holds"]]
+    assert disk["holds"] == ["models", "Berth's records"]
+    assert all(one["addresses"] for one in answer["interfaces"])
+
+
+def test_guests_learn_neither_disks_nor_addresses() -> None:
+    with acting(Role.GUEST):
+        told = system._system()
+    assert (told.disks, told.interfaces) == ((), ())
 
 
 def test_the_answer_is_described(server: Server) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from lib.core.settings import settings
+from lib.fleet.removals import UNDO_SECONDS
 from tests.support import tiny_gguf
 from tests.support.berth import running_berth
 
@@ -31,7 +32,15 @@ def test_a_model_is_started_stopped_and_removed(page: Page, home: Path) -> None:
         assert file.exists()
         page.get_by_role("button", name="Remove").click()
         page.get_by_role("dialog").get_by_role("button", name="Remove").click()
-        expect(page.get_by_role("button", name="Start with a small model")).to_be_visible()
+        expect(page.get_by_text("Removed", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Undo").click()
+        expect(page.get_by_text("Stopped", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Remove").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        expect(page.get_by_text("Removed", exact=True)).to_be_visible()
+        assert file.exists()
+        begin = page.get_by_role("button", name="Start with a small model")
+        expect(begin).to_be_visible(timeout=2 * 1_000 * UNDO_SECONDS)
         assert not file.exists()
 
 

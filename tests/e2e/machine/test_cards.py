@@ -73,6 +73,6 @@ def _expect_cards(page: Page) -> None:
     expect(page.get_by_text("qwen2.5-7b-instruct-q4_k_m", exact=True)).to_be_visible()
     expect(page.get_by_text(f"pid {psutil.Process().pid}")).to_be_visible()
     for figure in ("use", "memory"):  # after a few seconds of samples
-        chart = page.locator(f'.vega-embed[aria-label^="0: A100 80GB PCIe: {figure}, now"]')
+        chart = page.locator(f'.vega-embed[aria-label="0: A100 80GB PCIe: {figure}"]')
         expect(chart).to_be_visible()
         assert (chart.bounding_box() or {"height": 0})["height"] > 80

@@ -17,7 +17,8 @@ from lib.engines.base import StartOptions, State
 from lib.engines.llamacpp import ENGINE
 from lib.fit.memory import Room
 from lib.fleet import elsewhere
-from lib.fleet.adoption import Adoption, Row, add_folder, objection, remove_folder, verdict
+from lib.fleet.adoption import Adoption, add_folder, objection, remove_folder, verdict
+from tests.support.adoption import SECONDS, looked, names, use
 from tests.support.by_products import write_by_product
 from tests.support.stores import listing
 from tests.support.tiny_gguf import write_tiny, write_truncated
@@ -26,21 +27,6 @@ pytestmark = pytest.mark.usefixtures("no_ollama", "models", "ours")
 
 ROOM = Room(free_bytes=8 * 2**30, total_bytes=16 * 2**30)
 SMALL_ROOM = Room(free_bytes=2**20, total_bytes=2**21)
-SECONDS = 30
-
-
-def looked(own: Adoption) -> list[Row]:
-    own.look()
-    return own.rows()
-
-
-def names(rows: list[Row]) -> list[tuple[str, str]]:
-    return [(row.found.tool, row.found.name) for row in rows]
-
-
-def use(own: Adoption, *paths: str) -> None:
-    assert own.use(paths).wait(SECONDS)
-    assert [own.failure(path) for path in paths] == [None] * len(paths)
 
 
 def test_the_models_of_every_tool_are_found_with_what_they_are(tools: Path, ours: Adoption) -> None:

@@ -14,27 +14,12 @@ import pytest
 from lib.engines.llamacpp import stores
 from lib.engines.llamacpp.stores import Place
 from lib.fleet import elsewhere
-from lib.fleet.adoption import Adoption, Row
+from lib.fleet.adoption import Adoption
 from tests.conftest import ROOT
+from tests.support.adoption import SECONDS, looked, names, use
 from tests.support.tiny_gguf import write_tiny
 
 pytestmark = pytest.mark.usefixtures("no_ollama", "models", "ours")
-
-SECONDS = 30
-
-
-def looked(own: Adoption) -> list[Row]:
-    own.look()
-    return own.rows()
-
-
-def names(rows: list[Row]) -> list[tuple[str, str]]:
-    return [(row.found.tool, row.found.name) for row in rows]
-
-
-def use(own: Adoption, *paths: str) -> None:
-    assert own.use(paths).wait(SECONDS)
-    assert [own.failure(path) for path in paths] == [None] * len(paths)
 
 
 def test_odd_names_do_no_harm(tools: Path, ours: Adoption) -> None:

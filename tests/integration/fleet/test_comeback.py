@@ -11,7 +11,7 @@ import pytest
 from lib.core import activity, preferences
 from lib.core.access import BERTH, Role, acting
 from lib.core.activity import Kind
-from lib.engines import find_model
+from lib.engines import find_model, variants
 from lib.engines.base import StartOptions, State
 from lib.engines.llamacpp import records
 from lib.fleet import actions, comeback, tries
@@ -157,3 +157,36 @@ def test_one_that_never_came_to_run_is_not_started_again(models: Path) -> None:
 def test_a_clock_that_was_set_back_keeps_nobody_waiting() -> None:
     known = tries.Tries(count=2, last=time.time() + 3_600)
     assert known.wait_seconds == 0.0
+
+
+def test_it_comes_back_as_it_was_whatever_was_chosen_since() -> None:
+    variants.save("llamacpp/tiny", "Longer", StartOptions(context=512, threads=2))
+    ended()
+    look()
+    known = tries.of("tiny")
+    assert known is not None
+    tries.keep("tiny", known.model_copy(update={"last": 0.0}))
+    assert look() == ["tiny"]
+    record = records.read("tiny")
+    assert record is not None
+    assert record.options == SMALL
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_engine_that_ends_well_was_told_to() -> None:
+    child = child_of("tiny")
+    ended()
+    records.file_of("tiny", "exit").write_text(f"{child.pid} 0")
+    assert look() == []
+    known = tries.of("tiny")
+    assert known is not None
+    assert "told to end" in known.gave_up
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_ended_with_the_machine_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(signal.SIGTERM)
+    monkeypatch.setattr(records, "boot", lambda: "another start of the machine")
+    assert look() == []
+    assert find_model("tiny").state == State.STOPPED
+    assert activity.recent(20, (Kind.FAILED,)) == []

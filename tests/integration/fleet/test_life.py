@@ -12,11 +12,11 @@ from streamlit.testing.v1 import AppTest
 from lib.core import activity
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
-from lib.core.errors import BerthError
+from lib.core.errors import BerthError, Conflict
 from lib.engines import find_model, room, variants
-from lib.engines.base import ChatOptions, Message, StartOptions, State
-from lib.engines.llamacpp import ENGINE
-from lib.fleet import actions, ledger, rules, use
+from lib.engines.base import ChatOptions, Message, Model, StartOptions, State
+from lib.engines.llamacpp import ENGINE, records
+from lib.fleet import actions, ledger, removals, rules, use
 from lib.fleet.comeback import Comeback
 from lib.fleet.hours import Hours
 from lib.fleet.idle import MINUTE, Idle
@@ -221,3 +221,44 @@ def test_the_page_says_when_one_that_ended_starts_again(models: Path) -> None:
     page.button(key="more-llamacpp-tiny").click().run()
     assert any(box.label.startswith("It ended") for box in page.expander)
     assert not page.exception
+
+
+def test_loading_one_that_runs_with_other_options_is_judged_before_it_is_stopped(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny(models / "tiny.gguf", context=1_000_000)
+    actions.start(find_model("tiny"), SMALL)
+    large = SMALL.model_copy(update={"prompt_cache_mib": 65_536, "slots": 64})
+    with pytest.raises(NoRoom, match="needs about"):
+        actions.start(find_model("tiny"), large)
+    record = records.read("tiny")
+    assert record is not None
+    assert record.options == SMALL
+    assert state("tiny") == State.READY
+    needed = ledger.needed_bytes(find_model("tiny"), SMALL.model_copy(update={"context": 512}))
+    monkeypatch.setattr("lib.machine.sampler.memory_available_bytes", lambda: needed)
+    assert ledger.needed_bytes(find_model("tiny"), SMALL) == 0
+
+
+def test_a_removal_that_is_asked_for_while_a_start_is_judged_wins(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny(models / "tiny.gguf")
+    judge = ledger.judge
+
+    def slow(model: Model, options: StartOptions) -> ledger.Judgement:
+        removals.mark(model, "as it is")
+        return judge(model, options)
+
+    monkeypatch.setattr(ledger, "judge", slow)
+    with pytest.raises(Conflict, match="about to be removed"):
+        actions.start(find_model("tiny"), SMALL)
+    assert state("tiny") == State.STOPPED
+
+
+def test_one_that_does_not_run_gives_no_memory_back(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    actions.start(find_model("tiny"), SMALL)
+    assert room.given_back(find_model("tiny")) > 0
+    actions.stop(find_model("tiny"))
+    assert room.given_back(find_model("tiny")) == 0

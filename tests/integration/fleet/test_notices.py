@@ -199,7 +199,11 @@ def test_what_happened_is_kept_for_browsers_also_where_no_address_is_set() -> No
     assert kept[-1].number == 2 + notices.KEPT
 
 
-def test_a_finding_that_comes_back_is_told_again(hook: str) -> None:
+@pytest.mark.parametrize(("seconds", "times"), [(0.0, 2), (notices.FLAPS_SECONDS, 1)])
+def test_a_finding_that_comes_back_is_told_again_after_a_while(
+    seconds: float, times: int, hook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "FLAPS_SECONDS", seconds)
     notices.set_address(f"{hook}/hook")
     needs: list[tuple[str, str]] = []
     watch = Notices(lambda: needs)
@@ -209,7 +213,16 @@ def test_a_finding_that_comes_back_is_told_again(hook: str) -> None:
         watch.look()
         needs.clear()
         watch.look()
-    assert [body["kind"] for _, body in Hook.got] == ["needs you", "needs you"]
+    assert [body["kind"] for _, body in Hook.got] == ["needs you"] * times
+
+
+def test_what_is_so_when_it_is_first_looked_is_no_news() -> None:
+    needs: list[tuple[str, str]] | None = None
+    watch = Notices(lambda: needs)
+    watch.look()
+    needs = [("clock", "The clock is wrong.")]
+    watch.look()
+    assert notices.recent() == []
 
 
 def test_a_damaged_file_of_notices_is_begun_anew() -> None:

@@ -11,7 +11,7 @@ from lib.engines import find_model, variants
 from lib.engines.base import StartOptions, State
 from lib.engines.llamacpp import records
 from lib.engines.llamacpp.launch import DEFAULT_CONTEXT
-from lib.fleet import actions, steps
+from lib.fleet import actions, removals, steps, tries
 from lib.fleet.ledger import NoRoom
 from lib.jobs.report import Report
 from tests.support.tiny_gguf import write_tiny
@@ -55,3 +55,25 @@ def test_where_there_is_no_room_nothing_is_loaded_or_kept(monkeypatch: pytest.Mo
         start(CHOSEN)
     assert find_model("tiny").state == State.STOPPED
     assert variants.of(KEY) == variants.Variants()
+
+
+def test_after_a_deployment_as_usual_nothing_is_to_be_loaded_anew() -> None:
+    start(StartOptions(context=DEFAULT_CONTEXT))
+    record = records.read("tiny")
+    assert record is not None
+    assert record.options == variants.resolved(KEY, StartOptions())
+
+
+def test_a_deployment_takes_a_removal_back_and_forgets_earlier_ends() -> None:
+    removals.mark(find_model("tiny"), "as it is")
+    tries.keep("tiny", tries.Tries(count=3, gave_up="It was left alone."))
+    start(CHOSEN)
+    assert removals.of(find_model("tiny")) is None
+    assert tries.of("tiny") is None
+
+
+def test_what_a_deployment_chose_has_a_place_beside_a_dozen_others() -> None:
+    for number in range(variants.MOST):
+        variants.save(KEY, f"number {number}", StartOptions(slots=2))
+    start(CHOSEN)
+    assert variants.of(KEY).options == CHOSEN

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lib.slots import services as module
 from lib.slots.gateway import files
 from lib.slots.gateway.litellm import UNITS
 from lib.slots.services import Service, services
+from lib.ui import services as view
 from tests.integration.ui.test_vllm_pages import buttons, opened
 from tests.support.deploy_page import said
 from tests.support.vllm_slots import Box, boxed
@@ -110,17 +112,30 @@ def test_nginx_is_asked_where_berths_file_has_it_listen(box: Box, free_port: int
     until(lambda: named(box, "nginx").state == State.READY)
 
 
-def test_the_system_page_shows_them_to_the_owner_alone(box: Box) -> None:
-    page = opened("pages/4_System.py")
-    assert "Services" not in [heading.value for heading in page.subheader]
+def test_the_system_page_shows_them_to_the_owner_alone(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(view, "PATIENCE_SECONDS", 30.0)
+    assert "Slot" not in said(opened("pages/4_System.py"))
     slot = box.slot()
-    ENGINE.start("tiny", StartOptions())
     page = opened("pages/4_System.py")
-    assert "Services" in [heading.value for heading in page.subheader]
     assert f"**Slot {slot}**" in said(page)
     assert "vLLM 0.33.0 · tiny" in said(page)
     guest = opened("pages/4_System.py", {"role": "guest", "who": "guest-1"})
-    assert "Services" not in [heading.value for heading in guest.subheader]
+    assert "**Built-in engine**" in said(guest)
+    assert "Slot" not in said(guest)
+
+
+def test_what_runs_says_since_when(box: Box, free_port: int) -> None:
+    slot, before = box.slot(), time.time()
+    ENGINE.start("tiny", StartOptions())
+    lay_litellm(box, free_port)
+    systemd.start(UNITS[False])
+    until(lambda: named(box, "LiteLLM").state == State.READY)
+    for title in (f"Slot {slot}", "LiteLLM"):
+        since = named(box, title).since
+        assert since is not None and before - 2 <= since <= time.time() + 2
 
 
 def test_a_slots_model_is_restarted_from_its_details(box: Box) -> None:

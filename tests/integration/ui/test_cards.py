@@ -43,6 +43,7 @@ def shown(page: AppTest) -> str:
     """All text of the page, as it reads: without the marks that keep names from being Markdown."""
     every = (page.main.markdown, page.main.caption, page.main.error, page.main.subheader)
     texts = [str(element.value) for elements in every for element in elements]
+    texts += [str(part.proto.body) for part in page.main.get("html")]
     return " ".join(texts).replace("\\", "")
 
 
@@ -139,14 +140,14 @@ def test_the_sidebar_points_to_a_driver_in_trouble(world: CardWorld) -> None:
 def test_a_card_is_shown_with_all_that_it_tells(world: CardWorld) -> None:
     page = opened()
     text = shown(page)
-    assert "NVIDIA GeForce RTX 4090" in text  # in the line about the machine
+    assert "NVIDIA GeForce RTX 4090" in text  # among what the machine is
     assert "Driver 580.95.05 · CUDA 13.0" in text
     assert "87 % busy · 64 °C · 310 of 450 W · compute capability 8.9" in text
     assert "18.2 of 24.0 GiB used, 5.8 GiB free (431 MiB reserved)" in bars(page)
 
 
 @in_world("eight-cards")
-def test_equal_cards_are_counted_in_the_line_about_the_machine(world: CardWorld) -> None:
+def test_equal_cards_are_counted_among_what_the_machine_is(world: CardWorld) -> None:
     page = opened()
     assert "8 × NVIDIA H100 80GB HBM3" in shown(page)
     assert len(bars(page)) == 8

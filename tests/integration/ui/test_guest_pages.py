@@ -11,8 +11,8 @@ from lib.core.preferences import change
 from lib.core.settings import settings
 from lib.engines import find_model
 from lib.jobs import jobs
-from lib.ui import models as models_view
 from lib.ui.chat import settings_view as chat_settings_view
+from lib.ui.models import endpoints_view
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
 from tests.support.berth import lay_fake
@@ -167,12 +167,16 @@ def test_the_example_for_programs_reads_the_key_from_its_file(home: Path) -> Non
     with access.acting(access.Role.OWNER):
         owner_key.choose(True)
     assert f"$(<{home}/owner.key)" in _example()
+    assert _example().count(f"{home}/owner.key") == 4
     assert (home / "owner.key").read_text().strip() not in _example()
 
 
 def _example() -> str:
     with access.acting(access.Role.OWNER):
-        return models_view._snippet(find_model("fake"))
+        model = find_model("fake")
+        found = endpoints_view.texts(model, endpoints_view.through_berth(model))
+    assert [*found] == [*endpoints_view.LANGUAGES]
+    return "\n".join(text for name, text in found.items() if name != endpoints_view.OWN)
 
 
 def allow(**limits: int) -> None:

@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from lib.core.settings import settings
 from lib.engines.llamacpp.adopt import adopt
+from lib.fleet.removals import UNDO_SECONDS
+from lib.fleet.removing import Removing
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
 from tests.support.tiny_encoder import write_encoder
@@ -87,7 +89,14 @@ def test_removing_a_link_says_that_the_file_stays(models: Path, tmp_path: Path) 
     shown = " ".join(text.value for text in (*page.markdown, *page.caption)).replace("\\", "")
     assert "Berth's link to it is removed" in shown
     assert f"stays where it is: {mine}" in shown
+    assert any("can be undone" in caption.value for caption in page.caption)
     page.button(key="remove_model").click().run()
+    assert not page.exception
+    assert page.button(key="undo-llamacpp-linked").label == "Undo"
+    assert list(models.rglob("linked.gguf"))
+    watch = Removing()
+    watch.look(0.0)
+    watch.look(UNDO_SECONDS)
     assert mine.exists()
     assert not list(models.rglob("linked.gguf"))
 

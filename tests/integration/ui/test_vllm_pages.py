@@ -81,6 +81,7 @@ def test_without_root_its_details_have_log_and_the_command_that_removes_it(
     slot = box.slot()
     ENGINE.start("tiny", StartOptions())
     page = details()
+    page.segmented_control(key="section-vllm-tiny").select("Log").run()
     assert any("startup complete" in text.value for text in page.text)
     assert any(f"deploy_model.sh --remove {slot}" in code.value for code in page.code)
     assert "remove-vllm-tiny" not in buttons(page)
@@ -146,6 +147,7 @@ def test_an_address_is_added_and_removed_on_the_settings_page(box: Box, lab: Run
     assert not page.exception and not page.error
     assert [address.name for address in addresses.all_addresses()] == ["lab"]
     assert "sk-secret" not in repr(page.session_state)
+    assert page.success[0].value == "Saved\\. lab answers\\: it has 1 model\\."
     assert f"{lab.url}/v1" in captions(page)
     page.button(key="remove-address-lab").click().run()
     assert addresses.all_addresses() == []

@@ -115,3 +115,11 @@ def test_words_that_are_no_text_are_kept_as_far_as_they_are(home: Path) -> None:
     activity.note(Kind.FAILED, "a", "cannot open \udcff", who="")
     [event] = activity.recent()
     assert event.detail.startswith("cannot open ")
+
+
+def test_what_happened_to_one_model_is_told_of_it_alone(home: Path) -> None:
+    assert activity.about("a") == []
+    for number in range(5):
+        activity.note(Kind.STARTED, "a", str(number), who="")
+        activity.note(Kind.STARTED, "ab", who="")
+    assert [event.detail for event in activity.about("a", 2)] == ["4", "3"]

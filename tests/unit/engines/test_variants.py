@@ -1,6 +1,7 @@
 """Named sets of options of a model, and the way back to what is computed."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -92,3 +93,13 @@ def test_a_file_that_cannot_be_read_is_told_of_and_kept(text: str) -> None:
     variants.save(KEY, "Long", LONG)
     assert variants.problem() == ""
     assert settings().variants.with_suffix(".broken.json").read_text() == text
+
+
+def test_of_several_who_save_at_once_nobody_is_lost() -> None:
+    def save(number: int) -> None:
+        with acting(Role.OWNER):
+            variants.save(KEY, f"number {number}", LONG)
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(save, range(10)))
+    assert len(variants.of(KEY).named) == 10

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.machine import cards
+from lib.machine import cards, network
 from lib.machine import sampler as system
 from lib.machine.sampler import Sampler, machine, memory_available_bytes
 from tests.support.cards import living_in
@@ -146,7 +146,7 @@ def test_whoever_asks_a_running_sampler_causes_no_look() -> None:
 def test_a_driver_that_hangs_stops_neither_the_samples_nor_whoever_asks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(system, "CARDS_SECONDS", 0.05)
+    monkeypatch.setattr(system, "PATIENCE_SECONDS", 0.05)
     with living_in("two-cards") as world:
         sampler = Sampler(interval_seconds=0.01)
         sampler.start()
@@ -264,3 +264,39 @@ def test_figures_that_cannot_be_renewed_are_told_as_old(monkeypatch: pytest.Monk
     until(lambda: sampler.silent_seconds() == 0)
     sampler.stop()
     assert sampler.silent_seconds() == 0
+
+
+def test_a_disk_that_hangs_ends_no_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(system, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(system, "ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(system, "free_bytes", lambda _: answers.wait(60) and 7)
+    sampler = Sampler(interval_seconds=0.01)
+    sampler.start()
+    wait_for(sampler, 5)
+    assert sampler.latest().disk_free_bytes == 0
+    answers.set()
+    until(lambda: sampler.latest().disk_free_bytes == 7)
+    sampler.stop()
+
+
+def test_what_was_kept_of_the_hour_before_comes_first(home: Path) -> None:
+    past = [Sampler().latest().model_copy(update={"at": time.time() - 600})]
+    sampler = Sampler(interval_seconds=0.01)
+    sampler.start(past=past)
+    wait_for(sampler, 3)
+    sampler.stop()
+    assert sampler.samples()[0] == past[0]
+    assert sampler.latest() != past[0]
+
+
+def test_a_sample_tells_of_swap_and_of_what_passes_through_disks() -> None:
+    sampler = Sampler(interval_seconds=0.02)
+    sampler.start()
+    wait_for(sampler, 2)
+    sampler.stop()
+    sample = sampler.latest()
+    assert (sample.swap_used_bytes or 0) <= system.swap_bytes()
+    told = (sample.read_bytes_per_second, sample.written_bytes_per_second)
+    assert all(rate is None or rate >= 0 for rate in told)
+    assert not any(network.is_own(name) for name in sampler.traffic())

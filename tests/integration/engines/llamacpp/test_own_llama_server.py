@@ -63,6 +63,10 @@ def shown() -> Model:
     return found
 
 
+def shown_of(name: str) -> Model:
+    return next(found for found in ENGINE.models() if found.name == name)
+
+
 def starts_of(counter: Path) -> int:
     return counter.stat().st_size if counter.exists() else 0
 
@@ -81,6 +85,16 @@ def test_a_program_named_in_the_settings_runs_the_models(own: str, model: str) -
     assert "".join(delta.text for delta in ENGINE.complete(model, "abc", options))
     ENGINE.stop(model)
     assert shown().state == State.STOPPED
+
+
+def test_it_gets_the_draft_model_and_the_layers_that_were_chosen(own: str, model: str) -> None:
+    write_tiny(settings().models / "small.gguf")
+    ENGINE.start(model, SMALL.model_copy(update={"draft": "small", "gpu_layers": 0}))
+    assert shown_of(model).state == State.READY
+    line = psutil.Process(child().pid).cmdline()
+    assert line[line.index("-md") + 1].endswith("small.gguf")
+    assert line[line.index("-ngl") + 1] == "0"
+    assert "draft model '" in file_of(model, "log").read_text()
 
 
 def test_the_health_tells_whose_program_runs_and_which(own: str, model: str) -> None:

@@ -10,6 +10,7 @@ from lib.doctor.checks.disk import Disk
 from lib.doctor.checks.floors import Installed
 from lib.doctor.checks.ports import Port
 from lib.doctor.finding import Severity
+from lib.machine import mounts
 from lib.machine.cards import Card, Cards
 
 GB = 10**9
@@ -157,7 +158,7 @@ def test_a_home_that_is_not_there_yet_is_fine() -> None:
 
 
 def test_the_file_system_of_a_folder_is_told(tmp_path: Path) -> None:
-    assert home.filesystem_of(tmp_path) != ""
+    assert mounts.filesystem_of(tmp_path) != ""
 
 
 def test_of_several_dashboards_all_but_the_newest_may_go() -> None:

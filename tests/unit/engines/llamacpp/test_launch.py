@@ -13,6 +13,7 @@ from lib.engines.llamacpp.launch import (
     Launch,
     Program,
     command,
+    default_gpu_layers,
     default_threads,
     environment,
     planned,
@@ -140,3 +141,13 @@ def test_an_engine_gets_what_it_needs_and_nobodys_secrets(monkeypatch: pytest.Mo
     assert "secret" not in told.values()
     assert (told["CUDA_VISIBLE_DEVICES"], told["LD_LIBRARY_PATH"]) == ("0", "/opt/lib")
     assert told["PATH"] == os.environ["PATH"]
+
+
+def test_layers_on_a_card_and_a_draft_model_go_to_an_own_program_where_they_were_chosen() -> None:
+    usual = command(launch_for(1_024, StartOptions()), Path("unused"), Program(path="/bin/x"))
+    assert not {"-ngl", "-md"} & {*usual}
+    launch = launch_for(1_024, StartOptions(gpu_layers=0)).model_copy(update={"draft": "/m/d.gguf"})
+    line = command(launch, Path("unused"), Program(path="/bin/x"))
+    assert line[line.index("-ngl") + 1] == "0"
+    assert line[line.index("-md") + 1] == "/m/d.gguf"
+    assert launch.gpu_layers == default_gpu_layers()  # of the wheel, which has no card elsewhere

@@ -1,0 +1,1 @@
+"""The System page: what the machine is, how busy it has been, and what it can do."""
