@@ -1,7 +1,8 @@
-"""One answer of the gateway to one client, in the OpenAI dialect.
+"""One answer of the gateway to one client, in the dialect that it has asked in.
 
-A failure before the first byte is a status with a body; after it, an event in the stream. Lines
-are passed on whole, so that an engine that dies leaves no half event before the error.
+A failure before the first byte is a status with a body; after it, an event in the stream, whose
+connection is then broken off: a stream that ends neatly is a whole one. Lines are passed on whole,
+so that an engine that dies leaves no half event before the error.
 """
 
 import json
@@ -9,20 +10,19 @@ from typing import Any
 
 from starlette.types import Send
 
+from lib.api import dialects
+from lib.api.numbered import Numbers
 from lib.core.errors import BerthError
-
-
-def openai_error(error: BerthError) -> dict[str, Any]:
-    """OpenAI's error body, with what to do about it added."""
-    kind = "invalid_request_error" if error.status < 500 else "server_error"
-    body = {"message": error.message, "type": kind, "param": None, "code": error.code}
-    return {"error": {**body, "fix": error.fix}}
 
 
 class Answer:
     """The sending side of one request."""
 
     def __init__(self, send: Send) -> None:
+        self.dialect = dialects.OPENAI
+        self.headers: list[tuple[bytes, bytes]] = []  # of our own, beside what every answer has
+        self.saw_end = False  # the event that ends a stream has passed
+        self._numbers: Numbers | None = None
         self._send = send
         self._has_begun = False
         self._is_over = False
@@ -30,15 +30,20 @@ class Answer:
 
     async def json(self, value: Any, status: int = 200) -> None:
         """The whole answer at once."""
-        await self.whole(json.dumps(value).encode(), "application/json", status)
+        await self._whole(json.dumps(value).encode(), "application/json", status)
 
     async def whole(self, body: bytes, media_type: str, status: int) -> None:
         """The whole answer at once, as an engine gave it."""
-        await self._start(status, media_type, [(b"content-length", str(len(body)).encode())])
-        await self._end(body)
+        status = 400 if status == 501 else status  # clients would ask again, and again
+        if status < 400:
+            await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
+        else:
+            told = dialects.engine_failure(self.dialect, body, status)
+            await self._whole(told, "application/json", status)
 
     async def begin_events(self) -> None:
         """Begin a stream of server-sent events."""
+        self._numbers = Numbers() if self.dialect.is_numbered else None
         await self._start(200, "text/event-stream; charset=utf-8", [])
 
     async def events(self, chunk: bytes) -> None:
@@ -48,25 +53,41 @@ class Answer:
             self._rest += chunk
             return
         body, self._rest = self._rest + lines + found, rest
+        if self.dialect.ends:
+            body = self._numbers.put_in(body) if self._numbers else body
+            body = dialects.mended_lines(self.dialect, body)
+            self.saw_end = self.saw_end or dialects.ends_in(self.dialect, body)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def end_events(self) -> None:
         """The stream is complete."""
         await self._end(self._rest)
 
+    def break_off(self) -> None:
+        """Whoever calls us closes the connection of a stream that has no end."""
+        self._is_over = True
+
     async def fail(self, error: BerthError) -> None:
         """Tell the client what went wrong, in the way that is still possible."""
         if self._is_over:
             return
-        body = json.dumps(openai_error(error)).encode()
-        if self._has_begun:
-            await self._end(b"\n\ndata: " + body + b"\n\n")
-        else:
-            await self.whole(body, "application/json", error.status)
+        body = dialects.failure(self.dialect, error)
+        if not self._has_begun:
+            await self._whole(body, "application/json", error.status)
+            return
+        name = b"event: error\n" if self.dialect.ends else b""
+        event = b"\n\n" + name + b"data: " + body + b"\n\n"
+        await self._send({"type": "http.response.body", "body": event, "more_body": True})
+        self.break_off()
+
+    async def _whole(self, body: bytes, media_type: str, status: int) -> None:
+        await self._start(status, media_type, [(b"content-length", str(len(body)).encode())])
+        await self._end(body)
 
     async def _start(self, status: int, media_type: str, more: list[tuple[bytes, bytes]]) -> None:
         self._has_begun = True
         headers = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), *more]
+        headers += self.headers
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _end(self, body: bytes) -> None:

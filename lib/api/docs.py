@@ -27,11 +27,15 @@ BODIES: dict[Any, Any] = {  # a model, or several to choose from
 RESULTS: dict[Any, type[BaseModel]] = {system.machine: system.System}
 PARTS = "$defs"  # where pydantic puts them; OpenAPI has one place for all
 GATEWAY = {
-    "/v1/models": {"get": "Every running model, in OpenAI's shape."},
+    "/v1/models": {"get": "Every model that runs or can be started, in OpenAI's shape."},
+    "/v1/models/{name}": {"get": "One of them; its name may have / and : in it."},
     "/v1/chat/completions": {"post": "OpenAI's chat completions, by the body's model."},
     "/v1/completions": {"post": "OpenAI's completions, by the body's model."},
     "/v1/embeddings": {"post": "OpenAI's embeddings, by the body's model."},
     "/v1/rerank": {"post": "Texts ranked by how well they answer a query, by the body's model."},
+    "/v1/responses": {"post": "OpenAI's responses, by the body's model; nothing is stored."},
+    "/v1/messages": {"post": "Anthropic's messages, by the body's model."},
+    "/v1/messages/count_tokens": {"post": "How many tokens such a request has."},
 }
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Berth API</title>
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto;

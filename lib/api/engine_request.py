@@ -1,9 +1,9 @@
 """What a client asks of an engine, read so that the engine can read nothing else in it.
 
-The body goes on as it came, and an engine has a parser of its own. What two parsers may take for
-different things is refused: a name twice, where one takes the first and another the last; a name in
-two spellings, where one (Go's) does not mind case. So is a picture by its address: an engine would
-fetch what stands there, files of this machine and other servers included.
+What two parsers may take for different things is refused: a name twice, where one takes the first
+and another the last; a name in two spellings, where one (Go's) does not mind case. So is a picture
+by its address: an engine would fetch what stands there, files of this machine and other servers
+included. Which fields go on, and with what values, lib/api/shield/ says.
 """
 
 from collections.abc import Iterator
@@ -73,10 +73,15 @@ def _addresses(value: Any) -> Iterator[str]:
             rest += found
         elif isinstance(found, dict):
             for name, inner in found.items():
-                if name.casefold().endswith(_ADDRESS):
+                if name.casefold().endswith(_ADDRESS) or _is_fetched(name, inner):
                     yield from _named(inner)
                 else:
                     rest.append(inner)
+
+
+def _is_fetched(name: str, value: Any) -> bool:
+    """Anthropic's form: `{"source": {"type": "url", "url": …}}`."""
+    return name == "source" and isinstance(value, dict) and "url" in value
 
 
 def _named(value: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
@@ -54,9 +54,13 @@ def parsed(body: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = N
     `pairs` makes something else of each object than a dict.
     """
     try:
-        return json.loads(body, object_pairs_hook=pairs)
+        return json.loads(body, object_pairs_hook=pairs, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise NotJson("The body is not JSON.", "Send a JSON object.") from error
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 async def read_model(

@@ -1,13 +1,13 @@
-"""/v1: the OpenAI dialect over every running model of every engine.
+"""/v1: the dialects of OpenAI and Anthropic over every running model of every engine.
 
 Pure ASGI and outside Streamlit's own middleware, because each layer costs time on every token. A
-request goes to the engine that runs the model it names; only the paths below get through. When
-the client leaves, also before the first token, the engine's request is closed at that moment.
+request goes to the engine that runs the model it names; only the paths below get through, and of a
+request only what the shield knows. When the client leaves, also before the first token, the
+engine's request is closed at that moment.
 """
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, NamedTuple
 
@@ -15,25 +15,19 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import engine_request, speeds, upstreams
+from lib.api import dialects, engine_request, listing, shield, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.api.speeds import Heard
 from lib.core import activity, http, lifecycle
 from lib.core.access import Action, require
-from lib.core.errors import (
-    BadInput,
-    BerthError,
-    EngineError,
-    NotFound,
-)
-from lib.engines import all_models
-from lib.engines.base import State, Upstream
+from lib.core.errors import BerthError, EngineError, NotFound
+from lib.engines.base import Upstream
 from lib.fleet import served, use
 
 MODELS = "/v1/models"
-COMPLETIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
+ASKED = tuple(f"/v1{path}" for path in shield.DIALECTS)
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 10.0  # so often, and so long, an engine that gives nothing is asked whether it lives
@@ -51,19 +45,18 @@ class EngineHangs(EngineError, code="engine_hangs", status=504):
 class Order(NamedTuple):
     """What a client asks of a model."""
 
-    path: str  # below /v1
     model: str
-    fields: dict[str, Any]
-    body: bytes  # the same, as it came
+    request: shield.Checked
     accept: str
     who: str = served.PROGRAM
 
 
 class _Asked(NamedTuple):
-    """An engine's answer, and which engine's it is."""
+    """An engine's answer, which engine's it is, and what its request has lost on the way there."""
 
     answer: aiohttp.ClientResponse
     to: Upstream
+    headers: list[tuple[bytes, bytes]]
 
 
 @contextlib.asynccontextmanager
@@ -90,6 +83,7 @@ class Gateway:
             await self.app(scope, receive, send)
             return
         answer = Answer(send)
+        answer.dialect = dialects.of(scope["path"].removeprefix("/v1"), {})
         with contextlib.suppress(ClientDisconnect):
             try:
                 require(Action.CHAT)
@@ -100,17 +94,17 @@ class Gateway:
 
 async def _serve(request: Request, answer: Answer) -> None:
     path = request.scope["path"]
-    if path == MODELS:
+    if path == MODELS or path.startswith(f"{MODELS}/"):
         _expect("GET", request)
-        await answer.json(await LOOKS.run(EVERYBODY, _listing))
-    elif path in COMPLETIONS:
+        name = path.removeprefix(MODELS)[1:]
+        await answer.json(await LOOKS.run(EVERYBODY, listing.one if name else listing.every, name))
+    elif path in ASKED:
         _expect("POST", request)
         order = await _order(request)
+        answer.dialect = dialects.of(order.request.path, order.request.fields)
         await _while_wanted(request.receive, _relay(order, answer))
     else:
-        raise NotFound(
-            "The gateway has no such path.", f"It has {', '.join((MODELS, *COMPLETIONS))}."
-        )
+        raise NotFound("The gateway has no such path.", f"It has {', '.join((MODELS, *ASKED))}.")
 
 
 def _expect(method: str, request: Request) -> None:
@@ -118,29 +112,15 @@ def _expect(method: str, request: Request) -> None:
         raise WrongMethod(f"{request.method} is not for this path.", f"Use {method}.")
 
 
-def _listing() -> dict[str, Any]:
-    """Every running model of every engine, in OpenAI's shape."""
-    running = [model for model in all_models() if model.state == State.READY]
-    data = [
-        {
-            "id": model.name,
-            "object": "model",
-            "created": int(model.started_at or 0),
-            "owned_by": model.engine,
-        }
-        for model in running
-    ]
-    return {"object": "list", "data": data}
-
-
 async def _order(request: Request) -> Order:
-    body = await read_body(request, LARGEST_BODY)
-    fields = engine_request.read(body)
+    fields = engine_request.read(await read_body(request, LARGEST_BODY))
     model = fields.get("model")
     if not isinstance(model, str) or not model:
-        raise BadInput('The field "model" is missing.', f"Name a model that {MODELS} lists.")
-    path = request.scope["path"].removeprefix("/v1")
-    return Order(path, model, fields, body, request.headers.get("accept", "*/*"), _who(request))
+        raise shield.WrongField(
+            'The field "model" is missing.', f"Name a model that {MODELS} lists.", "model"
+        )
+    checked = shield.checked(request.scope["path"].removeprefix("/v1"), fields)
+    return Order(model, checked, request.headers.get("accept", "*/*"), _who(request))
 
 
 def _who(request: Request) -> str:
@@ -180,11 +160,10 @@ async def _relay(order: Order, answer: Answer) -> None:
 
 async def _relay_in_use(order: Order, answer: Answer) -> None:
     try:
-        engine, to = await _asked_in_time(order)
+        engine, to, answer.headers = await _asked_in_time(order)
         heard, is_whole = Heard(), False
         try:
-            await _passed_on(engine, answer, heard)
-            is_whole = True
+            is_whole = await _passed_on(engine, answer, heard, order)
             speeds.note(heard.end, to)
         finally:
             engine.close()  # harmless after the end, when the connection is back in the pool
@@ -252,26 +231,24 @@ async def _asked(order: Order) -> _Asked:
     """
     with contextlib.suppress(aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
         to = await upstreams.find(order.model)
-        answer = await _post(order, to)
-        if answer.status != 401:
-            return _Asked(answer, to)
-        answer.close()
+        asked = await _post(order, to)
+        if asked.answer.status != 401:
+            return asked
+        asked.answer.close()
     upstreams.forget(order.model)
-    to = await upstreams.find(order.model)
-    return _Asked(await _post(order, to), to)
+    return await _post(order, await upstreams.find(order.model))
 
 
-async def _post(order: Order, to: Upstream) -> aiohttp.ClientResponse:
+async def _post(order: Order, to: Upstream) -> _Asked:
     """Only what an engine needs goes there: the client's own headers and key do not."""
     headers = {"Content-Type": "application/json", "Accept": order.accept}
     headers["Accept-Encoding"] = "identity"
     if to.key is not None:
         headers["Authorization"] = f"Bearer {to.key.get_secret_value()}"
-    body = order.body
-    if to.model != order.model:
-        body = json.dumps({**order.fields, "model": to.model}).encode()
-    url = to.base_url.rstrip("/") + order.path
-    return await _client().post(url, data=body, headers=headers, allow_redirects=False)
+    sent = shield.for_engine(order.request, to.engine, to.model)
+    url = to.base_url.rstrip("/") + order.request.path
+    answer = await _client().post(url, data=sent.body, headers=headers, allow_redirects=False)
+    return _Asked(answer, to, sent.headers)
 
 
 def _client() -> aiohttp.ClientSession:
@@ -280,20 +257,39 @@ def _client() -> aiohttp.ClientSession:
     return _session
 
 
-async def _passed_on(engine: aiohttp.ClientResponse, answer: Answer, heard: Heard) -> None:
-    """Pass the answer on."""
+async def _passed_on(
+    engine: aiohttp.ClientResponse, answer: Answer, heard: Heard, order: Order
+) -> bool:
+    """Pass the answer on; is it whole?"""
     if engine.content_type != "text/event-stream":
         body = await engine.read()
         heard.whole(body)
+        if engine.ok:
+            answer.headers += shield.told_of_answer(order.request, body)
         await answer.whole(body, engine.content_type, engine.status)
-        return
+        return True
     await answer.begin_events()
-    async for chunk in engine.content.iter_any():
-        await answer.events(chunk)
-        heard.piece(chunk)
-    if not heard.end.rstrip().endswith(b"data: [DONE]"):
-        raise aiohttp.ClientPayloadError("The stream ended before its end.")
+    try:
+        async for chunk in engine.content.iter_any():
+            await answer.events(chunk)
+            heard.piece(chunk)
+    except aiohttp.ClientError:
+        if not dialects.is_whole(answer.dialect, heard.end):
+            raise
+    return await _ended(answer, heard.end)
+
+
+async def _ended(answer: Answer, tail: bytes) -> bool:
+    """End the stream as it deserves: neatly, with the word it lacks, or not at all."""
+    if dialects.tells_error(tail):  # the client has heard of it
+        answer.break_off()
+        return False
+    if not answer.saw_end and not dialects.is_done(tail):
+        if not dialects.is_whole(answer.dialect, tail):
+            raise aiohttp.ClientPayloadError("The stream ended before its end.")
+        await answer.events(b"\n\ndata: [DONE]\n\n")
     await answer.end_events()
+    return True
 
 
 def _hangs(order: Order) -> EngineHangs:

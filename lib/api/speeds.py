@@ -37,6 +37,10 @@ class _Told(BaseModel):
     cache_n: int = 0  # and what was still known
     predicted_n: int = 0
     predicted_per_second: float | None = None
+    # Of /v1/messages and /v1/responses; Anthropic counts what was still known beside the rest.
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_input_tokens: int = 0
 
 
 class Heard:
@@ -57,15 +61,19 @@ class Heard:
         self._last_at = time.monotonic()
         if not self._events:
             self._first_at = self._last_at
+            self._begin = chunk[:TAIL_BYTES]
         self._events += chunk.count(_EVENT)
         self.end = (self.end + chunk)[-TAIL_BYTES:]
 
     def usage(self) -> Usage:
         """What the engine has counted; else about as many tokens as there were events."""
         told = _told(self._begin + self.end)
-        written = told.completion_tokens or told.predicted_n or max(0, self._events - 1)
+        counted = told.completion_tokens or told.output_tokens or told.predicted_n
+        written = counted or max(0, self._events - 1)
         return Usage(
-            prompt_tokens=told.prompt_tokens or told.prompt_n + told.cache_n,
+            prompt_tokens=told.prompt_tokens
+            or told.input_tokens + told.cache_read_input_tokens
+            or told.prompt_n + told.cache_n,
             completion_tokens=written,
             tokens_per_second=self._speed(told, written),
         )

@@ -22,6 +22,7 @@ class Floor(NamedTuple):
     version: tuple[int, ...]
     why: str  # what older ones let happen
     source: str
+    shield: str = ""  # what of that Berth's gateway keeps away from it all the same
 
 
 FLOORS = (
@@ -30,14 +31,25 @@ FLOORS = (
         (12405,),
         "one field of a request from outside can harm the server",
         "CVE-2026-134540, November 2026",
+        "At /v1 no engine gets slots, adapters or grammars of a request's own, and schemas are "
+        "checked: older builds are asked by known fields alone.",
     ),
     Floor(
         OLLAMA,
         OLLAMA_FLOOR,
         "they give parts of their memory to whoever can reach them",
         "CVE-2026-7482",
+        "At /v1 only known fields of a request reach it; its own routes answer whoever reaches "
+        "its port.",
     ),
-    Floor(VLLM, vllm.VLLM_FLOOR, "", "advisories of vllm-project, 24 November 2026"),
+    Floor(
+        VLLM,
+        vllm.VLLM_FLOOR,
+        "",
+        "advisories of vllm-project, 24 November 2026",
+        "At /v1 no engine gets addresses to fetch, templates, embeddings or grammars of a "
+        "request's own.",
+    ),
     Floor(LITELLM, litellm.LITELLM_FLOOR, "", "advisories of litellm, 24 November 2026"),
     Floor(
         STREAMLIT,
@@ -69,6 +81,11 @@ def objection(engine: str, version: str) -> str:
         f"{engine} {spoken(engine, version)} is older than {_written(floor)}: {floor.why} "
         f"({floor.source.partition(',')[0]})."
     )
+
+
+def shield_of(engine: str) -> str:
+    """What Berth's gateway keeps away from this engine, in a sentence; "" where it is not asked."""
+    return floor_of(engine).shield
 
 
 def numbers_of(engine: str, version: str) -> tuple[int, ...]:

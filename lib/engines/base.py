@@ -55,6 +55,7 @@ class Model(Frozen):
     task: Task = Task.WRITING  # what it does with a text
     can_chat: bool = True  # False: no chat template, so it can only continue a text
     can_see: bool = False  # understands images
+    calls_tools: bool | None = None  # None: nobody can tell
     url: str = ""  # the engine's own OpenAI base URL (…/v1) while it runs, on loopback
     memory_bytes: int | None = None  # resident now
     started_at: float | None = None  # epoch seconds

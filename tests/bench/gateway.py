@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import aiohttp
 import psutil
@@ -29,7 +30,23 @@ from tests.support.session import opened
 TOKENS, GAP_MS = 50, 20
 ADDED_MS = {1: 2.0, 8: 5.0, 32: 20.0}  # budget by streams at once
 SPEED_SHARE = 0.97  # budget at the most streams
+SAID = {"messages": [{"role": "user", "content": "Hello"}]}
+
+
+class Way(NamedTuple):
+    """A dialect: where it is spoken, what is asked, and what stands before a token's text."""
+
+    path: str
+    body: dict[str, Any]
+    mark: bytes
+
+
 PATH = "/v1/chat/completions"
+WAYS = {
+    "chat": Way(PATH, SAID, b'"content": "'),
+    "responses": Way("/v1/responses", {"input": "Hello"}, b'"delta":"'),
+    "messages": Way("/v1/messages", {**SAID, "max_tokens": 1_000}, b'"text_delta","text":"'),
+}
 
 
 @dataclass
@@ -37,6 +54,7 @@ class Side:
     """One way to the engine, and what was measured on it."""
 
     url: str
+    way: Way = WAYS["chat"]
     first_ms: list[float] = field(default_factory=list)
     hop_ms: list[float] = field(default_factory=list)
     tokens_per_second: list[float] = field(default_factory=list)
@@ -44,17 +62,17 @@ class Side:
 
 async def ask(session: aiohttp.ClientSession, side: Side) -> None:
     """One stream: when its first token came, and how late each token was."""
-    body = {"model": "fake", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
+    body = {"model": "fake", **side.way.body, "stream": True}
     began, is_first = time.time(), True
     async with session.post(side.url, json=body) as answer:
         async for line in answer.content:
-            if b'"content": "' not in line:
+            if side.way.mark not in line:
                 continue
             now = time.time()
             if is_first:
                 side.first_ms.append((now - began) * 1e3)
                 is_first = False
-            sent = float(line.partition(b'"content": "')[2].split()[0])
+            sent = float(line.partition(side.way.mark)[2].split()[0])
             side.hop_ms.append((now - sent) * 1e3)
 
 
@@ -70,13 +88,15 @@ async def round_of(session: aiohttp.ClientSession, side: Side, streams: int) -> 
     side.tokens_per_second.append(streams * TOKENS / (time.monotonic() - began))
 
 
-async def measured(fake: Running, server: Server, streams: int, rounds: int) -> tuple[Side, Side]:
+async def measured(
+    fake: Running, server: Server, way: Way, streams: int, rounds: int
+) -> tuple[Side, Side]:
     """Both sides in turns, the order changing every time; one round first that does not count."""
-    direct, gateway = Side(fake.url + PATH), Side(server.url + PATH)
+    direct, gateway = Side(fake.url + way.path, way), Side(server.url + way.path, way)
     headers = {"Authorization": f"Bearer {KEY}"}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-        for warm in (Side(direct.url), Side(gateway.url)):
+        for warm in (Side(direct.url, way), Side(gateway.url, way)):
             await round_of(session, warm, streams)
         for number in range(rounds):
             sides = (direct, gateway) if number % 2 else (gateway, direct)
@@ -103,13 +123,13 @@ def report(streams: int, direct: Side, gateway: Side, cpu_ms: float) -> None:
     )
 
 
-def bench(fake: Running, server: Server, rounds: int) -> None:
+def bench(fake: Running, server: Server, way: Way, rounds: int) -> None:
     """All numbers of streams."""
     process = psutil.Process(server.process.pid)
     for streams in ADDED_MS:
         turns = rounds * (8 if streams == 1 else 1)
         before = sum(process.cpu_times()[:2])
-        direct, gateway = uvloop.run(measured(fake, server, streams, turns))
+        direct, gateway = uvloop.run(measured(fake, server, way, streams, turns))
         used = sum(process.cpu_times()[:2]) - before
         report(streams, direct, gateway, used * 1e3 / ((turns + 1) * streams * TOKENS))
 
@@ -138,6 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--tabs", type=int, default=0, help="open tabs that are drawn all the time")
+    parser.add_argument("--dialect", choices=WAYS, default="chat")
     given = parser.parse_args()
     options = ("--tokens", str(TOKENS), "--gap-ms", str(GAP_MS), "--stamp")
     with tempfile.TemporaryDirectory() as folder, running_fake(*options) as fake:
@@ -147,7 +168,7 @@ def main() -> None:
             tab.run()  # somebody has been there: the modules of pages and charts are loaded
             time.sleep(6)
             with busy_tabs(server, given.tabs):
-                bench(fake, server, given.rounds)
+                bench(fake, server, WAYS[given.dialect], given.rounds)
 
 
 if __name__ == "__main__":

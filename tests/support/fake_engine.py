@@ -25,6 +25,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support import fake_dialects as dialects
 from tests.support.fake_server import Running, controls, parsed, running, serve
 
 __all__ = ["Running", "running_fake"]
@@ -61,6 +62,7 @@ class Behaviour:
     error_after: int = -1  # tokens, then an error inside the stream
     error_text: str = "ordered by the test"
     cut_after: int = -1  # tokens, then an orderly end without [DONE]
+    without_done: bool = False  # ends in order, without [DONE] after the finish reason
     die_after: int = -1  # tokens, then kill -9 to itself
     hold_after: int = -1  # tokens, then nothing until this is -1 again
     split_utf8: bool = False  # every chunk ends inside a character where there is one
@@ -98,6 +100,9 @@ class Fake:
                 web.post("/tokenize", self.tokenize),
                 web.post("/v1/chat/completions", self.answer),
                 web.post("/v1/completions", self.answer),
+                web.post("/v1/responses", self.answer),
+                web.post("/v1/messages", self.answer),
+                web.post("/v1/messages/count_tokens", self.read_only),
                 web.post("/v1/embeddings", self.read_only),
                 web.post("/v1/rerank", self.read_only),
                 *controls(self),
@@ -138,7 +143,11 @@ class Fake:
         """A long vector, or a rank, with the prompt's length before it."""
         self._check_key(request)
         body = await request.json()
+        now = time.time()
+        self.calls.append(Call(request.path, body["model"], body, "", now, 0, "done", now))
         count = len(f"{body.get('input', '')} {body.get('query', '')}".split())
+        if request.path.endswith("/count_tokens"):
+            return web.json_response({"input_tokens": prompt_words(body)})
         rows = {"data": [{"index": 0, "embedding": [0.123456789] * 2_048}]}
         if request.path.endswith("/rerank"):
             rows = {"results": [{"index": 0, "relevance_score": 0.5}]}
@@ -200,16 +209,31 @@ class Fake:
             await response.prepare(request)
         await asyncio.sleep(self.behaviour.prefill_ms / 1000)
         await response.prepare(request)
-        if call.path.endswith("/chat/completions"):
-            await self._send(response, chunk(call, delta={"role": "assistant", "content": None}))
+        await self._opening(response, call)
         ended_by_order = await self._tokens(response, call)
         if not ended_by_order:
-            for last in self._closing_chunks(call):
-                await self._send(response, last)
-            await response.write(b"data: [DONE]\n\n")
+            await self._closing(response, call)
             call.ended = "done"
         await response.write_eof()
         return response
+
+    async def _opening(self, response: web.StreamResponse, call: Call) -> None:
+        if is_named(call.path):
+            for event in dialects.opening(call.path, self._prompt_tokens(call)):
+                await response.write(dialects.sent(event))
+        elif call.path.endswith("/chat/completions"):
+            await self._send(response, chunk(call, delta={"role": "assistant", "content": None}))
+
+    async def _closing(self, response: web.StreamResponse, call: Call) -> None:
+        if is_named(call.path):
+            text, count = "".join(self._words(call)), self._prompt_tokens(call)
+            for event in dialects.closing(call.path, text, call.body, count, call.tokens_sent):
+                await response.write(dialects.sent(event))
+            return
+        for last in self._closing_chunks(call):
+            await self._send(response, last)
+        if not self.behaviour.without_done:
+            await response.write(b"data: [DONE]\n\n")
 
     async def _tokens(self, response: web.StreamResponse, call: Call) -> bool:
         """Sends them; True where the behaviour asks for an early end."""
@@ -230,7 +254,10 @@ class Fake:
             if do.paragraph and number % do.paragraph == do.paragraph - 1:
                 piece += "\n\n"
             thought = do.reasoning_field if number < do.reasoning else "content"
-            await self._send(response, token_chunk(call, piece, thought))
+            if is_named(call.path):
+                await response.write(dialects.sent(dialects.piece(call.path, piece)))
+            else:
+                await self._send(response, token_chunk(call, piece, thought))
             call.tokens_sent += 1
         return False
 
@@ -239,7 +266,8 @@ class Fake:
         words = re.findall(r"\S+\s*|^\s+", self.behaviour.reply)
         words = words or [f"{word} " for word in self.behaviour.text.split()]
         words = words or [f"t{n} " for n in range(self.behaviour.tokens)]
-        words = words[: call.body.get("max_tokens") or None]
+        limit = call.body.get("max_tokens") or call.body.get("max_output_tokens")
+        words = words[: limit or None]
         return [continued(call.body) + words[0], *words[1:]] if self.behaviour.echo else words
 
     async def _send(self, response: web.StreamResponse, event: dict[str, Any]) -> None:
@@ -254,6 +282,9 @@ class Fake:
         await asyncio.sleep((self.behaviour.prefill_ms + self.behaviour.gap_ms * len(words)) / 1000)
         call.tokens_sent, call.ended = len(words), "done"
         text = "".join(words)
+        if is_named(call.path):
+            count, said = self._prompt_tokens(call), call.tokens_sent
+            return web.json_response(dialects.whole(call.path, text, call.body, count, said))
         message = {"message": {"role": "assistant", "content": text}}
         choice = message if "/chat/" in call.path else {"text": text}
         return web.json_response(
@@ -291,6 +322,11 @@ class Fake:
         return prompt_words(call.body) if told < 0 else told
 
 
+def is_named(path: str) -> bool:
+    """Do the events of this route have names?"""
+    return path.endswith(("/responses", "/messages"))
+
+
 def chunk(call: Call, **choice: Any) -> dict[str, Any]:
     kind = "chat.completion.chunk" if "/chat/" in call.path else "text_completion"
     return {
@@ -309,7 +345,8 @@ def token_chunk(call: Call, piece: str, name: str) -> dict[str, Any]:
 def prompt_words(body: dict[str, Any]) -> int:
     parts = content_parts(body)
     said = [str(part["text"]) for part in parts if part["type"] == "text"]
-    words = " ".join([*said, str(body.get("prompt", ""))]).split()
+    others = [str(body[name]) for name in ("prompt", "input") if name in body]
+    words = " ".join([*said, *others]).split()
     return len(words) + IMAGE_TOKENS * (len(parts) - len(said))
 
 

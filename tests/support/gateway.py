@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.server import Server
 
@@ -17,6 +18,7 @@ WELL = {
     "cut_after": -1,
     "die_after": -1,
     "split_utf8": False,
+    "without_done": False,
     "text": "",
 }
 
@@ -26,6 +28,19 @@ def post(server: Server, body: Any, path: str = "/v1/chat/completions") -> httpx
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     return httpx.post(server.url + path, content=content, headers=headers, timeout=30)
+
+
+def broken_off(server: Server, body: Any, path: str = "/v1/chat/completions") -> list[Any]:
+    """The events of a stream that is no whole one: its connection is closed without an end."""
+    said = ""
+    with (
+        httpx.stream("POST", server.url + path, json=body, timeout=30) as answer,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        for text in answer.iter_text():
+            said += text
+    data = [line[6:] for line in said.splitlines() if line.startswith("data: ")]
+    return [item if item == "[DONE]" else json.loads(item) for item in data]
 
 
 def events(answer: httpx.Response) -> list[Any]:

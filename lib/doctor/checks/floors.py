@@ -76,12 +76,17 @@ def _finding(one: Installed, what: str) -> Finding:
         severity=Severity.HINT if one.is_wheel else Severity.WARNING,
         title=what.replace(" is older", f"{where} is older", 1),
         wanted=_wanted(one),
-        why="Berth keeps engines on this machine, but what guests and programs send reaches them."
-        if one.engine != floors.LITELLM
-        else "It is the door that programs of others come through.",
+        why=_why(one),
         fix=_fix(one),
         facts=(one.version,),
     )
+
+
+def _why(one: Installed) -> str:
+    if one.engine == floors.LITELLM:
+        return "It is the door that programs of others come through."
+    said = "Berth keeps engines on this machine, but what guests and programs send reaches them."
+    return f"{said} {floors.shield_of(one.engine)}".strip()
 
 
 def _wanted(one: Installed) -> str:

@@ -346,6 +346,7 @@ def _idle(file: ModelFile, log: str) -> Model:
         context_trained=file.context_trained,
         can_chat=file.can_chat,
         can_see=bool(file.projector),
+        calls_tools=file.calls_tools,
         problem=problem,
         source=file.source,
         stays_at=file.stays_at,

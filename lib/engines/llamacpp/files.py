@@ -26,6 +26,7 @@ from lib.core.locks import locked
 from lib.core.names import ModelName, shown, slug
 from lib.core.settings import settings
 from lib.core.values import Frozen
+from lib.engines.llamacpp import templates
 from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of, real_roots
 from lib.engines.llamacpp.speed import token_bytes
 from lib.engines.llamacpp.templates import template_of
@@ -52,6 +53,7 @@ class ModelFile(Frozen):
     quantization: str = ""
     context_trained: int | None = None
     can_chat: bool = True
+    calls_tools: bool = False  # its template has words for tools
     template: str = ""  # the whole path of the one beside it, which goes before its own
     task: Task = Task.WRITING
     reads_at_once: bool = False  # all of a text, see lib/fit/kinds.py
@@ -322,6 +324,7 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         quantization=header.quantization,
         context_trained=header.context_length,
         can_chat=header.chat_template is not None or bool(now.template),
+        calls_tools="tools" in templates.text_of(now.template, header.chat_template),
         template=now.template,
         task=kinds.task_of(header),
         reads_at_once=kinds.reads_at_once(header),

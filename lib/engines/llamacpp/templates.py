@@ -27,3 +27,11 @@ def template_of(model: Path) -> Path | None:
             if path.is_file() and 0 < path.stat().st_size <= MOST_BYTES:
                 return path
     return None
+
+
+def text_of(beside: str, own: str | None) -> str:
+    """The template that counts: the one beside the model, else its own; "" where there is none."""
+    if beside:
+        with contextlib.suppress(OSError):
+            return Path(beside).read_text("utf-8", "replace")
+    return own or ""

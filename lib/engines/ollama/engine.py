@@ -55,6 +55,7 @@ class _Facts(Frozen):
     can_chat: bool = True
     can_complete: bool = True
     can_see: bool = False
+    calls_tools: bool | None = None
     task: Task = Task.WRITING
     file: str = ""  # the GGUF file it runs
 
@@ -283,6 +284,7 @@ def _facts_of(about: api.Shown) -> _Facts:
         can_chat=can_complete and not is_bare,
         can_complete=can_complete,
         can_see="vision" in (can or ()),
+        calls_tools=None if can is None else "tools" in can,
         task=Task.WRITING if can_complete else Task.EMBEDDING,
         file=file[1] if file else "",
     )
@@ -300,6 +302,7 @@ def _model(tag: api.Tag, facts: _Facts, in_memory: api.Loaded | None) -> Model:
         context_trained=facts.context_trained,
         can_chat=facts.can_chat,
         can_see=facts.can_see,
+        calls_tools=facts.calls_tools,
         task=facts.task,
         url=f"{api.address()}/v1" if in_memory else "",
         memory_bytes=in_memory.size if in_memory else None,

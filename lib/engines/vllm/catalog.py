@@ -122,6 +122,7 @@ def _of_slot(place: Place, unit: Unit, *, is_alone: bool) -> Entry:
         context_trained=about.context_trained,
         can_chat=about.can_chat,
         can_see=about.can_see and not unit.is_text_only,
+        calls_tools=unit.calls_tools,
         url=target.url if is_ready else "",
         started_at=seen.service.since if seen and seen.service and is_ready else None,
         problem=how.problem,

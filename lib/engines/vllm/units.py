@@ -39,6 +39,7 @@ class Unit(Frozen):
     home: str = ""  # the BERTH_HOME that wrote it
     vllm: str = ""  # version of the program it runs
     is_text_only: bool = False  # started without its eyes, which saves memory
+    calls_tools: bool = False  # started with a parser for its calls
     written: str = ""  # ISO time
 
     @property
@@ -67,7 +68,9 @@ def scan(places: Places) -> Found:
             text = _text(path)
             if mark := mark_of(text):
                 is_blind = bool(_NO_IMAGES.search(text))
-                units.append(unit_of(path.name, mark, is_text_only=is_blind))
+                unit = unit_of(path.name, mark, is_text_only=is_blind)
+                tools = {"calls_tools": "--tool-call-parser" in text}
+                units.append(unit.model_copy(update=tools))
         except BerthError as error:
             problems[path.name] = error.message
         except (OSError, ValidationError) as error:

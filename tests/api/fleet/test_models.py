@@ -91,7 +91,8 @@ def test_a_model_starts_answers_and_stops(server: Server, api: httpx.Client) -> 
     assert memory > 2**20
     stopped = api.post("/models/tiny/stop", json={})
     assert stopped.json()["state"] == "Stopped"
-    assert httpx.get(f"{server.url}/v1/models").json()["data"] == []
+    [listed] = httpx.get(f"{server.url}/v1/models").json()["data"]
+    assert (listed["id"], listed["state"]) == ("tiny", "stopped")
     assert httpx.post(f"{server.url}/v1/completions", json=asked).status_code == 503
 
 

@@ -16,11 +16,6 @@ from tests.support.gateway import HELLO, events, post
 from tests.support.server import Server
 
 
-def test_the_list_names_running_models_only(client: openai.OpenAI, fake: Running) -> None:
-    models = client.models.list().data
-    assert [(model.id, model.owned_by) for model in models] == [("fake", "llamacpp")]
-
-
 def test_a_stream_arrives_whole(client: openai.OpenAI, fake: Running) -> None:
     stream = client.chat.completions.create(**HELLO, stream=True, max_tokens=5)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
@@ -125,7 +120,7 @@ def test_a_stopped_model_is_unavailable_with_the_way_to_start_it(
 )
 def test_a_name_that_is_none_is_not_found(server: Server, fake: Running, name: str) -> None:
     answer = post(server, {**HELLO, "model": name})
-    assert answer.status_code in (404, 422)
+    assert answer.status_code in (404, 400)
     error = answer.json()["error"]
     assert error["message"]
     assert error["fix"]
@@ -157,8 +152,8 @@ def test_a_body_that_is_no_object_is_refused(server: Server, fake: Running, body
 
 @pytest.mark.parametrize("model", [None, 7, ["fake"], {"name": "fake"}, True])
 def test_a_model_that_is_no_text_is_refused(server: Server, fake: Running, model: Any) -> None:
-    assert post(server, {**HELLO, "model": model}).status_code == 422
-    assert post(server, {"messages": []}).status_code == 422
+    assert post(server, {**HELLO, "model": model}).status_code == 400
+    assert post(server, {"messages": []}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -199,11 +194,11 @@ def test_a_body_that_is_too_large_is_refused_whether_announced_or_not(
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1", "/v1/", "/v1/files", "/v1/chat", "/v1/models/fake", "/v1/%2e%2e/api", "/v1//models"],
+    ["/v1", "/v1/", "/v1/files", "/v1/chat", "/v1/models/no", "/v1/%2e%2e/api", "/v1//models"],
 )
 def test_no_other_path_gets_through(server: Server, fake: Running, path: str) -> None:
     calls = len(fake.record())
-    for method in ("GET", "POST"):
+    for method in ("GET", "POST") if path != "/v1/models/no" else ("GET",):
         answer = httpx.request(method, server.url + path, json={})
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "not_found"

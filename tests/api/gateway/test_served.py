@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.engines import register
 from tests.support.fake_engine import Running, running_fake
-from tests.support.gateway import HELLO, post
+from tests.support.gateway import HELLO, broken_off, post
 from tests.support.served import Served, gained, served_in, speed_in
 from tests.support.server import Server, running_server
 from tests.support.waiting import until
@@ -50,7 +50,7 @@ def test_an_answer_is_counted_once(
         assert post(server, asked, f"/v1/{path}").status_code == 200
     assert list(found) == [PROGRAM]
     assert (found[PROGRAM].requests, found[PROGRAM].completion) == (1, 12)
-    assert found[PROGRAM].prompt == (2 if told or not stream else 0)
+    assert found[PROGRAM].prompt == (1 if told or not stream else 0)
     assert speed_in(server.home, "fake") == 50.0
 
 
@@ -63,6 +63,22 @@ def test_what_is_only_read_counts_as_a_request_with_its_prompt(
     with counting(server) as found:
         assert post(server, body, f"/v1/{path}").status_code == 200
     assert found == {PROGRAM: Served(1, words, 0)}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("responses", {"input": "two words"}), ("messages", {"max_tokens": 64})],
+)
+def test_other_dialects_are_counted_as_they_count(
+    server: Server, fake: Running, path: str, more: dict[str, Any], stream: bool
+) -> None:
+    fake.behave(tokens=12, text="")
+    said = {"messages": [{"role": "user", "content": "two words"}]} if "max_tokens" in more else {}
+    with counting(server) as found:
+        asked = {"model": "fake", "stream": stream, **said, **more}
+        assert post(server, asked, f"/v1/{path}").status_code == 200
+    assert found == {PROGRAM: Served(1, 2, 12)}
 
 
 @pytest.mark.parametrize("status", [400, 500])
@@ -88,7 +104,7 @@ def test_what_berth_refuses_itself_is_not_counted(server: Server, fake: Running)
 def test_a_stream_that_breaks_off_counts_what_came(server: Server, fake: Running) -> None:
     fake.behave(cut_after=5)
     with counting(server) as found:
-        post(server, {**HELLO, "stream": True})
+        broken_off(server, {**HELLO, "stream": True})
     assert found == {PROGRAM: Served(1, 0, 5)}
 
 

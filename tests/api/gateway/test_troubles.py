@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.engines import register, register_process
 from tests.support.fake_engine import Running, running_fake
-from tests.support.gateway import HELLO, WELL, events, post
+from tests.support.gateway import HELLO, WELL, broken_off, events, post
 from tests.support.server import Server, running_server
 
 
@@ -24,8 +24,7 @@ def test_an_engine_that_dies_in_mid_answer_ends_the_stream_with_an_error(
     server: Server, mortal: Running
 ) -> None:
     mortal.behave(die_after=3)
-    answer = post(server, {**HELLO, "model": "mortal", "stream": True})
-    got = events(answer)
+    got = broken_off(server, {**HELLO, "model": "mortal", "stream": True})
     assert [e["choices"][0]["delta"]["content"] for e in got[1:4]] == ["t0 ", "t1 ", "t2 "]
     assert got[-1]["error"]["code"] == "engine_failed"
     assert got[-1]["error"]["fix"]
@@ -44,7 +43,23 @@ def test_a_stream_that_ends_early_though_orderly_is_an_error_too(
     server: Server, fake: Running
 ) -> None:
     fake.behave(cut_after=3)
-    assert events(post(server, {**HELLO, "stream": True}))[-1]["error"]["code"] == "engine_failed"
+    got = broken_off(server, {**HELLO, "stream": True})
+    assert got[-1]["error"]["code"] == "engine_failed"
+
+
+def test_an_error_that_the_engine_tells_itself_arrives_once(server: Server, fake: Running) -> None:
+    fake.behave(error_after=3)
+    got = broken_off(server, {**HELLO, "stream": True})
+    assert [event["error"]["message"] for event in got if "error" in event] == [
+        "ordered by the test"
+    ]
+
+
+def test_a_reply_with_its_finish_reason_is_whole_although_the_engine_ends_without_a_word(
+    server: Server, fake: Running
+) -> None:
+    fake.behave(tokens=3, without_done=True)
+    assert events(post(server, {**HELLO, "stream": True}))[-1] == "[DONE]"
 
 
 def test_an_engine_that_is_gone_is_unavailable(server: Server, mortal: Running) -> None:
@@ -151,7 +166,9 @@ def test_stopping_the_server_ends_an_open_stream_with_words(
             lines = answer.iter_lines()
             next(lines)
             server.process.terminate()
-            rest = [line for line in lines if line.startswith("data: ")]
+            rest: list[str] = []
+            with pytest.raises(httpx.RemoteProtocolError):
+                rest += (line for line in lines if line.startswith("data: "))
         assert json.loads(rest[-1][6:])["error"]["message"] == "Berth is stopping."
         server.stop()
         assert "Traceback" not in server.output

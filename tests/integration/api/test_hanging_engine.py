@@ -9,10 +9,12 @@ import pytest
 
 from lib.api import gateway, upstreams
 from lib.api.gateway import EngineHangs, Order
+from lib.api.shield import checked
 from lib.engines.base import Upstream
 from tests.support.fake_engine import Running, running_fake
 
-ORDER = Order("/chat/completions", "fake", {}, b'{"model": "fake", "messages": []}', "*/*")
+HELLO = {"model": "fake", "messages": [{"role": "user", "content": "Hello"}]}
+ORDER = Order("fake", checked("/chat/completions", HELLO), "*/*")
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     with running_fake() as engine:
 
         async def find(_: str) -> Upstream:
-            return Upstream(base_url=f"{engine.url}/v1", model="fake")
+            return Upstream(base_url=f"{engine.url}/v1", model="fake", engine="llamacpp")
 
         monkeypatch.setattr(upstreams, "find", find)
         monkeypatch.setattr(gateway, "LOOK_SECONDS", 0.3)
@@ -30,9 +32,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
 
 async def answered() -> int:
     async with gateway.connections():
-        answer, _ = await gateway._asked_in_time(ORDER)
-        answer.close()
-        return answer.status
+        asked = await gateway._asked_in_time(ORDER)
+        asked.answer.close()
+        return asked.answer.status
 
 
 def test_an_engine_that_hangs_is_named(fake: Running) -> None:

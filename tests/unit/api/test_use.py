@@ -7,9 +7,10 @@ import pytest
 from lib.api import gateway
 from lib.api.answer import Answer
 from lib.api.gateway import Order
+from lib.api.shield import Checked
 from lib.fleet import use
 
-ORDER = Order("/chat/completions", "tiny", {}, b"{}", "*/*")
+ORDER = Order("tiny", Checked("/chat/completions", {}, ()), "*/*")
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -1,0 +1,69 @@
+"""/v1/models: what runs and what can be started, with what a client chooses by."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+
+from tests.support.engines import register
+from tests.support.fake_engine import Running, running_fake
+from tests.support.server import Server, running_server
+from tests.support.tiny_gguf import write_tiny
+
+ODD = "org/name:latest"
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One whose only model has `/` and `:` in its name, at an address elsewhere."""
+    home: Path = tmp_path_factory.mktemp("berth")
+    with running_fake("--model", ODD) as fake:
+        settings = f'[[engine_addresses]]\nname = "lab"\nurl = "{fake.url}/v1"\n'
+        (home / "settings.toml").write_text(settings)
+        with running_server(home) as server:
+            yield server
+
+
+def test_the_list_names_what_runs_before_what_can_be_started(
+    client: openai.OpenAI, fake: Running
+) -> None:
+    models = client.models.list().data
+    assert [(model.id, model.owned_by) for model in models] == [
+        ("fake", "llamacpp"),
+        ("asleep", "llamacpp"),
+    ]
+    told = [model.model_extra or {} for model in models]
+    assert [(one["state"], one["context_length"], one["task"]) for one in told] == [
+        ("ready", 4096, "chat"),
+        ("stopped", told[1]["context_length"], "chat"),
+    ]
+    assert told[0]["modalities"] == {"input": ["text"], "output": ["text"]}
+
+
+def test_one_model_is_told_by_its_name(client: openai.OpenAI, fake: Running) -> None:
+    assert client.models.retrieve("fake").owned_by == "llamacpp"
+    with pytest.raises(openai.NotFoundError, match="There is no model “nobody”"):
+        client.models.retrieve("nobody")
+
+
+@pytest.mark.parametrize("written", ["{}", "org%2F", "org%2fname%3Alatest"])
+def test_a_name_may_have_strokes_and_colons(named: Server, written: str) -> None:
+    listed = httpx.get(f"{named.url}/v1/models").json()["data"]
+    [name] = [model["id"] for model in listed if model["id"].startswith("org/")]
+    path = name if written == "{}" else name.replace("/", "%2F").replace(":", "%3A")
+    assert httpx.get(f"{named.url}/v1/models/{path}").json()["id"] == name
+    with openai.OpenAI(base_url=f"{named.url}/v1", api_key="x", max_retries=0) as client:
+        assert client.models.retrieve(name).id == name
+
+
+def test_a_model_that_was_added_is_listed_at_once(server: Server, fake: Running) -> None:
+    write_tiny(server.home / "models" / "new.gguf")
+    try:
+        with running_fake() as another:
+            register(server.home, another, "new")
+            told = httpx.get(f"{server.url}/v1/models/new").json()
+            assert (told["id"], told["state"]) == ("new", "ready")
+    finally:
+        (server.home / "models" / "new.gguf").unlink()

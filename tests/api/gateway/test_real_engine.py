@@ -1,0 +1,93 @@
+"""/v1/responses and /v1/messages with the built-in engine itself, where a fake proves nothing."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import anthropic
+import httpx
+import openai
+import pytest
+
+from tests.support.server import Server, running_server
+
+COLOUR = {
+    "type": "object",
+    "properties": {"colour": {"enum": ["red", "blue"]}},
+    "required": ["colour"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, starter_file: Path) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("berth")
+    (home / "models").mkdir()
+    (home / "models" / "starter.gguf").symlink_to(starter_file)
+    with running_server(home) as running:
+        address = f"{running.url}/api/models/starter"
+        started = httpx.post(f"{address}/start", json={"context": 2_048}, timeout=120)
+        assert started.status_code == 200, started.text
+        yield running
+        httpx.post(f"{address}/stop", json={}, timeout=60)
+
+
+@pytest.fixture
+def claude(server: Server) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=server.url, api_key="x", max_retries=0) as made:
+        yield made
+
+
+def test_a_response_keeps_to_its_schema(client: openai.OpenAI) -> None:
+    answer = client.responses.create(
+        model="starter",
+        input=[{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}],
+        text={"format": {"type": "json_schema", "name": "x", "schema": COLOUR, "strict": True}},
+        temperature=0,
+        max_output_tokens=40,
+    )
+    assert json.loads(answer.output_text)["colour"] in ("red", "blue")
+
+
+def test_the_official_client_puts_a_streamed_response_together(client: openai.OpenAI) -> None:
+    asked = "Say only: yes"
+    with client.responses.stream(model="starter", input=asked, max_output_tokens=60) as stream:
+        pieces = [event.delta for event in stream if event.type == "response.output_text.delta"]
+        assert stream.get_final_response().output_text == "".join(pieces) != ""
+
+
+def test_a_response_that_was_cut_says_so(client: openai.OpenAI) -> None:
+    answer = client.responses.create(
+        model="starter", input="Count from one to a hundred.", max_output_tokens=4
+    )
+    assert answer.status == "incomplete"
+
+
+def test_a_message_says_why_it_ended_and_how_long_it_was(claude: anthropic.Anthropic) -> None:
+    said: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Count: 1, 2, 3, 4"}]
+    stops = ["", "3"]
+    answer = claude.messages.create(
+        model="starter", messages=said, max_tokens=60, stop_sequences=stops
+    )
+    assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", "3")
+    counted = claude.messages.count_tokens(model="starter", messages=said).input_tokens
+    known = answer.usage.cache_read_input_tokens or 0
+    assert answer.usage.input_tokens + known == counted
+
+
+def test_what_does_not_fit_is_refused_in_anthropics_words(claude: anthropic.Anthropic) -> None:
+    said: list[anthropic.types.MessageParam] = [{"role": "user", "content": "word " * 3_000}]
+    with pytest.raises(anthropic.BadRequestError, match="exceeds the available context size"):
+        claude.messages.create(model="starter", messages=said, max_tokens=5)
+
+
+def test_a_model_that_writes_gives_no_vectors_and_is_not_asked_again(
+    client: openai.OpenAI,
+) -> None:
+    with pytest.raises(openai.BadRequestError, match="does not support embeddings"):
+        client.embeddings.create(model="starter", input="Hello")
+
+
+def test_the_list_tells_of_tools(client: openai.OpenAI) -> None:
+    told = client.models.retrieve("starter").model_extra or {}
+    assert (told["tools"], told["context_length"]) == (True, 2_048)
