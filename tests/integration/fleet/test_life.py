@@ -142,6 +142,7 @@ def test_the_page_offers_to_make_room_and_does(two: tuple[str, str]) -> None:
     button.click().run()
     assert not page.exception
     until(lambda: state("second") == State.READY, "the second runs")
+    until(lambda: not actions.is_starting(second), "its start is over")
     assert state("first") == State.STOPPED
 
 
