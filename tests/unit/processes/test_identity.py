@@ -52,6 +52,7 @@ def test_without_a_birth_the_create_time_counts(other: psutil.Process) -> None:
 
 
 def test_the_command_line_of_what_is_gone_is_empty(other: psutil.Process) -> None:
+    until(lambda: bool(command_line(other.pid)))  # it is just being made
     assert command_line(other.pid)[-1] == "a (b) c"
     assert command_line(GONE) == []
     other.kill()
