@@ -38,3 +38,9 @@ def deploy_button(page: AppTest) -> tuple[str, bool]:
     """What stands on the button that deploys, and whether it is disabled."""
     button = page.button(key="deploy_start")
     return button.label, button.disabled
+
+
+def bodies(page: AppTest) -> list[str]:
+    """What it draws as HTML, without its style sheet."""
+    found = [str(html.proto.body) for html in page.get("html")]
+    return [body for body in found if not body.startswith("<style>")]

@@ -14,7 +14,7 @@ from lib.engines.room import room_now
 from lib.jobs import jobs
 from lib.machine.bandwidth import Known
 from tests.support.blueprints_dense import dense
-from tests.support.deploy_page import MEGABYTE, deploy_button, labels, opened, said
+from tests.support.deploy_page import MEGABYTE, bodies, deploy_button, labels, opened, said
 from tests.support.headers import write
 from tests.support.hub_api import OWNER, HubApi
 from tests.support.shapes import add_model
@@ -132,8 +132,8 @@ def test_a_model_that_fits_is_recommended_with_its_price(small: str) -> None:
     page = opened(small)
     assert ":material/check_circle: **Fits.**" in said(page)
     assert deploy_button(page) == ("Deploy Q8_0 (downloads 80 MB)", False)
-    [bar] = page.get("html")
-    assert "weights 76 MiB" in bar.proto.body
+    [bar] = bodies(page)
+    assert "weights 76 MiB" in bar
     assert "at most" in said(page).lower()
     assert "Recommended" in page.radio[0].options[0]
     assert "Poor quality" in page.radio[0].options[2]
@@ -144,9 +144,9 @@ def test_another_quantization_and_context_change_the_plan_at_once(hub: HubApi, s
     asked = len(hub.requests)
     page.radio[0].set_value("Q4_K_M").run()
     assert deploy_button(page)[0] == "Deploy Q4_K_M (downloads 50 MB)"
-    before = page.get("html")[0].proto.body
+    before = bodies(page)[0]
     page.select_slider[0].set_value(32_768).run()
-    assert page.get("html")[0].proto.body != before
+    assert bodies(page)[0] != before
     assert page.select_slider[0].value == 32_768
     assert page.radio[0].value == "Q4_K_M"
     assert not [one for one in hub.requests[asked:] if "/api/" in one.path]
@@ -165,9 +165,9 @@ def test_a_speed_that_was_measured_among_busy_programs_is_marked(
 
 def test_the_cache_can_be_stored_in_half_the_memory(small: str) -> None:
     page = opened(small)
-    before = page.get("html")[0].proto.body
+    before = bodies(page)[0]
     page.selectbox(key=f"deploy kv_type {small}").set_value("q8_0").run()
-    assert page.get("html")[0].proto.body != before
+    assert bodies(page)[0] != before
     page.button(key="deploy_start").click().run()
     [job] = jobs.recent(kind=KIND)
     assert job.details["kv_type"] == "q8_0"
@@ -176,9 +176,9 @@ def test_the_cache_can_be_stored_in_half_the_memory(small: str) -> None:
 def test_the_engine_and_the_number_of_conversations_can_be_chosen(small: str) -> None:
     page = opened(small)
     assert "Ollama is not installed" in said(page)
-    before = page.get("html")[0].proto.body
+    before = bodies(page)[0]
     page.number_input[0].set_value(4).run()
-    assert page.get("html")[0].proto.body != before
+    assert bodies(page)[0] != before
 
 
 def test_choosing_an_engine_that_is_absent_says_that_it_will_be_installed(small: str) -> None:

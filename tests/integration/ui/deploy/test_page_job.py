@@ -9,7 +9,15 @@ from lib.core.settings import settings
 from lib.deploy import KIND, DeployRequest
 from lib.jobs import jobs
 from lib.jobs.jobs import Job
-from tests.support.deploy_page import SECONDS, SMALL, deploy_button, labels, opened, said
+from tests.support.deploy_page import (
+    SECONDS,
+    SMALL,
+    bodies,
+    deploy_button,
+    labels,
+    opened,
+    said,
+)
 from tests.support.hub_api import HubApi
 from tests.support.tiny_gguf import write_tiny
 
@@ -69,7 +77,7 @@ def test_a_running_deployment_shows_phases_bar_log_and_cancel() -> None:
     [bar] = [bar for bar in page.get("progress") if "Downloading" in bar.proto.text]
     assert "25%" in bar.proto.text
     assert "50 MB of 200 MB" in bar.proto.text
-    assert "&lt;b&gt;a line of the log&lt;/b&gt;" in page.get("html")[-1].proto.body
+    assert "&lt;b&gt;a line of the log&lt;/b&gt;" in bodies(page)[-1]
     page.button(key=f"cancel-{job.id}").click().run()
     assert jobs.find(job.id).state == "cancelled"
     assert "What has arrived is kept" in said(opened(job=job.id))
