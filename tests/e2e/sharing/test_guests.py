@@ -170,7 +170,9 @@ def test_how_it_looks(
         owner.goto(f"{server.url}/System")
         section = owner.locator(".st-key-sharing")
         expect(section.get_by_role("button", name="Stop sharing")).to_be_visible()
-        expect(section.locator("img")).to_be_visible()
+        code = section.get_by_role("img", name="QR code of the address for guests")
+        expect(code).to_be_visible()
+        assert code.evaluate("image => image.naturalWidth") > 100  # it is drawn
         owner.get_by_text("Limits for guests").click()
         expect(owner.get_by_label("Tokens per reply")).to_be_visible()
         section.scroll_into_view_if_needed()
