@@ -17,7 +17,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # The elements of the first screens, and what a reply may need, by the names of their scripts.
-SOON = ("BidiComponent", "Button", "ChatInput", "Metric", "Progress", "Selectbox", "TextInput")
+SOON = (
+    *("BidiComponent", "Button", "ChatInput", "Html", "Metric", "Progress", "Selectbox"),
+    "TextInput",
+)
 LATER = ("StreamlitSyntaxHighlighter",)
 FOREVER = "public, immutable, max-age=31536000"
 

@@ -31,8 +31,8 @@ FLOORS = (
         (12405,),
         "one field of a request from outside can harm the server",
         "CVE-2026-134540, November 2026",
-        "At /v1 no engine gets slots, adapters or grammars of a request's own, and schemas are "
-        "checked: older builds are asked by known fields alone.",
+        "At /v1 only known fields of a request reach it: none that saves slots, loads adapters or "
+        "brings a grammar; schemas are checked.",
     ),
     Floor(
         OLLAMA,

@@ -56,7 +56,7 @@ def _steps(has_models: bool) -> list[Step]:
     return [
         Step("Berth runs", True, _nothing),
         Step("A model is here", has_models, _nothing),
-        Step("It has answered a question", bool(asked & {"", "guest"}), _to_chat),
+        Step("You have asked it something", bool(asked & {"", "guest"}), _to_chat),
         Step("A program has asked it", served.PROGRAM in asked, _to_the_address),
     ]
 

@@ -13,8 +13,11 @@ MORE = "More charts"
 
 
 def panel(title: str, text: str, drawn: dict[str, Any], alt: str, below: str = "") -> None:
-    """Title and figures in a line of their own, then the chart, then what would not fit above."""
-    with st.container(gap="xxsmall"):
+    """Title and figures in a line of their own, then the chart, then what would not fit above.
+
+    It keeps its place until the chart's script has come (page.css): `alt` tells it from others.
+    """
+    with st.container(gap="xxsmall", key=f"panel-{alt}"):
         st.markdown(f"**{title}** {text}")
         st.vega_lite_chart(drawn, alt=alt, width="stretch")
         if below:

@@ -139,4 +139,5 @@ def of_hub(standing: heard.Standing, now: float) -> Iterator[Row]:
         }
         yield Row(hub.model_copy(update=changes))
     elif SAMPLER.is_looking:
-        yield Row(hub, word="Asking")
+        said = "Whether it can be reached is being looked up."  # in the place of what comes of it
+        yield Row(hub.model_copy(update={"problem": said}), word="Asking")

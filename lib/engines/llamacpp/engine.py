@@ -4,11 +4,9 @@ A child runs a `llama-server` of the user's own where there is one that works, e
 """
 
 import contextlib
-import importlib.metadata
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 
 from pydantic import SecretStr, ValidationError
 
@@ -38,6 +36,7 @@ from lib.engines.llamacpp import (
     program,
     records,
     strays,
+    wheel,
 )
 from lib.engines.llamacpp import launch as llamacpp_launch
 from lib.engines.llamacpp import props as llamacpp_props
@@ -78,13 +77,13 @@ class LlamaCpp:
 
     def health(self) -> Health:
         """Up where the wheel is installed, or a program of the user's own has proved itself."""
-        own, wheel = program.known(), _wheel_version()
+        own, installed = program.known(), wheel.version()
         if own and own.is_usable:
             return Health(up=True, version=own.title, note=strays.note())
         note = " ".join(filter(None, (program.objection(own), strays.note())))
-        if not wheel:
+        if not installed:
             return NOT_INSTALLED.model_copy(update={"note": note})
-        return Health(up=True, version=f"xllamacpp {wheel}", note=note)
+        return Health(up=True, version=f"xllamacpp {installed}", note=note)
 
     def models(self) -> list[Model]:
         """Every file, and every child whose file has gone while it runs."""
@@ -192,7 +191,7 @@ def _start(file: ModelFile, options: StartOptions) -> None:
     try:
         _start_with(own, file, options, _ports())
     except ProgramFault as fault:
-        if not _wheel_version():
+        if not wheel.version():
             raise
         note = f"{own.title}, could not run it: {fault.message} See {records.keep_log(file.name)}."
         records.update(_start_with(None, file, options, _ports()), note=note)
@@ -264,7 +263,7 @@ def _intended(
         options=options,
         port=launch.port,
         started_at=time.time(),
-        version=own.version if own else _wheel_version(),
+        version=own.version if own else wheel.version(),
         program=own.path if own else "",
         boot=boot(),
         memory_kills=memory_kills(),
@@ -383,19 +382,6 @@ def _with_child(model: Model, record: Record) -> Model:
         "note": record.note,
     }
     return model.model_copy(update=running)
-
-
-def _wheel_version() -> str:
-    """Empty where it is not installed."""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return _installed_version()
-    return ""
-
-
-@cache
-def _installed_version() -> str:
-    """Read once, as that takes a millisecond; PackageNotFoundError, which is not kept."""
-    return importlib.metadata.version("xllamacpp")
 
 
 ENGINE = LlamaCpp()

@@ -71,11 +71,14 @@ def _drawn(seconds: int) -> None:
     samples, frame = seen(seconds, now), framed(seconds, now)
     bins = charts.binned(samples, frame)
     _charts(bins, SAMPLER.latest(), frame)
-    if len(bins) < FEWEST_POINTS:
-        st.caption(SOON if seconds <= HOUR else LATER)
-    if frame.marks:
-        st.caption(MARKED)
+    st.caption(_below(len(bins), seconds, frame) or "&nbsp;")  # one line, whatever is said in it
     stale_figures()
+
+
+def _below(points: int, seconds: int, frame: Frame) -> str:
+    if points < FEWEST_POINTS:
+        return SOON if seconds <= HOUR else LATER
+    return MARKED if frame.marks else ""
 
 
 def seen(seconds: int, now: float) -> list[Sample]:

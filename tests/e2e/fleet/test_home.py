@@ -37,7 +37,7 @@ def test_the_first_steps_tick_by_themselves_and_go_for_good(page: Page, home: Pa
         page.keyboard.press("Enter")
         expect(page.get_by_text("t19")).to_be_visible()
         page.get_by_role("link", name="Home").click()
-        step(page, "It has answered a question", DONE)
+        step(page, "You have asked it something", DONE)
         page.get_by_role("button", name="Close", exact=True).click()
         expect(page.locator(".st-key-guide")).to_have_count(0)
         page.reload()

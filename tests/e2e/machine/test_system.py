@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from lib.ui import panels
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
@@ -26,6 +26,7 @@ MOBILE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140 Mobile S
 IN_PLACE = """() => [...document.querySelectorAll('[data-testid="stMain"] *')]
     .every(e => e.getBoundingClientRect().right <= innerWidth + 1)"""
 LONGEST = 4_000  # pixels of a picture
+MOST_PIXELS = 24  # a line
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +106,24 @@ def test_a_phone_unfolds_what_it_wants_to_see(browser: Browser, server: Server) 
     for name in CHARTS[2:]:
         expect(chart(page, name).locator("svg")).to_be_visible()
     context.close()
+
+
+def test_what_is_below_the_charts_does_not_move_when_they_come(page: Page, server: Server) -> None:
+    """A click just then would meet another button."""
+    held: list[Route] = []
+    script = re.compile(r"/ArrowVegaLiteChart\..*\.js$")
+    page.route(script, lambda route: held.append(route))
+    page.goto(f"{server.url}/System")
+    sharing = page.get_by_role("heading", name="Sharing")
+    expect(sharing).to_be_visible()
+    expect(page.locator(".berth-facts")).to_be_visible()
+    before = sharing.bounding_box()
+    assert held
+    for route in held:
+        route.continue_()
+    for name in CHARTS:
+        expect(chart(page, name)).to_be_visible()
+    after = sharing.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(after["y"] - before["y"]) <= MOST_PIXELS

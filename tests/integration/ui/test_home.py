@@ -25,7 +25,7 @@ from tests.support.fake_engine import running_fake
 GUEST = {"role": "guest", "who": "guest-1"}
 OWNER = {"role": "owner", "who": "a" * 32}
 SECONDS = 30
-STEPS = ["Berth runs", "A model is here", "It has answered a question", "A program has asked it"]
+STEPS = ["Berth runs", "A model is here", "You have asked it something", "A program has asked it"]
 
 
 def opened(user: dict[str, str] | None = None) -> AppTest:
