@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Idle(Watch):
-    """Stops what its time is over for, and notes what has died."""
+    """Stops what its time is over for, and notes what has died and how fast the others write."""
 
     name, seconds = "idle", 15.0
 
@@ -66,6 +66,7 @@ class Idle(Watch):
 
 
 def _note_speeds(every: list[Model]) -> None:
+    """By their own count, whoever asks them: a model that nobody looks at is measured too."""
     for model in every:
         record = records.read(model.name) if model.engine == llamacpp.NAME and model.url else None
         if record:

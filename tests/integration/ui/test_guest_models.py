@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib.core import access
 from lib.core.access import Role, acting
 from lib.core.errors import BrokenFile
 from lib.core.preferences import change
@@ -22,17 +21,15 @@ from lib.sharing.for_guests import OTHERWISE
 from lib.ui.models import listing
 from tests.conftest import ROOT
 from tests.support.tiny_gguf import write_tiny
+from tests.support.visitors import GUEST, OWNER, nobody_by_default
 
 MODELS = ROOT / "pages/2_Models.py"
-GUEST = {"role": "guest", "who": "guest-1"}
-OWNER = {"role": "owner", "who": "a" * 32}
 SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
 def _server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the server nobody is the owner by default."""
-    monkeypatch.setattr(access, "_process", None)
+    nobody_by_default(monkeypatch)
 
 
 @pytest.fixture

@@ -17,18 +17,16 @@ from tests.conftest import ROOT
 from tests.support import tiny_gguf
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
+from tests.support.visitors import GUEST, OWNER, nobody_by_default
 
 PAGES = [ROOT / "Home.py", *sorted((ROOT / "pages").glob("*.py"))]
 DEPLOY, MODELS, CHAT, SYSTEM = PAGES[1:5]
-GUEST = {"role": "guest", "who": "guest-1"}
-OWNER = {"role": "owner", "who": "a" * 32}
 SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
 def _server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the server nobody is the owner by default."""
-    monkeypatch.setattr(access, "_process", None)
+    nobody_by_default(monkeypatch)
 
 
 @pytest.fixture
