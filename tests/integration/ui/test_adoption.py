@@ -21,9 +21,9 @@ from lib.ui import adoption_view
 from tests.conftest import ROOT
 from tests.support.stores import ollama_store, studio
 from tests.support.tiny_gguf import write_tiny, write_truncated
+from tests.support.visitors import GUEST, nobody_by_default
 
 PAGE = ROOT / "pages/2_Models.py"
-GUEST = {"role": "guest", "who": "guest-1"}
 SECONDS = 30
 
 pytestmark = pytest.mark.usefixtures("no_ollama", "models")
@@ -193,7 +193,7 @@ def test_a_look_that_hangs_keeps_no_page_waiting(
 
 
 def test_a_guest_sees_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lib.core.access._process", None)
+    nobody_by_default(monkeypatch)
     page = opened(user=GUEST)
     assert not page.expander
     assert "Use it" not in labels(page)

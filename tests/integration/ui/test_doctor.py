@@ -8,16 +8,15 @@ from typing import get_args
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib.core import access
 from lib.doctor import registry, report
 from lib.doctor.finding import Check, Finding, Fix, Severity
 from lib.doctor.registry import REGISTRY
 from lib.ui import markdown
 from lib.ui.doctor import section
 from tests.conftest import ROOT
+from tests.support.visitors import GUEST, nobody_by_default
 
 SYSTEM, HOME = ROOT / "pages/4_System.py", ROOT / "Home.py"
-GUEST = {"role": "guest", "who": "guest-1"}
 SECONDS = 30
 
 
@@ -167,7 +166,7 @@ def test_the_bundle_is_listed_before_it_is_downloaded() -> None:
 def test_a_guest_sees_none_of_it(found: list[Finding], monkeypatch: pytest.MonkeyPatch) -> None:
     found.append(planted("secret", Severity.URGENT, command="true"))
     looked()
-    monkeypatch.setattr(access, "_process", None)
+    nobody_by_default(monkeypatch)
     for path in (SYSTEM, HOME):
         page = opened(path, GUEST)
         assert "secret" not in texts(page) and "needs you" not in links(page)

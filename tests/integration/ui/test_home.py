@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib.core import access, activity
+from lib.core import activity
 from lib.core.activity import KEPT_SECONDS, Kind
 from lib.core.files import write_json
 from lib.core.preferences import change, preferences
@@ -21,9 +21,8 @@ from tests.conftest import ROOT
 from tests.support import tiny_gguf
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
+from tests.support.visitors import GUEST, OWNER, nobody_by_default
 
-GUEST = {"role": "guest", "who": "guest-1"}
-OWNER = {"role": "owner", "who": "a" * 32}
 SECONDS = 30
 STEPS = ["Berth runs", "A model is here", "You have asked it something", "A program has asked it"]
 
@@ -179,7 +178,7 @@ def test_a_guest_for_whom_no_model_is_meant_is_told_so(
     running: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(guests={"models": ["llamacpp/other"]})
-    monkeypatch.setattr(access, "_process", None)
+    nobody_by_default(monkeypatch)
     assert "No model runs here for guests now." in shown(opened(GUEST))
 
 
@@ -194,7 +193,7 @@ def test_a_guest_sees_what_is_theirs_alone(
             change(guests={"models": ["llamacpp/fake"]})
             answered("fake", 100)
             activity.note(Kind.STARTED, "fake", who="")
-        monkeypatch.setattr(access, "_process", None)
+        nobody_by_default(monkeypatch)
         page = opened(GUEST)
         told = shown(page)
     assert guide(page) == {}

@@ -19,10 +19,10 @@ from lib.ui.models import listing
 from tests.conftest import ROOT
 from tests.support.ollama import faking
 from tests.support.tiny_gguf import CHATML, write_tiny, write_truncated
+from tests.support.visitors import GUEST
 from tests.support.waiting import until
 
 MODELS = ROOT / "pages/2_Models.py"
-GUEST = {"role": "guest", "who": "guest-1"}
 SECONDS = 30
 
 
