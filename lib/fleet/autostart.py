@@ -12,10 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from lib import dashboard
 from lib.core.access import Action, require
 from lib.core.errors import Conflict, EngineError
+from lib.core.files import write_text
 from lib.core.settings import ROOT, settings
 from lib.core.unit_words import assigned, quoted, require_visible
 from lib.processes.command import run
@@ -75,8 +77,7 @@ def turn_on() -> str:
     require(Action.CONFIGURE)
     now = look()
     try:
-        now.path.parent.mkdir(parents=True, exist_ok=True)
-        now.path.write_text(now.text, encoding="utf-8")
+        write_text(now.path, now.text)
     except OSError as error:
         raise Conflict(
             f"{now.path} cannot be written: {error.strerror}.",
@@ -97,7 +98,8 @@ def turn_off() -> str:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise Conflict(
-            f"{path} cannot be removed: {error.strerror}.", "Remove it there."
+            f"{path} cannot be removed: {error.strerror}.",
+            "Look at the permissions of its folder.",
         ) from error
     if sys.platform != "darwin":
         _systemctl("daemon-reload")
@@ -119,7 +121,7 @@ def _enable(now: Autostart) -> None:
             continue
         with contextlib.suppress(OSError):
             if now.found:
-                now.path.write_text(now.found, encoding="utf-8")
+                write_text(now.path, now.found)
             else:
                 now.path.unlink(missing_ok=True)
         raise EngineError(
@@ -160,7 +162,15 @@ def _command(port: int) -> list[str]:
 
 def _variables() -> dict[str, str]:
     known = {name: value for name in CARRIED if (value := os.environ.get(name))}
+    known = {name: value for name, value in known.items() if not _has_password(value)}
     return {**known, "BERTH_HOME": str(settings().home)}
+
+
+def _has_password(value: str) -> bool:
+    """An address with one stands in no file of ours: Berth does without the variable then."""
+    with contextlib.suppress(ValueError):
+        return "@" in urlsplit(value if "://" in value else f"//{value}").netloc
+    return True
 
 
 def _unit(port: int) -> str:

@@ -117,6 +117,21 @@ def test_a_home_that_cannot_be_written_is_told_in_words(account: Path) -> None:
         autostart.turn_on()
 
 
+def test_an_address_with_a_password_is_left_out_and_others_read_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://me:hunter2@hub.example")
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:11434")
+    monkeypatch.setenv("HF_HOME", "me:hunter2@nowhere")
+    monkeypatch.setenv("HF_HUB_CACHE", "/opt/cache@2/hub")
+    autostart.turn_on()
+    now = autostart.look()
+    assert "hunter2" not in now.found
+    assert "OLLAMA_HOST=http://127.0.0.1:11434" in now.found
+    assert "HF_HUB_CACHE=/opt/cache@2/hub" in now.found
+    assert now.path.stat().st_mode & 0o077 == 0
+
+
 def test_only_the_owner_does_that() -> None:
     with acting(Role.GUEST):
         for act in (autostart.turn_on, autostart.turn_off):
