@@ -49,6 +49,7 @@ class Order(NamedTuple):
     request: shield.Checked
     accept: str
     who: str = served.PROGRAM
+    key: str = ""  # the id of the API key it came with; "" without one
 
 
 class _Asked(NamedTuple):

@@ -36,8 +36,8 @@ def section() -> None:
     if not may(Action.CONFIGURE):
         return
     st.subheader("Doctor", anchor="doctor")
+    support.bundle()  # above what grows when a look ends: a click on it would meet another place
     _live()
-    support.bundle()
 
 
 def needs() -> None:

@@ -76,9 +76,8 @@ def _drawn(seconds: int) -> None:
 
 
 def _below(points: int, seconds: int, frame: Frame) -> str:
-    if points < FEWEST_POINTS:
-        return SOON if seconds <= HOUR else LATER
-    return MARKED if frame.marks else ""
+    missing = "" if points >= FEWEST_POINTS else SOON if seconds <= HOUR else LATER
+    return " ".join(filter(None, [MARKED if frame.marks else "", missing]))
 
 
 def seen(seconds: int, now: float) -> list[Sample]:

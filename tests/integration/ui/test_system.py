@@ -173,7 +173,13 @@ def test_a_history_of_an_older_berth_has_gaps_where_it_has_no_figures(home: Path
     assert {row["text0"] for row in points(page, "Processor use")} == {"30 %"}
 
 
-def test_starts_and_stops_stand_on_every_chart_for_the_owner(home: Path) -> None:
+@pytest.mark.parametrize("samples", [1, 30])
+def test_starts_and_stops_stand_on_every_chart_for_the_owner(
+    home: Path, monkeypatch: pytest.MonkeyPatch, samples: int
+) -> None:
+    now = time.time()
+    lately = [sample(now - 5 * back, cpu_percent=20.0) for back in range(samples, 0, -1)]
+    monkeypatch.setattr(SAMPLER, "samples", lambda: lately)
     with acting(Role.OWNER):
         activity.note(Kind.STARTED, "tiny")
     page = opened()
