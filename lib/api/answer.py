@@ -11,6 +11,7 @@ from typing import Any
 from starlette.types import Send
 
 from lib.api import dialects
+from lib.api.errors import WrongMethod
 from lib.api.numbered import Numbers
 from lib.core.errors import BerthError
 
@@ -72,6 +73,8 @@ class Answer:
         if self._is_over:
             return
         body = dialects.failure(self.dialect, error)
+        if isinstance(error, WrongMethod):
+            self.headers.append((b"allow", error.allowed.encode()))
         if not self._has_begun:
             await self._whole(body, "application/json", error.status)
             return
