@@ -200,12 +200,16 @@ def _parameters(entry: Entry) -> Iterator[dict[str, Any]]:
         fields = TypeAdapter(model).json_schema()["properties"] if model else {}
         for name, field in fields.items():
             yield {
-                "name": name.replace("_", "-").title() if place == "header" else name,
+                "name": _header(name) if place == "header" else name,
                 "in": place,
                 "required": False,
                 "description": field.pop("description", ""),
                 "schema": field,
             }
+
+
+def _header(name: str) -> str:
+    return "-".join("ID" if word == "id" else word.title() for word in name.split("_"))
 
 
 def _answers(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
