@@ -54,6 +54,7 @@ class Preferences(BaseModel):
     guide_is_over: bool = False  # the first steps on Home were done, or dismissed
     require_key: bool = False  # also on this machine, see lib/core/owner_key.py
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py
+    steady_prompts: bool = True  # see lib/api/shield/steady.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.
     model_folders: list[str] = Field(default=[], max_length=64)
     guests: GuestLimits = GuestLimits()
