@@ -93,13 +93,13 @@ def test_the_list_tells_of_tools(client: openai.OpenAI) -> None:
     assert (told["tools"], told["context_length"]) == (True, 2_048)
 
 
-def test_what_an_agent_changes_every_time_leaves_the_rest_of_its_prompt_known(
+def test_a_time_that_changes_leaves_the_rest_of_an_agents_prompt_known(
     claude: anthropic.Anthropic,
 ) -> None:
     rest = "You are a careful agent. " * 20
 
-    def known(number: str) -> tuple[int, int]:
-        line = f"x-anthropic-billing-header: cc_version=2.1.177.01c; cch={number};"
+    def known(second: str) -> tuple[int, int]:
+        line = f"Current time: 2026-11-28T10:15:{second}Z"
         answer = claude.messages.create(
             model="starter",
             system=[{"type": "text", "text": line}, {"type": "text", "text": rest}],
@@ -108,6 +108,6 @@ def test_what_an_agent_changes_every_time_leaves_the_rest_of_its_prompt_known(
         )
         return answer.usage.cache_read_input_tokens or 0, answer.usage.input_tokens
 
-    known("36ee5")
-    was_known, was_new = known("0aaa9")
+    known("02")
+    was_known, was_new = known("31")
     assert was_known > 60 > was_new
