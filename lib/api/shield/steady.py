@@ -2,8 +2,9 @@
 
 An engine keeps what it has read of a prompt and reads on where the next one differs. Coding agents
 put a number of their own, or the time, at the very front: then all of a long prompt is read anew in
-each turn. Claude Code's `x-anthropic-billing-header` tells a model nothing and is left out; a line
-with the time of day goes to the end of the last message, after all that stays the same.
+each turn. Claude Code's `x-anthropic-billing-header` tells a model nothing and is left out (of it
+llama-server overlooks one of two numbers, in /v1/messages alone); a line with the time of day goes
+to the end of the last message, after all that stays the same.
 """
 
 import logging
