@@ -17,7 +17,7 @@ def draw(key: Key | None = None) -> None:
     with st.container(horizontal=True):
         st.text_input(
             "Name",
-            key.name if key else "",
+            value=key.name if key else None,  # of what the session fills, nothing
             key=_field("name", key),
             placeholder="laptop",
             max_chars=LONGEST_KEY_NAME,
@@ -30,7 +30,7 @@ def draw(key: Key | None = None) -> None:
             "Requests a minute",
             1,
             100_000,
-            key.per_minute if key else None,
+            value=key.per_minute if key else None,
             key=_field("per_minute", key),
             placeholder="No limit",
             width=180,
@@ -39,7 +39,7 @@ def draw(key: Key | None = None) -> None:
             "Tokens a day",
             1,
             10**12,
-            key.tokens_a_day if key else None,
+            value=key.tokens_a_day if key else None,
             step=1_000,
             key=_field("tokens_a_day", key),
             placeholder="No limit",
@@ -69,6 +69,7 @@ def clear() -> None:
 def _chosen(key: Key | None) -> dict[str, Any]:
     found = {name: st.session_state.get(_field(name, key)) for name in NAMES}
     day, models = found.pop("until"), found.pop("models")
+    found["name"] = found["name"] or ""
     return {**found, "expires_at": _end_of(day) if day else None, "models": models or None}
 
 
@@ -93,7 +94,7 @@ def _models(key: Key | None) -> None:
     st.multiselect(
         "Models",
         list(dict.fromkeys([*known, *chosen])),
-        default=chosen,
+        default=chosen or None,
         placeholder="All models",
         key=_field("models", key),
         help="Left empty: all that there are, and those to come.",

@@ -43,17 +43,16 @@ def section() -> None:
     if key is None or time.time() - told["at"] > SHOWN_SECONDS:
         _put_away()
         return
-    with st.container(border=True, key="keys_made_box"):
-        st.markdown(
-            f"**The key {markdown.plain(key.name)} is made.** Copy it now: it is not shown again."
-        )
+    with st.container(border=True, key="row-key-made"):
         with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+            with st.container(width="stretch", gap="small"):
+                name = markdown.plain(key.name)
+                st.markdown(f"**The key {name} is made.** Copy it now: it is not shown again.")
+                st.code(told["secret"], language=None, wrap_lines=True)
+                _first_call(key, told["secret"])
             with st.container(width=170, gap="small"):
                 st.html(_qr_code(told["secret"]), width=160)
                 st.caption("Scan to take it to a phone")
-            with st.container(width="stretch", gap="small"):
-                st.code(told["secret"], language=None, wrap_lines=True)
-                _first_call(key, told["secret"])
         st.button("I have kept it", icon=":material/check:", key="keys_kept", on_click=_put_away)
 
 

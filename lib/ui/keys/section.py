@@ -1,6 +1,7 @@
 """API keys: which there are, what each may do, and what was used of it; for the owner alone."""
 
 from datetime import datetime
+from typing import Literal
 
 import streamlit as st
 
@@ -17,7 +18,8 @@ from lib.ui.shell import shown_errors
 CHANGING, DELETING = "keys_changing", "keys_deleting"  # the id of the key that is asked about
 TOGGLE = "keys_needed_here"
 MOST_ADDRESSES, MOST_MODELS = 3, 4
-BADGES = {"Active": "green", "Disabled": "gray", "Expired": "orange"}
+_Colour = Literal["green", "gray", "orange"]
+BADGES: dict[str, _Colour] = {"Active": "green", "Disabled": "gray", "Expired": "orange"}
 
 
 def section() -> None:
@@ -32,9 +34,9 @@ def section() -> None:
     with shown_errors():
         made.section()
         keys = store.all_keys()
+        _new(is_first=not keys)
         for key in keys:
             _row(key)
-        _new(is_first=not keys)
         _local()
         _wrong_keys()
         _deletion(keys)
@@ -49,15 +51,14 @@ def _here() -> str:
 def _row(key: Key) -> None:
     """One key: its name and state, what it may, what it has used, and what can be done."""
     state = _state(key)
-    with st.container(border=True, key=f"key-{key.id}", gap="small"):
+    with st.container(border=True, key=f"row-key-{key.id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            with st.container(gap="xsmall", width="stretch"):
-                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                    st.markdown(f"**{markdown.plain(key.name)}**", width="content")
-                    st.badge(state, color=BADGES[state])  # type: ignore[arg-type]
-                    st.caption(f"`{key.hint}…`", width="content")
+            with st.container(gap=None, width="stretch"):
+                st.markdown(f"**{markdown.plain(key.name)}** :gray[`{key.hint}…`]")
                 st.caption(markdown.plain(" · ".join(_facts(key))))
-            _buttons(key)
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                st.badge(state, color=BADGES[state])
+                _buttons(key)
         if st.session_state.get(CHANGING) == key.id:
             _change(key)
 
@@ -70,21 +71,27 @@ def _state(key: Key) -> str:
 
 def _facts(key: Key) -> list[str]:
     used = spent.today(key.id)
+    if not used.last_at:
+        return [_models(key), _until(key), *_limits(key), "never used"]
     each = f", {key.per_minute:,} a minute" if key.per_minute else ""
     most = f" of {key.tokens_a_day:,}" if key.tokens_a_day else ""
-    last = f"last used {words.ago(used.last_at)}" if used.last_at else "never used"
     return [
         _models(key),
         _until(key),
         f"today {words.count(used.requests, 'request')}{each}",
         f"{used.tokens:,}{most} tokens",
-        last,
+        f"last used {words.ago(used.last_at)}",
     ]
+
+
+def _limits(key: Key) -> list[str]:
+    each = [f"{key.per_minute:,} requests a minute"] if key.per_minute else []
+    return [*each, f"{key.tokens_a_day:,} tokens a day"] if key.tokens_a_day else each
 
 
 def _models(key: Key) -> str:
     if key.models is None:
-        return "all models"
+        return "All models"
     more = len(key.models) - MOST_MODELS
     return ", ".join(key.models[:MOST_MODELS]) + (f" and {more} more" if more > 0 else "")
 
@@ -180,15 +187,15 @@ def _confirm(key: Key) -> None:
         f"**{markdown.plain(key.name)}** is forgotten for good: programs that have it can never "
         "use it again. What it has used stays in the figures."
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="keys_keep"):
+            _ask(DELETING, "")
+            st.rerun()
         if st.button("Delete the key", type="primary", key="keys_delete"):
             with shown_errors():
                 store.delete(key.id)
                 _ask(DELETING, "")
                 st.rerun()
-        if st.button("Keep it", key="keys_keep"):
-            _ask(DELETING, "")
-            st.rerun()
 
 
 def _ask(what: str, key_id: str) -> None:
