@@ -73,6 +73,7 @@ class Answer:
             return
         body = dialects.failure(self.dialect, error)
         if not self._has_begun:
+            self.headers += getattr(error, "headers", [])
             await self._whole(body, "application/json", error.status)
             return
         name = b"event: error\n" if self.dialect.ends else b""

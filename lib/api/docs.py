@@ -13,18 +13,26 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from lib import VERSION
-from lib.api import attachments, deploy, models, system
+from lib.api import attachments, deploy, keys, models, system
 from lib.core.access import Action, require
 from lib.deploy import DeployRequest
 from lib.engines.base import StartOptions
+from lib.keys.key import KeyChange, NewKey
 from lib.slots.request import SlotRequest
 
 BODIES: dict[Any, Any] = {  # a model, or several to choose from
     deploy.create: DeployRequest | SlotRequest,
     models.start: StartOptions,
     attachments.add: attachments.Upload,
+    keys.create: NewKey,
+    keys.change: KeyChange,
 }
-RESULTS: dict[Any, type[BaseModel]] = {system.machine: system.System}
+RESULTS: dict[Any, type[BaseModel]] = {
+    system.machine: system.System,
+    keys.index: keys.KnownKeys,
+    keys.create: keys.MadeKey,
+    keys.change: keys.KnownKey,
+}
 PARTS = "$defs"  # where pydantic puts them; OpenAPI has one place for all
 GATEWAY = {
     "/v1/models": {"get": "Every model that runs or can be started, in OpenAI's shape."},

@@ -15,7 +15,7 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import dialects, engine_request, listing, shield, speeds, upstreams
+from lib.api import callers, dialects, engine_request, listing, shield, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
@@ -103,7 +103,8 @@ async def _serve(request: Request, answer: Answer) -> None:
         _expect("POST", request)
         order = await _order(request)
         answer.dialect = dialects.of(order.request.path, order.request.fields)
-        await _while_wanted(request.receive, _relay(order, answer))
+        work = callers.while_it_holds(order.key, _relay(order, answer))
+        await _while_wanted(request.receive, work)
     else:
         raise NotFound("The gateway has no such path.", f"It has {', '.join((MODELS, *ASKED))}.")
 
@@ -121,7 +122,8 @@ async def _order(request: Request) -> Order:
             'The field "model" is missing.', f"Name a model that {MODELS} lists.", "model"
         )
     checked = shield.checked(request.scope["path"].removeprefix("/v1"), fields)
-    return Order(model, checked, request.headers.get("accept", "*/*"), _who(request))
+    who, key = callers.named(model, _who(request))
+    return Order(model, checked, request.headers.get("accept", "*/*"), who, key)
 
 
 def _who(request: Request) -> str:
@@ -170,6 +172,7 @@ async def _relay_in_use(order: Order, answer: Answer) -> None:
             engine.close()  # harmless after the end, when the connection is back in the pool
             if engine.ok:
                 speeds.note_served(heard, to, order.model, order.who, is_whole=is_whole)
+                callers.note(order.key, heard)
     except aiohttp.ServerTimeoutError as error:
         raise _hangs(order) from error
     except aiohttp.ClientError as error:

@@ -6,6 +6,7 @@ whether it runs.
 
 from typing import Any
 
+from lib.api import callers
 from lib.core.errors import NotFound
 from lib.core.names import shown
 from lib.engines import all_models
@@ -30,7 +31,8 @@ def one(name: str) -> dict[str, Any]:
 
 
 def _offered() -> list[Model]:
-    return [model for model in all_models() if model.state in OFFERED]
+    found = [model for model in all_models() if model.state in OFFERED]
+    return [model for model in found if callers.offers(model.name)]
 
 
 def described(model: Model) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Preferences(BaseModel):
     webhook: str = Field(default="", max_length=2_048)  # is told what happens, see fleet/notices.py
     guide_is_over: bool = False  # the first steps on Home were done, or dismissed
     require_key: bool = False  # also on this machine, see lib/core/owner_key.py
+    programs_need_key: bool = (
+        False  # for /v1 on this machine: an API key, see lib/sharing/programs.py
+    )
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py
     steady_prompts: bool = True  # see lib/api/shield/steady.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.

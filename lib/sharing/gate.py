@@ -4,7 +4,8 @@ The owner is whoever sits at this machine: no login, but the request must come f
 by a local name (a foreign page can point a name of its own at 127.0.0.1), from Berth's own pages
 or a program (a foreign page can send forms here), from the owner's own programs (owner.py), and not
 through a proxy (which would make everybody local). Whoever comes over the listener for the network
-is a guest at most, from this machine too, and has to sign in.
+is a guest at most, from this machine too, and has to sign in; a program with an API key gets to the
+models from everywhere (programs.py).
 """
 
 import html
@@ -22,7 +23,7 @@ from lib.core.access import (
     acting,
 )
 from lib.core.errors import BerthError, Forbidden, NotFound
-from lib.sharing import guests, logins, owner
+from lib.sharing import guests, logins, owner, programs
 
 LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
 ADMITTED = "berth.admitted"  # in the scope of its WebSockets: to be told which login until when
@@ -87,8 +88,9 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             _check(scope, headers)
+            program = await programs.caller(scope, headers, is_far=LISTENER in scope)
             arrival = None if LISTENER in scope else owner.entry(scope)
-            actor = None if arrival else _actor(scope, headers)
+            actor = program or (None if arrival else _actor(scope, headers))
         except BerthError as error:
             await refuse(error, scope, receive, send)
             return
@@ -125,11 +127,6 @@ def _check(scope: Scope, headers: Headers) -> None:
     if any(name in headers for name in _FORWARDED):
         raise NotSignedIn(
             "Berth does not answer through a proxy.", "Open it at the address that it printed."
-        )
-    if LISTENER in scope and f"{scope['path']}/".startswith("/v1/"):
-        raise NotSignedIn(
-            "Programs on other machines need an API key, which this version cannot make yet.",
-            "Run the program on the machine that Berth runs on, or chat in the browser.",
         )
 
 
@@ -262,7 +259,8 @@ async def refuse(error: BerthError, scope: Scope, receive: Receive, send: Send) 
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": error.message})
         return
-    answer: Response = JSONResponse(error.as_json(), status_code=error.status)
+    answer: Response = JSONResponse(programs.told(scope, error), status_code=error.status)
+    answer.raw_headers += programs.headers(error)
     if "text/html" in Headers(scope=scope).get("accept", ""):
         words = {"message": html.escape(error.message), "fix": html.escape(error.fix)}
         answer = HTMLResponse(_REFUSED.format(**words), error.status)
