@@ -131,11 +131,11 @@ def _import_heavy() -> None:
 
 app = st.App(
     ROOT / "Home.py",
-    routes=routes.routes(),
     middleware=[
         Middleware(SecurityHeaders, policy=content_policy(_FILES.page, guests.PAGE)),
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
+        Middleware(routes.Api),
         Middleware(static.Precompressed, files=_FILES),
     ],
     lifespan=lifespan,

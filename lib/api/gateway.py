@@ -8,8 +8,8 @@ engine's request is closed at that moment.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 import aiohttp
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lib.api import callers, dialects, engine_request, listing, shield, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
+from lib.api.leaving import while_wanted
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.api.speeds import Heard
 from lib.core import activity, http, lifecycle
@@ -104,7 +105,7 @@ async def _serve(request: Request, answer: Answer) -> None:
         order = await _order(request)
         answer.dialect = dialects.of(order.request.path, order.request.fields)
         work = callers.while_it_holds(order.key, _relay(order, answer))
-        await _while_wanted(request.receive, work)
+        await while_wanted(request.receive, work)
     else:
         raise NotFound("The gateway has no such path.", f"It has {', '.join((MODELS, *ASKED))}.")
 
@@ -132,27 +133,6 @@ def _who(request: Request) -> str:
         return acting
     is_ours = request.headers.get("user-agent") == http.USER_AGENT
     return "Berth" if is_ours else served.PROGRAM
-
-
-async def _while_wanted(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it is done, the client leaves, or the server stops."""
-    tasks = [
-        asyncio.ensure_future(part)
-        for part in (work, _departure(receive), lifecycle.stop_event().wait())
-    ]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-    doing = tasks[0]
-    with contextlib.suppress(asyncio.CancelledError):
-        await doing
-
-
-async def _departure(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _relay(order: Order, answer: Answer) -> None:

@@ -65,6 +65,10 @@ class ForeignOrigin(Forbidden, code="foreign_origin"):
     """The request was sent by a page that is not Berth's."""
 
 
+class WrongType(ForeignOrigin, code="wrong_type", status=415):
+    """What a program sends to change something is not said to be JSON."""
+
+
 def browser_of(scope: Scope) -> str:
     """The visitor's id that the gate vouches for: what it began, only it may read."""
     return str(scope["berth.browser"])
@@ -203,7 +207,8 @@ def _check_sender(scope: Scope, headers: Headers) -> None:
         return
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if method == "POST" and media_type != "application/json":
-        raise ForeignOrigin(
+        kind = ForeignOrigin if _is_browser(headers) else WrongType
+        raise kind(
             "A request that changes something must be JSON.",
             "Send it with the header Content-Type: application/json.",
         )
@@ -211,8 +216,11 @@ def _check_sender(scope: Scope, headers: Headers) -> None:
 
 def _is_empty_of_program(headers: Headers) -> bool:
     says_nothing = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-    is_browser = any(name in headers for name in ("origin", "sec-fetch-site", "cookie", "referer"))
-    return says_nothing and not is_browser and "content-type" not in headers
+    return says_nothing and not _is_browser(headers) and "content-type" not in headers
+
+
+def _is_browser(headers: Headers) -> bool:
+    return any(name in headers for name in ("origin", "sec-fetch-site", "cookie", "referer"))
 
 
 def _may_introduce(scope: Scope, headers: Headers) -> bool:
