@@ -56,6 +56,7 @@ class _Facts(Frozen):
     can_complete: bool = True
     can_see: bool = False
     calls_tools: bool | None = None
+    thinks: bool | None = None
     task: Task = Task.WRITING
     file: str = ""  # the GGUF file it runs
 
@@ -285,6 +286,7 @@ def _facts_of(about: api.Shown) -> _Facts:
         can_complete=can_complete,
         can_see="vision" in (can or ()),
         calls_tools=None if can is None else "tools" in can,
+        thinks=None if can is None else "thinking" in can,
         task=Task.WRITING if can_complete else Task.EMBEDDING,
         file=file[1] if file else "",
     )
@@ -303,6 +305,7 @@ def _model(tag: api.Tag, facts: _Facts, in_memory: api.Loaded | None) -> Model:
         can_chat=facts.can_chat,
         can_see=facts.can_see,
         calls_tools=facts.calls_tools,
+        thinks=facts.thinks,
         task=facts.task,
         url=f"{api.address()}/v1" if in_memory else "",
         memory_bytes=in_memory.size if in_memory else None,
