@@ -37,14 +37,28 @@ class Answer:
         status = 400 if status == 501 else status  # clients would ask again, and again
         if status < 400:
             await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
+            return
+        told = dialects.engine_failure(self.dialect, body, status)
+        if self._has_begun:
+            await self._fail_in_stream(told)
         else:
-            told = dialects.engine_failure(self.dialect, body, status)
             await self._whole(told, "application/json", status)
 
     async def begin_events(self) -> None:
-        """Begin a stream of server-sent events."""
+        """Begin a stream of server-sent events; headers that come too late become comments."""
         self._numbers = Numbers() if self.dialect.is_numbered else None
-        await self._start(200, "text/event-stream; charset=utf-8", [])
+        if not self._has_begun:
+            await self._start(200, "text/event-stream; charset=utf-8", [])
+            return
+        for name, value in self.headers:
+            await self.comment(f"{name.decode('ascii')}: {value.decode('ascii')}")
+
+    async def comment(self, text: str) -> None:
+        """A line of the stream that its readers skip, before the events; begins the stream."""
+        if not self._has_begun:
+            await self._start(200, "text/event-stream; charset=utf-8", [])
+        line = f": {text}\n\n".encode()
+        await self._send({"type": "http.response.body", "body": line, "more_body": True})
 
     async def events(self, chunk: bytes) -> None:
         """Pass on the whole lines that came; the rest waits for its end."""
@@ -76,6 +90,9 @@ class Answer:
             self.headers += getattr(error, "headers", [])
             await self._whole(body, "application/json", error.status)
             return
+        await self._fail_in_stream(body)
+
+    async def _fail_in_stream(self, body: bytes) -> None:
         name = b"event: error\n" if self.dialect.ends else b""
         event = b"\n\n" + name + b"data: " + body + b"\n\n"
         await self._send({"type": "http.response.body", "body": event, "more_body": True})

@@ -17,6 +17,7 @@ from lib.core import access, lifecycle
 from lib.core.access import Role
 from lib.core.errors import BerthError
 from lib.core.names import shown
+from lib.engines.base import Model
 from lib.keys import spent, store
 from lib.keys.errors import NotForThisKey
 from lib.keys.key import Key, may_use
@@ -44,9 +45,9 @@ def key() -> Key | None:
     return found
 
 
-def offers(model: str) -> bool:
+def offers(model: Model) -> bool:
     """May whoever acts now use this model?"""
-    return may_use(key(), model)
+    return may_use(key(), model.name)
 
 
 def named(model: str, otherwise: str) -> tuple[str, str]:

@@ -8,19 +8,22 @@ engine's request is closed at that moment.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import NamedTuple
 
 import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import callers, dialects, engine_request, listing, shield, speeds, upstreams
+from lib.api import callers, demand, dialects, engine_request, listing, shield, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.leaving import while_wanted
 from lib.api.pools import EVERYBODY, LOOKS
+from lib.api.queues import Turn
 from lib.api.speeds import Heard
+from lib.api.waiting import Stage, Waiting
 from lib.core import activity, http, lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import BerthError, EngineError, NotFound
@@ -29,6 +32,7 @@ from lib.fleet import served, use
 
 MODELS = "/v1/models"
 ASKED = tuple(f"/v1{path}" for path in shield.DIALECTS)
+WITHOUT_A_SLOT = ("/messages/count_tokens",)  # an engine does so beside its answers
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 10.0  # so often, and so long, an engine that gives nothing is asked whether it lives
@@ -51,6 +55,7 @@ class Order(NamedTuple):
     accept: str
     who: str = served.PROGRAM
     key: str = ""  # the id of the API key it came with; "" without one
+    hears: Callable[[str], None] | None = None  # is told what it waits for; see waiting.Stage
 
 
 class _Asked(NamedTuple):
@@ -99,7 +104,8 @@ async def _serve(request: Request, answer: Answer) -> None:
     if path == MODELS or path.startswith(f"{MODELS}/"):
         _expect("GET", request)
         name = path.removeprefix(MODELS)[1:]
-        await answer.json(await LOOKS.run(EVERYBODY, listing.one if name else listing.every, name))
+        rows = partial(listing.one, name) if name else listing.every
+        await answer.json(await LOOKS.run(EVERYBODY, rows, callers.offers))
     elif path in ASKED:
         _expect("POST", request)
         order = await _order(request)
@@ -136,16 +142,34 @@ def _who(request: Request) -> str:
 
 
 async def _relay(order: Order, answer: Answer) -> None:
-    """Ask the engine and pass its answer on."""
-    with use.using(order.model):
-        await _relay_in_use(order, answer)
-
-
-async def _relay_in_use(order: Order, answer: Answer) -> None:
+    """Ask the engine and pass its answer on, when the model runs and its turn has come."""
+    is_stream = order.request.fields.get("stream") is True
     try:
-        engine, to, answer.headers = await _asked_in_time(order)
+        with use.using(order.model):
+            async with Waiting(answer, is_stream=is_stream, hears=order.hears) as wait:
+                await _relay_in_use(order, answer, wait)
+    except asyncio.CancelledError:
+        if not lifecycle.is_stopping():
+            raise
+        raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
+
+
+async def _relay_in_use(order: Order, answer: Answer, wait: Waiting) -> None:
+    to = await demand.reached(order.model, order.key, wait)
+    if order.request.path in WITHOUT_A_SLOT:
+        await _relay_in_turn(order, answer, to, wait)
+        return
+    async with Turn(to, order.model, order.key or order.who, wait):
+        await _relay_in_turn(order, answer, to, wait)
+
+
+async def _relay_in_turn(order: Order, answer: Answer, to: Upstream, wait: Waiting) -> None:
+    wait.now(Stage.READING, partial(demand.reading, to))
+    try:
+        engine, to, answer.headers = await _asked_in_time(order, to)
         heard, is_whole = Heard(), False
         try:
+            await wait.over()
             is_whole = await _passed_on(engine, answer, heard, order)
             speeds.note(heard.end, to)
         finally:
@@ -157,22 +181,19 @@ async def _relay_in_use(order: Order, answer: Answer) -> None:
         raise _hangs(order) from error
     except aiohttp.ClientError as error:
         raise _gone(order) from error
-    except asyncio.CancelledError:
-        if not lifecycle.is_stopping():
-            raise
-        raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
 
 
-async def _asked_in_time(order: Order) -> _Asked:
+async def _asked_in_time(order: Order, to: Upstream) -> _Asked:
     """The same as `_asked`; EngineHangs where nothing comes and the engine does not react at all.
 
     A long prompt may take minutes until its first byte. An engine that lives tells its models
     meanwhile. This task itself asks, so that it reads at once what an engine says before it dies.
     """
     me, is_hanging = asyncio.current_task(), asyncio.Event()
+    watching: list[asyncio.Task[None]] = []
 
     async def watch() -> None:
-        silences = 0
+        silences = 0 if await _reacts(order) else 1
         while silences < MOST_SILENCES:
             await asyncio.sleep(LOOK_SECONDS)
             silences = 0 if await _reacts(order) else silences + 1
@@ -180,16 +201,19 @@ async def _asked_in_time(order: Order) -> _Asked:
         if me:
             me.cancel()
 
-    watcher = asyncio.ensure_future(watch())
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(LOOK_SECONDS, lambda: watching.append(loop.create_task(watch())))
     try:
-        return await _asked(order)
+        return await _asked(order, to)
     except asyncio.CancelledError:
         if me is None or not is_hanging.is_set():
             raise
         me.uncancel()
         raise _hangs(order) from None
     finally:
-        watcher.cancel()
+        timer.cancel()
+        for task in watching:
+            task.cancel()
 
 
 async def _reacts(order: Order) -> bool:
@@ -206,7 +230,7 @@ async def _reacts(order: Order) -> bool:
         return False
 
 
-async def _asked(order: Order) -> _Asked:
+async def _asked(order: Order, to: Upstream) -> _Asked:
     """The engine's answer as far as its headers, and where it comes from.
 
     A connection from the pool may be one that the engine is closing, and a model may have moved
@@ -214,7 +238,6 @@ async def _asked(order: Order) -> _Asked:
     answer was seen then, so asking once more is safe.
     """
     with contextlib.suppress(aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        to = await upstreams.find(order.model)
         asked = await _post(order, to)
         if asked.answer.status != 401:
             return asked

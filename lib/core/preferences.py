@@ -60,6 +60,11 @@ class Preferences(BaseModel):
     steady_prompts: bool = True  # see lib/api/shield/steady.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.
     model_folders: list[str] = Field(default=[], max_length=64)
+    # What programs may do without anybody at the dashboard; see fleet/on_demand.py.
+    starts_on_demand: bool = True  # a model that is stopped starts when a program names it
+    makes_room_on_demand: bool = False  # for it, one that nobody uses is stopped
+    requests_at_once: int = Field(default=0, ge=0, le=256)  # of one model; 0: its engine's slots
+    requests_waiting: int = Field(default=64, ge=0, le=1_000)  # behind them, for one model
     guests: GuestLimits = GuestLimits()
     # See lib/engines/vllm/addresses.py, which checks them.
     engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)
