@@ -15,7 +15,7 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import dialects, engine_request, listing, shield, speeds, upstreams
+from lib.api import batches, dialects, engine_request, listing, shield, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
@@ -28,6 +28,7 @@ from lib.fleet import served, use
 
 MODELS = "/v1/models"
 ASKED = tuple(f"/v1{path}" for path in shield.DIALECTS)
+PATHS = (MODELS, *ASKED, batches.FILES, batches.BATCHES)
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 10.0  # so often, and so long, an engine that gives nothing is asked whether it lives
@@ -99,13 +100,15 @@ async def _serve(request: Request, answer: Answer) -> None:
         _expect("GET", request)
         name = path.removeprefix(MODELS)[1:]
         await answer.json(await LOOKS.run(EVERYBODY, listing.one if name else listing.every, name))
+    elif batches.is_ours(path):
+        await batches.serve(request, answer)
     elif path in ASKED:
         _expect("POST", request)
         order = await _order(request)
         answer.dialect = dialects.of(order.request.path, order.request.fields)
         await _while_wanted(request.receive, _relay(order, answer))
     else:
-        raise NotFound("The gateway has no such path.", f"It has {', '.join((MODELS, *ASKED))}.")
+        raise NotFound("The gateway has no such path.", f"It has {', '.join(PATHS)}.")
 
 
 def _expect(method: str, request: Request) -> None:
