@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lib.batches import store
-from lib.batches.record import Batch
+from lib.batches.record import Batch, Status
 from lib.batches.work import Work
 from lib.core.access import own_process
 from lib.core.errors import NotFound
 from lib.core.names import shown
 from lib.jobs import events, phase
 from lib.jobs.report import Report
+
+_CODES = {Status.CANCELLED: phase.CANCELLED, Status.EXPIRED: 1}  # how its job ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,9 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.batches", description=__doc__)
     parser.add_argument("batch", metavar="BATCH_ID")
     given = parser.parse_args(arguments)
-    return phase.run(
-        lambda report: _work(given.batch, report), "Interrupted; all answers are kept."
-    )
+    goodbye = "Interrupted. Every answer that has come is kept."
+    code = phase.run(lambda report: _work(given.batch, report), goodbye)
+    batch = store.load(given.batch)
+    return _CODES.get(batch.standing.status, code) if batch else code
 
 
 def _work(batch_id: str, report: Report) -> None:
@@ -32,10 +35,10 @@ def _work(batch_id: str, report: Report) -> None:
         try:
             Work(_found(batch_id), report).run()
         except KeyboardInterrupt:
-            if _was_job_cancelled():
-                store.cancel(_found(batch_id))
-                Work(_found(batch_id), report).run()
-            raise
+            if not _was_job_cancelled():
+                raise
+            store.cancel(_found(batch_id))
+            Work(_found(batch_id), report).run()
 
 
 def _was_job_cancelled() -> bool:

@@ -13,10 +13,13 @@ from lib.batches.results import Result
 from lib.core import http, owner_key
 from lib.core.errors import EngineDown, EngineError
 from lib.core.http import Posted
+from lib.core.names import shown
 
 MOST_TRIES = 5  # of a line whose engine fails at it
 LONGEST_WAIT_SECONDS = 60.0  # whatever a Retry-After says
 PROOF = "Berth-Batch"  # the header by which the gateway knows whose requests these are
+TOLD = ("berth-ignored", "berth-note")  # what the engine did not get, or takes otherwise
+AWAY_SECONDS = 2.0  # until a server is asked again that was not there
 _BUSY, _AWAY = 429, 503
 _PASSING = (408, 409, 500, 502, 504)  # may go well the next time
 
@@ -40,7 +43,7 @@ def ask(asked: Asked, custom_id: str, body: bytes, tried: int) -> Outcome:
     try:
         said = http.post_json(_url(asked.endpoint), body, _headers(asked))
     except EngineDown as error:
-        return Outcome(custom_id, wait_seconds=1.0, note=error.message)
+        return Outcome(custom_id, wait_seconds=AWAY_SECONDS, note=error.message)
     except EngineError as error:  # it took too long, or the connection broke
         lost = Result(custom_id, code="request_timeout", message=error.message)
         return _again(lost, _pause(tried), tried, error.message)
@@ -49,13 +52,20 @@ def ask(asked: Asked, custom_id: str, body: bytes, tried: int) -> Outcome:
 
 def judged(custom_id: str, said: Posted, tried: int) -> Outcome:
     """What this answer means for the line."""
-    body, is_json = _json(said.body)
+    body = _json(said.body)
     request_id = said.headers.get("x-request-id") or f"req_{secrets.token_hex(12)}"
-    result = Result(custom_id, said.status, body, request_id)
+    told = {name: said.headers[name] for name in TOLD if name in said.headers}
+    result = Result(custom_id, said.status, body, request_id, told)
     if said.status in (_BUSY, _AWAY):
-        wait = _retry_after(said.headers, _pause(tried))
+        wait = _retry_after(said.headers, AWAY_SECONDS)
         return Outcome(custom_id, wait_seconds=wait, note=_message(body))
-    if said.status in _PASSING or not is_json:
+    if body is None:
+        text = (
+            f"The answer {said.status} is not JSON: {shown(said.body.decode('utf-8', 'replace'))}"
+        )
+        odd = Result(custom_id, code="invalid_answer", message=text)
+        return _again(odd, _pause(tried), tried, text)
+    if said.status in _PASSING:
         return _again(result, _pause(tried), tried, _message(body))
     return Outcome(custom_id, result)
 
@@ -102,11 +112,12 @@ def _retry_after(headers: Mapping[str, str], usual: float) -> float:
     return min(max(told, 0.1), LONGEST_WAIT_SECONDS) if told == told else usual
 
 
-def _json(body: bytes) -> tuple[Any, bool]:
+def _json(body: bytes) -> Any:
+    """None for what is no JSON, or null."""
     try:
-        return json.loads(body), True
+        return json.loads(body)
     except (ValueError, RecursionError):
-        return body.decode("utf-8", "replace")[:500], False
+        return None
 
 
 def _message(body: Any) -> str:

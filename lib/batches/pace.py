@@ -42,6 +42,8 @@ class Pace:
         self._begin_round(self.not_before)
 
     def _judge(self, rate: float) -> None:
+        if self.limit >= self._most:
+            return
         if self._rest:
             self._rest -= 1
             self._best = 0.0

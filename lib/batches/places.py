@@ -50,6 +50,13 @@ def errors_id(batch_id: str) -> str:
     return f"file-{batch_id.removeprefix('batch_')}-errors"
 
 
+def make(folder: Path) -> Path:
+    """The folder, one level below `files` or `runs`, made if needed; all of them private."""
+    for one in (folder.parent.parent, folder.parent, folder):
+        make_private(one)
+    return folder
+
+
 def newest(folder: Path, names: re.Pattern[str]) -> list[Path]:
     """The folders of this kind in it, newest first; none where it does not exist."""
     try:
@@ -65,7 +72,6 @@ def _moment(name: str) -> str:
 
 def write_durably(path: Path, value: Any) -> None:
     """`value` as JSON, in one step, on the disk when this returns."""
-    make_private(path.parent)
     write_json(path, value)
     for made in (path, path.parent):
         sync(made)

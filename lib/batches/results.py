@@ -7,15 +7,15 @@ that was cut, by a full disk or a power cut, is taken away and asked again.
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lib.batches import places
 from lib.batches.record import Asked, Tokens
 from lib.core.errors import NoSpace
-from lib.core.files import make_private
 
 CONTENT = "content"
 _NAMES = {  # what the routes call the same numbers
@@ -35,6 +35,7 @@ class Result(NamedTuple):
     status: int = 0  # 0: there was no answer
     body: Any = None
     request_id: str = ""
+    told: Mapping[str, str] = MappingProxyType({})  # what the gateway's headers said of the request
     code: str = ""  # why there is none
     message: str = ""
 
@@ -45,7 +46,12 @@ class Result(NamedTuple):
 
     def described(self) -> dict[str, Any]:
         """As the dialect has it in its files."""
-        answer = {"status_code": self.status, "request_id": self.request_id, "body": self.body}
+        answer: dict[str, Any] = {
+            "status_code": self.status,
+            "request_id": self.request_id,
+            "body": self.body,
+        }
+        answer |= {"headers": dict(self.told)} if self.told else {}
         return {
             "id": f"batch_req_{secrets.token_hex(12)}",
             "custom_id": self.custom_id,
@@ -98,7 +104,7 @@ class _Appended:
 
     def __init__(self, path: Path, seen: Callable[[dict[str, Any]], None]) -> None:
         """`seen` is told every line that is there already."""
-        make_private(path.parent)
+        places.make(path.parent)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         places.sync(path.parent)
         self._size = _read(path, seen)

@@ -15,7 +15,7 @@ from lib.batches.record import WINDOW_SECONDS, Asked, Batch, Standing
 from lib.batches.stored import StoredFile
 from lib.core import locks
 from lib.core.errors import Conflict, NotFound
-from lib.core.files import make_private, read_json, write_json
+from lib.core.files import read_json, write_json
 from lib.core.names import shown
 from lib.jobs.folder import modified
 
@@ -48,8 +48,7 @@ def create(
         keep_seconds=keep_seconds,
         proof=secrets.token_urlsafe(24),
     )
-    make_private(places.runs())
-    places.write_durably(_folder(asked) / "batch.json", asked.model_dump())
+    places.write_durably(places.make(_folder(asked)) / "batch.json", asked.model_dump())
     return Batch(asked=asked, standing=Standing())
 
 

@@ -14,7 +14,7 @@ from lib.batches import places
 from lib.batches.results import CONTENT
 from lib.core import words
 from lib.core.errors import NoSpace, NotFound
-from lib.core.files import free_bytes, make_private, read_json
+from lib.core.files import free_bytes, read_json
 from lib.core.names import shown
 from lib.core.settings import settings
 from lib.core.values import Frozen
@@ -56,7 +56,7 @@ class Receiving:
     def __init__(self, owner: str) -> None:
         self.id = places.new_id("file-")
         self._owner = owner
-        self._folder = make_private(places.files() / self.id)
+        self._folder = places.make(places.files() / self.id)
         handle = os.open(self._folder / CONTENT, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self.file: BinaryIO = os.fdopen(handle, "wb")
 

@@ -14,7 +14,7 @@ class Telling:
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._event_at = self._line_at = 0.0
+        self._event_at, self._line_at = 0.0, time.monotonic()
 
     def progress(self, done: int, note: str) -> None:
         """May be called as often as there is news; `note` says what it waits for."""

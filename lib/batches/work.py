@@ -7,6 +7,7 @@ files of the answers say. Where Berth does not run, it waits.
 import contextlib
 import time
 from functools import partial
+from typing import NoReturn
 
 from lib.batches import asking, store, stored
 from lib.batches.flight import Flight
@@ -15,7 +16,7 @@ from lib.batches.record import Batch, Status
 from lib.batches.results import Result, Results
 from lib.batches.telling import Telling
 from lib.core import words
-from lib.core.errors import EngineError, NotFound
+from lib.core.errors import BadInput, EngineError, NotFound
 from lib.core.names import shown
 from lib.jobs.report import Report
 
@@ -54,8 +55,6 @@ class Work:
         if self._standing.is_over:
             return
         checked = self._checked()
-        if checked is None:
-            return
         with contextlib.closing(Results(self._asked)) as results:
             self._count(results)
             try:
@@ -65,9 +64,9 @@ class Work:
                 status = over.status
             self._finish(checked.lines, results, status)
 
-    def _checked(self) -> Checked | None:
-        """The file's lines; None where it ended here, because something is wrong with them."""
-        self._report.begin("check", "Checking the file.")
+    def _checked(self) -> Checked:
+        """The file's lines; BadInput where something is wrong with them, and the batch over."""
+        self._report.begin("lines", "Checking the file.")
         try:
             file = stored.find(self._asked.input_file_id, self._asked.owner)
             with file.content.open("rb") as content:
@@ -78,7 +77,6 @@ class Work:
         problems = checked.problems or self._problem_of_model(checked.model)
         if problems:
             self._fail(problems)
-            return None
         self._standing = self._standing.model_copy(
             update={
                 "status": Status.IN_PROGRESS,
@@ -104,7 +102,8 @@ class Work:
                 time.sleep(SERVER_SECONDS)
         return []
 
-    def _fail(self, problems: list[Problem]) -> None:
+    def _fail(self, problems: list[Problem]) -> NoReturn:
+        """BadInput, after noting what is wrong."""
         self._standing = self._standing.model_copy(
             update={
                 "status": Status.FAILED,
@@ -113,9 +112,11 @@ class Work:
             }
         )
         store.note(self._asked, self._standing)
-        where = f" in line {problems[0].line}" if problems[0].line else ""
-        more = f" {words.count(len(problems), 'problem')} in all." if problems[1:] else ""
-        self._report.end(f"Nothing was asked{where}: {problems[0].message}{more}", "failed")
+        where = f"Line {problems[0].line}: " if problems[0].line else ""
+        more = f" There are {words.count(len(problems), 'problem')} in all." if problems[1:] else ""
+        raise BadInput(
+            f"Nothing was asked. {where}{problems[0].message}{more}", "Send a corrected file."
+        )
 
     def _ask_all(self, checked: Checked, results: Results) -> None:
         """Return when every line has a result, which is on the disk."""
@@ -155,7 +156,7 @@ class Work:
 
     def _finish(self, lines: list[Line], results: Results, status: Status) -> None:
         """Give the files to their owner; what was not answered is told in one of them."""
-        self._report.begin("finish", "Writing the files.")
+        self._report.begin("files", "Writing the files.")
         self._note(status=Status.FINALIZING, finalizing_at=int(time.time()))
         if status in ENDED:
             code, message = ENDED[status]
