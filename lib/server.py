@@ -24,6 +24,7 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
+from lib.batches.watch import Batches
 from lib.core import http, lifecycle, owner_key, patience
 from lib.core.access import Role, acting
 from lib.core.errors import BerthError
@@ -74,6 +75,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         Notices(REGISTRY.needs),
         Revisions(),
         Removing(),
+        Batches(),
     )
     for watch in watches:
         watch.start()

@@ -8,6 +8,8 @@ so that an engine that dies leaves no half event before the error.
 import json
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Send
 
 from lib.api import dialects
@@ -43,6 +45,11 @@ class Answer:
             await self._fail_in_stream(told)
         else:
             await self._whole(told, "application/json", status)
+
+    async def passed(self, response: Response, request: Request) -> None:
+        """The whole answer, as a response that says it itself."""
+        self._has_begun = self._is_over = True
+        await response(request.scope, request.receive, self._send)
 
     async def begin_events(self) -> None:
         """Begin a stream of server-sent events; headers that come too late become comments."""

@@ -16,7 +16,17 @@ import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import callers, demand, dialects, engine_request, listing, shield, speeds, upstreams
+from lib.api import (
+    batches,
+    callers,
+    demand,
+    dialects,
+    engine_request,
+    listing,
+    shield,
+    speeds,
+    upstreams,
+)
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.leaving import while_wanted
@@ -33,6 +43,7 @@ from lib.fleet import served, use
 MODELS = "/v1/models"
 ASKED = tuple(f"/v1{path}" for path in shield.DIALECTS)
 WITHOUT_A_SLOT = ("/messages/count_tokens",)  # an engine does so beside its answers
+PATHS = (MODELS, *ASKED, batches.FILES, batches.BATCHES)
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 10.0  # so often, and so long, an engine that gives nothing is asked whether it lives
@@ -106,6 +117,8 @@ async def _serve(request: Request, answer: Answer) -> None:
         name = path.removeprefix(MODELS)[1:]
         rows = partial(listing.one, name) if name else listing.every
         await answer.json(await LOOKS.run(EVERYBODY, rows, callers.offers))
+    elif batches.is_ours(path):
+        await batches.serve(request, answer)
     elif path in ASKED:
         _expect("POST", request)
         order = await _order(request)
@@ -113,7 +126,7 @@ async def _serve(request: Request, answer: Answer) -> None:
         work = callers.while_it_holds(order.key, _relay(order, answer))
         await while_wanted(request.receive, work)
     else:
-        raise NotFound("The gateway has no such path.", f"It has {', '.join((MODELS, *ASKED))}.")
+        raise NotFound("The gateway has no such path.", f"It has {', '.join(PATHS)}.")
 
 
 def _expect(method: str, request: Request) -> None:

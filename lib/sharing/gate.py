@@ -28,11 +28,14 @@ from lib.sharing import guests, logins, owner, programs
 LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
 ADMITTED = "berth.admitted"  # in the scope of its WebSockets: to be told which login until when
 LOGIN = "/api/login"
+UPLOADS = "/v1/files"  # takes forms of programs
 COOKIE = "berth_browser"
 COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep
 
 _EARLY_CHECK = "/_stcore/health"
 _OURS = ("api", "v1")  # they have routes and methods of their own
+_FORM = "multipart/form-data"
+_OF_BROWSERS = ("origin", "sec-fetch-site", "cookie", "referer")
 _READING = ("GET", "HEAD")
 # Of what Streamlit brings, the pages use these; its uploads, metrics, agents, sign-in are closed.
 _STREAMLITS = frozenset({"health", "host-config", "stream"})
@@ -206,6 +209,8 @@ def _check_sender(scope: Scope, headers: Headers) -> None:
     if method == "POST" and _is_empty_of_program(headers):
         return
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if method == "POST" and media_type == _FORM and _is_upload(scope, headers):
+        return
     if method == "POST" and media_type != "application/json":
         kind = ForeignOrigin if _is_browser(headers) else WrongType
         raise kind(
@@ -220,7 +225,13 @@ def _is_empty_of_program(headers: Headers) -> bool:
 
 
 def _is_browser(headers: Headers) -> bool:
-    return any(name in headers for name in ("origin", "sec-fetch-site", "cookie", "referer"))
+    return any(name in headers for name in _OF_BROWSERS)
+
+
+def _is_upload(scope: Scope, headers: Headers) -> bool:
+    """Is it a program's file? A foreign page can send a form, but no header with a key."""
+    has_key = headers.get("authorization", "").lower().startswith("bearer ")
+    return scope["path"] == UPLOADS and (has_key or not _is_browser(headers))
 
 
 def _may_introduce(scope: Scope, headers: Headers) -> bool:
