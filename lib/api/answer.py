@@ -21,6 +21,8 @@ class Answer:
     def __init__(self, send: Send) -> None:
         self.dialect = dialects.OPENAI
         self.headers: list[tuple[bytes, bytes]] = []  # of our own, beside what every answer has
+        self.status, self.code = 0, ""  # what the client was told: HTTP's, and an error's
+        self.is_complete = False  # all was sent, and ended neatly
         self.saw_end = False  # the event that ends a stream has passed
         self._numbers: Numbers | None = None
         self._send = send
@@ -38,6 +40,7 @@ class Answer:
         if status < 400:
             await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
         else:
+            self.code = dialects.kind_of_failure(body)
             told = dialects.engine_failure(self.dialect, body, status)
             await self._whole(told, "application/json", status)
 
@@ -71,6 +74,7 @@ class Answer:
         """Tell the client what went wrong, in the way that is still possible."""
         if self._is_over:
             return
+        self.code = error.code
         body = dialects.failure(self.dialect, error)
         if not self._has_begun:
             await self._whole(body, "application/json", error.status)
@@ -85,7 +89,7 @@ class Answer:
         await self._end(body)
 
     async def _start(self, status: int, media_type: str, more: list[tuple[bytes, bytes]]) -> None:
-        self._has_begun = True
+        self._has_begun, self.status = True, status
         headers = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), *more]
         headers += self.headers
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -93,3 +97,4 @@ class Answer:
     async def _end(self, body: bytes) -> None:
         self._is_over = True
         await self._send({"type": "http.response.body", "body": body})
+        self.is_complete = True

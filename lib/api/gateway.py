@@ -9,6 +9,7 @@ engine's request is closed at that moment.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -19,12 +20,14 @@ from lib.api import dialects, engine_request, listing, shield, speeds, upstreams
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
-from lib.api.speeds import Heard
+from lib.api.speeds import Heard, HeardAll
 from lib.core import activity, http, lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import BerthError, EngineError, NotFound
 from lib.engines.base import Upstream
 from lib.fleet import served, use
+from lib.requests import running
+from lib.requests.running import Doing, State
 
 MODELS = "/v1/models"
 ASKED = tuple(f"/v1{path}" for path in shield.DIALECTS)
@@ -85,15 +88,17 @@ class Gateway:
             return
         answer = Answer(send)
         answer.dialect = dialects.of(scope["path"].removeprefix("/v1"), {})
-        with contextlib.suppress(ClientDisconnect):
+        with contextlib.suppress(ClientDisconnect), running.doing(scope["path"]) as doing:
             try:
                 require(Action.CHAT)
-                await _serve(Request(scope, receive), answer)
+                await _serve(Request(scope, receive), answer, doing)
             except BerthError as error:
                 await answer.fail(error)
+            finally:
+                doing.answered(answer.status, answer.code, answer.is_complete)
 
 
-async def _serve(request: Request, answer: Answer) -> None:
+async def _serve(request: Request, answer: Answer, doing: Doing) -> None:
     path = request.scope["path"]
     if path == MODELS or path.startswith(f"{MODELS}/"):
         _expect("GET", request)
@@ -102,8 +107,10 @@ async def _serve(request: Request, answer: Answer) -> None:
     elif path in ASKED:
         _expect("POST", request)
         order = await _order(request)
+        doing.asks(order.model, order.who, order.key)
+        doing.says(order.request.fields)
         answer.dialect = dialects.of(order.request.path, order.request.fields)
-        await _while_wanted(request.receive, _relay(order, answer))
+        await _while_wanted(request.receive, _relay(order, answer), doing)
     else:
         raise NotFound("The gateway has no such path.", f"It has {', '.join((MODELS, *ASKED))}.")
 
@@ -132,12 +139,14 @@ def _who(request: Request) -> str:
     return "Berth" if is_ours else served.PROGRAM
 
 
-async def _while_wanted(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it is done, the client leaves, or the server stops."""
+async def _while_wanted(receive: Receive, work: Coroutine[Any, Any, None], request: Doing) -> None:
+    """Do the work until it is done, the client leaves, the owner or the server stops it."""
     tasks = [
         asyncio.ensure_future(part)
         for part in (work, _departure(receive), lifecycle.stop_event().wait())
     ]
+    loop = asyncio.get_running_loop()
+    request.ends_by(partial(loop.call_soon_threadsafe, tasks[0].cancel))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -146,6 +155,7 @@ async def _while_wanted(receive: Receive, work: Coroutine[Any, Any, None]) -> No
     doing = tasks[0]
     with contextlib.suppress(asyncio.CancelledError):
         await doing
+    request.check()
 
 
 async def _departure(receive: Receive) -> None:
@@ -162,7 +172,7 @@ async def _relay(order: Order, answer: Answer) -> None:
 async def _relay_in_use(order: Order, answer: Answer) -> None:
     try:
         engine, to, answer.headers = await _asked_in_time(order)
-        heard, is_whole = Heard(), False
+        heard, is_whole = _hearing(), False
         try:
             is_whole = await _passed_on(engine, answer, heard, order)
             speeds.note(heard.end, to)
@@ -178,6 +188,15 @@ async def _relay_in_use(order: Order, answer: Answer) -> None:
         if not lifecycle.is_stopping():
             raise
         raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
+
+
+def _hearing() -> Heard:
+    """What listens to an answer; the request is shown with what it hears."""
+    doing = running.current()
+    heard = HeardAll() if doing and doing.keeps else Heard()
+    if doing:
+        doing.hears(heard)
+    return heard
 
 
 async def _asked_in_time(order: Order) -> _Asked:
@@ -248,6 +267,7 @@ async def _post(order: Order, to: Upstream) -> _Asked:
         headers["Authorization"] = f"Bearer {to.key.get_secret_value()}"
     sent = shield.for_engine(order.request, to.engine, to.model)
     url = to.base_url.rstrip("/") + order.request.path
+    running.at(State.READING)
     answer = await _client().post(url, data=sent.body, headers=headers, allow_redirects=False)
     return _Asked(answer, to, sent.headers)
 
@@ -283,6 +303,7 @@ async def _passed_on(
 async def _ended(answer: Answer, tail: bytes) -> bool:
     """End the stream as it deserves: neatly, with the word it lacks, or not at all."""
     if dialects.tells_error(tail):  # the client has heard of it
+        answer.code = dialects.kind_of_failure(tail)
         answer.break_off()
         return False
     if not answer.saw_end and not dialects.is_done(tail):

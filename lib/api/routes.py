@@ -5,12 +5,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from lib.api import attachments, deploy, docs, guests, models, replies, scripts, system
+from lib.api import attachments, deploy, docs, guests, models, replies, requests, scripts, system
 
 
 def routes() -> list[BaseRoute]:
     """A new module of routes is added here; its paths are relative to /api."""
     below = [*system.routes(), *deploy.routes(), *models.routes(), *replies.routes()]
+    below += requests.routes()
     below += attachments.routes()
     every = [*below, *docs.routes(below), *scripts.routes(), *replies.sockets(), *guests.sockets()]
     return [Mount("/api", routes=every), Route("/api", nothing)]

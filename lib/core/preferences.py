@@ -56,6 +56,7 @@ class Preferences(BaseModel):
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.
     model_folders: list[str] = Field(default=[], max_length=64)
+    keeps_requests_text: bool = False  # what programs ask and get, see lib/requests/content.py
     guests: GuestLimits = GuestLimits()
     # See lib/engines/vllm/addresses.py, which checks them.
     engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)
