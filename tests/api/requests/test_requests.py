@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.engines import register
 from tests.support.fake_engine import Running, running_fake
-from tests.support.gateway import HELLO, post
+from tests.support.gateway import HELLO, WELL, post
 from tests.support.server import Server, running_server
 from tests.support.waiting import until
 
@@ -51,6 +51,11 @@ def logged(server: Server, number: int = 1, **query: Any) -> list[dict[str, Any]
     return until(look, "the log's lines")
 
 
+def line_of(server: Server, request_id: str) -> dict[str, Any]:
+    """This request's line, as soon as it is written."""
+    return until(lambda: [one for one in logged(server) if one["id"] == request_id], "its line")[0]
+
+
 class Reading(threading.Thread):
     """A client that reads a stream, and how that ended for it."""
 
@@ -66,14 +71,16 @@ class Reading(threading.Thread):
             try:
                 for text in answer.iter_text():
                     self.said += text
-            except httpx.RemoteProtocolError:
+            except httpx.TransportError:
                 self.is_broken = True
 
 
 @contextlib.contextmanager
 def slow(fake: Running, **more: Any) -> Iterator[None]:
+    """An engine that is not done soon, until the block ends."""
     fake.behave(**{"tokens": 4_000, "gap_ms": 20, **more})
     yield
+    fake.behave(**WELL)
 
 
 def now(server: Server, state: str) -> dict[str, Any]:
@@ -99,10 +106,9 @@ def test_a_reply_that_runs_is_seen_and_stopped_in_every_dialect(
     assert "The owner of this machine stopped this request." in client.said
     last = json.loads(client.said.rstrip().rpartition("data: ")[2])
     assert last["error"]["code"] == "stopped_by_owner"
-    assert until(lambda: fake.calls[-1]["ended"] == "left", "the engine's request is closed")
-    [row] = [
-        one for one in logged(server, outcome="stopped by the owner") if one["id"] == seen["id"]
-    ]
+    fake.last_call("left")
+    row = line_of(server, seen["id"])
+    assert row["outcome"] == "stopped by the owner"
     assert (row["status"], row["code"]) == (200, "stopped_by_owner")
     assert row["reply"] >= seen["tokens"] - 1
     assert running(server) == []
@@ -119,22 +125,24 @@ def test_a_prompt_that_is_read_is_stopped_with_an_error_and_no_retry(
         client.join(10)
     assert (client.status, client.is_broken) == (403, False)
     assert json.loads(client.said)["error"]["code"] == "stopped_by_owner"
-    assert until(lambda: fake.calls[-1]["ended"] == "left", "the engine's request is closed")
+    fake.last_call("left")
 
 
 def test_what_went_well_is_logged_with_its_figures(server: Server, fake: Running) -> None:
+    began = time.time()
     fake.behave(tokens=12, prefill_ms=50)
     body = {**LONG, "messages": [{"role": "user", "content": "a b c"}]}
     post(server, {**body, "stream_options": {"include_usage": True}})
-    row = logged(server, outcome="done")[0]
+    row = logged(server, since=began)[0]
     assert (row["prompt"], row["reply"], row["status"], row["code"]) == (3, 12, 200, "")
     assert 0.05 <= row["first"] <= row["seconds"]
     assert (row["key"], row["who"], row["model"]) == ("", "a program", "fake")
 
 
 def test_an_answer_that_comes_at_once_has_no_first_token(server: Server, fake: Running) -> None:
+    began = time.time()
     post(server, HELLO)
-    row = logged(server, outcome="done")[0]
+    row = logged(server, since=began)[0]
     assert (row["first"], row["reply"]) == (None, 20)
 
 
@@ -181,27 +189,26 @@ def test_an_engines_errors_are_logged_by_their_names(server: Server, fake: Runni
     ]
 
 
-@pytest.mark.parametrize("prefill_ms", [0, 60_000])
-def test_a_client_that_leaves_is_logged_as_that(
-    server: Server, fake: Running, prefill_ms: int
+def test_a_client_that_leaves_in_mid_answer_is_logged_as_that(
+    server: Server, fake: Running
 ) -> None:
     began = time.time()
-    with slow(fake, prefill_ms=prefill_ms), httpx.Client(timeout=60) as client:
-        request = client.build_request("POST", f"{server.url}/v1/chat/completions", json=LONG)
-        leaving = threading.Thread(target=_leave, args=(client, request), daemon=True)
-        leaving.start()
-        now(server, "reading the prompt" if prefill_ms else "answering")
-        client.close()
-        leaving.join(10)
-        row = logged(server, since=began)[0]
-    assert (row["outcome"], row["code"]) == ("client left", "")
-    assert row["status"] == (0 if prefill_ms else 200)
+    with slow(fake), httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG) as answer:
+        pieces = answer.iter_raw()
+        next(pieces)
+        now(server, "answering")
+    row = logged(server, since=began)[0]
+    assert (row["outcome"], row["code"], row["status"]) == ("client left", "", 200)
 
 
-def _leave(client: httpx.Client, request: httpx.Request) -> None:
-    with contextlib.suppress(httpx.HTTPError, RuntimeError):
-        answer = client.send(request, stream=True)
-        next(answer.iter_raw())
+def test_a_client_that_leaves_before_the_answer_is_logged_as_that(
+    server: Server, fake: Running
+) -> None:
+    began = time.time()
+    with slow(fake, prefill_ms=60_000), pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{server.url}/v1/chat/completions", json=LONG, timeout=0.3)
+    row = logged(server, since=began)[0]
+    assert (row["outcome"], row["code"], row["status"]) == ("client left", "", 0)
 
 
 def test_the_choices_of_the_log_hold_and_pages_follow(server: Server, fake: Running) -> None:
