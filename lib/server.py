@@ -42,6 +42,7 @@ from lib.fleet.schedule import Schedule
 from lib.keys import spent
 from lib.machine import history, open_files, sampler
 from lib.processes.command import become
+from lib.requests import log
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
 
@@ -89,6 +90,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
             watch.stop()
         await asyncio.to_thread(served.settle, SETTLE_SECONDS)
         await asyncio.to_thread(spent.settle, SETTLE_SECONDS)
+        await asyncio.to_thread(log.settle, SETTLE_SECONDS)
         await listener.end()
         REGISTRY.is_watching = False
         sampler.SAMPLER.stop()

@@ -23,6 +23,8 @@ class Answer:
     def __init__(self, send: Send) -> None:
         self.dialect = dialects.OPENAI
         self.headers: list[tuple[bytes, bytes]] = []  # of our own, beside what every answer has
+        self.status, self.code = 0, ""  # what the client was told: HTTP's, and an error's
+        self.is_complete = False  # all was sent, and ended neatly
         self.saw_end = False  # the event that ends a stream has passed
         self._numbers: Numbers | None = None
         self._send = send
@@ -40,6 +42,7 @@ class Answer:
         if status < 400:
             await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
             return
+        self.code = dialects.kind_of_failure(body)
         told = dialects.engine_failure(self.dialect, body, status)
         if self._has_begun:
             await self._fail_in_stream(told)
@@ -49,7 +52,9 @@ class Answer:
     async def passed(self, response: Response, request: Request) -> None:
         """The whole answer, as a response that says it itself."""
         self._has_begun = self._is_over = True
+        self.status = response.status_code
         await response(request.scope, request.receive, self._send)
+        self.is_complete = True
 
     async def begin_events(self) -> None:
         """Begin a stream of server-sent events; headers that come too late become comments."""
@@ -92,6 +97,7 @@ class Answer:
         """Tell the client what went wrong, in the way that is still possible."""
         if self._is_over:
             return
+        self.code = error.code
         body = dialects.failure(self.dialect, error)
         if not self._has_begun:
             self.headers += getattr(error, "headers", [])
@@ -110,7 +116,7 @@ class Answer:
         await self._end(body)
 
     async def _start(self, status: int, media_type: str, more: list[tuple[bytes, bytes]]) -> None:
-        self._has_begun = True
+        self._has_begun, self.status = True, status
         headers = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store"), *more]
         headers += self.headers
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -118,3 +124,4 @@ class Answer:
     async def _end(self, body: bytes) -> None:
         self._is_over = True
         await self._send({"type": "http.response.body", "body": body})
+        self.is_complete = True

@@ -32,16 +32,23 @@ from lib.api.errors import WrongMethod, read_body
 from lib.api.leaving import while_wanted
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.api.queues import Turn
-from lib.api.speeds import Heard
+from lib.api.speeds import Heard, HeardAll
 from lib.api.waiting import Stage, Waiting
 from lib.core import activity, http, lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import BerthError, EngineError, NotFound
 from lib.engines.base import Upstream
 from lib.fleet import served, use
+from lib.requests import running
+from lib.requests.running import Doing, State
 
 MODELS = "/v1/models"
 ASKED = tuple(f"/v1{path}" for path in shield.DIALECTS)
+_STATES: dict[str, State] = {
+    Stage.QUEUE: State.WAITING,
+    Stage.LOADING: State.LOADING,
+    Stage.READING: State.READING,
+}
 WITHOUT_A_SLOT = ("/messages/count_tokens",)  # an engine does so beside its answers
 PATHS = (MODELS, *ASKED, batches.FILES, batches.BATCHES)
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
@@ -102,15 +109,17 @@ class Gateway:
             return
         answer = Answer(send)
         answer.dialect = dialects.of(scope["path"].removeprefix("/v1"), {})
-        with contextlib.suppress(ClientDisconnect):
+        with contextlib.suppress(ClientDisconnect), running.doing(scope["path"]) as doing:
             try:
                 require(Action.CHAT)
-                await _serve(Request(scope, receive), answer)
+                await _serve(Request(scope, receive), answer, doing)
             except BerthError as error:
                 await answer.fail(error)
+            finally:
+                doing.answered(answer.status, answer.code, answer.is_complete)
 
 
-async def _serve(request: Request, answer: Answer) -> None:
+async def _serve(request: Request, answer: Answer, doing: Doing) -> None:
     path = request.scope["path"]
     if path == MODELS or path.startswith(f"{MODELS}/"):
         _expect("GET", request)
@@ -122,9 +131,13 @@ async def _serve(request: Request, answer: Answer) -> None:
     elif path in ASKED:
         _expect("POST", request)
         order = await _order(request)
+        doing.asks(order.model, order.who, order.key)
+        doing.says(order.request.fields)
         answer.dialect = dialects.of(order.request.path, order.request.fields)
+        order = order._replace(hears=lambda stage: doing.at(_STATES[stage]))
         work = callers.while_it_holds(order.key, _relay(order, answer))
-        await while_wanted(request.receive, work)
+        await while_wanted(request.receive, work, doing.ends_by)
+        doing.check()
     else:
         raise NotFound("The gateway has no such path.", f"It has {', '.join(PATHS)}.")
 
@@ -167,6 +180,15 @@ async def _relay(order: Order, answer: Answer) -> None:
         raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
 
 
+def _hearing() -> Heard:
+    """What listens to an answer; the request is shown with what it hears."""
+    doing = running.current()
+    heard = HeardAll() if doing and doing.keeps else Heard()
+    if doing:
+        doing.hears(heard)
+    return heard
+
+
 async def _relay_in_use(order: Order, answer: Answer, wait: Waiting) -> None:
     to = await demand.reached(order.model, order.key, wait)
     if order.request.path in WITHOUT_A_SLOT:
@@ -180,7 +202,7 @@ async def _relay_in_turn(order: Order, answer: Answer, to: Upstream, wait: Waiti
     wait.now(Stage.READING, partial(demand.reading, to))
     try:
         engine, to, answer.headers = await _asked_in_time(order, to)
-        heard, is_whole = Heard(), False
+        heard, is_whole = _hearing(), False
         try:
             await wait.over()
             is_whole = await _passed_on(engine, answer, heard, order)
@@ -267,6 +289,7 @@ async def _post(order: Order, to: Upstream) -> _Asked:
         headers["Authorization"] = f"Bearer {to.key.get_secret_value()}"
     sent = shield.for_engine(order.request, to.engine, to.model)
     url = to.base_url.rstrip("/") + order.request.path
+    running.at(State.READING)
     answer = await _client().post(url, data=sent.body, headers=headers, allow_redirects=False)
     return _Asked(answer, to, sent.headers)
 
@@ -302,6 +325,7 @@ async def _passed_on(
 async def _ended(answer: Answer, tail: bytes) -> bool:
     """End the stream as it deserves: neatly, with the word it lacks, or not at all."""
     if dialects.tells_error(tail):  # the client has heard of it
+        answer.code = dialects.kind_of_failure(tail)
         answer.break_off()
         return False
     if not answer.saw_end and not dialects.is_done(tail):

@@ -21,6 +21,7 @@ from lib.api import (
     keys,
     models,
     replies,
+    requests,
     scripts,
     system,
 )
@@ -35,6 +36,7 @@ def described() -> list[Route]:
     found += replies.routes()
     found += attachments.routes()
     found += keys.routes()
+    found += requests.routes()
     found += scripts.routes()
     return found
 

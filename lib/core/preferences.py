@@ -65,6 +65,7 @@ class Preferences(BaseModel):
     makes_room_on_demand: bool = False  # for it, one that nobody uses is stopped
     requests_at_once: int = Field(default=0, ge=0, le=256)  # of one model; 0: its engine's slots
     requests_waiting: int = Field(default=64, ge=0, le=1_000)  # behind them, for one model
+    keeps_requests_text: bool = False  # what programs ask and get, see lib/requests/content.py
     guests: GuestLimits = GuestLimits()
     # See lib/engines/vllm/addresses.py, which checks them.
     engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)

@@ -23,6 +23,7 @@ from lib.core.access import (
     acting,
 )
 from lib.core.errors import BerthError, Forbidden, NotFound
+from lib.requests import log
 from lib.sharing import guests, logins, owner, programs
 
 LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
@@ -275,6 +276,8 @@ def _marked(scope: Scope, actor: Actor) -> Scope:
 
 async def refuse(error: BerthError, scope: Scope, receive: Receive, send: Send) -> None:
     """The answer to a request or WebSocket that is not let in; a page for who looks at pages."""
+    if str(scope["path"]).startswith("/v1/"):
+        log.refused(scope["path"], error)
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": error.message})
         return

@@ -72,7 +72,7 @@ def test_a_full_disk_leaves_whole_lines_and_says_so(
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(NoSpace, match="No space left"):
         made.add([Result("b", 200, {})])
     assert len(output(home).read_bytes().splitlines()) == 1
