@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.batches import places, results
+from lib.batches import places
 from lib.batches.record import Asked, Tokens
 from lib.batches.results import Result, Results, used
 from lib.core.errors import NoSpace
