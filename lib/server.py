@@ -24,6 +24,7 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
+from lib.chat import attachments
 from lib.core import http, lifecycle, owner_key, patience
 from lib.core.access import Role, acting
 from lib.core.errors import BerthError
@@ -76,7 +77,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     )
     for watch in watches:
         watch.start()
-    listener.begin(config.get_option("server.port"), _expect_host)
+    listener.begin(config.get_option("server.port"), _expect_host, attachments.forget_guests)
     try:
         async with gateway.connections():
             yield

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from lib import VERSION
-from lib.api import attachments, deploy, models, system
+from lib.api import attachments, deploy, models, sharing, system
 from lib.core.access import Action, require
 from lib.deploy import DeployRequest
 from lib.engines.base import StartOptions
@@ -23,8 +23,13 @@ BODIES: dict[Any, Any] = {  # a model, or several to choose from
     deploy.create: DeployRequest | SlotRequest,
     models.start: StartOptions,
     attachments.add: attachments.Upload,
+    sharing.start: sharing.Wanted,
 }
-RESULTS: dict[Any, type[BaseModel]] = {system.machine: system.System}
+RESULTS: dict[Any, type[BaseModel]] = {
+    system.machine: system.System,
+    sharing.show: sharing.Sharing,
+    sharing.start: sharing.Sharing,
+}
 PARTS = "$defs"  # where pydantic puts them; OpenAPI has one place for all
 GATEWAY = {
     "/v1/models": {"get": "Every model that runs or can be started, in OpenAI's shape."},

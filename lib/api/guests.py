@@ -5,7 +5,7 @@ Nothing else is behind it: no Streamlit, no script but the page's own, no pictur
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import WebSocketRoute
@@ -32,6 +32,7 @@ class Login(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     code: str
+    name: str = Field(default="", max_length=200)  # what the guest wants to be called
 
 
 class Lobby:
@@ -74,13 +75,20 @@ async def _sign_in(request: Request) -> Response:
         raise NotSignedIn("The owner has stopped sharing.", "Ask the owner of the machine.")
     body = await read_body(request, LARGEST_LOGIN)
     try:
-        code = Login.model_validate(parsed(body)).code
+        typed = Login.model_validate(parsed(body))
     except ValidationError as error:
         raise BadInput("There is no code in this.", "Type the access code.") from error
     address = request.client.host if request.client else ""
-    cookie = await SIGN_INS.run(address, guests.sign_in, code, address)
-    answer = JSONResponse({"ok": True}, headers=NO_STORE)
-    answer.set_cookie(guests.COOKIE, cookie, guests.LOGIN_SECONDS, httponly=True, samesite="strict")
+    cookie = await SIGN_INS.run(address, guests.sign_in, typed.code, address, typed.name)
+    answer, scheme = JSONResponse({"ok": True}, headers=NO_STORE), request.url.scheme
+    answer.set_cookie(
+        guests.COOKIES[scheme],
+        cookie,
+        guests.LOGIN_SECONDS,
+        secure=scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
     return answer
 
 

@@ -9,8 +9,8 @@ from lib.chat import attachments, replies
 from lib.core import words
 from lib.core.access import Action, may
 from lib.core.preferences import GuestLimits, change, preferences
-from lib.sharing import guests, listener
-from lib.sharing.listener import Share
+from lib.sharing import addresses, guests, listener
+from lib.sharing.share import Share
 from lib.ui import guard, listing, markdown
 from lib.ui.shell import shown_errors
 
@@ -55,7 +55,7 @@ def _not_shared() -> None:
     )
     if said := listener.problem():
         st.warning(f"Sharing did not begin with Berth. {markdown.plain(said)}")
-    found = listener.addresses()
+    found = addresses.addresses()
     if not found:
         st.info("This machine is in no network now.", icon=":material/wifi_off:")
         return

@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from lib.sharing import listener as sharing
+from lib.sharing import addresses
 from tests.support.server import Server, running_server
 
 CODE = "abcd-efgh"
@@ -21,7 +21,7 @@ SECONDS = 15.0
 
 def lan_address() -> str:
     """An address to share on; a loopback one that is not the owner's does, where there is one."""
-    for address in ("127.0.0.2", *sharing.addresses()):
+    for address in ("127.0.0.2", *addresses.addresses()):
         with contextlib.suppress(OSError), socket.create_server((address, 0)):
             return address
     pytest.skip("This machine has no address to share on.")
