@@ -164,10 +164,8 @@ async def _watch(share: Share) -> None:
     """End it when its time is over, and let nobody see a certificate that is."""
     renewed_at = time.monotonic()
     while share is current():
-        until = share.terms.until
-        await asyncio.sleep(
-            min(max(until - time.time(), 0), LOOK_SECONDS) if until else LOOK_SECONDS
-        )
+        left = share.terms.until - time.time() if share.terms.until else LOOK_SECONDS
+        await asyncio.sleep(min(max(left, 0), LOOK_SECONDS))
         if Open(address=share.address, until=share.terms.until).is_over(time.time()):
             await _end_by_itself(share)
         elif time.monotonic() > renewed_at + RENEWAL_SECONDS:
@@ -216,7 +214,7 @@ def _in_server(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _listening(address: str) -> socket.socket:
-    """A socket that listens there on the port that was chosen, else on ours or the next free one."""
+    """A socket that listens there on the chosen port, else on ours or the next free one."""
     fixed = preferences().share_port
     wanted, tried = (fixed, 1) if fixed else (_own_port, PORTS_TRIED)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -1,7 +1,7 @@
 """What the owner has chosen of how Berth is shared: encryption, proxy, end."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.core.preferences import preferences
@@ -17,7 +17,7 @@ class Terms:
 
     certificate: Certificate | None = None
     context: ssl.SSLContext | None = None
-    proxy: Proxy = Proxy()
+    proxy: Proxy = field(default_factory=Proxy)
     until: float = 0.0
 
 
