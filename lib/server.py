@@ -25,6 +25,7 @@ from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
 from lib.batches.watch import Batches
+from lib.chat import attachments
 from lib.core import http, lifecycle, owner_key, patience
 from lib.core.access import Role, acting
 from lib.core.errors import BerthError
@@ -80,7 +81,7 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
     )
     for watch in watches:
         watch.start()
-    listener.begin(config.get_option("server.port"), _expect_host)
+    listener.begin(config.get_option("server.port"), _expect_host, attachments.forget_guests)
     try:
         async with gateway.connections():
             yield

@@ -23,6 +23,7 @@ from lib.api import (
     replies,
     requests,
     scripts,
+    sharing,
     system,
 )
 from lib.api.errors import HANDLERS, WrongMethod, on_berth_error
@@ -37,6 +38,7 @@ def described() -> list[Route]:
     found += attachments.routes()
     found += keys.routes()
     found += requests.routes()
+    found += sharing.routes()
     found += scripts.routes()
     return found
 

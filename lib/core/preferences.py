@@ -4,7 +4,7 @@ A file that cannot be used never stops Berth: `problem` tells what is wrong with
 be read has its default.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,6 +48,13 @@ class Preferences(BaseModel):
     llama_server: str = Field(default="", max_length=LONGEST_PATH)
     share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
     share_at_start: bool = False
+    share_encryption: Literal["none", "berth", "own"] = "none"  # whose certificate
+    share_certificate: str = Field(default="", max_length=LONGEST_PATH)  # PEM files of the owner's
+    share_key: str = Field(default="", max_length=LONGEST_PATH)
+    share_port: int = Field(default=0, ge=0, le=65_535)  # 0: Berth's own, or the next free one
+    # See lib/sharing/forwarded.py, which checks these two: who is believed, and where it answers.
+    trusted_proxies: list[str] = Field(default=[], max_length=16)
+    share_public: str = Field(default="", max_length=300)
     idle_minutes: int = Field(default=0, ge=0, le=10_080)  # then a model is stopped; 0: never
     restarts_crashed: bool = True  # a model that ended by itself, see lib/fleet/comeback.py
     webhook: str = Field(default="", max_length=2_048)  # is told what happens, see fleet/notices.py

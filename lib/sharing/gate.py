@@ -24,9 +24,9 @@ from lib.core.access import (
 )
 from lib.core.errors import BerthError, Forbidden, NotFound
 from lib.requests import log
-from lib.sharing import guests, logins, owner, programs
+from lib.sharing import forwarded, guests, logins, owner, programs
 
-LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
+LISTENER = forwarded.MARK  # in the scope of what came over the network: that listener's own Host
 ADMITTED = "berth.admitted"  # in the scope of its WebSockets: to be told which login until when
 LOGIN = "/api/login"
 UPLOADS = "/v1/files"  # takes forms of programs
@@ -44,21 +44,17 @@ _COMPONENTS = "bidi-components/"
 _CLOSED = frozenset({"component", "auth", "oauth2callback", "app"})
 _OWN_SITES = ("same-origin", "none")
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
-_FORWARDED = (
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "via",
-)
+_FORWARDED = forwarded.FORWARDING
 _REFUSED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Berth</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 4rem auto;
 padding: 0 1rem; color-scheme: light dark }}</style></head>
 <body><h1>Berth</h1><p>{message}</p><p>{fix}</p><p><a href="/">Try again</a></p></body></html>"""
 _BROWSER_ID = re.compile(rf"(?:^|;) *{COOKIE}=([0-9a-f]{{32}}) *(?:;|$)")
-_LOGIN_COOKIE = re.compile(rf"(?:^|;) *{guests.COOKIE}=([\w.-]{{1,512}}) *(?:;|$)", re.ASCII)
+_LOGIN_COOKIES = {
+    scheme: re.compile(rf"(?:^|;) *{name}=([\w.-]{{1,1024}}) *(?:;|$)", re.ASCII)
+    for scheme, name in guests.COOKIES.items()
+}
 
 
 class WrongHost(Forbidden, code="wrong_host", status=421):
@@ -93,8 +89,9 @@ class Gate:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         try:
+            scope = forwarded.resolved(scope, Headers(scope=scope))
+            headers = Headers(scope=scope)
             _check(scope, headers)
             program = await programs.caller(scope, headers, is_far=LISTENER in scope)
             arrival = None if LISTENER in scope else owner.entry(scope)
@@ -128,7 +125,7 @@ def _actor(scope: Scope, headers: Headers) -> Actor | None:
 def _check(scope: Scope, headers: Headers) -> None:
     """What holds for owner and guest alike."""
     host = _checked_host(headers, scope.get(LISTENER))
-    _check_origin(headers, host)
+    _check_origin(scope, headers, host)
     if LISTENER in scope and scope["type"] == "websocket" and "origin" not in headers:
         raise ForeignOrigin("A WebSocket from the network must name its page.", "Use a browser.")
     _check_sender(scope, headers)
@@ -146,11 +143,12 @@ def _browser(headers: Headers) -> str:
 
 def _guest(scope: Scope, headers: Headers) -> Actor | None:
     """Whoever signed in, by the cookie they got then."""
-    cookie = _LOGIN_COOKIE.search(headers.get("cookie", ""))
+    cookie = _LOGIN_COOKIES[_scheme(scope)].search(headers.get("cookie", ""))
     proof = guests.proved(cookie[1]) if cookie else None
     if proof is None:
         return None
-    logins.seen(proof.login, scope["client"][0] if scope["client"] else "", proof.since)
+    address = scope["client"][0] if scope["client"] else ""
+    logins.seen(proof.login, address, proof.since, proof.name)
     if ADMITTED in scope:
         scope[ADMITTED](proof.login, proof.until)
     return Actor(Role.GUEST, proof.login)
@@ -168,6 +166,10 @@ def _checked_host(headers: Headers, listener: str | None) -> str:
             "This address is not one of Berth's.", f"Open it as {listener or 'localhost'}."
         )
     return hosts[0]
+
+
+def _scheme(scope: Scope) -> str:
+    return "https" if scope.get("scheme") in ("https", "wss") else "http"
 
 
 def _is_local(hosts: list[str]) -> bool:
@@ -189,9 +191,13 @@ def _check_path(scope: Scope) -> None:
         raise NotFound("There is nothing at this address.", "Open Berth's start page.")
 
 
-def _check_origin(headers: Headers, host: str) -> None:
-    """What a browser says about the page that sent this must name this very host and port."""
-    own = {f"http://{host}", f"https://{host}"}
+def _check_origin(scope: Scope, headers: Headers, host: str) -> None:
+    """What a browser says about the page that sent this must name this very host and port.
+
+    Over the network the scheme as well: who can change what is not encrypted could else send along.
+    """
+    schemes = [_scheme(scope)] if LISTENER in scope else ["http", "https"]
+    own = {f"{scheme}://{host}" for scheme in schemes}
     if any(origin.lower() not in own for origin in headers.getlist("origin")):
         raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
 
