@@ -184,7 +184,7 @@ def _state(client: Client, seen: Seen, new: str, way: Way) -> State:
         return State.USES
     data = FORMATS[client.kind].read(seen.text)
     written = client.settings(way)
-    if all(value_at(data, one.place) == one.value for one in written):
+    if all(_stands(data, one) for one in written):
         return State.USES
     record = records.read(client.name)
     earlier = [one.setting for one in record.kept] if record else []
@@ -192,7 +192,7 @@ def _state(client: Client, seen: Seen, new: str, way: Way) -> State:
 
 
 def _stands(data: object, setting: Setting) -> bool:
-    return value_at(data, setting.place) == setting.value
+    return bool(value_at(data, setting.place) == setting.value)
 
 
 def _seen(client: Client) -> Seen:
@@ -236,7 +236,8 @@ def _diff(old: str, new: str, name: str) -> str:
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), name, name, n=CONTEXT_LINES, lineterm=""
     )
-    return "\n".join(list(lines)[2:])
+    shown = ["…" if line.startswith("@@") else line for line in list(lines)[2:]]
+    return "\n".join(shown[1:])  # where the first change is, its lines say themselves
 
 
 @contextmanager

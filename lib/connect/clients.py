@@ -34,10 +34,10 @@ class Client(NamedTuple):
     what: str  # it is, in a few words
     programs: tuple[str, ...]
     kind: str  # of its file, see formats
+    usual: str  # where that file is, below the home folder
     file: Callable[[], Path]
     settings: Callable[[Way], list[Setting]]
     call: str  # the command that tries it
-    is_agent: bool = False
     hidden_by: str = ""  # an older file beside it, which a new one would put out of use
 
 
@@ -153,28 +153,63 @@ CLIENTS: Mapping[str, Client] = {
     one.name: one
     for one in (
         Client(
-            "codex", "Codex", "OpenAI's coding agent", ("codex",), "toml", _codex_file, _codex,
-            "codex", is_agent=True,
+            name="codex",
+            title="Codex",
+            what="OpenAI's coding agent",
+            programs=("codex",),
+            kind="toml",
+            usual=".codex/config.toml",
+            file=_codex_file,
+            settings=_codex,
+            call="codex",
         ),
         Client(
-            "claude", "Claude Code", "Anthropic's coding agent", ("claude",), "json",
-            _claude_file, _claude, "claude", is_agent=True,
+            name="claude",
+            title="Claude Code",
+            what="Anthropic's coding agent",
+            programs=("claude",),
+            kind="json",
+            usual=".claude/settings.json",
+            file=_claude_file,
+            settings=_claude,
+            call="claude",
         ),
         Client(
-            "opencode", "OpenCode", "an open coding agent", ("opencode",), "json",
-            _opencode_file, _opencode, "opencode", is_agent=True,
+            name="opencode",
+            title="OpenCode",
+            what="An open coding agent",
+            programs=("opencode",),
+            kind="json",
+            usual=".config/opencode/opencode.json",
+            file=_opencode_file,
+            settings=_opencode,
+            call="opencode",
         ),
         Client(
-            "continue", "Continue", "an assistant in VS Code, JetBrains and the terminal",
-            ("cn",), "yaml", _continue_file, _continue, "cn", is_agent=True,
+            name="continue",
+            title="Continue",
+            what="An assistant in VS Code, JetBrains and the terminal",
+            programs=("cn",),
+            kind="yaml",
+            usual=".continue/config.yaml",
+            file=_continue_file,
+            settings=_continue,
+            call="cn",
             hidden_by="config.json",
         ),
         Client(
-            "llm", "llm", "a command for the shell", ("llm",), "yaml", _llm_file, _llm,
-            "llm -m berth 'Hello'",
+            name="llm",
+            title="llm",
+            what="A command for the shell",
+            programs=("llm",),
+            kind="yaml",
+            usual=".config/io.datasette.llm/extra-openai-models.yaml",
+            file=_llm_file,
+            settings=_llm,
+            call="llm -m berth 'Hello'",
         ),
     )
-}  # fmt: skip
+}
 BEGINNINGS: Mapping[str, str] = {  # of a file that is not there yet and needs more than ours
     "continue": "name: Local\nversion: 1.0.0\nschema: v1\n",
     "opencode": '{\n  "$schema": "https://opencode.ai/config.json"\n}\n',

@@ -8,7 +8,7 @@ import yaml
 from lib.connect.formats.places import Item, Path, value_at
 from lib.connect.formats.trouble import CannotEdit, Unreadable
 
-_Node = yaml.Node
+_Node = Any  # yaml has no types of its own
 
 
 def read(text: str) -> Any:

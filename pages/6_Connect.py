@@ -1,0 +1,16 @@
+"""Programs that use the models here: this machine's, and copies of their settings for others."""
+
+import streamlit as st
+
+from lib.core.access import Action, may
+from lib.ui.connect import programs
+from lib.ui.shell import page, shown_errors
+
+page("Connect")
+st.title("Connect")
+
+with shown_errors():
+    if may(Action.CONFIGURE):
+        programs.section()
+    else:
+        st.caption("What programs are set to is a matter of the owner of this machine.")
