@@ -26,7 +26,7 @@ class State(StrEnum):
     """Whether a client asks Berth."""
 
     USES = "Uses Berth"
-    OTHERWISE = "Uses Berth otherwise"  # another model, or an address that was
+    OTHERWISE = "Uses another"  # model, or an address that was
     NOT_YET = "Not yet"
     REFUSED = "Cannot be changed"
 
@@ -41,8 +41,7 @@ class Look(NamedTuple):
     seen: str = ""  # digest of what is there, to be named when it is changed
     said: str = ""  # why it cannot be changed
     fix: str = ""
-    can_undo: bool = False
-    backup: str = ""  # where the copy lies
+    record: Record | None = None  # of what was changed here
 
 
 def look(client: Client, way: Way) -> Look:
@@ -63,8 +62,7 @@ def look(client: Client, way: Way) -> Look:
         path,
         _diff(seen.text, new, path.name) if state != State.USES else "",
         seen.digest,
-        can_undo=record is not None and state != State.NOT_YET,
-        backup=record.backup if record and record.path == str(seen.path) else "",
+        record=record if state in (State.USES, State.OTHERWISE) else None,
     )
 
 
@@ -78,10 +76,7 @@ def make(name: str, way: Way, seen: str) -> Path | None:
     with _alone():
         now = _same(client, seen)
         base = _without_ours(client, now)
-        data = FORMATS[client.kind].read(base or "")
-        text = _with_ours(client, base, way)
-        kept = [records.kept(one, data) for one in client.settings(way)]
-        return _replace(client, now, base, text, kept)
+        return _replace(client, now, base, _with_ours(client, base, way), way)
 
 
 def take_back(name: str) -> bool:
@@ -111,10 +106,9 @@ def example(client: Client, way: Way) -> str:
     return _with_ours(client, None, way)
 
 
-def _replace(
-    client: Client, now: Seen, base: str | None, text: str, kept: list[Kept]
-) -> Path | None:
+def _replace(client: Client, now: Seen, base: str | None, text: str, way: Way) -> Path | None:
     """Copy first, then the record, then the file: whatever breaks off, nothing is lost."""
+    data = FORMATS[client.kind].read(base or "")
     old, before = records.read(client.name), None if base is None else base.encode()
     original = Seen(now.path, before)
     if old and old.backup and old.original == original.digest and Path(old.backup).is_file():
@@ -123,10 +117,12 @@ def _replace(
         backup = settings_file.back_up(original)
     record = Record(
         path=str(now.path),
+        root=way.root,
+        model=way.model,
         made=settings_file.digest(text.encode()),
         backup=str(backup or ""),
         original=original.digest,
-        kept=kept,
+        kept=[records.kept(one, data) for one in client.settings(way)],
     )
     try:
         records.write(client.name, record)

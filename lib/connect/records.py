@@ -33,6 +33,8 @@ class Record(Frozen):
     """One client's change."""
 
     path: str  # the file that was changed
+    root: str  # the address that was written
+    model: str
     made: str  # digest of what was written
     backup: str  # path of the copy; "" where there was no file
     original: str  # digest of that copy

@@ -11,7 +11,7 @@ from lib.ui import listing, markdown
 
 MODEL, KEY = "connect_model", "connect_key"
 ORDER = (State.READY, State.STARTING, State.STOPPED)
-LITTLE_CONTEXT = 16_000  # tokens: what coding agents send with the first question, and room for it
+LITTLE_CONTEXT = 32_000  # tokens: coding agents send up to 20,000 with the first question
 DEFAULT_PORT = 8501
 
 
@@ -89,5 +89,5 @@ def _warn(model: Model) -> None:
     if context and context < LITTLE_CONTEXT:
         st.caption(
             f":orange[:material/warning:] {name} has a context of {context:,} tokens. Coding "
-            f"agents need {LITTLE_CONTEXT:,} or more: load it with a larger one on the Models page."
+            f"agents want {LITTLE_CONTEXT:,} or more: load it with a larger one on the Models page."
         )

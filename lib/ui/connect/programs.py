@@ -16,12 +16,6 @@ from lib.ui.shell import shown_errors
 
 SAID = "connect_said"  # what came of the last press, by the program it was about
 LONGEST_PATH = 120
-BADGES = {
-    State.USES: "green",
-    State.OTHERWISE: "orange",
-    State.NOT_YET: "gray",
-    State.REFUSED: "red",
-}
 
 
 def section() -> None:
@@ -51,13 +45,20 @@ def _program(seen: Look, way: Way) -> None:
     with st.container(border=True, key=f"connect-{name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{seen.client.title}**", width="stretch")
-            st.badge(seen.state, color=BADGES[seen.state])  # type: ignore[arg-type]
+            _badge(seen.state)
             _buttons(seen, way)
-        st.caption(f"{seen.client.what} · {markdown.plain(_place(seen.path))}")
+        st.caption(f"{seen.client.what} · {_files(seen)}")
         _told(seen)
         if seen.diff:
             with st.expander(f"What changes in {seen.path.name}", key=f"connect_diff_{name}"):
                 st.code(seen.diff, language="diff", wrap_lines=True)
+
+
+def _badge(state: State) -> None:
+    if state in (State.USES, State.OTHERWISE):
+        st.badge(State.USES, color="green")
+    else:
+        st.badge(state, color="red" if state == State.REFUSED else "gray")
 
 
 def _buttons(seen: Look, way: Way) -> None:
@@ -73,7 +74,7 @@ def _buttons(seen: Look, way: Way) -> None:
             disabled=_lacks_key(way),
             help=f"{title} then asks {markdown.plain(way.model)}.",
         )
-    if seen.can_undo:
+    if seen.record:
         st.button(
             "Take back",
             key=f"connect_undo_{name}",
@@ -93,12 +94,13 @@ def _told(seen: Look) -> None:
     """What came of the last press; how to try it; what is in the way."""
     if said := st.session_state.get(SAID, {}).get(seen.client.name):
         st.caption(said)
+    elif seen.record and seen.state == State.OTHERWISE:
+        was = f"{seen.record.model} at {seen.record.root}"
+        st.caption(f"It asks {markdown.plain(was)} now.")
     elif seen.state == State.USES:
         st.caption(f"Try it in a terminal: `{seen.client.call}`")
     if seen.said:
         st.caption(f":red[{markdown.plain(seen.said)}] {markdown.plain(seen.fix)}")
-    if seen.backup:
-        st.caption(f"The file as it was: {markdown.plain(_place(Path(seen.backup)))}")
 
 
 def _others(found: list[Client]) -> None:
@@ -126,9 +128,9 @@ def _small(text: str) -> str:
 
 def _make(name: str, way: dict[str, object], seen: str) -> None:
     with shown_errors():
-        backup = changes.make(name, Way.model_validate(way), seen)
-        kept = f" The file as it was is kept as {markdown.plain(backup.name)}." if backup else ""
-        _say(name, f":green[:material/check:] It asks Berth from its next start on.{kept}")
+        changes.make(name, Way.model_validate(way), seen)
+        call = CLIENTS[name].call
+        _say(name, f":green[:material/check:] It asks Berth from its next start on. Try `{call}`.")
 
 
 def _take_back(name: str) -> None:
@@ -142,6 +144,13 @@ def _take_back(name: str) -> None:
 
 def _say(name: str, text: str) -> None:
     st.session_state[SAID] = {name: text}
+
+
+def _files(seen: Look) -> str:
+    """`~/.codex/config.toml, as it was in config.toml.before-berth`."""
+    place = markdown.plain(_place(seen.path))
+    copy = Path(seen.record.backup).name if seen.record else ""
+    return f"{place}, as it was in {markdown.plain(copy)}" if copy else place
 
 
 def _place(path: Path) -> str:
