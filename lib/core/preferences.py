@@ -64,6 +64,9 @@ class Preferences(BaseModel):
         False  # for /v1 on this machine: an API key, see lib/sharing/programs.py
     )
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py
+    # Who else may be named in Host and Origin of a request to /v1; see lib/sharing/named.py.
+    v1_hosts: list[str] = Field(default=[], max_length=16)
+    v1_origins: list[str] = Field(default=[], max_length=16)
     steady_prompts: bool = True  # see lib/api/shield/steady.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.
     model_folders: list[str] = Field(default=[], max_length=64)

@@ -24,7 +24,7 @@ from lib.core.access import (
 )
 from lib.core.errors import BerthError, Forbidden, NotFound
 from lib.requests import log
-from lib.sharing import forwarded, guests, logins, owner, programs
+from lib.sharing import forwarded, guests, logins, named, owner, programs
 
 LISTENER = forwarded.MARK  # in the scope of what came over the network: that listener's own Host
 ADMITTED = "berth.admitted"  # in the scope of its WebSockets: to be told which login until when
@@ -92,7 +92,12 @@ class Gate:
         try:
             scope = forwarded.resolved(scope, Headers(scope=scope))
             headers = Headers(scope=scope)
-            _check(scope, headers)
+            origin = named.origin(scope, headers)
+            _check(scope, headers, is_named=bool(origin))
+            send = named.answering(send, origin) if origin else send
+            if origin and scope["method"] == "OPTIONS":
+                await named.preflight(headers)(scope, receive, send)
+                return
             program = await programs.caller(scope, headers, is_far=LISTENER in scope)
             arrival = None if LISTENER in scope else owner.entry(scope)
             actor = program or (None if arrival else _actor(scope, headers))
@@ -122,13 +127,14 @@ def _actor(scope: Scope, headers: Headers) -> Actor | None:
     return Actor(Role.OWNER, _browser(headers) or secrets.token_hex(16))
 
 
-def _check(scope: Scope, headers: Headers) -> None:
-    """What holds for owner and guest alike."""
-    host = _checked_host(headers, scope.get(LISTENER))
-    _check_origin(scope, headers, host)
+def _check(scope: Scope, headers: Headers, *, is_named: bool) -> None:
+    """What holds for owner and guest alike; `is_named`: the owner has named the page's origin."""
+    host = _checked_host(scope, headers)
+    if not is_named:
+        _check_origin(scope, headers, host)
     if LISTENER in scope and scope["type"] == "websocket" and "origin" not in headers:
         raise ForeignOrigin("A WebSocket from the network must name its page.", "Use a browser.")
-    _check_sender(scope, headers)
+    _check_sender(scope, headers, is_named=is_named)
     if any(name in headers for name in _FORWARDED):
         raise NotSignedIn(
             "Berth does not answer through a proxy.", "Open it at the address that it printed."
@@ -154,16 +160,17 @@ def _guest(scope: Scope, headers: Headers) -> Actor | None:
     return Actor(Role.GUEST, proof.login)
 
 
-def _checked_host(headers: Headers, listener: str | None) -> str:
-    """The one Host, if it is the listener's, or a local name.
+def _checked_host(scope: Scope, headers: Headers) -> str:
+    """The one Host, if it is the listener's, a local name, or one that the owner has named.
 
     A local name has any port: an SSH tunnel may end on another one.
     """
-    hosts = [host.lower() for host in headers.getlist("host")]
+    hosts, listener = [host.lower() for host in headers.getlist("host")], scope.get(LISTENER)
     is_ours = hosts == [listener] if listener else _is_local(hosts)
-    if not is_ours:
+    if not is_ours and not named.is_host(scope, hosts):
         raise WrongHost(
-            "This address is not one of Berth's.", f"Open it as {listener or 'localhost'}."
+            "This address is not one of Berth's.",
+            f"Open it as {listener or 'localhost'}.{named.hint(scope)}",
         )
     return hosts[0]
 
@@ -199,10 +206,10 @@ def _check_origin(scope: Scope, headers: Headers, host: str) -> None:
     schemes = [_scheme(scope)] if LISTENER in scope else ["http", "https"]
     own = {f"{scheme}://{host}" for scheme in schemes}
     if any(origin.lower() not in own for origin in headers.getlist("origin")):
-        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
+        raise _foreign(scope)
 
 
-def _check_sender(scope: Scope, headers: Headers) -> None:
+def _check_sender(scope: Scope, headers: Headers, *, is_named: bool) -> None:
     """Other sites may link here, and nothing else.
 
     A browser asks before it sends PUT, PATCH, DELETE or JSON to another origin, and is refused.
@@ -211,8 +218,8 @@ def _check_sender(scope: Scope, headers: Headers) -> None:
     """
     site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
     is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
-    if site not in _OWN_SITES and not is_link:
-        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
+    if site not in _OWN_SITES and not is_link and not is_named:
+        raise _foreign(scope)
     if method == "POST" and _is_empty_of_program(headers):
         return
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -224,6 +231,12 @@ def _check_sender(scope: Scope, headers: Headers) -> None:
             "A request that changes something must be JSON.",
             "Send it with the header Content-Type: application/json.",
         )
+
+
+def _foreign(scope: Scope) -> ForeignOrigin:
+    return ForeignOrigin(
+        "Another website sent this request.", f"Send it from Berth's pages.{named.hint(scope)}"
+    )
 
 
 def _is_empty_of_program(headers: Headers) -> bool:
