@@ -13,6 +13,7 @@ import pytest
 
 from lib.core import access, locks
 from lib.fleet import served
+from lib.keys import spent
 from lib.machine import bandwidth
 from tests.support.hub_api import HubApi
 
@@ -56,6 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     yield folder
+    spent.settle()
     served.settle()  # what waits to be written would come into the next one
 
 
