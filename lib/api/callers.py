@@ -7,7 +7,7 @@ LOOK_SECONDS where another process did it or its time ran out.
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from lib.api import dialects
@@ -25,6 +25,7 @@ from lib.sharing import programs
 
 LOOK_SECONDS = 1.0
 MOST_NAMED = 8  # models, in a refusal
+LETTERS_OF_A_TOKEN = 4  # of English, as most models' vocabularies have it
 
 _running: dict[asyncio.Task[Any], tuple[str, Callable[[BerthError], None]]] = {}
 _watching: list[asyncio.Task[None]] = []
@@ -66,11 +67,25 @@ def named(model: str, otherwise: str) -> tuple[str, str]:
     return found.name, found.id
 
 
-def note(key_id: str, heard: Heard) -> None:
-    """So much of the tokens of its day was used."""
+def note(key_id: str, heard: Heard, asked: Mapping[str, Any]) -> None:
+    """So much of the tokens of its day was used by the answer to what was asked.
+
+    An answer that was broken off does not tell how long its prompt was, nor does one of an engine
+    that tells only whoever asks for it: then it is guessed, lest a prompt costs nothing.
+    """
     if key_id:
         usage = heard.usage()
-        spent.note(key_id, usage.prompt_tokens + usage.completion_tokens)
+        prompt = usage.prompt_tokens or round(_letters(asked) / LETTERS_OF_A_TOKEN)
+        spent.note(key_id, prompt + usage.completion_tokens)
+
+
+def _letters(value: Any) -> int:
+    """How much text there is in a request; of a picture none, whatever its address is."""
+    if isinstance(value, str):
+        return 0 if value.startswith("data:") else len(value)
+    if isinstance(value, Mapping):
+        return sum(map(_letters, value.values()))
+    return sum(map(_letters, value)) if isinstance(value, list | tuple) else 0
 
 
 async def while_it_holds(key_id: str, work: Coroutine[Any, Any, None]) -> None:

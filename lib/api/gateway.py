@@ -211,7 +211,7 @@ async def _relay_in_turn(order: Order, answer: Answer, to: Upstream, wait: Waiti
             engine.close()  # harmless after the end, when the connection is back in the pool
             if engine.ok:
                 speeds.note_served(heard, to, order.model, order.who, is_whole=is_whole)
-                callers.note(order.key, heard)
+                callers.note(order.key, heard, order.request.fields)
     except aiohttp.ServerTimeoutError as error:
         raise _hangs(order) from error
     except aiohttp.ClientError as error:

@@ -65,3 +65,8 @@ class TooManyRequests(AskLater):
 
 class NoTokensLeft(AskLater, code="tokens_of_the_day_used"):
     """The key has read and written as much as it may in a day."""
+
+    def __init__(self, message: str, fix: str, seconds: float) -> None:
+        super().__init__(message, fix, seconds)
+        # The official clients would try again in seconds, where midnight is too far for them.
+        self.headers.append((b"x-should-retry", b"false"))
