@@ -71,13 +71,14 @@ def _over(line: Line, now: float) -> Line:
 def _without_stale(lines: dict[str, Line], now: float) -> dict[str, Line]:
     """Without those that were seen long enough, as far as nothing that runs would move."""
     kept: list[tuple[str, Line]] = []
-    room, is_above = MOST_OVER, False
+    room, runs_below = MOST_OVER, False
     for name, line in reversed(lines.items()):
-        is_fresh = now - line["over"] < GONE_SECONDS
-        if line["over"] and not (is_fresh or is_above) or (line["over"] and room == 0):
+        if not line["over"]:
+            runs_below = True
+        elif room and (runs_below or now - line["over"] < GONE_SECONDS):
+            room -= 1
+        else:
             continue
-        room -= bool(line["over"])
-        is_above = is_above or not line["over"]
         kept.append((name, line))
     return dict(reversed(kept))
 
