@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lib.core import database
 from lib.core.settings import ROOT
 from lib.requests import content, export, log, running
 from lib.requests.log import Filter, Outcome
@@ -165,8 +167,13 @@ def test_ten_thousand_requests_are_looked_at_page_by_page(monkeypatch: pytest.Mo
     page.button(key="requests_newer").click()
     assert table(again(page))[0]["Prompt"] == 9_999
     looks: list[str] = []
-    real = log.database.opened
-    monkeypatch.setattr(log.database, "opened", lambda schema: looks.append(schema) or real(schema))
+    real = database.opened
+
+    def opening(schema: str) -> AbstractContextManager[sqlite3.Connection]:
+        looks.append(schema)
+        return real(schema)
+
+    monkeypatch.setattr(database, "opened", opening)
     again(page)
     assert looks == []  # nothing was written meanwhile
 
