@@ -47,7 +47,9 @@ class Writer(Generic[_Item]):
     def settle(self, seconds: float) -> None:
         """Return when what was added is written, or after so long."""
         self._hurry.set()
-        if thread := self._thread:
+        with self._lock:  # a thread that is being started cannot be waited for
+            thread = self._thread
+        if thread:
             thread.join(seconds)
 
     def _write(self) -> None:
