@@ -36,6 +36,18 @@ GATEWAY = {
     "/v1/responses": {"post": "OpenAI's responses, by the body's model; nothing is stored."},
     "/v1/messages": {"post": "Anthropic's messages, by the body's model."},
     "/v1/messages/count_tokens": {"post": "How many tokens such a request has."},
+    "/v1/files": {
+        "get": "The files that were sent for batches, and those of their answers.",
+        "post": "Send one, as a form with parts: its lines are the requests of a batch.",
+    },
+    "/v1/files/{id}": {"get": "One of them.", "delete": "Delete it; its space is free at once."},
+    "/v1/files/{id}/content": {"get": "What stands in it."},
+    "/v1/batches": {
+        "get": "The batches, newest first.",
+        "post": "Answer every request of a file, one after the other, in the background.",
+    },
+    "/v1/batches/{id}": {"get": "One of them: how far it is, and the files of its answers."},
+    "/v1/batches/{id}/cancel": {"post": "End it; what is answered is kept."},
 }
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Berth API</title>
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto;

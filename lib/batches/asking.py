@@ -15,7 +15,7 @@ from lib.core.errors import EngineDown, EngineError
 from lib.core.http import Posted
 from lib.core.names import shown
 
-MOST_TRIES = 5  # of a line whose engine fails at it
+MOST_TRIES = 4  # of a line whose engine fails at it
 LONGEST_WAIT_SECONDS = 60.0  # whatever a Retry-After says
 PROOF = "Berth-Batch"  # the header by which the gateway knows whose requests these are
 TOLD = ("berth-ignored", "berth-note")  # what the engine did not get, or takes otherwise
@@ -31,6 +31,7 @@ class Outcome(NamedTuple):
     result: Result | None = None
     wait_seconds: float = 0.0  # before the next try, where there is none
     counts: bool = False  # among the tries of this line
+    slows: bool = False  # fewer are to be under way
     note: str = ""  # what it waits for
 
 
@@ -58,7 +59,8 @@ def judged(custom_id: str, said: Posted, tried: int) -> Outcome:
     result = Result(custom_id, said.status, body, request_id, told)
     if said.status in (_BUSY, _AWAY):
         wait = _retry_after(said.headers, AWAY_SECONDS)
-        return Outcome(custom_id, wait_seconds=wait, note=_message(body))
+        slows = said.status == _BUSY
+        return Outcome(custom_id, wait_seconds=wait, slows=slows, note=_message(body))
     if body is None:
         text = (
             f"The answer {said.status} is not JSON: {shown(said.body.decode('utf-8', 'replace'))}"
@@ -96,7 +98,7 @@ def begin(
 def _again(result: Result, wait: float, tried: int, note: str) -> Outcome:
     if tried + 1 >= MOST_TRIES:
         return Outcome(result.custom_id, result)
-    return Outcome(result.custom_id, wait_seconds=wait, counts=True, note=note)
+    return Outcome(result.custom_id, wait_seconds=wait, counts=True, slows=True, note=note)
 
 
 def _pause(tried: int) -> float:
