@@ -57,7 +57,7 @@ def test_one_that_runs_shows_requests_not_bytes_and_can_be_cancelled() -> None:
     assert "**●&nbsp;Ask**" in said(page)
     [bar] = [bar for bar in page.get("progress") if "Asking" in bar.proto.text]
     assert "**Asking 40%** · 120 of 300 answered" in bar.proto.text
-    assert "a\\*b\\*” starts." in bar.proto.text
+    assert "a\\*b\\*” starts" in bar.proto.text
     assert "Cancel" in labels(page)
     assert "Pause" not in labels(page)
 
