@@ -20,6 +20,7 @@ from tests.support.batches import (
     rows,
 )
 from tests.support.fake_engine import Running
+from tests.support.served import gained, served_in
 from tests.support.server import Server
 from tests.support.waiting import until
 
@@ -103,8 +104,9 @@ def test_what_is_wrong_with_a_file_is_told_by_lines_and_nothing_is_asked(
     assert len(fake.record()) == asked
 
 
-def test_a_model_that_is_not_there_is_told(client: openai.OpenAI) -> None:
-    over = ended(client, begun(client, requests(1, model="org/nobody:x")))
+@pytest.mark.parametrize("model", ["org/nobody:x", "../../api/health", "a b?c#d%2e", "\n"])
+def test_a_model_that_is_not_there_is_told(client: openai.OpenAI, model: str) -> None:
+    over = ended(client, begun(client, requests(1, model=model)))
     assert over.errors
     assert over.errors.data
     assert [one.code for one in over.errors.data] == ["model_not_found"]
@@ -237,6 +239,12 @@ def test_anthropics_batches_are_told_to_be_none(server: Server) -> None:
     client = anthropic.Anthropic(base_url=server.url, api_key="x", max_retries=0)
     with pytest.raises(anthropic.NotFoundError, match="in OpenAI's dialect alone"):
         client.messages.batches.list()
+
+
+def test_its_requests_count_as_a_programs(client: openai.OpenAI, server: Server) -> None:
+    before, key = served_in(server.home), ("llamacpp", "fake", "a program")
+    ended(client, begun(client, requests(3)))
+    until(lambda: gained(before, served_in(server.home)).get(key), "the count")
 
 
 def test_a_batch_is_a_job_that_tells_its_progress(
