@@ -5,6 +5,7 @@ What is kept belongs to whoever sent it; to everybody else it does not exist.
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,7 +15,7 @@ from starlette.responses import FileResponse
 
 from lib.api import uploads
 from lib.api.answer import Answer
-from lib.api.errors import WrongMethod, read_body
+from lib.api.errors import WrongMethod, parsed, read_body
 from lib.api.shield import WrongField
 from lib.api.shield.values import wrong_field
 from lib.batches import store, stored
@@ -72,6 +73,12 @@ def whose(_request: Request) -> str:
     if role() != Role.OWNER:
         raise Forbidden("Batches are for programs with a key.", "Ask the owner for an API key.")
     return ""
+
+
+@lru_cache(maxsize=64)
+def owner_by_proof(proof: str) -> str | None:
+    """Whose requests come with this `Berth-Batch` header: a batch asks for its owner."""
+    return store.owner_of(proof)
 
 
 async def serve(request: Request, answer: Answer) -> None:
@@ -172,17 +179,17 @@ def _removed(name: str, owner: str) -> None:
 
 
 async def _create(request: Request, answer: Answer, owner: str, _name: str) -> None:
-    body = await read_body(request, LARGEST_BODY)
+    told = parsed(await read_body(request, LARGEST_BODY))
     try:
-        wish = NewBatch.model_validate_json(body)
+        wish = NewBatch.model_validate(told)
     except ValidationError as error:
-        raise wrong_field(error, {}) from error
+        raise wrong_field(error, told) from error
     if wish.endpoint not in ENDPOINTS:
-        told = f"Batches are not for “{shown(wish.endpoint)}”."
-        raise WrongField(told, f"They are for {', '.join(ENDPOINTS)}.", "endpoint")
+        said = f"Batches are not for “{shown(wish.endpoint)}”."
+        raise WrongField(said, f"They are for {', '.join(ENDPOINTS)}.", "endpoint")
     if wish.completion_window != WINDOW:
-        told = f"The completion_window is “{shown(wish.completion_window)}”."
-        raise WrongField(told, f"It can only be “{WINDOW}”.", "completion_window")
+        said = f"The completion_window is “{shown(wish.completion_window)}”."
+        raise WrongField(said, f"It can only be “{WINDOW}”.", "completion_window")
     await answer.json(await run_in_threadpool(_created, wish, owner))
 
 

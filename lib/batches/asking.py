@@ -11,13 +11,14 @@ from lib import dashboard
 from lib.batches.record import Asked
 from lib.batches.results import Result
 from lib.core import http, owner_key
-from lib.core.errors import EngineDown, EngineError
+from lib.core.errors import BadInput, EngineDown, EngineError
 from lib.core.http import Posted
-from lib.core.names import shown
+from lib.core.names import model_name, shown
 
-MOST_TRIES = 5  # of a line whose engine fails at it
+MOST_TRIES = 4  # of a line whose engine fails at it
 LONGEST_WAIT_SECONDS = 60.0  # whatever a Retry-After says
 PROOF = "Berth-Batch"  # the header by which the gateway knows whose requests these are
+USER_AGENT = "berth-batch"  # a program of its owner's, unlike Berth's own tests
 TOLD = ("berth-ignored", "berth-note")  # what the engine did not get, or takes otherwise
 AWAY_SECONDS = 2.0  # until a server is asked again that was not there
 _BUSY, _AWAY = 429, 503
@@ -31,6 +32,7 @@ class Outcome(NamedTuple):
     result: Result | None = None
     wait_seconds: float = 0.0  # before the next try, where there is none
     counts: bool = False  # among the tries of this line
+    slows: bool = False  # fewer are to be under way
     note: str = ""  # what it waits for
 
 
@@ -58,7 +60,8 @@ def judged(custom_id: str, said: Posted, tried: int) -> Outcome:
     result = Result(custom_id, said.status, body, request_id, told)
     if said.status in (_BUSY, _AWAY):
         wait = _retry_after(said.headers, AWAY_SECONDS)
-        return Outcome(custom_id, wait_seconds=wait, note=_message(body))
+        slows = said.status == _BUSY
+        return Outcome(custom_id, wait_seconds=wait, slows=slows, note=_message(body))
     if body is None:
         text = (
             f"The answer {said.status} is not JSON: {shown(said.body.decode('utf-8', 'replace'))}"
@@ -72,11 +75,13 @@ def judged(custom_id: str, said: Posted, tried: int) -> Outcome:
 
 def find_model(asked: Asked, name: str) -> bool:
     """Does the gateway know this model? NoServer where nobody is there to say."""
-    url = _url(f"/v1/models/{quote(name, safe='/:@')}")
     try:
+        url = _url(f"/v1/models/{quote(model_name(name), safe='/:@')}")
         http.get_json(url, _headers(asked))
+    except BadInput:  # what is no name is no model's name
+        return False
     except http.Refused as refused:
-        if refused.http_status >= 500:
+        if refused.http_status != 404:
             raise
         return False
     return True
@@ -90,13 +95,13 @@ def begin(
     def asking() -> None:
         done(ask(asked, custom_id, body, tried))
 
-    threading.Thread(target=asking, name=f"line {custom_id[:20]}", daemon=True).start()
+    threading.Thread(target=asking, name="a line of a batch", daemon=True).start()
 
 
 def _again(result: Result, wait: float, tried: int, note: str) -> Outcome:
     if tried + 1 >= MOST_TRIES:
         return Outcome(result.custom_id, result)
-    return Outcome(result.custom_id, wait_seconds=wait, counts=True, note=note)
+    return Outcome(result.custom_id, wait_seconds=wait, counts=True, slows=True, note=note)
 
 
 def _pause(tried: int) -> float:
@@ -134,4 +139,5 @@ def _url(path: str) -> str:
 
 
 def _headers(asked: Asked) -> dict[str, str]:
-    return {**owner_key.authorization(), PROOF: f"{asked.id}:{asked.proof}"}
+    named = {"User-Agent": USER_AGENT, PROOF: f"{asked.id}:{asked.proof}"}
+    return {**owner_key.authorization(), **named}

@@ -70,7 +70,8 @@ class Flight:
             self.waits_for = ""
             return outcome.result
         self.waits_for = outcome.note
-        self._pace.refused(outcome.wait_seconds, now)
+        slow = self._pace.refused if outcome.slows else self._pace.pause
+        slow(outcome.wait_seconds, now)
         again = (now + outcome.wait_seconds, place, line, tried + outcome.counts)
         heapq.heappush(self._due, again)
         return None

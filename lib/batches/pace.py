@@ -38,6 +38,10 @@ class Pace:
         if now >= self.not_before:
             self.limit = max(1, self.limit // 2)
             self._best, self._rest = 0.0, REST_ROUNDS
+        self.pause(seconds, now)
+
+    def pause(self, seconds: float, now: float) -> None:
+        """Nothing new for this time: what is to answer is not there yet."""
         self.not_before = max(self.not_before, now + seconds)
         self._begin_round(self.not_before)
 

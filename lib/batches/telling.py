@@ -5,7 +5,8 @@ import time
 from lib.jobs import events
 
 EVENT_SECONDS = 1.0
-LINE_SECONDS = 30.0  # in the log, where every line stays
+QUIET_SECONDS = 15.0  # while nothing changes
+LINE_SECONDS = 60.0  # in the log, where every line stays
 PHASE = "ask"
 
 
@@ -15,14 +16,16 @@ class Telling:
     def __init__(self, total: int) -> None:
         self._total = total
         self._event_at, self._line_at = 0.0, time.monotonic()
+        self._told = self._said = (-1, "")
 
     def progress(self, done: int, note: str) -> None:
         """May be called as often as there is news; `note` says what it waits for."""
         now = time.monotonic()
-        if now - self._event_at >= EVENT_SECONDS or done == self._total:
-            self._event_at = now
+        pause = EVENT_SECONDS if (done, note) != self._told else QUIET_SECONDS
+        if now - self._event_at >= pause or done == self._total:
+            self._event_at, self._told = now, (done, note)
             events.emit(PHASE, done=done, total=self._total, note=note)
-        if now - self._line_at >= LINE_SECONDS:
-            self._line_at = now
+        if now - self._line_at >= LINE_SECONDS and self._said != (done, note):
+            self._line_at, self._said = now, (done, note)
             waits = f" · waiting: {note}" if note else ""
             print(f"  {done:,} of {self._total:,} answered{waits}", flush=True)

@@ -45,14 +45,16 @@ class Batches(Watch):
         self._begun: dict[str, Begun] = {}
         self._pruned_at = -PRUNE_SECONDS
 
-    def look(self) -> list[str]:
-        """Begin what is to be begun; the ids of those."""
+    def look(self, now: float | None = None) -> list[str]:
+        """Begin what is to be begun; the ids of those. `now` is on the monotonic clock."""
+        now = time.monotonic() if now is None else now
         unfinished = self._unfinished()
-        self._prune(unfinished)
+        self._prune(unfinished, now)
         if not unfinished:
             return []
         running = {job.details.get("batch"): job for job in jobs.running(KIND)}
-        return [one.asked.id for one in unfinished if self._looked(one, running.get(one.asked.id))]
+        found = [(one, running.get(one.asked.id)) for one in unfinished]
+        return [one.asked.id for one, job in found if self._looked(one, job, now)]
 
     def _unfinished(self) -> list[Batch]:
         """The oldest first."""
@@ -60,7 +62,7 @@ class Batches(Watch):
         self._ended |= {one.asked.id for one in found if one and one.standing.is_over}
         return [one for one in found if one and not one.standing.is_over]
 
-    def _looked(self, batch: Batch, job: Job | None) -> bool:
+    def _looked(self, batch: Batch, job: Job | None, now: float) -> bool:
         """Was it begun?"""
         is_ending = batch.status == Status.CANCELLING
         if job and not (is_ending and job.state == JobState.QUEUED):
@@ -69,32 +71,30 @@ class Batches(Watch):
             job.cancel()  # another one ends the batch at once, without waiting for its turn
         elif not is_ending and _was_cancelled(batch):
             batch, is_ending = store.cancel(batch), True
-        return self._begin(batch, is_ending)
+        return self._begin(batch, now, is_ending=is_ending)
 
-    def _begin(self, batch: Batch, is_ending: bool) -> bool:
+    def _begin(self, batch: Batch, now: float, *, is_ending: bool) -> bool:
         answered = batch.standing.completed + batch.standing.failed
         known = self._begun.get(batch.asked.id, Begun())
         known = known if answered <= known.answered else Begun(answered=answered)
-        now = time.monotonic()
         if known.count and now - known.at < PAUSES[min(known.count, len(PAUSES)) - 1]:
             return False
         if known.count >= MOST_VAIN and not is_ending:
             _give_up(batch)
             return False
-        if not _started(batch, is_ending):
+        if not _started(batch, is_ending=is_ending):
             return False
         self._begun[batch.asked.id] = Begun(count=known.count + 1, at=now, answered=answered)
         return True
 
-    def _prune(self, unfinished: list[Batch]) -> None:
-        now = time.monotonic()
+    def _prune(self, unfinished: list[Batch], now: float) -> None:
         if now - self._pruned_at >= PRUNE_SECONDS:
             self._pruned_at = now
             stored.prune(_in_use(unfinished), time.time())
             store.forget_old(time.time())
 
 
-def start(batch: Batch, is_ending: bool) -> Job:
+def start(batch: Batch, *, is_ending: bool) -> Job:
     """The job that works on the batch; one that only ends it waits for no other."""
     model = batch.asked.model
     return jobs.start(
@@ -106,11 +106,11 @@ def start(batch: Batch, is_ending: bool) -> Job:
     )
 
 
-def _started(batch: Batch, is_ending: bool) -> bool:
+def _started(batch: Batch, *, is_ending: bool) -> bool:
     try:
         if not is_ending:
             stored.require_room(0)
-        start(batch, is_ending)
+        start(batch, is_ending=is_ending)
     except NoSpace as error:
         _log.warning("The batch %s waits: %s", batch.asked.id, error.message)
         return False

@@ -91,6 +91,7 @@ class Work:
         """Asked of the gateway, once it is there; not again of a batch that has begun."""
         if self._standing.in_progress_at:
             return []
+        said = ""
         while not self._is_ending():
             try:
                 if asking.find_model(self._asked, model):
@@ -98,7 +99,9 @@ class Work:
                 text = f"There is no model “{shown(model)}” here. GET /v1/models lists those."
                 return [Problem(code="model_not_found", message=text, line=1, param="body.model")]
             except EngineError as error:
-                self._report.note(f"Waiting: {error.message}")
+                if error.message != said:
+                    said = error.message
+                    self._report.note(f"Waiting: {said}")
                 time.sleep(SERVER_SECONDS)
         return []
 

@@ -54,6 +54,12 @@ def test_the_longest_wait_holds() -> None:
     assert pace.not_before == 40.0
 
 
+def test_a_pause_leaves_the_number_as_it_is() -> None:
+    pace = Pace(0.0, first=8)
+    pace.pause(3.0, now=1.0)
+    assert (pace.limit, pace.not_before) == (8, 4.0)
+
+
 def test_one_remains_whatever_happens() -> None:
     pace, now = Pace(0.0), 0.0
     for _ in range(10):
