@@ -1,6 +1,10 @@
 """A model that does not run is started when a program names it."""
 
 import concurrent.futures
+import contextlib
+import json
+import os
+import signal
 from collections.abc import Iterator
 
 import anthropic
@@ -12,18 +16,15 @@ from lib.core import activity
 from lib.engines.room import Loading
 from lib.processes.background import me
 from tests.support.gateway import post
-from tests.support.server import Server
+from tests.support.server import Server, running_server
 from tests.support.slow_start import HELLO, Asking, SlowStart, slow_start
-from tests.support.tiny_gguf import write_truncated
+from tests.support.tiny_gguf import write_tiny, write_truncated
 from tests.support.waiting import until
-
-QUESTION = {"role": "user", "content": "Hello"}
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowStart]:
     with slow_start(tmp_path_factory.mktemp("slow")) as made:
-        write_truncated(made.home / "models" / "broken.gguf")
         yield made
 
 
@@ -134,22 +135,102 @@ def test_a_load_that_the_owner_has_begun_is_waited_for_as_it_is(slow: SlowStart)
     assert told["context_length"] == 512
 
 
-def test_what_does_not_fit_is_told_to_everybody_in_the_ledgers_words(slow: SlowStart) -> None:
+@contextlib.contextmanager
+def settings(slow: SlowStart, text: str) -> Iterator[None]:
+    """With these, which are read anew."""
+    file = slow.home / "settings.toml"
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text("")
+
+
+@contextlib.contextmanager
+def nothing_free(slow: SlowStart) -> Iterator[None]:
+    """Another load is under way that takes all there is; the wheel's engine counts its own."""
     huge = Loading(engine="llamacpp", model="drowsy", bytes=2**60, waits=me())
     note = slow.home / "engines" / "test.loading"
+    note.parent.mkdir(exist_ok=True)
     note.write_text(huge.model_dump_json())
-    own = slow.home / "settings.toml"
-    own.write_text('llama_server = "off"\n')
     try:
-        answers = [
-            post(slow.server, {**HELLO, "model": "sleepy", "stream": stream})
-            for stream in (True, False)
-        ]
+        yield
     finally:
         note.unlink()
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowStart]:
+    """One that loads at once, with the engine of the wheel."""
+    made = SlowStart(tmp_path_factory.mktemp("plain") / "berth")
+    for name in ("sleepy", "drowsy"):
+        write_tiny(made.home / "models" / f"{name}.gguf")
+    write_truncated(made.home / "models" / "broken.gguf")
+    with running_server(made.home) as made.server:
+        yield made
+        for name in ("sleepy", "drowsy"):
+            made.stop(name)
+
+
+def test_what_does_not_fit_is_told_in_the_ledgers_words_and_stops_nobody(plain: SlowStart) -> None:
+    with nothing_free(plain), settings(plain, "makes_room_on_demand = true\n"):
+        answers = [post(plain.server, {**HELLO, "stream": stream}) for stream in (True, False)]
     for answer in answers:
         assert answer.status_code == 507
-        assert "needs about" in answer.json()["error"]["message"]
         assert answer.json()["error"]["code"] == "does_not_fit"
+        assert "needs about" in answer.json()["error"]["message"]
+        assert answer.json()["error"]["fix"]
         assert answer.headers["x-should-retry"] == "false"
+    assert plain.state() == "stopped"
+
+
+def test_a_file_that_is_broken_is_told_and_never_tried(plain: SlowStart) -> None:
+    answer = post(plain.server, {**HELLO, "model": "broken"})
+    assert answer.status_code == 503
+    assert "does not run" in answer.json()["error"]["message"]
+
+
+def test_where_programs_may_not_start_models_nothing_is_started(slow: SlowStart) -> None:
+    with settings(slow, "starts_on_demand = false\n"):
+        answer = post(slow.server, HELLO)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "engine_down"
+    assert "/api/models/sleepy/start" in answer.json()["error"]["fix"]
     assert slow.state() == "stopped"
+
+
+def test_outside_its_hours_a_model_is_not_started(slow: SlowStart) -> None:
+    rule = slow.home / "rules.json"
+    rule.write_text('{"llamacpp/sleepy": {"hours": {"days": []}}}')
+    try:
+        answer = post(slow.server, HELLO)
+    finally:
+        rule.unlink()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "outside_hours")
+    assert slow.state() == "stopped"
+
+
+def test_a_load_that_fails_is_told_to_all_that_wait(slow: SlowStart) -> None:
+    many = [Asking(slow.server, {**HELLO, "stream": True}) for _ in range(3)]
+    until(lambda: all(one.comments for one in many), "comments for all")
+    pid = json.loads((slow.home / "engines" / "sleepy.json").read_text())["pid"]
+    os.kill(pid, signal.SIGKILL)
+    for one in many:
+        told = one.told()
+        assert told.lines[-1] == "broken off"
+        assert told.events[-1]["error"]["message"]
+        assert told.events[-1]["error"]["fix"]
+    again = post(slow.server, HELLO)
+    assert again.status_code in (502, 503)
+    assert again.headers.get("x-should-retry") == "false"
+
+
+def test_the_answer_of_an_unknown_name_tells_what_there_is(plain: SlowStart) -> None:
+    answer = post(plain.server, {**HELLO, "model": "nobody"})
+    assert answer.status_code == 404
+
+
+def test_an_engine_that_is_stopped_in_between_is_started_again(plain: SlowStart) -> None:
+    for _ in range(2):
+        assert post(plain.server, HELLO).status_code == 200
+        plain.stop()
