@@ -2,7 +2,7 @@
 
 All that name it meanwhile wait for the one load. It goes on to its end also where all of them have
 left: a client that gives up after a minute asks again, and would otherwise never find it loaded.
-Where it fails, everybody is told why; for a short while later ones are told so without a try.
+Where it fails, everybody is told why; where an engine failed, those that come soon after as well.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from lib.api import queues, upstreams
 from lib.api.errors import Bug
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.api.waiting import Stage, Waiting
-from lib.core.errors import BerthError, Conflict, DoesNotFit, NoSpace
+from lib.core.errors import BerthError, Conflict, DoesNotFit, EngineDown, EngineError, NoSpace
 from lib.engines import progress
 from lib.engines.base import Model, Upstream
 from lib.fleet import actions, on_demand
 
-REMEMBERED_SECONDS = 10.0  # so long a failed load is not tried again
+REMEMBERED_SECONDS = 10.0  # so long what an engine failed to load is not tried again
 LOOK_SECONDS = 1.0  # no oftener it is looked how far a load has come
 UNAVAILABLE, NO_ROOM = 503, 507
 # The official clients would try again at once, and begin the load anew each time.
@@ -77,7 +77,10 @@ async def reached(name: str, key: str, wait: Waiting) -> Upstream:
         return await upstreams.find(name)
     except upstreams.Asleep as asleep:
         model = asleep.model
-    await LOOKS.run(EVERYBODY, on_demand.require_allowed, model, key)
+    try:
+        await LOOKS.run(EVERYBODY, on_demand.require_allowed, model, key)
+    except EngineDown as error:
+        raise NotLoaded(error) from error
     await _loaded(model, key, wait)
     upstreams.forget(name)
     return await upstreams.find(name)
@@ -143,8 +146,9 @@ def _failure(model: Model, key: str) -> BerthError | None:
 
 def _end(load: _Load, error: BerthError | None) -> None:
     del _loads[load.model.key]
-    if error:
-        _failed[load.model.key] = time.monotonic(), error
-        load.done.set_exception(error)
-    else:
+    if error is None:
         load.done.set_result(None)
+        return
+    if isinstance(error, EngineError):  # what memory allows is judged anew each time
+        _failed[load.model.key] = time.monotonic(), error
+    load.done.set_exception(error)

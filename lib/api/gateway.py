@@ -65,6 +65,10 @@ class EngineHangs(EngineError, code="engine_hangs", status=504):
     """It is there and does not react."""
 
 
+class _Moved(Exception):
+    """Where the model was, nobody is, or somebody else."""
+
+
 class Order(NamedTuple):
     """What a client asks of a model."""
 
@@ -77,10 +81,9 @@ class Order(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """An engine's answer, which engine's it is, and what its request has lost on the way there."""
+    """An engine's answer, and what its request has lost on the way there."""
 
     answer: aiohttp.ClientResponse
-    to: Upstream
     headers: list[tuple[bytes, bytes]]
 
 
@@ -190,22 +193,37 @@ def _hearing() -> Heard:
 
 
 async def _relay_in_use(order: Order, answer: Answer, wait: Waiting) -> None:
+    """Where the model is known to run; if it does so no more, where it runs now, or will.
+
+    A connection from the pool may be one that the engine is closing, and a model may have moved
+    since it was looked up: nobody is there, or somebody who does not know our key. No byte of an
+    answer was seen then, so asking once more is safe.
+    """
+    with contextlib.suppress(_Moved):
+        await _relay_to(order, answer, wait, may_move=True)
+        return
+    upstreams.forget(order.model)
+    await _relay_to(order, answer, wait, may_move=False)
+
+
+async def _relay_to(order: Order, answer: Answer, wait: Waiting, *, may_move: bool) -> None:
     to = await demand.reached(order.model, order.key, wait)
     if order.request.path in WITHOUT_A_SLOT:
-        await _relay_in_turn(order, answer, to, wait)
+        await _relay_in_turn(order, answer, to, wait, may_move=may_move)
         return
     async with Turn(to, order.model, order.key or order.who, wait):
-        await _relay_in_turn(order, answer, to, wait)
+        await _relay_in_turn(order, answer, to, wait, may_move=may_move)
 
 
-async def _relay_in_turn(order: Order, answer: Answer, to: Upstream, wait: Waiting) -> None:
+async def _relay_in_turn(
+    order: Order, answer: Answer, to: Upstream, wait: Waiting, *, may_move: bool
+) -> None:
     wait.now(Stage.READING, partial(demand.reading, to))
     try:
-        engine, to, answer.headers = await _asked_in_time(order, to)
+        engine, answer.headers = await _asked(order, to, may_move=may_move)
         heard, is_whole = _hearing(), False
         try:
-            await wait.over()
-            is_whole = await _passed_on(engine, answer, heard, order)
+            is_whole = await _passed_on(engine, answer, heard, order, wait)
             speeds.note(heard.end, to)
         finally:
             engine.close()  # harmless after the end, when the connection is back in the pool
@@ -218,8 +236,21 @@ async def _relay_in_turn(order: Order, answer: Answer, to: Upstream, wait: Waiti
         raise _gone(order) from error
 
 
+async def _asked(order: Order, to: Upstream, *, may_move: bool) -> _Asked:
+    try:
+        asked = await _asked_in_time(order, to)
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        if not may_move:
+            raise
+        raise _Moved from error
+    if may_move and asked.answer.status == 401:
+        asked.answer.close()
+        raise _Moved
+    return asked
+
+
 async def _asked_in_time(order: Order, to: Upstream) -> _Asked:
-    """The same as `_asked`; EngineHangs where nothing comes and the engine does not react at all.
+    """The engine's headers; EngineHangs where nothing comes and it does not react at all.
 
     A long prompt may take minutes until its first byte. An engine that lives tells its models
     meanwhile. This task itself asks, so that it reads at once what an engine says before it dies.
@@ -239,7 +270,7 @@ async def _asked_in_time(order: Order, to: Upstream) -> _Asked:
     loop = asyncio.get_running_loop()
     timer = loop.call_later(LOOK_SECONDS, lambda: watching.append(loop.create_task(watch())))
     try:
-        return await _asked(order, to)
+        return await _post(order, to)
     except asyncio.CancelledError:
         if me is None or not is_hanging.is_set():
             raise
@@ -265,22 +296,6 @@ async def _reacts(order: Order) -> bool:
         return False
 
 
-async def _asked(order: Order, to: Upstream) -> _Asked:
-    """The engine's answer as far as its headers, and where it comes from.
-
-    A connection from the pool may be one that the engine is closing, and a model may have moved
-    since it was looked up: nobody is there, or somebody who does not know our key. No byte of an
-    answer was seen then, so asking once more is safe.
-    """
-    with contextlib.suppress(aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-        asked = await _post(order, to)
-        if asked.answer.status != 401:
-            return asked
-        asked.answer.close()
-    upstreams.forget(order.model)
-    return await _post(order, await upstreams.find(order.model))
-
-
 async def _post(order: Order, to: Upstream) -> _Asked:
     """Only what an engine needs goes there: the client's own headers and key do not."""
     headers = {"Content-Type": "application/json", "Accept": order.accept}
@@ -291,7 +306,7 @@ async def _post(order: Order, to: Upstream) -> _Asked:
     url = to.base_url.rstrip("/") + order.request.path
     running.at(State.READING)
     answer = await _client().post(url, data=sent.body, headers=headers, allow_redirects=False)
-    return _Asked(answer, to, sent.headers)
+    return _Asked(answer, sent.headers)
 
 
 def _client() -> aiohttp.ClientSession:
@@ -301,11 +316,16 @@ def _client() -> aiohttp.ClientSession:
 
 
 async def _passed_on(
-    engine: aiohttp.ClientResponse, answer: Answer, heard: Heard, order: Order
+    engine: aiohttp.ClientResponse, answer: Answer, heard: Heard, order: Order, wait: Waiting
 ) -> bool:
-    """Pass the answer on; is it whole?"""
+    """Pass the answer on; is it whole?
+
+    The built-in engine begins its stream before it has read the prompt, and then tells nothing but
+    that it is there.
+    """
     if engine.content_type != "text/event-stream":
         body = await engine.read()
+        await wait.over()
         heard.whole(body)
         if engine.ok:
             answer.headers += shield.told_of_answer(order.request, body)
@@ -314,6 +334,8 @@ async def _passed_on(
     await answer.begin_events()
     try:
         async for chunk in engine.content.iter_any():
+            if wait.is_on and not chunk.startswith(b":"):
+                await wait.over()
             await answer.events(chunk)
             heard.piece(chunk)
     except aiohttp.ClientError:

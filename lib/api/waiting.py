@@ -46,7 +46,8 @@ class Waiting:
         self._words: Words = _nothing
         self._timer: asyncio.TimerHandle | None = None
         self._telling: asyncio.Task[None] | None = None
-        self._is_sending = self._is_over = False
+        self._is_sending = False
+        self.is_on = True  # until the answer comes
 
     def now(self, stage: Stage, words: Words) -> None:
         """It waits for this from now on; `words` say how far it has come."""
@@ -56,7 +57,7 @@ class Waiting:
 
     async def over(self) -> None:
         """Tell no more; returns when nothing is being sent, in the first second at once."""
-        self._is_over = True
+        self.is_on = False
         if self._timer:
             self._timer.cancel()
         if self._telling:
@@ -79,7 +80,7 @@ class Waiting:
     ) -> None:
         """However it ended: whoever has left is not waited for."""
         if isinstance(error, asyncio.CancelledError):
-            self._is_over = True
+            self.is_on = False
             for pending in (self._timer, self._telling):
                 if pending:
                     pending.cancel()
@@ -90,9 +91,9 @@ class Waiting:
         self._telling = asyncio.ensure_future(self._tell())
 
     async def _tell(self) -> None:
-        while not self._is_over:
+        while self.is_on:
             words = await self._words()
             self._is_sending = True
             await self._answer.comment(words)
             self._is_sending = False
-            await asyncio.sleep(0 if self._is_over else EVERY_SECONDS)
+            await asyncio.sleep(EVERY_SECONDS if self.is_on else 0)

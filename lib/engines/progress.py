@@ -26,7 +26,8 @@ class Read(NamedTuple):
 class _Slot(BaseModel):
     is_processing: bool
     n_prompt_tokens: int = 0
-    n_prompt_tokens_processed: int = 0
+    n_prompt_tokens_cache: int = 0  # known from before
+    n_prompt_tokens_processed: int = 0  # of the rest, told after each batch
 
 
 _SLOTS = TypeAdapter(list[_Slot])
@@ -46,13 +47,14 @@ def _is_of(load: room.Loading, model: Model) -> bool:
 
 
 def prompt_read(to: Upstream) -> Read | None:
-    """By the built-in engine, where one prompt alone is being read: it does not say whose it is."""
+    """By the built-in engine, where it has one request alone: it does not say whose it is."""
     if to.engine != llamacpp.NAME:
         return None
     url = f"{to.base_url.removesuffix('/v1')}/slots"
     with contextlib.suppress(BerthError, ValidationError):
         told = request_json("GET", url, None, authorization(to.key), seconds=ASK_SECONDS)
         busy = [slot for slot in _SLOTS.validate_python(told) if slot.is_processing]
-        if len(busy) == 1 and 0 < busy[0].n_prompt_tokens_processed < busy[0].n_prompt_tokens:
-            return Read(busy[0].n_prompt_tokens_processed, busy[0].n_prompt_tokens)
+        if len(busy) == 1 and busy[0].n_prompt_tokens:
+            known = busy[0].n_prompt_tokens_cache + busy[0].n_prompt_tokens_processed
+            return Read(min(known, busy[0].n_prompt_tokens), busy[0].n_prompt_tokens)
     return None
