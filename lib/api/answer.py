@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Send
 
 from lib.api import dialects
+from lib.api.errors import WrongMethod
 from lib.api.numbered import Numbers
 from lib.core.errors import BerthError
 
@@ -99,6 +100,8 @@ class Answer:
             return
         self.code = error.code
         body = dialects.failure(self.dialect, error)
+        if isinstance(error, WrongMethod):
+            self.headers.append((b"allow", error.allowed.encode()))
         if not self._has_begun:
             self.headers += getattr(error, "headers", [])
             await self._whole(body, "application/json", error.status)

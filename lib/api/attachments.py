@@ -16,7 +16,7 @@ from starlette.routing import Route
 from lib.api.answers import AttachmentRemoved
 from lib.api.errors import read_model
 from lib.api.operation import operation
-from lib.api.pools import DOCUMENTS, DRAFTS, TooBusy
+from lib.api.pools import DOCUMENTS, DRAFTS
 from lib.chat import attachments
 from lib.chat.attachments import Attachment, Count
 from lib.chat.documents import LARGEST_FILE
@@ -65,7 +65,7 @@ class AllListed(BaseModel):
     Shown,
     body=Upload,
     query=InConversation,
-    errors=(Conflict, NoSpace, TooBusy),
+    errors=(Conflict, NoSpace),
     example={"name": "notes.txt", "type": "text/plain", "data": "SGVsbG8="},
 )
 async def add(request: Request) -> Response:
@@ -77,7 +77,7 @@ async def add(request: Request) -> Response:
     return JSONResponse(_described(added))
 
 
-@operation(AllListed, query=InConversation, errors=(TooBusy,))
+@operation(AllListed, query=InConversation, errors=(NotFound,))
 async def index(request: Request) -> Response:
     """The files that wait to be sent in conversation `c`, with the tokens of model `m`."""
     require(Action.CHAT)
@@ -86,7 +86,7 @@ async def index(request: Request) -> Response:
     return JSONResponse({"attachments": [_described(draft) for draft in found]})
 
 
-@operation(AttachmentRemoved, query=InConversation, errors=(TooBusy,))
+@operation(AttachmentRemoved, query=InConversation, errors=(NotFound,))
 async def remove(request: Request) -> Response:
     """Take a file out of conversation `c`."""
     require(Action.CHAT)

@@ -129,7 +129,12 @@ async def retry(request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(_described, again), status_code=202)
 
 
-@operation(query=OfJob, headers=ComesBack, events={"log": str, "state": Deployment, "end": dict})
+@operation(
+    query=OfJob,
+    headers=ComesBack,
+    errors=(NotFound,),
+    events={"log": str, "state": Deployment, "end": dict},
+)
 async def stream(request: Request) -> Response:
     """Follow a deployment: its log, progress and state as events, until it is over.
 

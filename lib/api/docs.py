@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -56,6 +57,7 @@ begin with a colon mean that Berth is still there. A stream that breaks is broke
 neatly."""
 
 _CONVERTER = re.compile(r":\w+\}")
+_ANSWER: JsonSchemaMode = "serialization"
 _REFERENCE = "#/components/schemas/{model}"
 
 
@@ -72,38 +74,60 @@ class _Shapes:
     """Every shape by the place where it is used, made at once, so that their names differ."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        wanted: dict[str, Any] = {"failed": Failed, "dialect": DialectFailed}
+        wanted = {("failed", _ANSWER): Failed, ("dialect", _ANSWER): DialectFailed}
         for entry in entries:
-            for name, shape in _shapes_of(entry.said):
-                wanted[f"{_key(entry)} {name}"] = shape
-        adapters = [
-            (key, "validation", shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape))
-            for key, shape in wanted.items()
-        ]
-        made, parts = TypeAdapter.json_schemas(adapters, ref_template=_REFERENCE)  # type: ignore[arg-type]
-        self._made = {str(key): schema for (key, _), schema in made.items()}
-        self.parts: dict[str, Any] = parts.get("$defs", {})
+            for name, mode, shape in _shapes_of(entry.said):
+                wanted[f"{_key(entry)} {name}", mode] = shape
+        adapters = [(key, mode, _adapter(shape)) for (key, mode), shape in wanted.items()]
+        made, parts = TypeAdapter.json_schemas(adapters, ref_template=_REFERENCE)
+        self._made = {str(key): _short(schema) for (key, _), schema in made.items()}
+        self.parts: dict[str, Any] = {
+            _short_name(name): _short(schema) for name, schema in parts.get("$defs", {}).items()
+        }
 
     def of(self, entry: Entry, name: str) -> dict[str, Any]:
-        return self._made[f"{_key(entry)} {name}"]
+        """What the entry calls so."""
+        made: dict[str, Any] = self._made[f"{_key(entry)} {name}"]
+        return made
 
     def named(self, key: str) -> dict[str, Any]:
-        return self._made[key]
+        """What is no entry's own."""
+        made: dict[str, Any] = self._made[key]
+        return made
+
+
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    return shape if isinstance(shape, TypeAdapter) else TypeAdapter(shape)
+
+
+def _short(schema: Any) -> Any:
+    """The same, where shapes of one name are told apart by fewer words."""
+    if isinstance(schema, list):
+        return [_short(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _short_name(value) if key == "$ref" and isinstance(value, str) else _short(value)
+        for key, value in schema.items()
+    }
+
+
+def _short_name(name: str) -> str:
+    return name.replace("lib__api__", "").replace("lib__", "").replace("__", ".")
 
 
 def _key(entry: Entry) -> str:
     return f"{entry.method} {entry.path}"
 
 
-def _shapes_of(said: Operation) -> Iterator[tuple[str, Any]]:
-    for name in ("body", "query", "headers"):
-        if (shape := getattr(said, name)) is not None:
-            yield name, shape
+def _shapes_of(said: Operation) -> Iterator[tuple[str, JsonSchemaMode, Any]]:
+    if said.body is not None:
+        yield "body", "validation", said.body
     for status, shape in said.answers.items():
         if shape is not None:
-            yield str(status), shape
+            yield str(status), _ANSWER, shape
     for name, shape in said.events.items():
-        yield f"event {name}", shape
+        yield f"event {name}", _ANSWER, shape
 
 
 def entries(routes: Iterable[Route], others: Mapping[str, Mapping[str, Operation]]) -> list[Entry]:
@@ -148,7 +172,7 @@ def _operation(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
         "tags": [entry.path.split("/")[2] if entry.path.startswith("/api") else "v1"],
         "summary": said.summary,
         "description": said.details,
-        "parameters": list(_parameters(entry, shapes)),
+        "parameters": list(_parameters(entry)),
         "responses": _answers(entry, shapes) | _refusals(entry, shapes),
     }
     if said.body is not None:
@@ -159,30 +183,20 @@ def _operation(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
     return made
 
 
-def _parameters(entry: Entry, shapes: _Shapes) -> Iterator[dict[str, Any]]:
+def _parameters(entry: Entry) -> Iterator[dict[str, Any]]:
     for name in entry.parameters:
         text = {"type": "string", "minLength": 1}
         yield {"name": name, "in": "path", "required": True, "schema": text}
-    for place in ("query", "headers"):
-        if getattr(entry.said, place) is None:
-            continue
-        schema = _followed(shapes.of(entry, place), shapes.parts)
-        for name, field in schema["properties"].items():
-            rest = {key: value for key, value in field.items() if key != "description"}
+    for place, model in (("query", entry.said.query), ("header", entry.said.headers)):
+        fields = TypeAdapter(model).json_schema()["properties"] if model else {}
+        for name, field in fields.items():
             yield {
-                "name": name.replace("_", "-").title() if place == "headers" else name,
-                "in": "query" if place == "query" else "header",
-                "required": name in schema.get("required", ()),
-                "description": field.get("description", ""),
-                "schema": rest,
+                "name": name.replace("_", "-").title() if place == "header" else name,
+                "in": place,
+                "required": False,
+                "description": field.pop("description", ""),
+                "schema": field,
             }
-
-
-def _followed(schema: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
-    """What a reference leads to."""
-    name = schema.get("$ref", "").rpartition("/")[2]
-    found: dict[str, Any] = parts[name] if name else schema
-    return found
 
 
 def _answers(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
@@ -195,11 +209,16 @@ def _answers(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
         found[str(status)] = {"description": "Done.", "content": content}
     if entry.said.events:
         found["200"]["description"] = "Done; as a stream, these events, until the last one."
-        found["200"]["content"][EVENTS] = {
-            "schema": {"type": "string"},
-            "x-events": {name: shapes.of(entry, f"event {name}") for name in entry.said.events},
-        }
+        kinds = [_event(name, shapes.of(entry, f"event {name}")) for name in entry.said.events]
+        found["200"]["content"][EVENTS] = {"schema": {"anyOf": kinds}}
     return found
+
+
+def _event(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """One event of a stream: its data is JSON, in a text; "" for those whose names differ."""
+    data = {"type": "string", "contentMediaType": JSON, "contentSchema": schema}
+    named = {"event": {"const": name}} if name else {}
+    return {"type": "object", "required": [*named, "data"], "properties": {**named, "data": data}}
 
 
 def _refusals(entry: Entry, shapes: _Shapes) -> dict[str, Any]:

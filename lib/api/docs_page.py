@@ -8,6 +8,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from lib.api.operation import EVENTS
+
 PAGE = Template(Path(__file__).with_name("docs.html").read_text(encoding="utf-8"))
 TITLES = {"v1": "/v1, for every client", "ui": "Scripts of the pages", "shapes": "Shapes"}
 _BOUNDS = {
@@ -33,7 +35,9 @@ def page(described: dict[str, Any]) -> str:
     names = sorted(groups, key=lambda name: (name in ("v1", "sockets", "ui", "shapes"), name))
     return PAGE.substitute(
         about=_paragraphs(described["info"]["description"]),
-        links="".join(f'<li><a href="#{name}">{_title(name)}</a></li>' for name in names),
+        links="".join(
+            f'<li><a href="#{html.escape(name)}">{_title(name)}</a></li>' for name in names
+        ),
         sections="".join(_section(name, groups[name]) for name in names),
     )
 
@@ -43,7 +47,7 @@ def _title(name: str) -> str:
 
 
 def _section(name: str, parts: list[str]) -> str:
-    return f'<section id="{name}"><h2>{_title(name)}</h2>{"".join(parts)}</section>'
+    return f'<section id="{html.escape(name)}"><h2>{_title(name)}</h2>{"".join(parts)}</section>'
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
@@ -56,7 +60,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
         _block("Answers", "".join(_answers(operation["responses"]))),
     ]
     name = (
-        f'<b class="{method}">{method.upper()}</b> <code>{html.escape(path)}</code> '
+        f'<b class="{html.escape(method)}">{method.upper()}</b> <code>{html.escape(path)}</code> '
         f"<span>{_text(operation['summary'])}</span>"
     )
     return _folded(operation["operationId"], name, "".join(inside))
@@ -147,15 +151,19 @@ def _example(path: str, method: str, body: dict[str, Any]) -> str:
 def _answers(responses: dict[str, Any]) -> Iterator[str]:
     for status, answer in responses.items():
         kinds = [
-            f"<em>{_kind(content['schema'])}</em> as {html.escape(media)}"
+            f"<em>{_kind(content['schema'])}</em>" if media != EVENTS else "events, if it streams"
             for media, content in answer["content"].items()
         ]
         said = _text(answer["description"]) if status >= "4" else "; ".join(kinds)
         yield f"<dt><code>{status}</code></dt><dd>{said or 'Nothing more.'}</dd>"
-        for content in answer["content"].values():
-            for name, event in content.get("x-events", {}).items():
-                shown = f"event <code>{html.escape(name)}</code>" if name else "events"
-                yield f"<dt>{shown}</dt><dd><em>{_kind(event)}</em></dd>"
+        for event in answer["content"].get(EVENTS, {}).get("schema", {}).get("anyOf", ()):
+            yield _event(event["properties"])
+
+
+def _event(parts: dict[str, Any]) -> str:
+    name = html.escape(parts["event"]["const"]) if "event" in parts else "of any name"
+    kind = _kind(parts["data"]["contentSchema"])
+    return f"<dt>event <code>{name}</code></dt><dd><em>{kind}</em></dd>"
 
 
 def _paragraphs(text: str) -> str:

@@ -37,6 +37,10 @@ class Ambiguous(BadInput, code="ambiguous", status=400):
 class WrongMethod(BerthError, code="wrong_method", status=405):
     """The path exists, the method does not."""
 
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"{method} is not for this path.", f"Use {allowed}.")
+        self.allowed = allowed
+
 
 class Bug(BerthError, code="bug"):
     """Something that should not happen."""
@@ -148,7 +152,7 @@ def _in_words(request: Request, error: HTTPException) -> BerthError:
         return NotFound("There is no such path below /api.", "See /api/docs for those there are.")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
-        return WrongMethod(f"{request.method} is not for this path.", f"Use {allowed}.")
+        return WrongMethod(request.method, allowed)
     return BadInput(error.detail)
 
 

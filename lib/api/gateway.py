@@ -147,7 +147,7 @@ async def _serve(request: Request, answer: Answer, doing: Doing) -> None:
 
 def _expect(method: str, request: Request) -> None:
     if request.method != method:
-        raise WrongMethod(f"{request.method} is not for this path.", f"Use {method}.")
+        raise WrongMethod(request.method, method)
 
 
 async def _order(request: Request) -> Order:

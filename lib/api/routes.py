@@ -79,7 +79,7 @@ class Otherwise:
     async def _answer(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": self._allowed})
-        error = WrongMethod(f"{request.method} is not for this path.", f"Use {self._allowed}.")
+        error = WrongMethod(request.method, self._allowed)
         answer = await on_berth_error(request, error)
         answer.headers["Allow"] = self._allowed
         return answer
