@@ -131,7 +131,7 @@ def _only(headers: Headers, name: str, written: str) -> str:
 def _unclear(name: str) -> BadForwarding:
     return BadForwarding(
         f"The proxy has to send {name} exactly once, and it did not.",
-        "The README shows how Caddy and nginx are set up for Berth.",
+        "docs/sharing.md shows how Caddy and nginx are set up for Berth.",
     )
 
 

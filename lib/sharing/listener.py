@@ -50,10 +50,13 @@ def start(address: str, lasting: Lasting = Lasting.ALWAYS) -> None:
     if share := current():
         raise Conflict(f"Berth is shared already, at {share.url}.", "Stop that first.")
     now = Open(address=addresses.checked(address), until=duration.until(lasting, time.time()))
-    change(share_address=now.address)
-    chosen = terms.chosen(now)
-    _in_server(_open(now, chosen))
     duration.keep(now)
+    try:
+        _in_server(_open(now, terms.chosen(now)))
+    except BaseException:
+        duration.forget()
+        raise
+    change(share_address=now.address)
 
 
 def stop() -> None:

@@ -79,10 +79,10 @@ def signed_in(url: str, code: str = CODE, name: str = "") -> str:
     return f"{cookie}={answer.cookies[cookie]}"
 
 
-def websocket(url: str, path: str, cookie: str) -> ClientConnection:
+def websocket(url: str, path: str, cookie: str, origin: str = "") -> ClientConnection:
     """A WebSocket as a guest's page opens it."""
     address, anything = url.replace("http", "ws", 1) + path, ssl.create_default_context()
     anything.check_hostname, anything.verify_mode = False, ssl.CERT_NONE
     trusted = anything if url.startswith("https") else None
     more = {"Cookie": cookie}
-    return connect(address, origin=Origin(url), additional_headers=more, ssl=trusted)
+    return connect(address, origin=Origin(origin or url), additional_headers=more, ssl=trusted)

@@ -16,7 +16,7 @@ ENCRYPTION = {
     "berth": "A certificate that Berth makes",
     "own": "A certificate of mine",
 }
-README = "The README shows a Caddyfile and an nginx snippet."
+EXAMPLES = "docs/sharing.md shows a Caddyfile and an nginx snippet."
 
 
 def form() -> None:
@@ -73,7 +73,7 @@ def _proxy() -> None:
             placeholder="None, or 127.0.0.1",
             key=f"{KEY}proxies",
             help="Caddy or nginx before Berth. From this address alone Berth believes for whom it "
-            f"asks; whoever comes through it is a guest, never the owner. {README}",
+            f"asks; whoever comes through it is a guest, never the owner. {EXAMPLES}",
         )
         st.text_input(
             "Where it answers",
