@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lib.api import dialects, engine_request, listing, shield, speeds, upstreams
-from lib.api.answer import Answer
+from lib.api.answer import Answer, read_whole
 from lib.api.errors import WrongMethod, read_body
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.api.speeds import Heard
@@ -263,7 +263,7 @@ async def _passed_on(
 ) -> bool:
     """Pass the answer on; is it whole?"""
     if engine.content_type != "text/event-stream":
-        body = await engine.read()
+        body = await read_whole(engine.content)
         heard.whole(body)
         if engine.ok:
             answer.headers += shield.told_of_answer(order.request, body)
