@@ -6,7 +6,8 @@ so that an engine that dies leaves no half event before the error.
 """
 
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +16,35 @@ from starlette.types import Send
 from lib.api import dialects
 from lib.api.errors import WrongMethod
 from lib.api.numbered import Numbers
-from lib.core.errors import BerthError
+from lib.core.errors import BerthError, EngineError
+
+LARGEST_WHOLE = 128 * 2**20  # bytes of an answer at once; thousands of vectors are well below
+LONGEST_LINE = 16 * 2**20  # bytes of an event; a picture is below
+
+
+class EndlessAnswer(EngineError, code="endless_answer"):
+    """An engine, or what stands in its place on another machine, says more than anybody wants."""
+
+
+class Reads(Protocol):
+    """What comes of an engine, piece by piece."""
+
+    def iter_any(self) -> AsyncIterator[bytes]:
+        """As it comes."""
+
+
+async def read_whole(content: Reads) -> bytes:
+    """An answer that comes at once; EndlessAnswer where it has no end."""
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_WHOLE:
+            raise _endless()
+    return bytes(body)
+
+
+def _endless() -> EndlessAnswer:
+    return EndlessAnswer("The engine's answer has no end.", "Look at what answers for this model.")
 
 
 class Answer:
@@ -31,7 +60,7 @@ class Answer:
         self._send = send
         self._has_begun = False
         self._is_over = False
-        self._rest = b""
+        self._rest = bytearray()
 
     async def json(self, value: Any, status: int = 200) -> None:
         """The whole answer at once."""
@@ -78,8 +107,10 @@ class Answer:
         lines, found, rest = chunk.rpartition(b"\n")
         if not found:
             self._rest += chunk
+            if len(self._rest) > LONGEST_LINE:
+                raise _endless()
             return
-        body, self._rest = self._rest + lines + found, rest
+        body, self._rest = bytes(self._rest) + lines + found, bytearray(rest)
         if self.dialect.ends:
             body = self._numbers.put_in(body) if self._numbers else body
             body = dialects.mended_lines(self.dialect, body)
@@ -88,7 +119,7 @@ class Answer:
 
     async def end_events(self) -> None:
         """The stream is complete."""
-        await self._end(self._rest)
+        await self._end(bytes(self._rest))
 
     def break_off(self) -> None:
         """Whoever calls us closes the connection of a stream that has no end."""

@@ -27,7 +27,7 @@ from lib.api import (
     speeds,
     upstreams,
 )
-from lib.api.answer import Answer
+from lib.api.answer import Answer, read_whole
 from lib.api.errors import WrongMethod, read_body
 from lib.api.leaving import while_wanted
 from lib.api.pools import EVERYBODY, LOOKS
@@ -324,7 +324,7 @@ async def _passed_on(
     that it is there.
     """
     if engine.content_type != "text/event-stream":
-        body = await engine.read()
+        body = await read_whole(engine.content)
         await wait.over()
         heard.whole(body)
         if engine.ok:

@@ -19,6 +19,7 @@ from lib.machine import open_files
 from lib.sharing.owner import CONNECTION
 
 HEADER_BYTES = 65_536
+BESIDE_BYTES = 8 * HEADER_BYTES  # of a body in pieces, between two of them; more than one read
 BODY_TIMES = 6  # so much longer than a header may take, a body may stand still
 EACH = 64  # a guest's address; a browser takes ten at most
 GUESTS = 512
@@ -139,7 +140,7 @@ class _Http(HttpToolsProtocol):
         if self._is_awaited and self._header_bytes > HEADER_BYTES:
             self._refuse(_too_large())
         elif self._is_in_request and not self._is_awaited and not self.transport.is_closing():
-            self._wait(BODY_TIMES * self.header_seconds)
+            self._go_on_with_body()
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -148,6 +149,16 @@ class _Http(HttpToolsProtocol):
         cast("dict[str, Any]", self.scope)[CONNECTION] = self._known
         if not self._is_awaited:
             self._await_header()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What comes after a body counts for nothing: no proxy in between has looked at it."""
+        if self._is_awaited:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; what comes beside it, sizes and trailers, begins anew."""
+        self._header_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The header is whole, and in time."""
@@ -181,6 +192,13 @@ class _Http(HttpToolsProtocol):
         self._is_awaited, self._header_bytes = True, 0
         self.door.waits(self, True)
         self._wait(self.header_seconds)
+
+    def _go_on_with_body(self) -> None:
+        """Only its pieces may go on without an end: whoever reads them counts those."""
+        if self._header_bytes > BESIDE_BYTES:
+            self._refuse(_too_large())
+        else:
+            self._wait(BODY_TIMES * self.header_seconds)
 
     def _stop_waiting(self) -> None:
         self._is_awaited = False
