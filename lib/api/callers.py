@@ -51,12 +51,16 @@ def offers(model: Model) -> bool:
     return may_use(key(), model.name)
 
 
-def named(model: str, otherwise: str) -> tuple[str, str]:
+def named(model: str, otherwise: str, of_batch: str = "") -> tuple[str, str]:
     """Name and id of the key that a request to this model came with; `otherwise` and "" for none.
 
-    NotForThisKey, or an AskLater, where the key does not allow it.
+    `of_batch` is the id of the key whose batch asks on this machine. NotForThisKey, or an AskLater,
+    where the key does not allow it; another error of lib.keys where it holds no more.
     """
     found = key()
+    if found is None and of_batch:
+        found = store.known(of_batch)
+        programs.check(found)
     if found is None:
         return otherwise, ""
     if not may_use(found, model):

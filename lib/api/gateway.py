@@ -158,7 +158,7 @@ async def _order(request: Request) -> Order:
             'The field "model" is missing.', f"Name a model that {MODELS} lists.", "model"
         )
     checked = shield.checked(request.scope["path"].removeprefix("/v1"), fields)
-    who, key = callers.named(model, _who(request))
+    who, key = callers.named(model, _who(request), batches.asks_for(request))
     return Order(model, checked, request.headers.get("accept", "*/*"), who, key)
 
 
