@@ -19,10 +19,11 @@ from lib.api.errors import WrongMethod, parsed, read_body
 from lib.api.shield import WrongField
 from lib.api.shield.values import wrong_field
 from lib.batches import store, stored
+from lib.batches.asking import PROOF
 from lib.batches.lines import ENDPOINTS
 from lib.batches.record import WINDOW
 from lib.batches.stored import MOST_BYTES, StoredFile
-from lib.core.access import Role, role
+from lib.core.access import Role, current, role
 from lib.core.errors import Forbidden, NoSpace, NotFound
 from lib.core.names import shown
 
@@ -32,7 +33,7 @@ LARGEST_BODY = 64 * 2**10
 MOST_FILES, MOST_BATCHES, USUAL_BATCHES = 10_000, 100, 20  # in one answer
 KEPT_SECONDS = {"ge": 3_600, "le": 2_592_000}
 _PATH = re.compile(r"/v1/(files|batches)(?:/([^/]{1,100})(?:/(content|cancel))?)?")
-_MEDIA = "application/octet-stream"  # whatever a client calls it
+MEDIA = "application/octet-stream"  # whatever a client calls it
 
 
 class Expiry(BaseModel):
@@ -68,16 +69,25 @@ def is_ours(path: str) -> bool:
     return any(f"{path}/".startswith(f"{one}/") for one in (FILES, BATCHES, ANTHROPICS))
 
 
-def whose(_request: Request) -> str:
-    """Whose files and batches this request sees: a key's id; "" for the owner of this machine."""
-    if role() != Role.OWNER:
+def whose() -> str:
+    """Whose files and batches are seen: the id of the key; "" for the owner of this machine."""
+    actor = current()
+    if actor.role == Role.GUEST:
         raise Forbidden("Batches are for programs with a key.", "Ask the owner for an API key.")
-    return ""
+    return actor.who if actor.role == Role.PROGRAM else ""
+
+
+def asks_for(request: Request) -> str:
+    """The key for whose batch this asks, by the proof that the batch sends; "" for anything else.
+
+    Only a batch's own process on this machine, which is the owner's, is believed.
+    """
+    proof = request.headers.get(PROOF, "")
+    return (_owner_by(proof) or "") if proof and role() == Role.OWNER else ""
 
 
 @lru_cache(maxsize=64)
-def owner_by_proof(proof: str) -> str | None:
-    """Whose requests come with this `Berth-Batch` header: a batch asks for its owner."""
+def _owner_by(proof: str) -> str | None:
     return store.owner_of(proof)
 
 
@@ -91,7 +101,7 @@ async def serve(request: Request, answer: Answer) -> None:
     ways = _ROUTES[kind]
     if request.method not in ways:
         raise WrongMethod(f"{request.method} is not for this path.", f"Use {' or '.join(ways)}.")
-    await ways[request.method](request, answer, whose(request), name or "")
+    await ways[request.method](request, answer, whose(), name or "")
 
 
 def _no_such_path(path: str) -> NotFound:
@@ -163,7 +173,7 @@ async def _file(_request: Request, answer: Answer, owner: str, name: str) -> Non
 async def _content(request: Request, answer: Answer, owner: str, name: str) -> None:
     file = await run_in_threadpool(stored.find, name, owner)
     headers = {"Cache-Control": "no-store"}
-    whole = FileResponse(file.content, 200, headers, _MEDIA, filename=file.filename)
+    whole = FileResponse(file.content, 200, headers, MEDIA, filename=file.filename)
     await answer.passed(whole, request)
 
 
