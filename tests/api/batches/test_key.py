@@ -9,7 +9,7 @@ import pytest
 
 from lib.core import owner_key, preferences
 from lib.jobs import jobs
-from tests.support.batches import begun, ended, requests
+from tests.support.batches import begun, client_of, ended, requests
 from tests.support.engines import register
 from tests.support.fake_engine import running_fake
 from tests.support.server import Server, running_server
@@ -25,24 +25,27 @@ def server(home: Path) -> Iterator[Server]:
             job.cancel(((signal.SIGKILL, 10.0),))
 
 
-def client_of(server: Server, key: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0)
+@pytest.fixture
+def client(server: Server, home: Path) -> Iterator[openai.OpenAI]:
+    with client_of(server, (home / "owner.key").read_text().strip()) as made:
+        yield made
 
 
-def test_a_batch_is_answered_with_the_owners_key_alone(server: Server, home: Path) -> None:
-    client = client_of(server, (home / "owner.key").read_text().strip())
+def test_a_batch_is_answered_with_the_owners_key_alone(
+    server: Server, client: openai.OpenAI
+) -> None:
     over = ended(client, begun(client, requests(3)))
     assert over.request_counts
     assert over.request_counts.completed == 3
-    with pytest.raises(openai.AuthenticationError):
-        client_of(server, "wrong").batches.retrieve(over.id)
-    with pytest.raises(openai.AuthenticationError):
-        begun(client_of(server, "wrong"), requests(1))
+    with client_of(server, "wrong") as other:
+        with pytest.raises(openai.AuthenticationError):
+            other.batches.retrieve(over.id)
+        with pytest.raises(openai.AuthenticationError):
+            begun(other, requests(1))
 
 
-def test_a_batch_that_runs_goes_on_when_the_owner_begins_to_ask(server: Server, home: Path) -> None:
+def test_a_batch_that_runs_goes_on_when_the_owner_begins_to_ask(client: openai.OpenAI) -> None:
     preferences.change(require_key=False)
-    client = client_of(server, (home / "owner.key").read_text().strip())
     batch = begun(client, requests(60))
     owner_key.choose(True)
     over = ended(client, batch)
