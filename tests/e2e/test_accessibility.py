@@ -120,6 +120,12 @@ def settings(page: Page) -> None:
     expect(page.get_by_role("group", name="Theme")).to_be_visible()
 
 
+def connect(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Programs on this machine")).to_be_visible()
+    page.get_by_text("Copies for other machines").last.click()
+    expect(page.get_by_text("wire_api")).to_be_visible()
+
+
 Ready = Callable[[Page], None]
 OWNERS: list[tuple[str, Ready]] = [
     ("", home),
@@ -130,6 +136,7 @@ OWNERS: list[tuple[str, Ready]] = [
     ("Chat", reply),
     ("System", system),
     ("Settings", settings),
+    ("Connect", connect),
 ]
 GUESTS: list[tuple[str, Ready]] = [("", home), ("Models", rows), ("Chat", chat)]
 VIEWS = [
