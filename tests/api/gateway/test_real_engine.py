@@ -100,7 +100,7 @@ def test_a_stopped_model_is_loaded_for_a_stream_that_is_told_so_and_comes_whole(
     server: Server, client: openai.OpenAI
 ) -> None:
     stop(server)
-    long = "Repeat the word yes. " * 40
+    long = "Repeat the word yes. " * 12
     said: list[ChatCompletionMessageParam] = [{"role": "user", "content": long}]
     with client.chat.completions.with_streaming_response.create(
         model="starter", messages=said, max_tokens=12, stream=True
@@ -123,14 +123,15 @@ def test_a_stopped_model_is_loaded_for_a_stream_that_is_told_so_and_comes_whole(
 def test_a_client_that_leaves_ends_the_work_of_the_real_engine(
     server: Server, client: openai.OpenAI, moment: str
 ) -> None:
-    words = " ".join(str(number) for number in range(900)) if moment == "reading" else "Count."
-    said: list[ChatCompletionMessageParam] = [{"role": "user", "content": words}]
+    asked = "Write down the numbers from one to a thousand, each in words."
+    said: list[ChatCompletionMessageParam] = [{"role": "user", "content": asked}]
     with client.chat.completions.with_streaming_response.create(
         model="starter", messages=said, max_tokens=2_000, stream=True
     ) as answer:
         until(lambda: is_busy(server), "work")
         if moment == "writing":
             next(line for line in answer.iter_lines() if "delta" in line)
+    # While it reads, the engine looks up at the end of a batch alone.
     until(lambda: not is_busy(server), "the end of the work")
 
 
