@@ -13,6 +13,7 @@ import pytest
 
 from lib.core import access, locks
 from lib.fleet import served
+from lib.keys import spent
 from lib.machine import bandwidth
 from lib.requests import log
 from tests.support.hub_api import HubApi
@@ -58,6 +59,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("BERTH_HOME", str(folder))
     yield folder
     log.settle()
+    spent.settle()
     served.settle()  # what waits to be written would come into the next one
 
 

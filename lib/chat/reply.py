@@ -114,7 +114,13 @@ class Reply:
     Its model is loaded within `turn`, which may make it wait or refuse with a BerthError.
     """
 
-    def __init__(self, reply_id: str, request: ReplyRequest, turn: "Turn | None" = None) -> None:
+    def __init__(
+        self,
+        reply_id: str,
+        request: ReplyRequest,
+        turn: "Turn | None" = None,
+        who: str | None = None,
+    ) -> None:
         self.id = reply_id
         self.request = request
         self.created = time.time()
@@ -123,10 +129,12 @@ class Reply:
         self.reasoning = ""
         self.figures = Figures()
         self.problem: Problem | None = None
+        self.error: BerthError | None = None  # the same as long as this process remembers it
         self.lines: list[str] = []  # the stream protocol, as the route sends it
         self.block_starts: list[int] = []  # index in `lines` of each block's opening
         self._turn = turn or contextlib.nullcontext
-        self.who = activity.who_acts()  # somebody else may stop it
+        # Who is said to have asked; somebody else may stop it.
+        self.who = activity.who_acts() if who is None else who
         self._asked: Model | None = None  # once it has got the question
         self.pieces = 0  # about as many tokens as came
         self._listeners: set[Callable[[], None]] = set()
@@ -140,6 +148,11 @@ class Reply:
     def is_over(self) -> bool:
         """Will nothing come any more?"""
         return self.state in FINAL
+
+    @property
+    def engine(self) -> str:
+        """Whose model answers; "" until that is known, where nobody named it."""
+        return self._asked.engine if self._asked else self.request.engine
 
     def from_block(self, block: int) -> int:
         """The index in `lines` where block number `block` opens, or where it will."""
@@ -193,6 +206,7 @@ class Reply:
                     self._load(model)
                 self._read(model, options)
         except BerthError as error:
+            self.error = error
             self._fail(Problem(message=error.message, fix=error.fix, code=error.code))
         except BaseException:
             self._fail(Problem(message=FAILED, fix="Retry, and look at the log."))

@@ -20,7 +20,7 @@ from lib.core.names import shown
 from lib.core.writer import Writer
 from lib.engines.base import Usage
 
-PROGRAM = "a program"  # who asked over the gateway
+PROGRAM = activity.PROGRAM  # who asked over the gateway
 FINE_SECONDS, COARSE_SECONDS = 60, 900
 FINE_KEPT_SECONDS, KEPT_SECONDS = 2 * 86_400, 30 * 86_400
 MOST_ROWS = 100_000  # about 10 MB
