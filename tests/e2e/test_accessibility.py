@@ -121,6 +121,8 @@ def settings(page: Page) -> None:
 
 
 def requests(page: Page) -> None:
+    said = {"model": "fake", "messages": [{"role": "user", "content": "Hello"}]}
+    page.request.post(page.url.replace("/Requests", "/v1/chat/completions"), data=said)
     expect(page.get_by_role("heading", name="What is kept")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
