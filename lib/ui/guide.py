@@ -59,11 +59,15 @@ def _steps(has_models: bool) -> list[Step]:
         Step("A model is here", has_models, _nothing),
         Step(
             "You have asked it something",
-            any(one == "" or one.startswith(GUEST) for one in asked),
+            any(map(_is_a_person, asked)),
             _to_chat,
         ),
         Step("A program has asked it", served.PROGRAM in asked, _to_the_address),
     ]
+
+
+def _is_a_person(who: str) -> bool:
+    return not who or who.startswith(GUEST)
 
 
 def _nothing() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lib.core.access import Role, acting
 from lib.core.preferences import change, preferences
 from tests.conftest import ROOT
 from tests.support import certificates as made
@@ -77,7 +78,8 @@ def test_a_proxy_needs_an_address_and_a_name(page: AppTest) -> None:
 
 
 def test_an_address_that_the_internet_reaches_is_marked(page: AppTest) -> None:
-    change(share_address="2a01:4f8::5")
+    with acting(Role.OWNER):
+        change(share_address="2a01:4f8::5")
     page.run()
     options = page.selectbox(key="sharing_address").options
     assert options[0] == "2a01:4f8::5 · the internet too"
