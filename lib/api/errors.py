@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from lib.core.errors import BadInput, BerthError, NotFound
+from lib.core.names import shown
 
 LARGEST_BODY = 8 * 2**20  # bytes; a long conversation is well below
 
@@ -86,7 +87,7 @@ def validated(told: Any, model: type[_Body]) -> _Body:
 
 def _first_problem(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "The body"
+    where = shown(".".join(str(part) for part in first["loc"]) or "The body")
     return f"{where}: {first['msg']}."
 
 
