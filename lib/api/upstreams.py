@@ -9,13 +9,24 @@ from typing import NamedTuple
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.core.errors import BadInput, EngineDown, NotFound
 from lib.core.names import model_name, shown
-from lib.engines import all_engines, all_models
-from lib.engines.base import State, Upstream
+from lib.engines import aliases, all_engines, all_models
+from lib.engines.base import Model, State, Upstream
 
 FRESH_SECONDS = 1.0
 LATER_SECONDS = 0.2  # a look beside a request's first token would delay that by milliseconds
 # A model that has moved meanwhile refuses the connection, or the key, and is looked up again.
 USABLE_SECONDS = 30.0
+
+
+class Asleep(EngineDown, code="engine_down"):
+    """The model is there and does not run."""
+
+    def __init__(self, model: Model, have: str) -> None:
+        super().__init__(
+            f"The model “{model.name}” does not run. {have}",
+            f"Start it on the Models page, or POST /api/models/{model.name}/start.",
+        )
+        self.model = model
 
 
 class _Lookup(NamedTuple):
@@ -28,7 +39,7 @@ _lookups: dict[str, _Lookup] = {}
 
 
 async def find(name: str) -> Upstream:
-    """Where the model runs; NotFound or EngineDown with what runs instead.
+    """Where the model runs; NotFound or Asleep with what runs instead.
 
     Engines block, so they are asked in a thread, once for all requests that come at the same time;
     an answer that is no longer fresh still serves, and the next one is fetched a little later.
@@ -71,9 +82,6 @@ def look_up(name: str) -> Upstream:
     models = all_models()
     running = sorted({model.name for model in models if model.state == State.READY})
     have = f"Running now: {', '.join(running)}." if running else "No model runs now."
-    if any(model.name == name for model in models):
-        raise EngineDown(
-            f"The model “{name}” does not run. {have}",
-            f"Start it on the Models page, or POST /api/models/{name}/start.",
-        )
+    if model := aliases.named(name, models):
+        raise Asleep(model, have)
     raise NotFound(f"There is no model “{shown(name)}”. {have}", "Name one that runs.")

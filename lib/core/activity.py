@@ -13,6 +13,7 @@ from lib.core.names import shown
 from lib.core.values import Frozen
 
 KEPT_SECONDS = 30 * 86_400
+PROGRAM = "a program"  # one whose name is not at hand
 LONGEST = 500  # characters of a subject or a detail
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS activity (
@@ -41,6 +42,10 @@ class Kind(StrEnum):
     FAILED = "failed"
     SIGNED_IN = "signed in"
     PUT_OUT = "put out"
+    KEY_MADE = "key made"
+    KEY_OFF = "key disabled"
+    KEY_ON = "key enabled"
+    KEY_DELETED = "key deleted"
 
 
 class Event(Frozen):
@@ -90,11 +95,11 @@ def _found(query: str, asked: tuple[str, int]) -> list[Event]:
 
 
 def who_acts() -> str:
-    """Whoever acts now: "" for the owner, else "guest" or "Berth"."""
+    """Whoever acts now: "" for the owner, else "guest", "Berth", or PROGRAM for one with a key."""
     try:
         role, who = current()
     except NotSignedIn:
         return BERTH
     if role == Role.OWNER:
         return BERTH if who == BERTH else ""
-    return "guest"
+    return PROGRAM if role == Role.PROGRAM else "guest"

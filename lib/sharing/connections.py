@@ -58,8 +58,9 @@ def guests_places() -> Places:
 class Door:
     """One listener's connections; all in its event loop."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, proxies: frozenset[str] = frozenset()) -> None:
         self._places = places
+        self._proxies = proxies  # where many come from one address
         self._by_address: Counter[str] = Counter()
         self._waiting: dict[_Http, None] = {}  # for a whole header, longest first
 
@@ -67,7 +68,8 @@ class Door:
         """Count it; False where there is no place for it."""
         self._by_address[one.address] += 1
         each, most = self._places
-        if each < most and self._by_address[one.address] > each:
+        is_one = one.address not in self._proxies
+        if is_one and each < most and self._by_address[one.address] > each:
             return False
         return self._by_address.total() <= most or self._make_room()
 

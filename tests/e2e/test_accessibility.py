@@ -120,6 +120,11 @@ def settings(page: Page) -> None:
     expect(page.get_by_role("group", name="Theme")).to_be_visible()
 
 
+def requests(page: Page) -> None:
+    expect(page.get_by_role("heading", name="What is kept")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+
+
 Ready = Callable[[Page], None]
 OWNERS: list[tuple[str, Ready]] = [
     ("", home),
@@ -130,6 +135,7 @@ OWNERS: list[tuple[str, Ready]] = [
     ("Chat", reply),
     ("System", system),
     ("Settings", settings),
+    ("Requests", requests),
 ]
 GUESTS: list[tuple[str, Ready]] = [("", home), ("Models", rows), ("Chat", chat)]
 VIEWS = [
