@@ -81,8 +81,8 @@ def look_up(name: str) -> Upstream:
             if found is not None:
                 return found.model_copy(update={"engine": engine.name})
     models = all_models()
-    running = sorted({model.name for model in models if model.state == State.READY})
-    running = [name for name in running if callers.offers(name)]
+    offered = filter(callers.offers, models)
+    running = sorted({model.name for model in offered if model.state == State.READY})
     have = f"Running now: {', '.join(running)}." if running else "No model runs now."
     if model := aliases.named(name, models):
         raise Asleep(model, have)
