@@ -197,7 +197,8 @@ def _parameters(entry: Entry) -> Iterator[dict[str, Any]]:
         text = {"type": "string", "minLength": 1}
         yield {"name": name, "in": "path", "required": True, "schema": text}
     for place, model in (("query", entry.said.query), ("header", entry.said.headers)):
-        fields = TypeAdapter(model).json_schema()["properties"] if model else {}
+        made = TypeAdapter(model).json_schema() if model else {}
+        fields = _inlined(made.get("properties", {}), made.get("$defs", {}))
         for name, field in fields.items():
             yield {
                 "name": _header(name) if place == "header" else name,
@@ -210,6 +211,17 @@ def _parameters(entry: Entry) -> Iterator[dict[str, Any]]:
 
 def _header(name: str) -> str:
     return "-".join("ID" if word == "id" else word.title() for word in name.split("_"))
+
+
+def _inlined(value: Any, parts: Mapping[str, Any]) -> Any:
+    """The schema with what it refers to in its place: a parameter's can refer to nothing."""
+    if isinstance(value, list):
+        return [_inlined(one, parts) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return _inlined(parts[value["$ref"].rpartition("/")[2]], parts)
+    return {name: _inlined(one, parts) for name, one in value.items()}
 
 
 def _answers(entry: Entry, shapes: _Shapes) -> dict[str, Any]:

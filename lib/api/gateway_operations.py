@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lib.api import shield
+from lib.api import batches, shield
 from lib.api.operation import Operation
-from lib.core.errors import EngineDown, EngineError
+from lib.core.errors import BadInput, Conflict, EngineDown, EngineError, NoSpace, NotFound
 
 HELLO = [{"role": "user", "content": "Name a colour."}]
 MODEL = "qwen2.5-0.5b-instruct-q4_k_m"
@@ -57,6 +57,25 @@ class Reply(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class Page(BaseModel):
+    """Some of them, and whether there are more."""
+
+    object: str
+    data: list[Reply]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+_UPLOAD = (
+    "A form (`multipart/form-data`) with the parts `purpose`, which is `batch`, and `file`: a"
+    " request in each line, as JSON with `custom_id`, `method`, `url` and `body`."
+)
+_BATCH = {
+    "input_file_id": "file-0123456789abcdef",
+    "endpoint": "/v1/chat/completions",
+    "completion_window": "24h",
+}
 _TOLD: dict[
     str, tuple[str, bool, dict[str, Any]]
 ] = {  # a sentence, whether it can stream, and a body that works
@@ -89,7 +108,43 @@ def operations() -> dict[str, dict[str, Operation]]:
     }
     for path in shield.DIALECTS:
         found[f"/v1{path}"] = {"post": _asked(path)}
-    return found
+    return found | _batches()
+
+
+def _batches() -> dict[str, dict[str, Operation]]:
+    """Files and batches; of each other's nobody sees anything."""
+    one, every, gone = {200: Reply}, {200: Page}, (NotFound,)
+    return {
+        batches.FILES: {
+            "get": Operation("The files that were sent for batches, and their answers.", "", every),
+            "post": Operation("Send a file of requests.", _UPLOAD, one, errors=(NoSpace, BadInput)),
+        },
+        f"{batches.FILES}/{{id}}": {
+            "get": Operation("One file.", "", one, errors=gone),
+            "delete": Operation("Delete it.", "", one, errors=(NotFound, Conflict)),
+        },
+        f"{batches.FILES}/{{id}}/content": {
+            "get": Operation(
+                "What stands in it.", "", {200: None}, errors=gone, media_type=batches.MEDIA
+            )
+        },
+        batches.BATCHES: {
+            "get": Operation("The batches, newest first.", "", every),
+            "post": Operation(
+                "Answer every request of a file, in the background.",
+                answers=one,
+                body=batches.NewBatch,
+                errors=(NoSpace, BadInput),
+                example=_BATCH,
+            ),
+        },
+        f"{batches.BATCHES}/{{id}}": {
+            "get": Operation("One batch: how far it is, and its files.", "", one, errors=gone)
+        },
+        f"{batches.BATCHES}/{{id}}/cancel": {
+            "post": Operation("End it; what is answered stays.", "", one, errors=gone)
+        },
+    }
 
 
 def _listed(summary: str, answer: Any) -> Operation:

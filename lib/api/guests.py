@@ -34,6 +34,7 @@ class Login(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     code: str = Field(max_length=LARGEST_LOGIN)
+    name: str = Field(default="", max_length=200)  # what the guest wants to be called
 
 
 class SignedIn(BaseModel):
@@ -92,13 +93,20 @@ async def _sign_in(request: Request) -> Response:
         raise NotSignedIn("The owner has stopped sharing.", "Ask the owner of the machine.")
     body = await read_body(request, LARGEST_LOGIN)
     try:
-        code = Login.model_validate(parsed(body, once)).code
+        typed = Login.model_validate(parsed(body, once))
     except ValidationError as error:
         raise BadInput("There is no code in this.", "Type the access code.") from error
     address = request.client.host if request.client else ""
-    cookie = await SIGN_INS.run(address, guests.sign_in, code, address)
-    answer = JSONResponse({"ok": True}, headers=NO_STORE)
-    answer.set_cookie(guests.COOKIE, cookie, guests.LOGIN_SECONDS, httponly=True, samesite="strict")
+    cookie = await SIGN_INS.run(address, guests.sign_in, typed.code, address, typed.name)
+    answer, scheme = JSONResponse({"ok": True}, headers=NO_STORE), request.url.scheme
+    answer.set_cookie(
+        guests.COOKIES[scheme],
+        cookie,
+        guests.LOGIN_SECONDS,
+        secure=scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
     return answer
 
 

@@ -84,7 +84,7 @@ async def remove(request: Request) -> Response:
 
 def described(model: Model, request: Request) -> dict[str, Any]:
     """The model, with the gateway's address beside the engine's own; for guests, neither."""
-    if role() == Role.GUEST:
+    if role() != Role.OWNER:
         return for_guests.of_model(model).model_dump(mode="json", exclude=PRIVATE)
     gateway = f"{request.url.scheme}://{request.url.netloc}/v1"
     return {**model.model_dump(mode="json"), "gateway_url": gateway}

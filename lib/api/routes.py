@@ -18,9 +18,12 @@ from lib.api import (
     deploy,
     docs,
     guests,
+    keys,
     models,
     replies,
+    requests,
     scripts,
+    sharing,
     system,
 )
 from lib.api.errors import HANDLERS, WrongMethod, on_berth_error
@@ -33,6 +36,9 @@ def described() -> list[Route]:
     found = [*system.routes(), *deploy.routes(), *models.routes(), *chat.routes()]
     found += replies.routes()
     found += attachments.routes()
+    found += keys.routes()
+    found += requests.routes()
+    found += sharing.routes()
     found += scripts.routes()
     return found
 

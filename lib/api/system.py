@@ -94,7 +94,7 @@ async def service(engine: Engine) -> dict[str, Any]:
         found = await asyncio.wait_for(asyncio.to_thread(engine.health), PATIENCE_SECONDS)
     except TimeoutError:
         found = Health(up=False, problem=f"No answer within {PATIENCE_SECONDS:.0f} s.")
-    hidden = {"note"} if role() == Role.GUEST else set()  # it may name other machines
+    hidden = {"note"} if role() != Role.OWNER else set()  # it may name other machines
     told = for_guests.of_health(found).model_dump(exclude=hidden)
     return {"name": engine.name, "title": engine.title, **told}
 

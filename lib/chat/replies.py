@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import ValidationError
 
-from lib.chat import spools
+from lib.chat import spools, told
 from lib.chat.reply import (
     Place,
     Reply,
@@ -46,7 +46,8 @@ def start(request: ReplyRequest, turn: Turn | None = None, who: str | None = Non
 def _live(reply: Reply) -> None:
     """A reply's whole life, in its own thread."""
     try:
-        reply.run()
+        with told.shown(reply):
+            reply.run()
     finally:
         _prune()
 
