@@ -46,6 +46,13 @@ def key() -> Key | None:
     return found
 
 
+def whose(otherwise: str) -> tuple[str, str]:
+    """Name and id of the key that whoever acts now has sent, whatever it allows; see `named`."""
+    role, who = access.current()
+    found = store.known(who) if role == Role.PROGRAM else None
+    return (found.name, found.id) if found else (otherwise, "")
+
+
 def offers(model: Model) -> bool:
     """May whoever acts now use this model?"""
     return may_use(key(), model.name)
