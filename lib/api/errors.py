@@ -24,6 +24,10 @@ class NotJson(BadInput, code="not_json", status=400):
     """The body is not what JSON looks like."""
 
 
+class NoSuchModel(NotFound, code="model_not_found"):
+    """As OpenAI says it: clients tell by this word that not their request was wrong."""
+
+
 class WrongMethod(BerthError, code="wrong_method", status=405):
     """The path exists, the method does not."""
 

@@ -6,8 +6,9 @@ import time
 from functools import partial
 from typing import NamedTuple
 
+from lib.api.errors import NoSuchModel
 from lib.api.pools import EVERYBODY, LOOKS
-from lib.core.errors import BadInput, EngineDown, NotFound
+from lib.core.errors import BadInput, EngineDown
 from lib.core.names import model_name, shown
 from lib.engines import all_engines, all_models
 from lib.engines.base import State, Upstream
@@ -26,7 +27,7 @@ _lookups: dict[str, _Lookup] = {}
 
 
 async def find(name: str) -> Upstream:
-    """Where the model runs; NotFound or EngineDown with what runs instead.
+    """Where the model runs; NoSuchModel or EngineDown with what runs instead.
 
     Engines block, so they are asked in a thread, once for all requests that come at the same time;
     an answer that is no longer fresh still serves while the next one is fetched.
@@ -68,4 +69,4 @@ def look_up(name: str) -> Upstream:
             f"The model “{name}” does not run. {have}",
             f"Start it on the Models page, or POST /api/models/{name}/start.",
         )
-    raise NotFound(f"There is no model “{shown(name)}”. {have}", "Name one that runs.")
+    raise NoSuchModel(f"There is no model “{shown(name)}”. {have}", "Name one that runs.")
