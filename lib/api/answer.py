@@ -12,7 +12,7 @@ from starlette.types import Send
 
 from lib.api import dialects
 from lib.api.numbered import Numbers
-from lib.core.errors import BerthError
+from lib.core.errors import BerthError, EngineError
 
 
 class Answer:
@@ -35,14 +35,16 @@ class Answer:
     async def whole(self, body: bytes, media_type: str, status: int) -> None:
         """The whole answer at once, as an engine gave it."""
         status = 400 if status == 501 else status  # clients would ask again, and again
-        if status < 400:
-            await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
-            return
-        told = dialects.engine_failure(self.dialect, body, status)
-        if self._has_begun:
-            await self._fail_in_stream(told)
+        if status >= 400:
+            told = dialects.engine_failure(self.dialect, body, status)
+            if self._has_begun:
+                await self._fail_in_stream(told)
+            else:
+                await self._whole(told, "application/json", status)
+        elif self._has_begun:
+            raise EngineError("The engine gave its answer at once.", "Ask it without a stream.")
         else:
-            await self._whole(told, "application/json", status)
+            await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
 
     async def begin_events(self) -> None:
         """Begin a stream of server-sent events; headers that come too late become comments."""

@@ -73,7 +73,12 @@ def test_two_hundred_models_are_told_with_one_look_at_the_settings(
     models = [STOPPED.model_copy(update={"name": f"m{number}"}) for number in range(200)]
     looks = []
     monkeypatch.setattr(listing, "all_models", lambda: models)
-    monkeypatch.setattr(variants, "every", lambda: looks.append(1) or {})
+
+    def every() -> dict[str, Variants]:
+        looks.append(1)
+        return {}
+
+    monkeypatch.setattr(variants, "every", every)
     assert len(listing.every()["data"]) == 200
     assert len(looks) == 1
 
