@@ -8,30 +8,49 @@ engine's request is closed at that moment.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import demand, dialects, engine_request, listing, shield, speeds, upstreams
-from lib.api.answer import Answer
+from lib.api import (
+    batches,
+    callers,
+    demand,
+    dialects,
+    engine_request,
+    listing,
+    shield,
+    speeds,
+    upstreams,
+)
+from lib.api.answer import Answer, read_whole
 from lib.api.errors import WrongMethod, read_body
+from lib.api.leaving import while_wanted
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.api.queues import Turn
-from lib.api.speeds import Heard
+from lib.api.speeds import Heard, HeardAll
 from lib.api.waiting import Stage, Waiting
 from lib.core import activity, http, lifecycle
 from lib.core.access import Action, require
 from lib.core.errors import BerthError, EngineError, NotFound
 from lib.engines.base import Upstream
 from lib.fleet import served, use
+from lib.requests import running
+from lib.requests.running import Doing, State
 
 MODELS = "/v1/models"
 ASKED = tuple(f"/v1{path}" for path in shield.DIALECTS)
+_STATES: dict[str, State] = {
+    Stage.QUEUE: State.WAITING,
+    Stage.LOADING: State.LOADING,
+    Stage.READING: State.READING,
+}
 WITHOUT_A_SLOT = ("/messages/count_tokens",)  # an engine does so beside its answers
+PATHS = (MODELS, *ASKED, batches.FILES, batches.BATCHES)
 LARGEST_BODY = 16 * 2**20  # bytes; pictures travel inside the conversation
 CONNECT_SECONDS = 5.0
 LOOK_SECONDS = 10.0  # so often, and so long, an engine that gives nothing is asked whether it lives
@@ -93,33 +112,42 @@ class Gateway:
             return
         answer = Answer(send)
         answer.dialect = dialects.of(scope["path"].removeprefix("/v1"), {})
-        with contextlib.suppress(ClientDisconnect):
+        with contextlib.suppress(ClientDisconnect), running.doing(scope["path"]) as doing:
             try:
                 require(Action.CHAT)
-                await _serve(Request(scope, receive), answer)
+                await _serve(Request(scope, receive), answer, doing)
             except BerthError as error:
                 await answer.fail(error)
+            finally:
+                doing.answered(answer.status, answer.code, answer.is_complete)
 
 
-async def _serve(request: Request, answer: Answer) -> None:
+async def _serve(request: Request, answer: Answer, doing: Doing) -> None:
     path = request.scope["path"]
     if path == MODELS or path.startswith(f"{MODELS}/"):
         _expect("GET", request)
         name = path.removeprefix(MODELS)[1:]
         rows = partial(listing.one, name) if name else listing.every
-        await answer.json(await LOOKS.run(EVERYBODY, rows))
+        await answer.json(await LOOKS.run(EVERYBODY, rows, callers.offers))
+    elif batches.is_ours(path):
+        await batches.serve(request, answer)
     elif path in ASKED:
         _expect("POST", request)
         order = await _order(request)
+        doing.asks(order.model, order.who, order.key)
+        doing.says(order.request.fields)
         answer.dialect = dialects.of(order.request.path, order.request.fields)
-        await _while_wanted(request.receive, _relay(order, answer))
+        order = order._replace(hears=lambda stage: doing.at(_STATES[stage]))
+        work = callers.while_it_holds(order.key, _relay(order, answer))
+        await while_wanted(request.receive, work, doing.ends_by)
+        doing.check()
     else:
-        raise NotFound("The gateway has no such path.", f"It has {', '.join((MODELS, *ASKED))}.")
+        raise NotFound("The gateway has no such path.", f"It has {', '.join(PATHS)}.")
 
 
 def _expect(method: str, request: Request) -> None:
     if request.method != method:
-        raise WrongMethod(f"{request.method} is not for this path.", f"Use {method}.")
+        raise WrongMethod(request.method, method)
 
 
 async def _order(request: Request) -> Order:
@@ -129,8 +157,11 @@ async def _order(request: Request) -> Order:
         raise shield.WrongField(
             'The field "model" is missing.', f"Name a model that {MODELS} lists.", "model"
         )
+    if doing := running.current():
+        doing.names(model, *callers.whose(_who(request)))
     checked = shield.checked(request.scope["path"].removeprefix("/v1"), fields)
-    return Order(model, checked, request.headers.get("accept", "*/*"), _who(request))
+    who, key = callers.named(model, _who(request), batches.asks_for(request))
+    return Order(model, checked, request.headers.get("accept", "*/*"), who, key)
 
 
 def _who(request: Request) -> str:
@@ -139,27 +170,6 @@ def _who(request: Request) -> str:
         return acting
     is_ours = request.headers.get("user-agent") == http.USER_AGENT
     return "Berth" if is_ours else served.PROGRAM
-
-
-async def _while_wanted(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it is done, the client leaves, or the server stops."""
-    tasks = [
-        asyncio.ensure_future(part)
-        for part in (work, _departure(receive), lifecycle.stop_event().wait())
-    ]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-    doing = tasks[0]
-    with contextlib.suppress(asyncio.CancelledError):
-        await doing
-
-
-async def _departure(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _relay(order: Order, answer: Answer) -> None:
@@ -173,6 +183,15 @@ async def _relay(order: Order, answer: Answer) -> None:
         if not lifecycle.is_stopping():
             raise
         raise EngineError("Berth is stopping.", "Ask again when it runs.") from None
+
+
+def _hearing() -> Heard:
+    """What listens to an answer; the request is shown with what it hears."""
+    doing = running.current()
+    heard = HeardAll() if doing and doing.keeps else Heard()
+    if doing:
+        doing.hears(heard)
+    return heard
 
 
 async def _relay_in_use(order: Order, answer: Answer, wait: Waiting) -> None:
@@ -204,7 +223,7 @@ async def _relay_in_turn(
     wait.now(Stage.READING, partial(demand.reading, to))
     try:
         engine, answer.headers = await _asked(order, to, may_move=may_move)
-        heard, is_whole = Heard(), False
+        heard, is_whole = _hearing(), False
         try:
             is_whole = await _passed_on(engine, answer, heard, order, wait)
             speeds.note(heard.end, to)
@@ -212,6 +231,7 @@ async def _relay_in_turn(
             engine.close()  # harmless after the end, when the connection is back in the pool
             if engine.ok:
                 speeds.note_served(heard, to, order.model, order.who, is_whole=is_whole)
+                callers.note(order.key, heard, order.request.fields)
     except aiohttp.ServerTimeoutError as error:
         raise _hangs(order) from error
     except aiohttp.ClientError as error:
@@ -286,6 +306,7 @@ async def _post(order: Order, to: Upstream) -> _Asked:
         headers["Authorization"] = f"Bearer {to.key.get_secret_value()}"
     sent = shield.for_engine(order.request, to.engine, to.model)
     url = to.base_url.rstrip("/") + order.request.path
+    running.at(State.READING)
     answer = await _client().post(url, data=sent.body, headers=headers, allow_redirects=False)
     return _Asked(answer, sent.headers)
 
@@ -305,7 +326,7 @@ async def _passed_on(
     that it is there.
     """
     if engine.content_type != "text/event-stream":
-        body = await engine.read()
+        body = await read_whole(engine.content)
         await wait.over()
         heard.whole(body)
         if engine.ok:
@@ -328,6 +349,7 @@ async def _passed_on(
 async def _ended(answer: Answer, tail: bytes) -> bool:
     """End the stream as it deserves: neatly, with the word it lacks, or not at all."""
     if dialects.tells_error(tail):  # the client has heard of it
+        answer.code = dialects.kind_of_failure(tail)
         answer.break_off()
         return False
     if not answer.saw_end and not dialects.is_done(tail):

@@ -96,6 +96,26 @@ def test_the_list_tells_of_tools(client: openai.OpenAI) -> None:
     assert (told["tools"], told["context_length"]) == (True, 2_048)
 
 
+def test_a_time_that_changes_leaves_the_rest_of_an_agents_prompt_known(
+    claude: anthropic.Anthropic,
+) -> None:
+    rest = "You are a careful agent. " * 20
+
+    def known(second: str) -> tuple[int, int]:
+        line = f"Current time: 2026-11-28T10:15:{second}Z"
+        answer = claude.messages.create(
+            model="starter",
+            system=[{"type": "text", "text": line}, {"type": "text", "text": rest}],
+            messages=[{"role": "user", "content": "Hi"}],
+            max_tokens=2,
+        )
+        return answer.usage.cache_read_input_tokens or 0, answer.usage.input_tokens
+
+    known("02")
+    was_known, was_new = known("31")
+    assert was_known > 60 > was_new
+
+
 def test_a_stopped_model_is_loaded_for_a_stream_that_is_told_so_and_comes_whole(
     server: Server, client: openai.OpenAI
 ) -> None:
