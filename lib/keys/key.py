@@ -12,7 +12,10 @@ LONGEST_KEY_NAME = 64
 MOST_MODELS = 200
 LATEST = 7_258_118_400.0  # the year 2200, in epoch seconds
 # What the activity, the figures and the log call others by: a key cannot pass for one of them.
-RESERVED = frozenset({"berth", "guest", "a guest", "owner", "you", "a program", "everybody"})
+RESERVED = frozenset(
+    {"berth", "berth's own tests", "guest", "a guest", "guests", "owner", "you"}
+    | {"a program", "programs", "everybody", "others"}
+)
 
 
 class Key(NamedTuple):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from lib.core import preferences
-from lib.core.access import Action, may
+from lib.core.access import BERTH, Action, may
 from lib.core.errors import BerthError
 from lib.fleet import served
 from lib.ui import models
@@ -57,7 +57,8 @@ def _steps(has_models: bool) -> list[Step]:
         Step("Berth runs", True, _nothing),
         Step("A model is here", has_models, _nothing),
         Step("You have asked it something", bool(asked & {"", "guest"}), _to_chat),
-        Step("A program has asked it", served.PROGRAM in asked, _to_the_address),
+        # Whoever is none of these is a program, with a key or without.
+        Step("A program has asked it", bool(asked - {"", "guest", BERTH}), _to_the_address),
     ]
 
 
