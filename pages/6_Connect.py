@@ -1,9 +1,10 @@
-"""How programs reach the models: API keys."""
+"""Programs that use the models: this machine's, settings for other machines', and API keys."""
 
 import streamlit as st
 
 from lib.core.access import Action, may
-from lib.ui import keys
+from lib.ui import keys, named_view
+from lib.ui.connect import programs
 from lib.ui.shell import page, shown_errors
 
 page("Connect")
@@ -11,6 +12,8 @@ st.title("Connect")
 
 with shown_errors():
     if may(Action.CONFIGURE):
+        programs.section()
         keys.section()
+        named_view.section()
     else:
-        st.caption("What is connected here is a matter of the owner of this machine.")
+        st.caption("What programs are set to is a matter of the owner of this machine.")

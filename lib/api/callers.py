@@ -17,6 +17,7 @@ from lib.core import access, lifecycle
 from lib.core.access import Role
 from lib.core.errors import BerthError
 from lib.core.names import shown
+from lib.engines.base import Model
 from lib.keys import spent, store
 from lib.keys.errors import NotForThisKey
 from lib.keys.key import Key, may_use
@@ -45,25 +46,46 @@ def key() -> Key | None:
     return found
 
 
-def offers(model: str) -> bool:
+def whose(otherwise: str) -> tuple[str, str]:
+    """Name and id of the key that whoever acts now has sent, whatever it allows; see `named`."""
+    role, who = access.current()
+    found = store.known(who) if role == Role.PROGRAM else None
+    return (found.name, found.id) if found else (otherwise, "")
+
+
+def offers(model: Model) -> bool:
     """May whoever acts now use this model?"""
-    return may_use(key(), model)
+    return may_use(key(), model.name)
 
 
-def named(model: str, otherwise: str) -> tuple[str, str]:
+def named(model: str, otherwise: str, of_batch: str = "") -> tuple[str, str]:
     """Name and id of the key that a request to this model came with; `otherwise` and "" for none.
 
-    NotForThisKey, or an AskLater, where the key does not allow it.
+    `of_batch` is the id of the key whose batch asks on this machine. NotForThisKey, or an AskLater,
+    where the key does not allow it; another error of lib.keys where it holds no more.
     """
     found = key()
+    if found is None and of_batch:
+        found = store.known(of_batch)
+        programs.check(found)
     if found is None:
         return otherwise, ""
+    _check(found, model)
+    spent.admit(found)
+    return found.name, found.id
+
+
+def check(model: str) -> None:
+    """NotForThisKey unless whoever acts now may use this model."""
+    if found := key():
+        _check(found, model)
+
+
+def _check(found: Key, model: str) -> None:
     if not may_use(found, model):
         raise NotForThisKey(
             f"The API key “{found.name}” may not use “{shown(model)}”.", _its_models(found)
         )
-    spent.admit(found)
-    return found.name, found.id
 
 
 def note(key_id: str, heard: Heard, asked: Mapping[str, Any]) -> None:

@@ -8,7 +8,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lib.api.errors import read_model
+from lib.api.operation import operation
 from lib.core.access import Action, carried, require
+from lib.core.errors import Conflict, NotFound
 from lib.core.values import Frozen
 from lib.engines import all_models
 from lib.fleet import endpoints
@@ -71,12 +73,20 @@ class MadeKey(Frozen):
     first_call: FirstCall
 
 
+class DeletedKey(Frozen):
+    """What DELETE answers: which one it was."""
+
+    deleted: str
+
+
+@operation(KnownKeys)
 async def index(request: Request) -> Response:
     """Every API key with its limits and what it has used today; never a secret."""
     require(Action.CONFIGURE)
     return _answer(await run_in_threadpool(carried(_every)))
 
 
+@operation(MadeKey, status=201, body=NewKey, errors=(Conflict,), example={"name": "My editor"})
 async def create(request: Request) -> Response:
     """A new API key; its secret is in this answer and never again."""
     require(Action.CONFIGURE)
@@ -85,6 +95,7 @@ async def create(request: Request) -> Response:
     return _answer(await run_in_threadpool(carried(_made), new, at), 201)
 
 
+@operation(KnownKey, body=KeyChange, errors=(Conflict, NotFound))
 async def change(request: Request) -> Response:
     """Change the fields that are sent; `"is_disabled": true` ends at once what runs with it."""
     require(Action.CONFIGURE)
@@ -92,6 +103,7 @@ async def change(request: Request) -> Response:
     return _answer(await run_in_threadpool(carried(_changed), request.path_params["id"], wanted))
 
 
+@operation(DeletedKey, errors=(Conflict, NotFound))
 async def delete(request: Request) -> Response:
     """Forget a key that was disabled before."""
     require(Action.CONFIGURE)

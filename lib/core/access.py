@@ -36,6 +36,7 @@ class Action(StrEnum):
     REMOVE = "remove models"
     DEPLOY = "deploy models"
     CONFIGURE = "change settings"
+    REQUESTS = "see and stop requests"
 
 
 class Actor(NamedTuple):

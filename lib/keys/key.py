@@ -16,6 +16,7 @@ RESERVED = frozenset(
     {"berth", "berth's own tests", "guest", "a guest", "guests", "owner", "you"}
     | {"a program", "programs", "everybody", "others"}
 )
+A_GUESTS = "guest "  # so does the name of one who has given theirs begin
 
 
 class Key(NamedTuple):
@@ -53,7 +54,7 @@ def _name(text: str) -> str:
         raise ValueError("a key needs a name")
     if any(unicodedata.category(one)[0] == "C" or one in "\u2028\u2029" for one in text):
         raise ValueError("a name is one line without control characters")
-    if plain.casefold() in RESERVED:
+    if plain.casefold() in RESERVED or plain.casefold().startswith(A_GUESTS):
         raise ValueError("this name is taken by Berth itself")
     return plain
 

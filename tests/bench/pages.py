@@ -41,7 +41,7 @@ from tests.support.engines import register
 from tests.support.fake_engine import Running, running_fake
 from tests.support.tiny_gguf import write_tiny
 
-PAGES = ("", "Deploy", "Models", "Chat", "System", "Settings")
+PAGES = ("", "Deploy", "Models", "Chat", "System", "Settings", "Connect")
 RUNNING = ("runs-a", "runs-b", "runs-c", "runs-d")
 DAY, MINUTE = 86_400, 60
 START_SECONDS, RUN_SECONDS = 60.0, 60.0

@@ -143,8 +143,16 @@ class Fake:
         """A long vector, or a rank, with the prompt's length before it."""
         self._check_key(request)
         body = await request.json()
-        now = time.time()
-        self.calls.append(Call(request.path, body["model"], body, "", now, 0, "done", now))
+        call = Call(request.path, body["model"], body, "", time.time())
+        self.calls.append(call)
+        try:
+            await asyncio.sleep(self.behaviour.prefill_ms / 1000)
+            call.ended = "done"
+        except asyncio.CancelledError:
+            call.ended = "left"
+            raise
+        finally:
+            call.ended_at = time.time()
         count = len(f"{body.get('input', '')} {body.get('query', '')}".split())
         if request.path.endswith("/count_tokens"):
             return web.json_response({"input_tokens": prompt_words(body)})

@@ -78,7 +78,7 @@ Block = Annotated[
 class Turn(TypedDict):
     """A turn."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: str | Annotated[list[Block], Field(max_length=v.MOST_PARTS)]
 
 
@@ -169,6 +169,9 @@ _WORDS = {"auto": "auto", "any": "required", "none": "none"}
 
 def adapted(fields: dict[str, Any], engine: str, told: Told) -> dict[str, Any]:
     """The same request as this engine understands it."""
+    if any(turn["role"] == "system" for turn in fields["messages"]):
+        fields["messages"] = _without_system_turns(fields["messages"])
+        told.note("a system turn among the messages is read as the user's")
     for turn in fields["messages"]:
         for block in turn["content"] if isinstance(turn["content"], list) else ():
             if block["type"] == "tool_use":
@@ -178,6 +181,31 @@ def adapted(fields: dict[str, Any], engine: str, told: Told) -> dict[str, Any]:
     _without_empty_stops(fields, told)
     _with_tools(fields, engine, told)
     return fields
+
+
+def _without_system_turns(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same said by the user: agents put such turns anywhere, and few templates take them there.
+
+    Nor do templates take two turns of the user's in a row, so one joins its neighbours.
+    """
+    made: list[dict[str, Any]] = []
+    can_join = False
+    for turn in turns:
+        is_system = turn["role"] == "system"
+        role = "user" if is_system else turn["role"]
+        if made and role == "user" == made[-1]["role"] and (is_system or can_join):
+            blocks = _blocks(made[-1]) + _blocks(turn)
+            blocks.sort(key=lambda block: block["type"] != "tool_result")  # these have to be first
+            made[-1] = {"role": role, "content": blocks}
+        else:
+            made.append({**turn, "role": role})
+        can_join = is_system
+    return made
+
+
+def _blocks(turn: dict[str, Any]) -> list[dict[str, Any]]:
+    content = turn["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else [*content]
 
 
 def _without_empty_stops(fields: dict[str, Any], told: Told) -> None:

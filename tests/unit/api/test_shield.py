@@ -331,6 +331,32 @@ def test_blocks_of_a_message_go_back_in_without_marks_for_a_cache() -> None:
     assert sent("/messages", **fields)["messages"][1]["content"][1]["input"] == {"a": 1}
 
 
+def test_a_system_turn_among_messages_joins_the_users_and_is_told() -> None:
+    system = {"role": "system", "content": [{"type": "text", "text": "Be brief."}]}
+    turns = [USER, system, {"role": "assistant", "content": "Yes?"}, system, USER, USER]
+    brief, hello = {"type": "text", "text": "Be brief."}, {"type": "text", "text": "Hello"}
+    for path in ("/messages", "/messages/count_tokens"):
+        assert sent(path, messages=turns)["messages"] == [
+            {"role": "user", "content": [hello, brief]},
+            {"role": "assistant", "content": "Yes?"},
+            {"role": "user", "content": [brief, hello]},
+            USER,
+        ]
+        assert "system turn" in told(path, messages=turns)["berth-note"]
+
+
+def test_results_of_tools_come_before_what_a_system_turn_said() -> None:
+    result = {"type": "tool_result", "tool_use_id": "1", "content": "7"}
+    brief = {"type": "text", "text": "Be brief."}
+    turns = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [result]},
+    ]
+    assert sent("/messages", messages=turns)["messages"] == [
+        {"role": "user", "content": [result, brief]}
+    ]
+
+
 def test_a_message_needs_its_limit_and_its_structured_form_is_refused() -> None:
     with pytest.raises(WrongField, match="max_tokens"):
         sent("/messages", max_tokens=None)

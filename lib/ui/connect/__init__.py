@@ -1,0 +1,1 @@
+"""The page Connect: programs that use the models here."""
