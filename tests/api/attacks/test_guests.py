@@ -78,9 +78,7 @@ def widgets(owner: Session, page: str) -> tuple[list[str], list[str]]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_tells_a_guest_where_things_lie_or_what_opens_them(
-    place: Place, page: str
-) -> None:
+def test_no_page_tells_a_guest_where_things_lie_or_what_opens_them(place: Place, page: str) -> None:
     code = "abcd-efgh"
     with opened(place.server, place.cookie, url=place.url) as guest:
         guest.run(page)
