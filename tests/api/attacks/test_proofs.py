@@ -12,12 +12,12 @@ from itsdangerous import Serializer, URLSafeSerializer, URLSafeTimedSerializer
 
 from lib.core import owner_key
 from lib.sharing.guests import TRIES
+from tests.api.attacks.test_foreign_pages import SOCKETS
 from tests.support.attacks import JSON, Place, websocket_status
 from tests.support.guests import CODE, login, shared_server, signed_in
 from tests.support.session import opened
 
 KEY, LOGIN = "0" * 64, "a" * 32  # of the server that tests share
-SOCKET = "/api/guests/watch"
 
 
 def payload(value: str) -> str:
@@ -52,8 +52,7 @@ def test_a_forged_cookie_signs_nobody_in(place: Place, kind: str) -> None:
     cookie = f"berth_guest={signed_otherwise()[kind]}"
     assert httpx.get(f"{place.url}/api/health", headers={"Cookie": cookie}).status_code == 401
     shown = (f"Host: {place.host}", f"Origin: {place.url}", f"Cookie: {cookie}")
-    for path in (SOCKET, "/_stcore/stream"):
-        assert websocket_status(place.url, path, *shown) == 403
+    assert [websocket_status(place.url, path, *shown) for path in SOCKETS] == [403] * 3
 
 
 @pytest.mark.parametrize(
@@ -90,15 +89,26 @@ def copied(own: Place) -> str:
     return f"berth_guest={URLSafeTimedSerializer(key, salt='berth_guest').dumps(LOGIN)}"
 
 
+def test_a_copied_cookie_is_worth_nothing_once_its_guest_has_signed_out(place: Place) -> None:
+    mine, other = signed_in(place.url), signed_in(place.url)
+    left = httpx.post(f"{place.url}/api/logout", headers={**place.guest, "Cookie": mine})
+    assert left.status_code == 200
+    shown = (f"Host: {place.host}", f"Origin: {place.url}")
+    for path in SOCKETS:
+        assert websocket_status(place.url, path, *shown, f"Cookie: {mine}") == 403
+        assert websocket_status(place.url, path, *shown, f"Cookie: {other}") == 101
+    for path in ("/", "/api/health", "/api/models", "/_stcore/health"):
+        assert httpx.get(place.url + path, headers={"Cookie": mine}).status_code == 401
+
+
 def test_a_copied_cookie_is_worth_nothing_once_the_owner_has_ended_the_logins(own: Place) -> None:
     cookie = copied(own)
     shown = (f"Host: {own.host}", f"Origin: {own.url}", f"Cookie: {cookie}")
-    assert websocket_status(own.url, SOCKET, *shown) == 101
+    assert [websocket_status(own.url, path, *shown) for path in SOCKETS] == [101] * 3
     with opened(own.server) as owner:
         owner.run("System")
         owner.press("New code")
-    for path in (SOCKET, "/_stcore/stream", f"/api/replies/live?c={'c' * 32}"):
-        assert websocket_status(own.url, path, *shown) == 403
+    assert [websocket_status(own.url, path, *shown) for path in SOCKETS] == [403] * 3
     for path in ("/", "/api/health", "/api/models", "/_stcore/health"):
         assert httpx.get(own.url + path, headers={"Cookie": cookie}).status_code == 401
 
@@ -141,9 +151,10 @@ def test_many_wrong_codes_at_once_are_no_more_tries_than_one_after_the_other(own
     assert health.status_code == 200
 
 
-def test_every_login_has_a_cookie_of_its_own_that_tells_nothing(place: Place) -> None:
+def test_every_login_has_a_cookie_of_its_own_that_tells_no_secret(place: Place) -> None:
     cookies = {signed_in(place.url) for _ in range(4)}
     assert len(cookies) == 4
     for cookie in cookies:
         told = URLSafeTimedSerializer("any", salt="berth_guest").loads_unsafe(cookie[12:])
-        assert len(str(told[1])) == 32
+        assert len(told[1][0]) == 32
+        assert all(secret not in str(told) for secret in (KEY, CODE, CODE.replace("-", "")))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.attacks import Place, request, said, statuses
 
-BIG = 1_000_000
+BIG = 2_000_000
 LENGTHS = {
     "both lengths": ("Content-Length: 4", "Transfer-Encoding: chunked"),
     "both lengths, the other way round": ("Transfer-Encoding: chunked", "Content-Length: 4"),
@@ -40,9 +40,9 @@ PIECES = {
     "lines that end in a line feed": b"2\n{}\n0\n\n",
 }
 ENDLESS = {
-    "a size of a million digits": b"0" * BIG + b"2\r\n{}\r\n0\r\n\r\n",
-    "a size with a million letters beside it": b"2;" + b"a" * BIG + b"\r\n{}\r\n0\r\n\r\n",
-    "a hundred thousand headers behind the body": b"2\r\n{}\r\n0\r\n" + b"X: y\r\n" * 100_000,
+    "a size of two million digits": b"0" * BIG + b"2\r\n{}\r\n0\r\n\r\n",
+    "a size with two million letters beside it": b"2;" + b"a" * BIG + b"\r\n{}\r\n0\r\n\r\n",
+    "many headers behind the body": b"2\r\n{}\r\n0\r\n" + b"X: y\r\n" * 300_000,
     "one endless header behind the body": b"2\r\n{}\r\n0\r\nX: " + b"y" * BIG,
 }
 
