@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
-from lib.api import uploads
+from lib.api import callers, uploads
 from lib.api.answer import Answer
 from lib.api.errors import WrongMethod, parsed, read_body
 from lib.api.shield import WrongField
@@ -205,6 +205,8 @@ async def _create(request: Request, answer: Answer, owner: str, _name: str) -> N
 
 def _created(wish: NewBatch, owner: str) -> dict[str, Any]:
     file = _input(wish.input_file_id, owner)
+    if model := stored.first_model(file):
+        callers.check(model)
     keep = wish.output_expires_after
     seconds = keep.seconds if keep else stored.KEPT_SECONDS
     return store.create(file, wish.endpoint, wish.metadata, seconds).described()

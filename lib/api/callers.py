@@ -46,6 +46,13 @@ def key() -> Key | None:
     return found
 
 
+def whose(otherwise: str) -> tuple[str, str]:
+    """Name and id of the key that whoever acts now has sent, whatever it allows; see `named`."""
+    role, who = access.current()
+    found = store.known(who) if role == Role.PROGRAM else None
+    return (found.name, found.id) if found else (otherwise, "")
+
+
 def offers(model: Model) -> bool:
     """May whoever acts now use this model?"""
     return may_use(key(), model.name)
@@ -63,12 +70,22 @@ def named(model: str, otherwise: str, of_batch: str = "") -> tuple[str, str]:
         programs.check(found)
     if found is None:
         return otherwise, ""
+    _check(found, model)
+    spent.admit(found)
+    return found.name, found.id
+
+
+def check(model: str) -> None:
+    """NotForThisKey unless whoever acts now may use this model."""
+    if found := key():
+        _check(found, model)
+
+
+def _check(found: Key, model: str) -> None:
     if not may_use(found, model):
         raise NotForThisKey(
             f"The API key “{found.name}” may not use “{shown(model)}”.", _its_models(found)
         )
-    spent.admit(found)
-    return found.name, found.id
 
 
 def note(key_id: str, heard: Heard, asked: Mapping[str, Any]) -> None:

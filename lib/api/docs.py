@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import JsonSchemaMode
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -179,8 +179,17 @@ def _operation(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": shapes.of(entry, "body")}
         if said.example is not None:
             content["example"] = said.example
-        made["requestBody"] = {"required": True, "content": {JSON: content}}
+        made["requestBody"] = {"required": _is_needed(said.body), "content": {JSON: content}}
     return made
+
+
+def _is_needed(body: Any) -> bool:
+    """Would nothing be refused? An empty body is one of defaults."""
+    try:
+        _adapter(body).validate_python({})
+    except (ValidationError, BerthError):
+        return True
+    return False
 
 
 def _parameters(entry: Entry) -> Iterator[dict[str, Any]]:
@@ -188,15 +197,31 @@ def _parameters(entry: Entry) -> Iterator[dict[str, Any]]:
         text = {"type": "string", "minLength": 1}
         yield {"name": name, "in": "path", "required": True, "schema": text}
     for place, model in (("query", entry.said.query), ("header", entry.said.headers)):
-        fields = TypeAdapter(model).json_schema()["properties"] if model else {}
+        made = TypeAdapter(model).json_schema() if model else {}
+        fields = _inlined(made.get("properties", {}), made.get("$defs", {}))
         for name, field in fields.items():
             yield {
-                "name": name.replace("_", "-").title() if place == "header" else name,
+                "name": _header(name) if place == "header" else name,
                 "in": place,
                 "required": False,
                 "description": field.pop("description", ""),
                 "schema": field,
             }
+
+
+def _header(name: str) -> str:
+    return "-".join("ID" if word == "id" else word.title() for word in name.split("_"))
+
+
+def _inlined(value: Any, parts: Mapping[str, Any]) -> Any:
+    """The schema with what it refers to in its place: a parameter's can refer to nothing."""
+    if isinstance(value, list):
+        return [_inlined(one, parts) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return _inlined(parts[value["$ref"].rpartition("/")[2]], parts)
+    return {name: _inlined(one, parts) for name, one in value.items()}
 
 
 def _answers(entry: Entry, shapes: _Shapes) -> dict[str, Any]:

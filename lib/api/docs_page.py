@@ -12,6 +12,7 @@ from lib.api.operation import EVENTS
 
 PAGE = Template(Path(__file__).with_name("docs.html").read_text(encoding="utf-8"))
 TITLES = {"v1": "/v1, for every client", "ui": "Scripts of the pages", "shapes": "Shapes"}
+LAST = ("v1", "login", "docs", "openapi.json", "ui", "sockets", "shapes")
 _BOUNDS = {
     "minimum": "from {}",
     "exclusiveMinimum": "more than {}",
@@ -27,12 +28,14 @@ _BOUNDS = {
 def page(described: dict[str, Any]) -> str:
     """The document for people."""
     groups: dict[str, list[str]] = {}
+    parts = described["components"]["schemas"]
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
-            groups.setdefault(operation["tags"][0], []).append(_operation(path, method, operation))
+            rows = _operation(path, method, operation, parts)
+            groups.setdefault(operation["tags"][0], []).append(rows)
     groups["sockets"] = [_socket(*one) for one in described["x-websockets"].items()]
-    groups["shapes"] = [_shape(*one) for one in sorted(described["components"]["schemas"].items())]
-    names = sorted(groups, key=lambda name: (name in ("v1", "sockets", "ui", "shapes"), name))
+    groups["shapes"] = [_shape(*one) for one in sorted(parts.items())]
+    names = sorted(groups, key=lambda name: (LAST.index(name) if name in LAST else -1, name))
     return PAGE.substitute(
         about=_paragraphs(described["info"]["description"]),
         links="".join(
@@ -50,12 +53,12 @@ def _section(name: str, parts: list[str]) -> str:
     return f'<section id="{html.escape(name)}"><h2>{_title(name)}</h2>{"".join(parts)}</section>'
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+def _operation(path: str, method: str, operation: dict[str, Any], parts: dict[str, Any]) -> str:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     inside = [
         _paragraphs(operation["description"]),
         _block("Parameters", "".join(map(_parameter, operation["parameters"]))),
-        _block("Body", _field("", body["schema"], True) if body else ""),
+        _block("Body", _rows(body["schema"], parts) if body else ""),
         _example(path, method, body),
         _block("Answers", "".join(_answers(operation["responses"]))),
     ]
@@ -68,8 +71,8 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
 
 def _folded(key: str, name: str, inside: str) -> str:
     return (
-        f'<details id="{html.escape(key)}"><summary><span class="name">{name}</span></summary>'
-        f'<div class="inside">{inside}</div></details>'
+        f'<details><summary><span class="name">{name}</span></summary>'
+        f'<div class="inside" id="{html.escape(key)}">{inside}</div></details>'
     )
 
 
@@ -85,6 +88,12 @@ def _shape(name: str, schema: dict[str, Any]) -> str:
 
 def _block(title: str, rows: str) -> str:
     return f"<h4>{title}</h4><dl>{rows}</dl>" if rows else ""
+
+
+def _rows(schema: dict[str, Any], parts: dict[str, Any]) -> str:
+    """What it is, and its fields where it is one shape."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return _field("", schema, True) + (_fields(parts[name]) if name else "")
 
 
 def _parameter(parameter: dict[str, Any]) -> str:
@@ -132,7 +141,7 @@ def _bounds(schema: dict[str, Any]) -> Iterator[str]:
 
 def _default(schema: dict[str, Any]) -> str:
     given = schema.get("default")
-    if given in (None, "", [], {}):
+    if given in (None, "", []) or isinstance(given, dict):
         return "may be left out"
     return f"<code>{html.escape(json.dumps(given))}</code> where it is left out"
 

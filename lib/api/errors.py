@@ -1,12 +1,14 @@
 """How the routes say what went wrong: `{"error": {"code", "message", "fix"}}` and a status."""
 
+import contextlib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -112,16 +114,23 @@ async def read_json(request: Request, limit_bytes: int = LARGEST_BODY) -> Any:
 
 
 def validated(told: Any, model: type[_Body]) -> _Body:
-    """It as a `model`, or BadInput."""
+    """It as a `model`, or BadInput; everything is taken as it is written."""
+    with _told():
+        return model.model_validate_json(to_json(told), strict=True)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
     try:
-        return model.model_validate(told)
+        yield
     except ValidationError as error:
         raise BadInput(_first_problem(error), "Correct the request and send it again.") from error
 
 
 def read_query(request: Request, model: type[_Body]) -> _Body:
     """What stands behind the path's question mark; BadInput names the parameter that is wrong."""
-    return validated(dict(request.query_params), model)
+    with _told():
+        return model.model_validate(dict(request.query_params))
 
 
 def _first_problem(error: ValidationError) -> str:

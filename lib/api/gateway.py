@@ -157,6 +157,8 @@ async def _order(request: Request) -> Order:
         raise shield.WrongField(
             'The field "model" is missing.', f"Name a model that {MODELS} lists.", "model"
         )
+    if doing := running.current():
+        doing.names(model, *callers.whose(_who(request)))
     checked = shield.checked(request.scope["path"].removeprefix("/v1"), fields)
     who, key = callers.named(model, _who(request), batches.asks_for(request))
     return Order(model, checked, request.headers.get("accept", "*/*"), who, key)

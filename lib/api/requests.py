@@ -4,38 +4,59 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from lib.api.errors import validated
+from lib.api.errors import read_query
+from lib.api.operation import operation
 from lib.core.access import Action, require
+from lib.core.values import Frozen
 from lib.requests import export, log, running
 from lib.requests.export import Format, What
-from lib.requests.log import MOST_AT_ONCE, Filter
+from lib.requests.log import MOST_AT_ONCE, Filter, Row
+from lib.requests.running import Running
 
 _GATHERED = 65_536  # characters that leave together
 
 
 class Wanted(Filter):
-    """The query of GET /api/requests."""
+    """Which requests of the log; running ones are always all told."""
 
-    before: int | None = Field(default=None, ge=1, le=2**62)  # the last answer's `next`
+    before: int | SkipJsonSchema[None] = Field(
+        default=None, ge=1, le=2**62, description="The `next` of the answer before."
+    )
     limit: int = Field(default=50, ge=1, le=MOST_AT_ONCE)
 
 
 class File(Filter):
-    """The query of GET /api/requests/export."""
+    """Which requests, and as what."""
 
     format: Format = Format.CSV
-    what: What = What.LOG
+    what: What = Field(default=What.LOG, description="counts: sums by day, key and model.")
 
 
+class Told(Frozen):
+    """What runs now, and a page of the log."""
+
+    running: list[Running]
+    log: list[Row]
+    next: int | None = Field(description="For `before`; null where the log ends here.")
+
+
+class Ended(Frozen):
+    """The request's client was told, and the engine's work ends."""
+
+    stopped: str
+
+
+@operation(Told, query=Wanted)
 async def index(request: Request) -> Response:
-    """What runs now, and the log: `key`, `who`, `model`, `outcome`, `since`, `until` choose."""
+    """Which requests run now, and the log of those that are over, the newest first."""
     require(Action.REQUESTS)
-    wanted = validated(dict(request.query_params), Wanted)
+    wanted = read_query(request, Wanted)
     rows = await run_in_threadpool(log.page, wanted.chosen(), wanted.before, wanted.limit)
     return JSONResponse(
         {
@@ -46,6 +67,7 @@ async def index(request: Request) -> Response:
     )
 
 
+@operation(Ended)
 async def stop(request: Request) -> Response:
     """End a request at once; its client is told so in its own dialect."""
     require(Action.REQUESTS)
@@ -53,10 +75,14 @@ async def stop(request: Request) -> Response:
     return JSONResponse({"stopped": request.path_params["id"]})
 
 
+@operation(str, query=File, media_type="text/csv")
 async def download(request: Request) -> Response:
-    """The log, or its sums with `what=counts`, as `format=csv` or `json`; the same choices."""
+    """The log, or its sums, as a file: CSV, or JSON as an array.
+
+    In CSV, text that a spreadsheet would take for a formula has a mark (') before it.
+    """
     require(Action.REQUESTS)
-    wanted = validated(dict(request.query_params), File)
+    wanted = read_query(request, File)
     name = export.file_name(wanted.what, wanted.format, datetime.now())
     return StreamingResponse(
         _gathered(wanted),

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from lib.api.errors import read_model
 from lib.api.operation import operation
+from lib.chat.leaving import end_work
 from lib.core.access import Action, Role, carried, current, require
 from lib.core.errors import BadInput, Conflict, NotFound
 from lib.core.values import Frozen
@@ -86,7 +87,7 @@ async def sign_out(request: Request) -> Response:
     login = request.path_params["guest"]
     if login not in [one.id for one in guests.signed_in()]:
         raise NotFound("There is no such guest.", "GET /api/sharing lists those there are.")
-    await asyncio.to_thread(carried(listener.sign_out), login)
+    await asyncio.to_thread(carried(_sign_out), login)
     return await _answered()
 
 
@@ -97,7 +98,7 @@ async def leave(request: Request) -> Response:
     role, login = current()
     if role != Role.GUEST:
         raise BadInput("The owner of this machine has not signed in.", "There is nothing to end.")
-    await asyncio.to_thread(carried(listener.sign_out), login)
+    await asyncio.to_thread(carried(_sign_out), login)
     answer = JSONResponse({"ok": True}, headers={"Cache-Control": "no-store"})
     answer.delete_cookie(
         guests.COOKIES[request.url.scheme],
@@ -113,6 +114,11 @@ def _start(wanted: Wanted) -> None:
     if not address:
         raise BadInput("This machine is in no network now.", "Connect it, then try again.")
     listener.start(address, wanted.lasting)
+
+
+def _sign_out(login: str) -> None:
+    listener.sign_out(login)
+    end_work(login)
 
 
 async def _answered() -> Response:

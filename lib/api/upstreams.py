@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import NamedTuple
 
+from lib.api import callers
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.core.errors import BadInput, EngineDown, NotFound
 from lib.core.names import model_name, shown
@@ -80,7 +81,8 @@ def look_up(name: str) -> Upstream:
             if found is not None:
                 return found.model_copy(update={"engine": engine.name})
     models = all_models()
-    running = sorted({model.name for model in models if model.state == State.READY})
+    offered = filter(callers.offers, models)
+    running = sorted({model.name for model in offered if model.state == State.READY})
     have = f"Running now: {', '.join(running)}." if running else "No model runs now."
     if model := aliases.named(name, models):
         raise Asleep(model, have)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lib.batches import lines, places, stored
+from lib.batches import places, stored
 from lib.batches.record import WINDOW_SECONDS, Asked, Batch, Standing
 from lib.batches.stored import StoredFile
 from lib.core import locks
@@ -34,14 +34,12 @@ def create(
     """
     stored.require_room(2 * file.bytes)
     now = int(time.time())
-    with file.content.open("rb") as content:
-        model = lines.first_model(content)
     asked = Asked(
         id=places.new_id("batch_"),
         owner=file.owner,
         endpoint=endpoint,
         input_file_id=file.id,
-        model=model,
+        model=stored.first_model(file),
         metadata=metadata,
         created_at=now,
         expires_at=now + WINDOW_SECONDS,

@@ -4,13 +4,13 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from lib.batches import places
+from lib.batches import lines, places
 from lib.batches.results import CONTENT
 from lib.core import words
 from lib.core.errors import NoSpace, NotFound
@@ -139,6 +139,15 @@ def find(file_id: str, owner: str) -> StoredFile:
     return found
 
 
+def first_model(file: StoredFile) -> str:
+    """The model that its first line names; "" where that cannot be told."""
+    try:
+        with file.content.open("rb") as content:
+            return lines.first_model(content)
+    except OSError:
+        return ""
+
+
 def every(owner: str) -> list[StoredFile]:
     """The owner's files, newest first."""
     folders = places.newest(places.files(), places.FILE_ID)
@@ -152,12 +161,16 @@ def remove(file: StoredFile) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def prune(in_use: set[str], now: float) -> list[str]:
-    """Remove what has expired, and uploads that broke off, but nothing that is in use."""
+def prune(in_use: set[str], now: float, is_gone: Callable[[str], bool]) -> list[str]:
+    """Remove what has expired or has no owner more, and uploads that broke off.
+
+    Nothing that is in use goes. `is_gone` tells of an owner.
+    """
     gone = []
     for folder in places.newest(places.files(), places.FILE_ID):
         file = _load(folder)
-        if folder.name not in in_use and (file.expires_at < now if file else _is_stale(folder)):
+        is_over = file.expires_at < now or is_gone(file.owner) if file else _is_stale(folder)
+        if is_over and folder.name not in in_use:
             shutil.rmtree(folder, ignore_errors=True)
             gone.append(folder.name)
     return gone

@@ -18,11 +18,12 @@ from lib.core.values import Frozen
 from lib.fleet.watch import Watch
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
+from lib.keys import store as keys
 
 KIND = "batch"
 PAUSES = (0.0, 2.0, 10.0, 60.0, 300.0)  # before it is begun again, while nothing gets done
 MOST_VAIN = 10  # beginnings without one more answer, until it is given up
-PRUNE_SECONDS = 600.0
+PRUNE_SECONDS = 300.0
 _log = logging.getLogger(__name__)
 
 
@@ -90,7 +91,10 @@ class Batches(Watch):
     def _prune(self, unfinished: list[Batch], now: float) -> None:
         if now - self._pruned_at >= PRUNE_SECONDS:
             self._pruned_at = now
-            stored.prune(_in_use(unfinished), time.time())
+            for batch in unfinished:
+                if _is_gone(batch.asked.owner):
+                    store.cancel(batch)
+            stored.prune(_in_use(unfinished), time.time(), _is_gone)
             store.forget_old(time.time())
 
 
@@ -138,6 +142,14 @@ def _give_up(batch: Batch) -> None:
             store.note(asked, batch.standing.model_copy(update={**news, **now}))
     except Conflict:  # it is not over yet
         return
+
+
+def _is_gone(owner: str) -> bool:
+    """Was the key deleted whose this is? Not where nobody can say which keys there are."""
+    if not owner:
+        return False
+    keys.look()
+    return keys.known(owner) is None and not keys.problem()
 
 
 def _in_use(unfinished: list[Batch]) -> set[str]:

@@ -109,6 +109,7 @@ def example(client: Client, way: Way) -> str:
 def _replace(client: Client, now: Seen, base: str | None, text: str, way: Way) -> Path | None:
     """Copy first, then the record, then the file: whatever breaks off, nothing is lost."""
     data = FORMATS[client.kind].read(base or "")
+    wanted = _wanted(client, base or "", way)
     old, before = records.read(client.name), None if base is None else base.encode()
     original = Seen(now.path, before)
     if old and old.backup and old.original == original.digest and Path(old.backup).is_file():
@@ -122,7 +123,7 @@ def _replace(client: Client, now: Seen, base: str | None, text: str, way: Way) -
         made=settings_file.digest(text.encode()),
         backup=str(backup or ""),
         original=original.digest,
-        kept=[records.kept(one, data) for one in client.settings(way)],
+        kept=[records.kept(one, data) for one in wanted],
     )
     try:
         records.write(client.name, record)
@@ -153,9 +154,9 @@ def _without_ours(client: Client, now: Seen) -> str | None:
 
 def _taken_out(kind: str, text: str, kept: Kept) -> str:
     """One value as it was before; what somebody has changed since is theirs."""
-    place, value, is_ours = kept.setting
+    place, value = kept.setting.place, kept.value
     now = value_at(FORMATS[kind].read(text), place)
-    if now is None or (now != value and not is_ours):
+    if now is None or (now != value and not kept.is_ours):
         return text
     return put(kind, text, place, kept.before) if kept.had else _dropped(kind, text, kept)
 
@@ -170,17 +171,26 @@ def _dropped(kind: str, text: str, kept: Kept) -> str:
 
 def _with_ours(client: Client, base: str | None, way: Way) -> str:
     text = BEGINNINGS.get(client.name, "") if base is None or not base.strip() else base
-    for setting in client.settings(way):
+    for setting in _wanted(client, text, way):
         text = put(client.kind, text, setting.place, setting.value)
     return text
+
+
+def _wanted(client: Client, text: str, way: Way) -> list[Setting]:
+    """What is written into this text."""
+    data = FORMATS[client.kind].read(text)
+    return [
+        one
+        for one in client.settings(way)
+        if not one.is_default or value_at(data, one.place) is None
+    ]
 
 
 def _state(client: Client, seen: Seen, new: str, way: Way) -> State:
     if seen.text == new:
         return State.USES
     data = FORMATS[client.kind].read(seen.text)
-    written = client.settings(way)
-    if all(_stands(data, one) for one in written):
+    if all(_stands(data, one) for one in _wanted(client, seen.text, way)):
         return State.USES
     record = records.read(client.name)
     earlier = [one.setting for one in record.kept] if record else []

@@ -16,14 +16,20 @@ from lib.connect.formats import Path as Place
 from lib.connect.way import Way
 
 OURS = "berth"
+# OpenCode writes it into the file where it misses it, which then were not the one Berth wrote.
+_OPENCODE_SCHEMA = "https://opencode.ai/config.json"
 
 
 class Setting(NamedTuple):
-    """One value that is written; what carries our name is ours, whatever it holds."""
+    """One value that is written; what carries our name is ours, whatever it holds.
+
+    A default is written only where nothing stands.
+    """
 
     place: Place
     value: Any
     is_ours: bool = False
+    is_default: bool = False
 
 
 class Client(NamedTuple):
@@ -103,6 +109,7 @@ def _opencode(way: Way) -> list[Setting]:
         "models": {way.model: model},
     }
     return [
+        Setting(("$schema",), _OPENCODE_SCHEMA, is_default=True),
         Setting(("provider", OURS), provider, is_ours=True),
         Setting(("model",), f"{OURS}/{way.model}"),
         Setting(("small_model",), f"{OURS}/{way.model}"),
@@ -212,5 +219,4 @@ CLIENTS: Mapping[str, Client] = {
 }
 BEGINNINGS: Mapping[str, str] = {  # of a file that is not there yet and needs more than ours
     "continue": "name: Local\nversion: 1.0.0\nschema: v1\n",
-    "opencode": '{\n  "$schema": "https://opencode.ai/config.json"\n}\n',
 }

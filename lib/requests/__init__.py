@@ -3,6 +3,7 @@
 `running.doing(route)` goes round one request; within it
 
     doing.asks(model, who, key)     it is known who wants what: from here on it is shown
+    doing.names(model, who, key)    the same for the log alone, where it may be refused right away
     doing.at(State.LOADING)         what it waits for; `running.at(State.…)` where only the task is
                                     known, `running.find(id)` where only the id is
     doing.hears(progress)           what counts its answer: from its first piece on it is answering

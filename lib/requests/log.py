@@ -9,9 +9,10 @@ import time
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from lib.core import database
 from lib.core.access import Action, require
@@ -51,7 +52,7 @@ CREATE INDEX IF NOT EXISTS requests_by_outcome ON requests (outcome);
 ADD = "INSERT INTO requests VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SENDERS = "SELECT DISTINCT key, who FROM requests ORDER BY who, key LIMIT ?"
 _MODELS = "SELECT DISTINCT model FROM requests WHERE model != '' ORDER BY model LIMIT ?"
-_Found = TypeVar("_Found")
+_All = SkipJsonSchema[None]  # what is left out chooses nothing; a query cannot say null
 
 
 class Outcome(StrEnum):
@@ -104,12 +105,12 @@ class Row(NamedTuple):
 class Filter(Frozen):
     """Which requests; None is every one. Times are epoch seconds."""
 
-    key: str | None = Field(default=None, max_length=LONGEST_NAME)
-    who: str | None = Field(default=None, max_length=LONGEST_NAME)
-    model: str | None = Field(default=None, max_length=LONGEST_NAME)
-    outcome: Outcome | None = None
-    since: float | None = Field(default=None, allow_inf_nan=False)
-    until: float | None = Field(default=None, allow_inf_nan=False)
+    key: str | _All = Field(default=None, max_length=LONGEST_NAME)
+    who: str | _All = Field(default=None, max_length=LONGEST_NAME)
+    model: str | _All = Field(default=None, max_length=LONGEST_NAME)
+    outcome: Outcome | _All = None
+    since: float | _All = Field(default=None, allow_inf_nan=False)
+    until: float | _All = Field(default=None, allow_inf_nan=False)
 
     def chosen(self) -> "Filter":
         """Of a query that asks for more, the choice alone."""

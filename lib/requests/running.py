@@ -110,8 +110,12 @@ class Doing:
 
     def asks(self, model: str, who: str, key: str = "") -> None:
         """Who wants what; it is shown from here on."""
-        self.model, self.who, self.key = shown(model, LONGEST_NAME), who, key
+        self.names(model, who, key)
         _running[self.id] = self
+
+    def names(self, model: str, who: str, key: str = "") -> None:
+        """Who wants what, as far as it is known; for the log, where it is refused right away."""
+        self.model, self.who, self.key = shown(model, LONGEST_NAME), who, key
 
     def says(self, fields: dict[str, object]) -> None:
         """What is asked, to be kept where the owner wants that."""
@@ -157,7 +161,9 @@ class Doing:
     def now(self) -> Running:
         """As it is."""
         heard = self._progress
-        first = heard.first_at - self.began if heard and heard.first_at else None
+        # An engine may begin its stream with comments while it still reads the prompt.
+        has_begun = heard and heard.events and heard.first_at
+        first = heard.first_at - self.began if heard and has_begun else None
         state = self._look() if self._look else self._state
         return Running(
             id=self.id,

@@ -104,7 +104,7 @@ def end_logins() -> None:
 def put_out(login: str) -> None:
     """End one login; at its address nobody signs in for an hour."""
     require(Action.CONFIGURE)
-    name, address = logins.name_of(login), logins.address_of(login)
+    name, address = logins.name_of(login) or "A guest", logins.address_of(login)
     _end(login)
     if address:
         _out.count(address)

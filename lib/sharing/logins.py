@@ -8,6 +8,7 @@ import threading
 import time
 from typing import NamedTuple
 
+from lib.core import activity
 from lib.core.access import Action, require
 
 MOST = 1_000  # beyond it those are forgotten that were seen least lately
@@ -52,9 +53,12 @@ def address_of(login: str) -> str:
 
 
 def name_of(login: str) -> str:
-    """What the guest is called."""
+    """What the guest is called; "" where that is not known."""
     known = _known.get(login)
-    return (known.name if known else "") or "A guest"
+    return known.name if known else ""
+
+
+activity.know_guests(name_of)
 
 
 def free_name(wanted: str) -> str:

@@ -65,11 +65,11 @@ def _number(
 
 
 def _at_once(number: int) -> str:
-    return count(number, "request") if number else "as many as its engine answers"
+    return count(number, "request") if number else "As many as its engine answers"
 
 
 def _waiting(number: int) -> str:
-    return count(number, "request") if number else "none"
+    return count(number, "request") if number else "None"
 
 
 def _save(name: str, key: str) -> None:

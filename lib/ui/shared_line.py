@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from lib.chat.leaving import end_work
 from lib.core import words
 from lib.core.access import Action, Role, current, may
 from lib.core.errors import BerthError
@@ -45,6 +46,7 @@ def _stop() -> None:
 def _leave() -> None:
     login = current().who
     _told(lambda: listener.sign_out(login))
+    end_work(login)
 
 
 def _told(act: Callable[[], None]) -> None:

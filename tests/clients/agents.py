@@ -38,14 +38,19 @@ HELLO = "Say hello in one short sentence. Use no tool."
 QUICK = ("codex", "continue")  # whose prompt the small model reads in a minute
 REAL = "--real"
 CONTEXT = 32_768
-BEFORE = {"toml": "# mine\n", "json": '{\n  "theme": "dark"\n}\n', "yaml": ""}
+BEFORE = {
+    "codex": "# mine\n",
+    "claude": '{\n  "theme": "dark"\n}\n',
+    "opencode": '{\n  "$schema": "https://opencode.ai/config.json"\n}\n',  # it adds that itself
+    "continue": "",
+}
 
 
 def try_one(client: Client, server: Server, programs: Path) -> bool:
     """Settings in, a question with a tool, a question to the real model, settings out."""
     with person() as home:
         path = client.file()
-        before = BEFORE[client.kind].encode()
+        before = BEFORE[client.name].encode()
         if before:
             path.parent.mkdir(parents=True)
             path.write_bytes(before)

@@ -35,9 +35,9 @@ def npm(*packages: str) -> Path:
     return folder / "node_modules" / ".bin"
 
 
-def venv(*packages: str) -> Path:
-    """These packages of PyPI in an environment of their own, and the folder of its programs."""
-    folder = CACHE / "venv"
+def venv(name: str, *packages: str) -> Path:
+    """These packages of PyPI in an environment of this name, and the folder of its programs."""
+    folder = CACHE / name
     if not folder.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     command = [str(folder / "bin" / "pip"), "install", "--quiet", *packages]

@@ -1,15 +1,25 @@
 """Files of requests, sent by the official client, and what comes of them."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import openai
 from openai.types import Batch
 
+from tests.support.server import Server
 from tests.support.waiting import until
 
 CHAT = "/v1/chat/completions"
 OVER = ("completed", "failed", "cancelled", "expired")
+
+
+@contextlib.contextmanager
+def client_of(server: Server, key: str = "x") -> Iterator[openai.OpenAI]:
+    """The official client, which does not try again by itself."""
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0) as client:
+        yield client
 
 
 def line(name: str, url: str = CHAT, **changes: Any) -> dict[str, Any]:

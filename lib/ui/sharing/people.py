@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from lib.chat import attachments, replies
+from lib.chat import replies
+from lib.chat.leaving import end_work
 from lib.core import words
 from lib.sharing import guests, listener
 from lib.sharing.logins import Login
@@ -79,15 +80,10 @@ def wrong_codes() -> None:
 def _sign_out(login: str) -> None:
     with shown_errors():
         listener.sign_out(login)
-        _end_work(login)
+        end_work(login)
 
 
 def _put_out(login: str) -> None:
     with shown_errors():
         listener.put_out(login)
-        _end_work(login)
-
-
-def _end_work(login: str) -> None:
-    replies.stop_all(replies.under_way(login))
-    attachments.forget_guests(login)
+        end_work(login)

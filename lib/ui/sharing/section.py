@@ -149,7 +149,6 @@ def _start(address: str, lasting: Lasting) -> None:
 def _stop() -> None:
     with shown_errors():
         listener.stop()
-        attachments.forget_guests()
 
 
 def _prolong() -> None:

@@ -68,8 +68,9 @@ def _proxy() -> None:
     now = preferences()
     with st.container(horizontal=True):
         st.text_input(
-            "Address of your proxy",
+            "Your proxy's address",
             ", ".join(now.trusted_proxies),
+            width=200,
             placeholder="None, or 127.0.0.1",
             key=f"{KEY}proxies",
             help="Caddy or nginx before Berth. From this address alone Berth believes for whom it "
@@ -78,6 +79,7 @@ def _proxy() -> None:
         st.text_input(
             "Where it answers",
             now.share_public,
+            width=320,
             placeholder="https://berth.example.com",
             key=f"{KEY}public",
             help="The address that guests open.",

@@ -236,8 +236,10 @@ def test_a_body_that_is_none_is_refused(server: Server, body: bytes) -> None:
 
 
 def test_anthropics_batches_are_told_to_be_none(server: Server) -> None:
-    client = anthropic.Anthropic(base_url=server.url, api_key="x", max_retries=0)
-    with pytest.raises(anthropic.NotFoundError, match="in OpenAI's dialect alone"):
+    with (
+        anthropic.Anthropic(base_url=server.url, api_key="x", max_retries=0) as client,
+        pytest.raises(anthropic.NotFoundError, match="in OpenAI's dialect alone"),
+    ):
         client.messages.batches.list()
 
 

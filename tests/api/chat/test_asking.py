@@ -180,11 +180,9 @@ def test_a_reply_that_may_go_on_does_and_is_come_back_for(server: Server, fake: 
     had = begun(server, fake, when_left="go_on")
     last = [one["id"] for one in had if one["event"] == "text"][-1]
     fake.behave(hold_after=-1)
-    for come_back in (
-        lambda: asked(server, {"Last-Event-ID": last}),
-        lambda: httpx.get(url(server, f"/{last[:32]}"), headers={"Last-Event-ID": last}),
-    ):
-        rest = events(come_back())
+    place = {"Last-Event-ID": last}
+    answers = [asked(server, place), httpx.get(url(server, f"/{last[:32]}"), headers=place)]
+    for rest in map(events, answers):
         assert said(had).split() + said(rest).split() == [f"t{n}" for n in range(10)]
         assert rest[-1]["event"] == "end"
     assert len(fake.bodies("/v1/chat/completions")) == len(fake.record())

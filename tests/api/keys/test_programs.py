@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -54,20 +55,20 @@ def test_with_a_key_every_dialect_is_answered(
 
 
 @pytest.mark.parametrize("path", [*ASKED, "/v1/models", "/v1/models/fake"])
-@pytest.mark.parametrize("headers", [{}, bearer(UNKNOWN), x_api_key(UNKNOWN), bearer("sk-any")])
 def test_without_a_good_one_nothing_is(
-    server: Server, fake: Running, program: Program, path: str, headers: dict[str, str], url: str
+    server: Server, fake: Running, program: Program, path: str, url: str
 ) -> None:
     before = len(fake.record())
-    address = f"127.1.{abs(hash((path, str(headers)))) % 250}.{len(path)}"
-    other = program({**headers, "Cookie": signed_in(url)}, address)
-    answer = other.get(path) if "models" in path else other.post(path, json=ASKED[path])
-    assert answer.status_code == 401
-    error = answer.json()["error"]
-    assert error["code"] in ("api_key_needed", "invalid_api_key")
-    assert error["message"]
-    assert (answer.json().get("type") == "error") == (path.startswith((MESSAGES, RESPONSES)))
-    assert answer.headers["www-authenticate"] == "Bearer"
+    other = program({"Cookie": signed_in(url)}, f"127.1.1.{len(path)}")
+    for headers in ({}, bearer(UNKNOWN), x_api_key(UNKNOWN), bearer("sk-any")):
+        method = "GET" if "models" in path else "POST"
+        answer = other.request(method, path, json=ASKED.get(path), headers=headers)
+        assert answer.status_code == 401
+        error = answer.json()["error"]
+        assert error["code"] in ("api_key_needed", "invalid_api_key")
+        assert error["message"]
+        assert (answer.json().get("type") == "error") == (path.startswith((MESSAGES, RESPONSES)))
+        assert answer.headers["www-authenticate"] == "Bearer"
     assert len(fake.record()) == before
 
 
@@ -132,6 +133,16 @@ def test_a_model_that_is_not_the_keys_is_refused_whether_it_is_there_or_not(
     assert len(told) == 1
     assert "It may use other." in told.pop()
     assert len(fake.record()) == before
+
+
+def test_a_refusal_names_no_model_that_is_not_the_keys(
+    server: Server, fake: Running, program: Program
+) -> None:
+    _, secret = made(server, "told nothing", models=["other", "nowhere"])
+    answer = program(bearer(secret)).post(CHAT, json={**HELLO, "model": "nowhere"})
+    assert answer.status_code == 404
+    assert "Running now: other." in answer.text
+    assert "fake" not in answer.text
 
 
 @pytest.mark.parametrize("name", ["FAKE", "fake ", "fake\x00", "./fake", "llamacpp/fake"])
@@ -243,6 +254,22 @@ def test_a_key_that_is_disabled_ends_what_runs_with_it(
     assert ("event: error" in said) == (path in (MESSAGES, RESPONSES))
     assert "[DONE]" not in said
     until(lambda: [call["ended"] for call in fake.record() if call["path"] == path][-1] == "left")
+
+
+@pytest.mark.parametrize("path", [CHAT, MESSAGES])
+def test_a_key_that_is_disabled_ends_what_is_not_streamed_too(
+    server: Server, fake: Running, program: Program, path: str
+) -> None:
+    fake.behave(prefill_ms=60_000)
+    key_id, secret = made(server, f"whole {path}")
+    before = len(fake.record())
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(program(bearer(secret)).post, path, json=ASKED[path])
+        until(lambda: len(fake.record()) > before)
+        changed(server, key_id, is_disabled=True)
+        refused = answer.result(20)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "api_key_disabled")
+    until(lambda: fake.record()[-1]["ended"] == "left")
 
 
 def test_a_key_whose_time_runs_out_ends_what_runs_with_it(

@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
+from tests.e2e.test_accessibility import SMALLEST, WIDTH, broken
 from tests.support.engines import register
 from tests.support.fake_engine import running_fake
 from tests.support.guests import shared_server
-from tests.support.keys import made
+from tests.support.keys import changed, made
 from tests.support.server import Server
 
 SAID = "Paris is the capital of France."
@@ -85,15 +86,20 @@ def said_by(command: list[str]) -> str:
 
 
 @pytest.mark.parametrize(("size", "scheme"), VIEWS)
-def test_nothing_runs_over_the_edge(
+def test_the_section_breaks_no_rule_of_wcag_and_fits_the_smallest_phone(
     browser: Browser, berth: tuple[Server, str], size: tuple[int, int], scheme: str
 ) -> None:
     server, _ = berth
     name = f"for {size[0]} {scheme}"
     made(server, name, models=["fake"], per_minute=20, tokens_a_day=10_000)
+    changed(server, made(server, f"off {name}")[0], is_disabled=True)
     width, height = size
     view = {"width": width, "height": height}
-    context = browser.new_context(viewport=view, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(
+        viewport=view,  # type: ignore[arg-type]
+        color_scheme=scheme,  # type: ignore[arg-type]
+        bypass_csp=True,  # for the rules' own script
+    )
     page = context.new_page()
     page.goto(f"{server.url}/Connect")
     expect(page.get_by_text(name, exact=True)).to_be_visible()
@@ -103,5 +109,10 @@ def test_nothing_runs_over_the_edge(
     expect(page.get_by_alt_text("QR code of the API key")).to_be_visible()
     PICTURES.mkdir(exist_ok=True)
     page.screenshot(path=PICTURES / f"keys-{size[0]}-{scheme}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Change").first.click()
+    expect(page.get_by_role("button", name="Save")).to_be_visible()
+    assert broken(page) == []
+    for narrow in (width, SMALLEST):
+        page.set_viewport_size({"width": narrow, "height": height})
+        page.wait_for_function(f"{narrow} >= ({WIDTH})()")
     context.close()

@@ -127,6 +127,7 @@ def test_a_named_guest_chats_encrypted_and_is_signed_out(
     assert stranger.url.startswith(url)
     stranger.get_by_label("Your name").fill("<b>Ada</b>")
     sign_in(stranger, code)
+    expect(stranger.get_by_text("You are a guest here.")).to_be_attached()
     stranger.goto(f"{url}/Chat")
     ask(stranger, "What is the capital of France?")
     answer = stranger.get_by_test_id("stChatMessage").filter(visible=True).last

@@ -14,7 +14,7 @@ from openai.types import Batch
 from lib.batches.places import output_id
 from lib.jobs import jobs
 from lib.jobs.jobs import Job
-from tests.support.batches import answered, begun, ended, names, requests, rows
+from tests.support.batches import answered, begun, client_of, ended, names, requests, rows
 from tests.support.engines import register
 from tests.support.fake_engine import Running, running_fake
 from tests.support.jobs import group
@@ -41,8 +41,10 @@ def server(home: Path, fake: Running) -> Iterator[Server]:
         yield running
 
 
-def client_of(server: Server) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="x", max_retries=0)
+@pytest.fixture
+def client(server: Server) -> Iterator[openai.OpenAI]:
+    with client_of(server) as made:
+        yield made
 
 
 def job_of(batch: Batch) -> Job:
@@ -85,9 +87,9 @@ def assert_whole(client: openai.OpenAI, batch: Batch, count: int = COUNT) -> Non
 
 
 def test_a_killed_job_is_begun_again_and_asks_nothing_twice_that_was_answered(
-    home: Path, server: Server, fake: Running
+    home: Path, client: openai.OpenAI, fake: Running
 ) -> None:
-    client, asked_before = client_of(server), dict[str, int]()
+    asked_before: dict[str, int] = {}
     batch = begun(client, requests(COUNT))
     for part in (10, 30, 50):
         answered(client, batch, part)
@@ -104,32 +106,32 @@ def test_a_server_that_is_killed_and_started_again_finds_the_batch_under_way(
     home: Path, fake: Running
 ) -> None:
     with running_server(home) as first:
-        batch = begun(client_of(first), requests(COUNT))
-        answered(client_of(first), batch, 5)
+        with client_of(first) as client:
+            batch = answered(client, begun(client, requests(COUNT)), 5)
         job = job_of(batch)
         first.stop(signal.SIGKILL)
     assert jobs.find(job.id).is_active
-    with running_server(home) as second:
-        assert_whole(client_of(second), ended(client_of(second), batch))
+    with running_server(home) as second, client_of(second) as client:
+        assert_whole(client, ended(client, batch))
     until(lambda: not jobs.find(job.id).is_active, "the end of the job")
     assert jobs.find(job.id).state == "succeeded"
 
 
 def test_where_all_was_killed_the_next_server_goes_on(home: Path, fake: Running) -> None:
     with running_server(home) as first:
-        batch = begun(client_of(first), requests(COUNT))
-        answered(client_of(first), batch, 5)
+        with client_of(first) as client:
+            batch = answered(client, begun(client, requests(COUNT)), 5)
         job = job_of(batch)
         first.stop(signal.SIGKILL)
         kill(job)
-    with running_server(home) as second:
-        client = client_of(second)
+    with running_server(home) as second, client_of(second) as client:
         assert_whole(client, ended(client, batch))
 
 
-def test_a_job_that_the_system_ends_in_order_goes_on_later(server: Server, fake: Running) -> None:
+def test_a_job_that_the_system_ends_in_order_goes_on_later(
+    client: openai.OpenAI, fake: Running
+) -> None:
     """As when the machine is shut down: nobody has cancelled anything."""
-    client = client_of(server)
     batch = answered(client, begun(client, requests(COUNT)), 5)
     job = job_of(batch)
     os.killpg(group(job).pid, signal.SIGTERM)
@@ -139,9 +141,8 @@ def test_a_job_that_the_system_ends_in_order_goes_on_later(server: Server, fake:
 
 
 def test_a_job_that_is_cancelled_by_its_button_cancels_its_batch(
-    server: Server, fake: Running
+    client: openai.OpenAI, fake: Running
 ) -> None:
-    client = client_of(server)
     batch = answered(client, begun(client, requests(COUNT * 3)), 5)
     job = job_of(batch)
     job.cancel()
@@ -154,10 +155,9 @@ def test_a_job_that_is_cancelled_by_its_button_cancels_its_batch(
 
 
 def test_a_line_that_an_engine_dies_of_is_told_and_the_others_are_answered(
-    server: Server, fake: Running
+    client: openai.OpenAI, fake: Running
 ) -> None:
     fake.behave(status=500)
-    client = client_of(server)
     batch = begun(client, requests(1))
     over = ended(client, batch)
     assert over.status == "completed"

@@ -10,8 +10,11 @@ from lib.batches.results import Result, Results
 from lib.batches.watch import KIND, MOST_VAIN, Batches
 from lib.jobs import jobs
 from lib.jobs.jobs import Job
+from lib.keys import store as keys
+from lib.keys.key import KeyChange
 from tests.support.batches import CHAT, requests
 from tests.support.jobs import ended
+from tests.support.keys import make
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.usefixtures("nothing_outlives_its_test")
@@ -29,8 +32,8 @@ def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "start", start)
 
 
-def made() -> Batch:
-    with stored.receiving("") as upload:
+def made(owner: str = "") -> Batch:
+    with stored.receiving(owner) as upload:
         upload.file.write(requests(2))
         file = upload.keep("in.jsonl", stored.KEPT_SECONDS)
     return store.create(file, CHAT)
@@ -150,3 +153,18 @@ def test_files_that_have_expired_are_removed_but_not_those_in_use(
     monkeypatch.setattr(stored, "KEPT_SECONDS", -60)
     Batches().look()
     assert [file.id for file in stored.every("")] == [used.asked.input_file_id]
+
+
+def test_a_batch_whose_key_was_deleted_is_cancelled_and_its_files_go() -> None:
+    key, _ = make("laptop")
+    batch = made(key.id)
+    Batches().look()
+    assert not store.is_cancelled(batch.asked)
+    keys.change(key.id, KeyChange(is_disabled=True))
+    keys.delete(key.id)
+    one = Batches()
+    one.look()
+    assert store.is_cancelled(batch.asked)
+    until(lambda: store.find(batch.asked.id, key.id).standing.is_over, "the end of the batch")
+    Batches().look()
+    assert stored.every(key.id) == []

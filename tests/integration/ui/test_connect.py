@@ -15,6 +15,13 @@ from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
 from tests.support.visitors import GUEST, nobody_by_default
 
+VARIABLES = (
+    "CODEX_HOME",
+    "CLAUDE_CONFIG_DIR",
+    "CONTINUE_GLOBAL_DIR",
+    "XDG_CONFIG_HOME",
+    "LLM_USER_PATH",
+)
 PAGE = ROOT / "pages/6_Connect.py"
 BEFORE = '{\n  "theme": "dark"\n}\n'
 
@@ -26,7 +33,7 @@ def person(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("PATH", "")
-    for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME", "LLM_USER_PATH"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     with running_fake() as fake:
         lay_fake(home, fake)

@@ -1,11 +1,17 @@
 """Forms with a file in them, in any pieces, and what is no such form."""
 
+import asyncio
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
 
+from lib.api.errors import TooLarge
 from lib.api.shield import WrongField
-from lib.api.uploads import MOST_PARTS, Form
+from lib.api.uploads import FORM_BYTES, MOST_PARTS, Form, receive
 
 TYPE = b"multipart/form-data; boundary=XX"
 
@@ -70,3 +76,30 @@ def test_a_part_without_a_name_is_passed_over() -> None:
     form = Form(TYPE)
     form.feed(b"--XX\r\nX-Y: z\r\n\r\nhello\r\n" + part("purpose", b"batch") + END)
     assert form.fields["purpose"] == "batch"
+
+
+def received(body: bytes, limit: int, piece: int = 1_000) -> tuple[Form, bytes]:
+    """What comes of a body that is sent in pieces, its length not told."""
+    pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
+
+    async def receiving() -> Message:
+        more = pieces.pop(0)
+        return {"type": "http.request", "body": more, "more_body": bool(pieces)}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", TYPE)]}
+    into = io.BytesIO()
+    form = asyncio.run(receive(Request(scope, receiving), into, limit))
+    return form, into.getvalue()
+
+
+def test_a_file_is_written_while_it_comes() -> None:
+    data = bytes(range(256)) * 20_000
+    form, written = received(part("file", data, "a.jsonl") + END, len(data), 65_536)
+    assert (form.filename, written == data, len(form.pending)) == ("a.jsonl", True, 0)
+
+
+@pytest.mark.parametrize("more", [1, FORM_BYTES * 3])
+def test_a_file_that_is_too_large_is_refused_though_it_told_no_length(more: int) -> None:
+    limit = 1_000_000
+    with pytest.raises(TooLarge, match="at most 1 MB"):
+        received(part("file", b"x" * (limit + more), "a.jsonl") + END, limit)

@@ -3,10 +3,13 @@
 import contextlib
 import json
 import resource
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lib.batches import places
 from lib.batches.record import Asked, Tokens
@@ -99,3 +102,21 @@ def test_what_answers_took_is_read_in_every_dialect() -> None:
     assert used({"usage": chat}) == Tokens(input=5, cached=1, output=6, reasoning=2)
     odd = [None, 7, {}, {"usage": 1}, {"usage": {"prompt_tokens": "9", "input_tokens_details": 1}}]
     assert {used(one) for one in map(str, odd)} | {used(one) for one in odd} == {Tokens()}
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_wherever_a_file_was_cut_its_whole_lines_remain(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as world:
+        world.setenv("BERTH_HOME", folder)
+        made = Results(ASKED)
+        for name in "abcd":
+            made.add([Result(name, 200, {"text": "ü\n"})])
+        made.close()
+        whole = output(Path(folder)).read_bytes()
+        cut = data.draw(st.integers(0, len(whole)))
+        output(Path(folder)).write_bytes(whole[:cut])
+        again = Results(ASKED)
+        again.close()
+        assert again.answered == set("abcd"[: whole[:cut].count(b"\n")])
+        assert output(Path(folder)).read_bytes() == whole[: whole.rfind(b"\n", 0, cut) + 1]

@@ -23,6 +23,10 @@ def made(owner: str = "") -> Batch:
     return store.create(kept(owner), CHAT)
 
 
+def never(_owner: str) -> bool:
+    return False
+
+
 def over(batch: Batch, ended_at: float = 0, status: Status = Status.COMPLETED) -> None:
     store.note(batch.asked, Standing(status=status, ended_at=int(ended_at or time.time())))
 
@@ -107,16 +111,22 @@ def test_a_full_disk_is_told_before_anything_is_written(monkeypatch: pytest.Monk
 def test_what_has_expired_goes_and_what_is_used_stays() -> None:
     old, used, new = kept(), kept(), kept()
     late = time.time() + stored.KEPT_SECONDS + 60
-    assert stored.prune({used.id, new.id}, late) == [old.id]
+    assert stored.prune({used.id, new.id}, late, never) == [old.id]
     assert {file.id for file in stored.every("")} == {used.id, new.id}
+
+
+def test_what_a_deleted_key_left_goes_too() -> None:
+    mine, theirs = kept(), kept("key-1")
+    assert stored.prune(set(), time.time(), lambda owner: owner == "key-1") == [theirs.id]
+    assert [file.id for file in stored.every("")] == [mine.id]
 
 
 def test_an_upload_that_nobody_ended_goes_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     upload = stored.Receiving("")
     upload.file.close()
-    assert stored.prune(set(), time.time()) == []
+    assert stored.prune(set(), time.time(), never) == []
     monkeypatch.setattr(stored, "STALE_SECONDS", -60)
-    assert stored.prune(set(), time.time()) == [upload.id]
+    assert stored.prune(set(), time.time(), never) == [upload.id]
 
 
 def test_records_of_long_ago_are_forgotten() -> None:

@@ -274,7 +274,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(NAMES, VALUES, max_size=4), st.sampled_from([None, 1, "\t"]))
 @pytest.mark.parametrize("name", ["claude", "opencode"])
 def test_whatever_stood_there_comes_back(name: str, data: dict[str, Any], indent: Any) -> None:

@@ -146,3 +146,11 @@ def test_activity_names_the_guest() -> None:
     guests.put_out(login)
     kinds = [(one.kind, one.detail) for one in activity.about("Ada")]
     assert kinds == [("put out", "192.168.9.7"), ("signed in", "192.168.9.7")]
+
+
+def test_what_a_guest_does_is_told_by_name() -> None:
+    login = guests.login_of(guests.sign_in(guests.access_code(), "192.168.1.7", "Ada"))
+    with acting(Role.GUEST, login):
+        assert activity.who_acts() == "guest Ada"
+    with acting(Role.GUEST, "nobody knows me"):
+        assert activity.who_acts() == "guest"
