@@ -36,6 +36,10 @@ class Ambiguous(BadInput, code="ambiguous", status=400):
     """Two parsers could read two things in this."""
 
 
+class NoSuchModel(NotFound, code="model_not_found"):
+    """As OpenAI says it: clients tell by this word that not their request was wrong."""
+
+
 class WrongMethod(BerthError, code="wrong_method", status=405):
     """The path exists, the method does not."""
 
