@@ -147,10 +147,10 @@ def _say(name: str, text: str) -> None:
 
 
 def _files(seen: Look) -> str:
-    """`~/.codex/config.toml, as it was in config.toml.before-berth`."""
+    """`~/.codex/config.toml (before: config.toml.before-berth)`."""
     place = markdown.plain(_place(seen.path))
     copy = Path(seen.record.backup).name if seen.record else ""
-    return f"{place}, as it was in {markdown.plain(copy)}" if copy else place
+    return f"{place} (before: {markdown.plain(copy)})" if copy else place
 
 
 def _place(path: Path) -> str:
