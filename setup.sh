@@ -4,6 +4,7 @@
 #
 #   ./setup.sh                  install what is missing, start the dashboard, open the browser
 #   ./setup.sh --starter        the same, then fetch a small model (491 MB) and let it answer
+#   ./setup.sh --share          the same as the first, and share it with your network
 #   ./setup.sh --install-only   install what is missing, start nothing
 #   ./setup.sh doctor           say what is not as it should be on this machine, and what mends it
 #   ./setup.sh test             install the test tools and a browser, run all checks and tests
@@ -12,6 +13,8 @@
 # Options:
 #   --port N       the dashboard's port; without it 8501, or the next one that is free
 #   --no-browser   open no browser
+#   --share=TIME   share it for 1h, 8h, today (until midnight) or always (until it is stopped, which
+#                  is what --share alone does); it prints the address, the code, and a QR code
 #   --all          with test: the heavy tests too
 #   --help         this text
 #
@@ -77,7 +80,7 @@ main() {
 # --- what was asked for ---
 
 parse() {
-  COMMAND="start" PORT=8501 PORT_IS_GIVEN="" WITH_BROWSER=yes WITH_STARTER="" ALL_TESTS=""
+  COMMAND="start" PORT=8501 PORT_IS_GIVEN="" WITH_BROWSER=yes WITH_STARTER="" ALL_TESTS="" SHARE=""
   while [[ $# -gt 0 ]]; do
     case $1 in
       test) COMMAND="test" ;;
@@ -86,6 +89,9 @@ parse() {
       --install-only) COMMAND="install" ;;
       --starter) WITH_STARTER=yes ;;
       --no-browser) WITH_BROWSER="" ;;
+      --share) SHARE=always ;;
+      --share=1h | --share=8h | --share=today | --share=always) SHARE=${1#--share=} ;;
+      --share=*) misused "Not a time to share for (1h, 8h, today, always): $(printable "${1#--share=}")." ;;
       --port)
         [[ $# -ge 2 ]] || misused "--port needs a number."
         use_port "$2"
@@ -98,6 +104,7 @@ parse() {
     shift
   done
   [[ -z $ALL_TESTS || $COMMAND == test ]] || misused "--all belongs to test."
+  [[ -z $SHARE || $COMMAND == start ]] || misused "--share belongs to a start."
 }
 
 use_port() { # NUMBER
@@ -107,7 +114,7 @@ use_port() { # NUMBER
 }
 
 misused() { # WHAT
-  fail 2 "$1" "Usage: ./setup.sh [doctor | test [--all]] [--starter] [--install-only] [--port N] [--no-browser] [--help]"
+  fail 2 "$1" "Usage: ./setup.sh [doctor | test [--all]] [--starter] [--share[=TIME]] [--install-only] [--port N] [--no-browser] [--help]"
 }
 
 printable() { # TEXT
@@ -340,7 +347,12 @@ launch() {
 
 arrive() { # ADDRESS
   open_browser "$1"
+  [[ -z $SHARE ]] || share
   [[ -z $WITH_STARTER ]] || run_starter "$1"
+}
+
+share() {
+  "$BERTH_PYTHON" -m lib.launch share "$SHARE" || say "Berth is not shared." >&2
 }
 
 run_starter() { # ADDRESS

@@ -4,20 +4,27 @@ running            its address; exit code 1 where none runs for this BERTH_HOME
 link               its address with the owner's key; exit code 1 where it does not ask for one
 free-port PORT     PORT, or the next one that no program uses
 answers PORT PID   its address, as soon as process PID answers there; exit code 1 where it ends
+share LASTING      shares it with the network for 1h, 8h, today or always; address, code and QR code
 """
 
 import argparse
+import io
+import json
 import sys
 import time
+from typing import Any
 
 import psutil
 
 from lib import dashboard
 from lib.core import access, http, owner_key
-from lib.core.errors import BerthError, Conflict, EngineError
+from lib.core.errors import BadInput, BerthError, Conflict, EngineError
 
 PATIENCE_SECONDS = 120.0  # a cold disk and a virus scanner make the first start slow
 ASK_EVERY_SECONDS = 0.1
+SHARE_SECONDS = 60.0  # a certificate may have to be made
+CODE_IS_ELSEWHERE = "The access code stands on the System page."
+LASTING = ("1h", "8h", "today", "always")
 PORTS_TRIED = 100
 
 
@@ -63,6 +70,52 @@ def answering(port: int, pid: int) -> str:
     return ""
 
 
+def shared(lasting: str) -> str:
+    """Share the running dashboard, and say how guests get in; Conflict where none runs.
+
+    The code is for a terminal alone, never for a log. One that is shared already stays as it is.
+    """
+    address = _address()
+    if not address:
+        raise Conflict("Berth does not run.", "Start it: ./setup.sh --share")
+    told = _asked("GET", address)
+    if not told["is_shared"]:
+        told = _asked("POST", address, {"lasting": lasting})
+    return "\n".join(_how_guests_come(told, is_private=sys.stdout.isatty()))
+
+
+def _asked(method: str, address: str, body: object = None) -> dict[str, Any]:
+    """What the dashboard says of its sharing, or its error."""
+    url, key = f"{address}/api/sharing", owner_key.authorization()
+    try:
+        return dict(http.request_json(method, url, body, key, SHARE_SECONDS))
+    except http.Refused as error:
+        said = json.loads(error.body)["error"]
+        raise BadInput(said["message"], said["fix"]) from error
+
+
+def _how_guests_come(told: dict[str, Any], is_private: bool) -> list[str]:
+    ends = time.strftime("until %H:%M on %d %B", time.localtime(told["until"] or 0))
+    lines = [f"Shared with your network: {told['url']} ({ends if told['until'] else 'no end'})"]
+    lines += [f"Access code: {told['code']}" if is_private else CODE_IS_ELSEWHERE]
+    if told["fingerprint"]:
+        lines += ["Certificate (SHA-256):", *_halves(told["fingerprint"])]
+    return [*lines, *([_qr_code(told["url"])] if is_private else [])]
+
+
+def _halves(fingerprint: str) -> list[str]:
+    """48 characters each, for the narrowest terminals."""
+    return [f"  {fingerprint[:47]}", f"  {fingerprint[48:]}"]
+
+
+def _qr_code(url: str) -> str:
+    import segno  # 50 ms, for this answer alone
+
+    drawn = io.StringIO()
+    segno.make_qr(url, error="m").terminal(drawn, border=2, compact=True)
+    return drawn.getvalue().rstrip("\n")
+
+
 def _is_healthy(port: int) -> bool:
     try:
         url = f"http://{dashboard.HOST}:{port}/api/health"
@@ -103,6 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     free = asks.add_parser("free-port")
     free.add_argument("port", type=int)
     free.set_defaults(ask=lambda given: free_port(given.port))
+    share = asks.add_parser("share")
+    share.add_argument("lasting", choices=LASTING)
+    share.set_defaults(ask=lambda given: shared(given.lasting))
     answers = asks.add_parser("answers")
     answers.add_argument("port", type=int)
     answers.add_argument("pid", type=int)

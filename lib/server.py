@@ -24,6 +24,8 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
+from lib.batches.watch import Batches
+from lib.chat import attachments
 from lib.core import http, lifecycle, owner_key, patience
 from lib.core.access import Role, acting
 from lib.core.errors import BerthError
@@ -38,8 +40,10 @@ from lib.fleet.newer import Revisions
 from lib.fleet.notices import Notices
 from lib.fleet.removing import Removing
 from lib.fleet.schedule import Schedule
+from lib.keys import spent
 from lib.machine import history, open_files, sampler
 from lib.processes.command import become
+from lib.requests import log
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
 
@@ -73,10 +77,11 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         Notices(REGISTRY.needs),
         Revisions(),
         Removing(),
+        Batches(),
     )
     for watch in watches:
         watch.start()
-    listener.begin(config.get_option("server.port"), _expect_host)
+    listener.begin(config.get_option("server.port"), _expect_host, attachments.forget_guests)
     try:
         async with gateway.connections():
             yield
@@ -85,6 +90,8 @@ async def lifespan(running: st.App) -> AsyncIterator[None]:
         for watch in watches:
             watch.stop()
         await asyncio.to_thread(served.settle, SETTLE_SECONDS)
+        await asyncio.to_thread(spent.settle, SETTLE_SECONDS)
+        await asyncio.to_thread(log.settle, SETTLE_SECONDS)
         await listener.end()
         REGISTRY.is_watching = False
         sampler.SAMPLER.stop()
@@ -129,11 +136,11 @@ def _import_heavy() -> None:
 
 app = st.App(
     ROOT / "Home.py",
-    routes=routes.routes(),
     middleware=[
         Middleware(SecurityHeaders, policy=content_policy(_FILES.page, guests.PAGE)),
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
+        Middleware(routes.Api),
         Middleware(static.Precompressed, files=_FILES),
     ],
     lifespan=lifespan,

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from lib.ui import listing, services, sharing
+from lib.ui import listing, services
 from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
 from lib.ui.doctor import section as doctor
+from lib.ui.sharing import section as sharing
 from lib.ui.shell import page, shown_errors
 from lib.ui.system import about, usage
 

@@ -13,7 +13,9 @@ import pytest
 
 from lib.core import access, locks
 from lib.fleet import served
+from lib.keys import spent
 from lib.machine import bandwidth
+from lib.requests import log
 from tests.support.hub_api import HubApi
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +58,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "berth"
     monkeypatch.setenv("BERTH_HOME", str(folder))
     yield folder
+    log.settle()
+    spent.settle()
     served.settle()  # what waits to be written would come into the next one
 
 

@@ -6,19 +6,22 @@ Reading a file and counting its tokens blocks, so both run in threads of their o
 import binascii
 import contextlib
 from functools import partial
+from typing import Literal
 
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lib.api.answers import AttachmentRemoved
 from lib.api.errors import read_model
+from lib.api.operation import operation
 from lib.api.pools import DOCUMENTS, DRAFTS
 from lib.chat import attachments
 from lib.chat.attachments import Attachment, Count
 from lib.chat.documents import LARGEST_FILE
 from lib.core.access import Action, require
-from lib.core.errors import BadInput, NotFound
+from lib.core.errors import BadInput, Conflict, NoSpace, NotFound
 from lib.engines import engine_of, find_model
 from lib.sharing.gate import browser_of
 
@@ -30,9 +33,41 @@ class Upload(BaseModel):
 
     name: str = Field(default="", max_length=20_000)
     type: str = Field(default="", max_length=1_000)
-    data: str  # base64
+    data: str = Field(max_length=LARGEST_BODY, description="The file's bytes, as base64.")
 
 
+class InConversation(BaseModel):
+    """Which message the files are for."""
+
+    c: str = Field(default="", description="The id of a conversation: 32 hexadecimal digits.")
+    m: str = Field(default="", description="engine/name of the model whose tokens are counted.")
+
+
+class Shown(BaseModel):
+    """A file that waits to be sent."""
+
+    id: str
+    name: str
+    kind: Literal["text", "image"]
+    tokens: int
+    is_estimate: bool
+    characters: int = Field(description="Of its text.")
+    problem: str = Field(description="What may be missing in it; empty where nothing is.")
+
+
+class AllListed(BaseModel):
+    """In the order in which they were added."""
+
+    attachments: list[Shown]
+
+
+@operation(
+    Shown,
+    body=Upload,
+    query=InConversation,
+    errors=(Conflict, NoSpace),
+    example={"name": "notes.txt", "type": "text/plain", "data": "SGVsbG8="},
+)
 async def add(request: Request) -> Response:
     """Put a file into the next message of conversation `c`; `m` (engine/name) counts its tokens."""
     require(Action.CHAT)
@@ -42,6 +77,7 @@ async def add(request: Request) -> Response:
     return JSONResponse(_described(added))
 
 
+@operation(AllListed, query=InConversation, errors=(NotFound,))
 async def index(request: Request) -> Response:
     """The files that wait to be sent in conversation `c`, with the tokens of model `m`."""
     require(Action.CHAT)
@@ -50,6 +86,7 @@ async def index(request: Request) -> Response:
     return JSONResponse({"attachments": [_described(draft) for draft in found]})
 
 
+@operation(AttachmentRemoved, query=InConversation, errors=(NotFound,))
 async def remove(request: Request) -> Response:
     """Take a file out of conversation `c`."""
     require(Action.CHAT)

@@ -10,16 +10,26 @@ from collections.abc import AsyncIterator, Callable
 from itertools import islice
 from typing import Any
 
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from lib import deploy, hub
-from lib.api.errors import read_json, validated
+from lib.api.answers import Deployment, DeploymentInFull, Deployments, LookedUp
+from lib.api.errors import read_json, read_query, validated
+from lib.api.operation import EVENTS, HUB, operation
 from lib.core import lifecycle
 from lib.core.access import Action, require
-from lib.core.errors import BadInput, BerthError, NotFound
+from lib.core.errors import (
+    BadInput,
+    BerthError,
+    CannotRun,
+    Conflict,
+    DoesNotFit,
+    NotFound,
+)
 from lib.core.names import shown
 from lib.deploy import DeployRequest, diagnosis
 from lib.engines.vllm.places import places
@@ -40,6 +50,34 @@ KINDS = (deploy.KIND, *slot_job.KINDS)
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
+class OfJob(BaseModel):
+    """Which deployment is followed."""
+
+    job: str = Field(default="", description="Its id.")
+
+
+class ComesBack(BaseModel):
+    """The header of a client that was cut off."""
+
+    last_event_id: str = Field(default="", description="How much of the log has arrived.")
+
+
+class Repository(BaseModel):
+    """What is looked up."""
+
+    repo: str = Field(default="", description="organisation/name, or an address on the Hub.")
+    quant: str = Field(default="", description="A quantization, such as Q4_K_M.")
+    file: str = Field(default="", description="A file in the repository.")
+    slot: str | None = Field(default=None, description="The number of a slot of graphics cards.")
+
+
+@operation(
+    Deployment,
+    status=202,
+    body=DeployRequest | SlotRequest,
+    errors=(*HUB, Conflict, DoesNotFit, CannotRun),
+    example={"model": "Qwen/Qwen2.5-0.5B-Instruct-GGUF", "quantization": "Q4_K_M"},
+)
 async def create(request: Request) -> Response:
     """Begin a deployment; answers with its job at once. Asked twice, the one under way.
 
@@ -54,12 +92,14 @@ async def create(request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(_described, job), status_code=202)
 
 
+@operation(Deployments)
 async def index(request: Request) -> Response:
     """The deployments, newest first."""
     require(Action.DEPLOY)
     return JSONResponse({"deployments": await run_in_threadpool(_rows)})
 
 
+@operation(DeploymentInFull)
 async def show(request: Request) -> Response:
     """One deployment: state, progress, last lines, and why it failed."""
     require(Action.DEPLOY)
@@ -67,16 +107,19 @@ async def show(request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(_detailed, job))
 
 
+@operation(Deployment, errors=(Conflict,))
 async def cancel(request: Request) -> Response:
     """End a deployment; what was downloaded is kept."""
     return await _done(request, _cancel)
 
 
+@operation(Deployment, errors=(Conflict,))
 async def pause(request: Request) -> Response:
     """End a deployment that is to go on later."""
     return await _done(request, _pause_job)
 
 
+@operation(Deployment, status=202, errors=(*HUB, Conflict, DoesNotFit, CannotRun))
 async def retry(request: Request) -> Response:
     """The same deployment again; it goes on with what the last one fetched."""
     require(Action.DEPLOY)
@@ -86,36 +129,41 @@ async def retry(request: Request) -> Response:
     return JSONResponse(await run_in_threadpool(_described, again), status_code=202)
 
 
+@operation(
+    query=OfJob,
+    headers=ComesBack,
+    errors=(NotFound,),
+    events={"log": str, "state": Deployment, "end": dict},
+)
 async def stream(request: Request) -> Response:
-    """Follow a deployment (`?job=`): its log, progress and state as events, until it is over.
+    """Follow a deployment: its log, progress and state as events, until it is over.
 
     The id of an event is how much of the log was sent, so `Last-Event-ID` goes on from there.
     """
     require(Action.DEPLOY)
-    job = await run_in_threadpool(_named, request.query_params.get("job", ""))
+    job = await run_in_threadpool(_named, read_query(request, OfJob).job)
     sent = request.headers.get("last-event-id", "0")
     offset = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 16 else 0
-    return StreamingResponse(
-        _events(job.id, offset), media_type="text/event-stream", headers=HEADERS
-    )
+    if request.method == "HEAD":
+        return Response(media_type=EVENTS, headers=HEADERS)
+    return StreamingResponse(_events(job.id, offset), media_type=EVENTS, headers=HEADERS)
 
 
+@operation(LookedUp, query=Repository, errors=(*HUB, Conflict, CannotRun))
 async def lookup(request: Request) -> Response:
-    """A repository (`?repo=`) before it is deployed: its card, files, and what would be done.
+    """A repository before it is deployed: its card, files, and what would be done.
 
-    With `?slot=` also what would be done on that slot's graphics cards.
+    With `slot` also what would be done on that slot's graphics cards.
     """
     require(Action.DEPLOY)
-    asked = request.query_params
-    named = hub.parse_reference(asked.get("repo", ""))
+    asked = read_query(request, Repository)
+    named = hub.parse_reference(asked.repo)
     if not named.repo:
-        raise BadInput(
-            f"“{shown(asked.get('repo', ''))}” is not a repository.", "Write organisation/name."
-        )
-    given = {"quantization": asked.get("quant", ""), "file": asked.get("file", "")}
-    told = await run_in_threadpool(_looked_up, named, asked["repo"], given)
-    if "slot" in asked:
-        wish = wished(model=named.repo, slot=asked["slot"])
+        raise BadInput(f"“{shown(asked.repo)}” is not a repository.", "Write organisation/name.")
+    given = {"quantization": asked.quant, "file": asked.file}
+    told = await run_in_threadpool(_looked_up, named, asked.repo, given)
+    if asked.slot is not None:
+        wish = wished(model=named.repo, slot=asked.slot)
         told["on_slot"] = await run_in_threadpool(_on_slot, wish)
     return JSONResponse(told)
 

@@ -169,6 +169,16 @@ def mended_lines(dialect: Dialect, lines: bytes) -> bytes:
     return b"\n".join(made)
 
 
+def kind_of_failure(body: bytes) -> str:
+    """What an engine's error, as a body or as the last event of a stream, calls itself."""
+    _, found, event = body.rpartition(b'data: {"')
+    try:
+        told = json.loads(b'{"' + event.partition(b"\n")[0] if found else body)
+    except (ValueError, RecursionError):
+        told = {}
+    return _message(told)[1]
+
+
 def engine_failure(dialect: Dialect, body: bytes, status: int) -> bytes:
     """An engine's error in this dialect: its own body where that is one, else its words in one."""
     try:

@@ -9,7 +9,7 @@ included. Which fields go on, and with what values, lib/api/shield/ says.
 from collections.abc import Iterator
 from typing import Any
 
-from lib.api.errors import NotJson, parsed
+from lib.api.errors import Ambiguous, NotJson, once, parsed
 from lib.core.errors import BadInput
 from lib.core.names import shown
 
@@ -19,17 +19,13 @@ _ADDRESS = "_url"  # image_url, and what some engines take for sound and films
 _DATA = "data:"
 
 
-class Ambiguous(BadInput, code="ambiguous", status=400):
-    """Two parsers could read two things in this."""
-
-
 class ForeignAddress(BadInput, code="foreign_address", status=400):
     """The engine would have to fetch something."""
 
 
 def read(body: bytes) -> dict[str, Any]:
     """The body's fields; NotJson, Ambiguous or ForeignAddress where it cannot go to an engine."""
-    fields = parsed(body, pairs=_once)
+    fields = parsed(body, pairs=once)
     if not isinstance(fields, dict):
         raise NotJson("The body is not a JSON object.", 'Send {"model": …, "messages": …}.')
     _check_spelling(fields)
@@ -40,16 +36,6 @@ def read(body: bytes) -> dict[str, Any]:
                 "Send the picture as a data: address, base64-encoded.",
             )
     return fields
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, each of whose names stands there once."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Ambiguous(f"The field “{shown(twice)}” stands there twice.", "Send it once.")
-    return made
 
 
 def _check_spelling(fields: dict[str, Any]) -> None:

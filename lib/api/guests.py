@@ -5,19 +5,21 @@ Nothing else is behind it: no Streamlit, no script but the page's own, no pictur
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from lib.api.errors import parsed, read_body
+from lib.api.errors import once, parsed, read_body
+from lib.api.operation import Operation
 from lib.api.pools import SIGN_INS
 from lib.core.access import Action, NotSignedIn, require
-from lib.core.errors import BadInput, BerthError
+from lib.core.errors import BadInput, BerthError, NotFound
 from lib.sharing import guests, listener
 from lib.sharing.gate import LOGIN, refuse
+from lib.sharing.guests import TooManyTries
 
 PAGE = Path(__file__).with_name("guests.html").read_bytes()
 OVER = Path(__file__).with_name("guests_over.html").read_bytes()
@@ -31,7 +33,24 @@ class Login(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    code: str
+    code: str = Field(max_length=LARGEST_LOGIN)
+    name: str = Field(default="", max_length=200)  # what the guest wants to be called
+
+
+class SignedIn(BaseModel):
+    """The answer, with the cookie that proves it."""
+
+    ok: bool
+
+
+LOGIN_OPERATION = Operation(
+    "Sign in with the access code, as a guest from the network.",
+    "Answered at the address that Berth shares, and nowhere else.",
+    answers={200: SignedIn},
+    body=Login,
+    errors=(NotFound, TooManyTries),
+    example={"code": "the access code"},
+)
 
 
 class Lobby:
@@ -74,13 +93,20 @@ async def _sign_in(request: Request) -> Response:
         raise NotSignedIn("The owner has stopped sharing.", "Ask the owner of the machine.")
     body = await read_body(request, LARGEST_LOGIN)
     try:
-        code = Login.model_validate(parsed(body)).code
+        typed = Login.model_validate(parsed(body, once))
     except ValidationError as error:
         raise BadInput("There is no code in this.", "Type the access code.") from error
     address = request.client.host if request.client else ""
-    cookie = await SIGN_INS.run(address, guests.sign_in, code, address)
-    answer = JSONResponse({"ok": True}, headers=NO_STORE)
-    answer.set_cookie(guests.COOKIE, cookie, guests.LOGIN_SECONDS, httponly=True, samesite="strict")
+    cookie = await SIGN_INS.run(address, guests.sign_in, typed.code, address, typed.name)
+    answer, scheme = JSONResponse({"ok": True}, headers=NO_STORE), request.url.scheme
+    answer.set_cookie(
+        guests.COOKIES[scheme],
+        cookie,
+        guests.LOGIN_SECONDS,
+        secure=scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
     return answer
 
 

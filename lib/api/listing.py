@@ -1,49 +1,84 @@
 """/v1/models: every model that can be asked, or be started to be asked, in OpenAI's shape.
 
-What a client needs to choose by stands beside it: how long a context it has, what it reads, and
-whether it runs.
+What a client needs to choose by stands beside it, by the names that clients look for: how long a
+context it has or will be loaded with, what it reads, whether it calls tools and thinks, and whether
+it runs. All of it is known from records: no row costs a look of its own.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lib.core.errors import NotFound
 from lib.core.names import shown
-from lib.engines import all_models
+from lib.engines import aliases, all_models, llamacpp, variants
 from lib.engines.base import Model, State
+from lib.engines.llamacpp.launch import context_of
+from lib.engines.variants import Variants
 from lib.fit.kinds import Task
 
-OFFERED = (State.READY, State.STARTING, State.STOPPED)
+STATES = {
+    State.READY: "running",
+    State.STARTING: "loading",
+    State.STOPPED: "stopped",
+    State.STOPPING: "stopped",
+}
 _ROUTES = {Task.WRITING: "chat", Task.EMBEDDING: "embeddings", Task.RANKING: "rerank"}
 
-
-def every(_: str = "") -> dict[str, Any]:
-    """Running ones first."""
-    return {"object": "list", "data": [described(model) for model in _offered()]}
+Allowed = Callable[[Model], bool]
 
 
-def one(name: str) -> dict[str, Any]:
-    """The model of this name, which may have `/` and `:` in it; NotFound where there is none."""
-    for model in _offered():
-        if model.name == name:
-            return described(model)
-    raise NotFound(f"There is no model “{shown(name)}”.", "GET /v1/models lists those there are.")
+def _anyone(_: Model) -> bool:
+    return True
 
 
-def _offered() -> list[Model]:
-    return [model for model in all_models() if model.state in OFFERED]
+def every(allowed: Allowed = _anyone) -> dict[str, Any]:
+    """Running ones first; those alone that whoever asks may use."""
+    settings = variants.every()
+    rows = [described(model, settings) for model in _offered(allowed)]
+    return {"object": "list", "data": rows}
 
 
-def described(model: Model) -> dict[str, Any]:
+def one(name: str, allowed: Allowed = _anyone) -> dict[str, Any]:
+    """The model that goes by this name, which may have `/` and `:` in it; else NotFound."""
+    model = aliases.named(name, _offered(allowed))
+    if model is None:
+        raise NotFound(
+            f"There is no model “{shown(name)}”.", "GET /v1/models lists those there are."
+        )
+    return described(model, variants.every())
+
+
+def _offered(allowed: Allowed) -> list[Model]:
+    return [model for model in all_models() if model.state in STATES and allowed(model)]
+
+
+def described(model: Model, settings: Mapping[str, Variants]) -> dict[str, Any]:
     """One row; what is not known is null."""
+    context = _context(model, settings.get(model.key, Variants()))
     reads = ["text", "image"] if model.can_see else ["text"]
+    writes = ["text"] if model.writes else []
     return {
         "id": model.name,
         "object": "model",
         "created": int(model.started_at or 0),
         "owned_by": model.engine,
-        "state": model.state.lower(),
+        "state": STATES[model.state],
         "task": _ROUTES.get(model.task, str(model.task)),
-        "context_length": model.context or model.context_trained,
-        "modalities": {"input": reads, "output": ["text"] if model.writes else []},
+        "context_length": context,  # OpenRouter's word
+        "context_window": context,  # Groq's
+        "max_model_len": context,  # vLLM's
+        "meta": {"n_ctx": context, "n_ctx_train": model.context_trained, "size": model.size_bytes},
+        "modalities": {"input": reads, "output": writes},
+        "architecture": {"input_modalities": reads, "output_modalities": writes},
         "tools": model.calls_tools,
+        "reasoning": model.thinks,
     }
+
+
+def _context(model: Model, how: Variants) -> int | None:
+    """Tokens of one conversation: as it is loaded, or as it will be."""
+    if model.context is not None:
+        return model.context
+    if model.engine == llamacpp.NAME:
+        return context_of(how.options.context, model.context_trained, model.task)
+    return model.context_trained

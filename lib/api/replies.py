@@ -17,7 +17,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from lib.api.answers import Stopped
+from lib.api.news import hearing
+from lib.api.operation import operation
 from lib.api.pools import STOPS
+from lib.api.readers import reader_of
 from lib.chat import replies
 from lib.chat.reply import Place, Reply
 from lib.core import lifecycle
@@ -52,11 +56,13 @@ async def live(socket: WebSocket) -> None:
             await sending
 
 
+@operation(Stopped)
 async def stop(request: Request) -> Response:
-    """`POST /api/replies/{id}/stop`: end it now and keep what came."""
+    """End a reply now and keep what came."""
     require(Action.CHAT)
-    reply = replies.find(request.path_params["id"], browser_of(request.scope))
-    await STOPS.run(browser_of(request.scope), reply.stop)
+    owner = reader_of(request)
+    reply = await STOPS.run(owner, replies.find, request.path_params["id"], owner)
+    await STOPS.run(owner, reply.stop)
     return JSONResponse({"id": reply.id, "state": reply.state})
 
 
@@ -116,14 +122,8 @@ async def _send(socket: WebSocket, reply: Reply, block: int) -> None:
 
 async def _lines(reply: Reply, block: int) -> AsyncIterator[str]:
     """What is there at once, then what comes, at most once a frame."""
-    loop, news = asyncio.get_running_loop(), asyncio.Event()
-
-    def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has closed
-            loop.call_soon_threadsafe(news.set)
-
     at = reply.from_block(block) if block else 0
-    with reply.listening(wake):
+    with hearing(reply) as news:
         while True:
             news.clear()
             is_over, end = reply.is_over, len(reply.lines)

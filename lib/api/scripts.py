@@ -9,14 +9,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from lib.api.operation import operation
 from lib.api.static import FOREVER
 from lib.core.settings import ROOT
 
 FOLDER = ROOT / "lib" / "ui" / "elements"
 
 
+@operation(str, media_type="text/javascript")
 async def script(request: Request) -> Response:
-    """One script; only those that are there can be named."""
+    """A script of Berth's own pages; only those that are there can be named."""
     known = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.js")}
     path = known.get(request.path_params["name"])
     if path is None:

@@ -16,6 +16,7 @@ from lib.engines.base import Upstream, Usage
 from lib.engines.llamacpp.speed import reached_by, told_at_the_end
 from lib.fleet import served
 from lib.machine import bandwidth
+from lib.requests.content import MOST_BYTES
 
 TAIL_BYTES = 4_096  # of an answer: the engine's clock stands in its last event
 LEAST_TOKENS = 8  # fewer are over before our own clock tells anything
@@ -49,8 +50,9 @@ class Heard:
     def __init__(self) -> None:
         self.end = b""
         self._begin = b""
-        self._events = 0
-        self._first_at = self._last_at = 0.0
+        self.events = 0  # about as many tokens as have come
+        self.first_at = self._last_at = 0.0  # on the monotonic clock
+        self._usage: Usage | None = None
 
     def whole(self, body: bytes) -> None:
         """It came at once."""
@@ -59,17 +61,29 @@ class Heard:
     def piece(self, chunk: bytes) -> None:
         """The next piece of a stream."""
         self._last_at = time.monotonic()
-        if not self._events:
-            self._first_at = self._last_at
+        if not self.events:
+            self.first_at = self._last_at
             self._begin = chunk[:TAIL_BYTES]
-        self._events += chunk.count(_EVENT)
+        self.events += chunk.count(_EVENT)
         self.end = (self.end + chunk)[-TAIL_BYTES:]
 
     def usage(self) -> Usage:
-        """What the engine has counted; else about as many tokens as there were events."""
+        """What the engine has counted; else about as many tokens as there were events.
+
+        At the end: it is worked out once.
+        """
+        self._usage = self._usage or self._worked_out()
+        return self._usage
+
+    def counted(self) -> tuple[int, int]:
+        """Tokens of the prompt, and of the reply."""
+        usage = self.usage()
+        return usage.prompt_tokens, usage.completion_tokens
+
+    def _worked_out(self) -> Usage:
         told = _told(self._begin + self.end)
         counted = told.completion_tokens or told.output_tokens or told.predicted_n
-        written = counted or max(0, self._events - 1)
+        written = counted or max(0, self.events - 1)
         return Usage(
             prompt_tokens=told.prompt_tokens
             or told.input_tokens + told.cache_read_input_tokens
@@ -79,10 +93,29 @@ class Heard:
         )
 
     def _speed(self, told: _Told, written: int) -> float | None:
-        seconds = self._last_at - self._first_at
+        seconds = self._last_at - self.first_at
         if told.predicted_per_second is not None:
             return told.predicted_per_second if written > 1 else None
         return (written - 1) / seconds if written >= LEAST_TOKENS and seconds > 0 else None
+
+
+class HeardAll(Heard):
+    """The same, where what is said is kept; as much of it as is kept at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.every = b""
+
+    def whole(self, body: bytes) -> None:
+        """It came at once."""
+        super().whole(body)
+        self.every = body[:MOST_BYTES]
+
+    def piece(self, chunk: bytes) -> None:
+        """The next piece of a stream."""
+        super().piece(chunk)
+        if len(self.every) < MOST_BYTES:
+            self.every += chunk
 
 
 def _told(text: bytes) -> _Told:

@@ -11,6 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lib import VERSION
+from lib.api.answers import Healthy
+from lib.api.operation import operation
 from lib.core import lifecycle
 from lib.core.access import Action, Role, carried, may, require, role
 from lib.core.values import Frozen
@@ -63,6 +65,7 @@ class System(Frozen):
     interfaces: tuple[Interface, ...] = ()
 
 
+@operation(Healthy)
 async def health(request: Request) -> Response:
     """Whether Berth answers, and which engines do."""
     require(Action.LOOK)
@@ -77,6 +80,7 @@ async def health(request: Request) -> Response:
     )
 
 
+@operation(System)
 async def machine(request: Request) -> Response:
     """What the machine is, how busy it and its graphics cards are, and what the engines hold."""
     require(Action.LOOK)
@@ -90,7 +94,7 @@ async def service(engine: Engine) -> dict[str, Any]:
         found = await asyncio.wait_for(asyncio.to_thread(engine.health), PATIENCE_SECONDS)
     except TimeoutError:
         found = Health(up=False, problem=f"No answer within {PATIENCE_SECONDS:.0f} s.")
-    hidden = {"note"} if role() == Role.GUEST else set()  # it may name other machines
+    hidden = {"note"} if role() != Role.OWNER else set()  # it may name other machines
     told = for_guests.of_health(found).model_dump(exclude=hidden)
     return {"name": engine.name, "title": engine.title, **told}
 

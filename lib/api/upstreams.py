@@ -6,41 +6,61 @@ import time
 from functools import partial
 from typing import NamedTuple
 
+from lib.api import callers
 from lib.api.errors import NoSuchModel
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.core.errors import BadInput, EngineDown
 from lib.core.names import model_name, shown
-from lib.engines import all_engines, all_models
-from lib.engines.base import State, Upstream
+from lib.engines import aliases, all_engines, all_models
+from lib.engines.base import Model, State, Upstream
 
 FRESH_SECONDS = 1.0
+LATER_SECONDS = 0.2  # a look beside a request's first token would delay that by milliseconds
 # A model that has moved meanwhile refuses the connection, or the key, and is looked up again.
 USABLE_SECONDS = 30.0
+
+
+class Asleep(EngineDown, code="engine_down"):
+    """The model is there and does not run."""
+
+    def __init__(self, model: Model, have: str) -> None:
+        super().__init__(
+            f"The model “{model.name}” does not run. {have}",
+            f"Start it on the Models page, or POST /api/models/{model.name}/start.",
+        )
+        self.model = model
 
 
 class _Lookup(NamedTuple):
     began: float
     task: asyncio.Task[Upstream]
+    is_due: bool = False  # the next one will soon begin
 
 
 _lookups: dict[str, _Lookup] = {}
 
 
 async def find(name: str) -> Upstream:
-    """Where the model runs; NoSuchModel or EngineDown with what runs instead.
+    """Where the model runs; NoSuchModel or Asleep with what runs instead.
 
     Engines block, so they are asked in a thread, once for all requests that come at the same time;
-    an answer that is no longer fresh still serves while the next one is fetched.
+    an answer that is no longer fresh still serves, and the next one is fetched a little later.
     """
     known, now = _lookups.get(name), time.monotonic()
     age_seconds = now - known.began if known else USABLE_SECONDS
-    if age_seconds >= FRESH_SECONDS:
-        task = asyncio.ensure_future(LOOKS.run(EVERYBODY, look_up, name))
-        task.add_done_callback(partial(_forget_failure, name))
-        _lookups[name] = _Lookup(now, task)
     if known is None or age_seconds >= USABLE_SECONDS:
-        known = _lookups[name]
+        known = _begin(name)
+    elif age_seconds >= FRESH_SECONDS and not known.is_due:
+        _lookups[name] = known._replace(is_due=True)
+        asyncio.get_running_loop().call_later(LATER_SECONDS, _begin, name)
     return await asyncio.shield(known.task)
+
+
+def _begin(name: str) -> _Lookup:
+    task = asyncio.ensure_future(LOOKS.run(EVERYBODY, look_up, name))
+    task.add_done_callback(partial(_forget_failure, name))
+    _lookups[name] = lookup = _Lookup(time.monotonic(), task)
+    return lookup
 
 
 def forget(name: str) -> None:
@@ -62,11 +82,9 @@ def look_up(name: str) -> Upstream:
             if found is not None:
                 return found.model_copy(update={"engine": engine.name})
     models = all_models()
-    running = sorted({model.name for model in models if model.state == State.READY})
+    offered = filter(callers.offers, models)
+    running = sorted({model.name for model in offered if model.state == State.READY})
     have = f"Running now: {', '.join(running)}." if running else "No model runs now."
-    if any(model.name == name for model in models):
-        raise EngineDown(
-            f"The model “{name}” does not run. {have}",
-            f"Start it on the Models page, or POST /api/models/{name}/start.",
-        )
+    if model := aliases.named(name, models):
+        raise Asleep(model, have)
     raise NoSuchModel(f"There is no model “{shown(name)}”. {have}", "Name one that runs.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pydantic import ValidationError
 
-from lib.chat import spools
+from lib.chat import spools, told
 from lib.chat.reply import (
     Place,
     Reply,
@@ -24,15 +24,16 @@ _running: dict[str, Reply] = {}
 _watchers: dict[Place, set[Callable[[Reply], None]]] = {}
 
 
-def start(request: ReplyRequest, turn: Turn | None = None) -> Reply:
+def start(request: ReplyRequest, turn: Turn | None = None, who: str | None = None) -> Reply:
     """Begin a reply; it goes on whatever happens to the page that asked.
 
-    Where `turn` is given, the model is loaded within it.
+    Where `turn` is given, the model is loaded within it. It counts as asked by `who`, else by
+    whoever acts now.
     """
     require(Action.CHAT)
     if not request.messages:
         raise BadInput("There is nothing to answer.", "Write a message first.")
-    reply = Reply(secrets.token_hex(16), request, turn)
+    reply = Reply(secrets.token_hex(16), request, turn, who)
     reply.open()
     _running[reply.id] = reply
     for watcher in tuple(_watchers.get(request.place, ())):
@@ -45,7 +46,8 @@ def start(request: ReplyRequest, turn: Turn | None = None) -> Reply:
 def _live(reply: Reply) -> None:
     """A reply's whole life, in its own thread."""
     try:
-        reply.run()
+        with told.shown(reply):
+            reply.run()
     finally:
         _prune()
 
@@ -99,6 +101,13 @@ def find(reply_id: str, owner: str) -> Reply:
     if reply is None or reply.request.owner != owner:
         raise NotFound("This reply is not kept any more.", "Ask again.")
     return reply
+
+
+def forget(reply: Reply) -> None:
+    """End it, and keep nothing of it."""
+    reply.stop()
+    _running.pop(reply.id, None)
+    spools.forget(reply.id)
 
 
 def latest(conversation: str, owner: str) -> list[Reply]:

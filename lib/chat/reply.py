@@ -114,7 +114,13 @@ class Reply:
     Its model is loaded within `turn`, which may make it wait or refuse with a BerthError.
     """
 
-    def __init__(self, reply_id: str, request: ReplyRequest, turn: "Turn | None" = None) -> None:
+    def __init__(
+        self,
+        reply_id: str,
+        request: ReplyRequest,
+        turn: "Turn | None" = None,
+        who: str | None = None,
+    ) -> None:
         self.id = reply_id
         self.request = request
         self.created = time.time()
@@ -123,15 +129,17 @@ class Reply:
         self.reasoning = ""
         self.figures = Figures()
         self.problem: Problem | None = None
+        self.error: BerthError | None = None  # the same as long as this process remembers it
         self.lines: list[str] = []  # the stream protocol, as the route sends it
         self.block_starts: list[int] = []  # index in `lines` of each block's opening
         self._turn = turn or contextlib.nullcontext
-        self._who = activity.who_acts()  # somebody else may stop it
+        # Who is said to have asked; somebody else may stop it.
+        self.who = activity.who_acts() if who is None else who
         self._asked: Model | None = None  # once it has got the question
-        self._pieces = 0  # about as many tokens as came
+        self.pieces = 0  # about as many tokens as came
         self._listeners: set[Callable[[], None]] = set()
         self._splitter = Splitter()
-        self._first_at: float | None = None  # when the first token came, by the monotonic clock
+        self.first_at: float | None = None  # when the first token came, by the monotonic clock
         self._spool: Spool | None = None
         self._stream: DeltaStream | None = None
         self._lock = threading.RLock()
@@ -140,6 +148,11 @@ class Reply:
     def is_over(self) -> bool:
         """Will nothing come any more?"""
         return self.state in FINAL
+
+    @property
+    def engine(self) -> str:
+        """Whose model answers; "" until that is known, where nobody named it."""
+        return self._asked.engine if self._asked else self.request.engine
 
     def from_block(self, block: int) -> int:
         """The index in `lines` where block number `block` opens, or where it will."""
@@ -193,6 +206,7 @@ class Reply:
                     self._load(model)
                 self._read(model, options)
         except BerthError as error:
+            self.error = error
             self._fail(Problem(message=error.message, fix=error.fix, code=error.code))
         except BaseException:
             self._fail(Problem(message=FAILED, fix="Retry, and look at the log."))
@@ -224,7 +238,7 @@ class Reply:
                 return
             self._time(delta, asked)
             self._add(delta)
-            self._pieces += bool(delta.text or delta.reasoning)
+            self.pieces += bool(delta.text or delta.reasoning)
             if self._spool and self._spool.problem:
                 raise self._spool.problem
             if delta.finish_reason:
@@ -241,13 +255,13 @@ class Reply:
     def _time(self, delta: Delta, asked: float) -> None:
         """Note when the first token came, and when the thinking ended."""
         now = time.monotonic()
-        if (delta.text or delta.reasoning) and self._first_at is None:
-            self._first_at = now
+        if (delta.text or delta.reasoning) and self.first_at is None:
+            self.first_at = now
             self._measure(first_token_seconds=now - asked)
             self._tell(ReplyState.STREAMING)
         has_thought = self.reasoning and self.figures.reasoning_seconds is None
-        if has_thought and self._first_at and (delta.text or delta.finish_reason):
-            self._measure(reasoning_seconds=now - self._first_at)
+        if has_thought and self.first_at and (delta.text or delta.finish_reason):
+            self._measure(reasoning_seconds=now - self.first_at)
 
     def _add(self, delta: Delta) -> None:
         """New text into memory, the protocol and the spool, in this order."""
@@ -309,14 +323,14 @@ class Reply:
     def _note_served(self, state: ReplyState) -> None:
         """Of what was broken off, that counts which came; nothing where nothing did."""
         told = self.figures
-        written = self._pieces if told.completion_tokens is None else told.completion_tokens
+        written = self.pieces if told.completion_tokens is None else told.completion_tokens
         if self._asked and (state == ReplyState.DONE or written):
             usage = Usage(
                 prompt_tokens=told.prompt_tokens or 0,
                 completion_tokens=written,
                 tokens_per_second=told.tokens_per_second,
             )
-            served.note(self._asked.engine, self._asked.name, usage, self._who)
+            served.note(self._asked.engine, self._asked.name, usage, self.who)
 
     def _tell(self, state: ReplyState) -> None:
         self._emit("e" if state in FINAL else "s", state)

@@ -103,6 +103,11 @@ def prune(kept: int, but: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def forget(reply_id: str) -> None:
+    """Delete a reply's file."""
+    _path(reply_id).unlink(missing_ok=True)
+
+
 def surplus(owned: Iterable[tuple[str, Kept]], kept: int) -> list[Kept]:
     """What has to go so that `kept` stay, of things with their owners, the oldest first.
 

@@ -24,6 +24,7 @@ class Role(StrEnum):
 
     OWNER = "owner"
     GUEST = "guest"
+    PROGRAM = "program"  # one with an API key: it reaches the models, and nothing else
 
 
 class Action(StrEnum):
@@ -35,20 +36,21 @@ class Action(StrEnum):
     REMOVE = "remove models"
     DEPLOY = "deploy models"
     CONFIGURE = "change settings"
+    REQUESTS = "see and stop requests"
 
 
 class Actor(NamedTuple):
     """Somebody who does something; what `who` began, only the same `who` may read."""
 
     role: Role
-    who: str = ""  # the id of the owner's browser, or of a guest's login
+    who: str = ""  # the id of the owner's browser, of a guest's login, or of a program's API key
 
 
 class NotSignedIn(Forbidden, code="not_signed_in", status=401):
     """Nobody knows who this is."""
 
 
-_GUESTS_MAY = frozenset({Action.LOOK, Action.CHAT})
+_GUESTS_MAY = frozenset({Action.LOOK, Action.CHAT})  # and programs with a key
 _acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
 _visitor: Callable[[], Actor | None] | None = None
 _process: Actor | None = None

@@ -4,6 +4,7 @@ import json
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from enum import StrEnum
 
@@ -13,6 +14,7 @@ from lib.core.names import shown
 from lib.core.values import Frozen
 
 KEPT_SECONDS = 30 * 86_400
+PROGRAM = "a program"  # one whose name is not at hand
 LONGEST = 500  # characters of a subject or a detail
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS activity (
@@ -29,7 +31,9 @@ _ABOUT = """
 SELECT rowid, at, kind, subject, who, detail FROM activity
 WHERE subject = ? ORDER BY rowid DESC LIMIT ?
 """
+GUEST = "guest"  # who; a name may follow
 _log = logging.getLogger(__name__)
+_name_of: Callable[[str], str] = lambda _login: ""  # noqa: E731
 
 
 class Kind(StrEnum):
@@ -41,6 +45,10 @@ class Kind(StrEnum):
     FAILED = "failed"
     SIGNED_IN = "signed in"
     PUT_OUT = "put out"
+    KEY_MADE = "key made"
+    KEY_OFF = "key disabled"
+    KEY_ON = "key enabled"
+    KEY_DELETED = "key deleted"
 
 
 class Event(Frozen):
@@ -50,7 +58,7 @@ class Event(Frozen):
     at: float  # epoch seconds
     kind: Kind
     subject: str  # a model's name, or a guest's
-    who: str = ""  # "" for the owner, else "guest" or "Berth"
+    who: str = ""  # "" for the owner, else "guest Ada" or "Berth"
     detail: str = ""
 
 
@@ -89,12 +97,20 @@ def _found(query: str, asked: tuple[str, int]) -> list[Event]:
         return []
 
 
+def know_guests(name_of: Callable[[str], str]) -> None:
+    """`name_of` tells what the guest with this login is called; "" where nobody knows."""
+    global _name_of
+    _name_of = name_of
+
+
 def who_acts() -> str:
-    """Whoever acts now: "" for the owner, else "guest" or "Berth"."""
+    """Whoever acts now: "" for the owner, "guest", "guest Ada", "Berth", or PROGRAM with a key."""
     try:
         role, who = current()
     except NotSignedIn:
         return BERTH
     if role == Role.OWNER:
         return BERTH if who == BERTH else ""
-    return "guest"
+    if role == Role.PROGRAM:
+        return PROGRAM
+    return f"{GUEST} {_name_of(who)}".strip()

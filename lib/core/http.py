@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -262,6 +262,25 @@ def request_json(
         return answer.json()
     except ValueError:
         return None
+
+
+class Posted(NamedTuple):
+    """An answer of any status, with the names of its headers in small letters."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def post_json(
+    url: str, body: bytes, headers: Mapping[str, str], seconds: float = THINK_SECONDS
+) -> Posted:
+    """What a server on this machine answers to this JSON; EngineDown or EngineError where none."""
+    timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+    sent = {"Content-Type": "application/json", **headers}
+    with explained(url):
+        answer = local().post(url, content=body, headers=sent, timeout=timeout)
+    return Posted(answer.status_code, dict(answer.headers), answer.content)
 
 
 def get_text(

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 from lib.core.errors import BadInput
 
@@ -74,5 +74,11 @@ def slug(text: str) -> str:
     return _ODD.sub("-", text).strip("-._+")[:LONGEST] or "model"
 
 
-ModelName = Annotated[str, AfterValidator(model_name)]
-RepoName = Annotated[str, AfterValidator(repo_name)]
+def _described(pattern: re.Pattern[str], longest: int) -> WithJsonSchema:
+    """The same for whoever reads a description; anchored, and without `..`."""
+    told = {"type": "string", "maxLength": longest, "pattern": rf"^(?!.*\.\.){pattern.pattern}$"}
+    return WithJsonSchema(told)
+
+
+ModelName = Annotated[str, AfterValidator(model_name), _described(_NAME, LONGEST)]
+RepoName = Annotated[str, AfterValidator(repo_name), _described(_REPO, LONGEST)]

@@ -8,8 +8,10 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import SecretStr
 
@@ -24,21 +26,40 @@ COOKIE = "berth_key_"  # its name begins so
 _KEY = re.compile(r"[\w-]{32,128}", re.ASCII)
 
 _Stamp = tuple[str, int, int, int]
-_seen: tuple[_Stamp | None, bool] = (None, False)
+
+
+class _Seen(NamedTuple):
+    stamp: _Stamp | None
+    asks_everybody: bool
+    asks_programs: bool
+
+
+_seen = _Seen(None, False, False)
 
 
 def is_asked_for() -> bool:
-    """Does the owner want everybody to have the key?
+    """Does the owner want everybody to have the key?"""
+    return _chosen().asks_everybody
 
-    Asked for every request: the file is read when it has changed. One that cannot be used does not
-    open the door again.
+
+def programs_need_one(sent: Iterable[str]) -> bool:
+    """Does a program on this machine, which has sent these, lack an API key?
+
+    With the owner's own key it is the owner.
     """
+    return _chosen().asks_programs and not any(map(is_key, sent))
+
+
+def _chosen() -> _Seen:
+    """Asked for every request: the file is read when it has changed. One that cannot be used does
+    not open a door again."""
     global _seen
     stamp = _stamp(_places(os.environ.get("BERTH_HOME", ""))[0])
-    if stamp != _seen[0]:
-        chosen = preferences.preferences().require_key
-        _seen = stamp, chosen or (bool(preferences.problem()) and _path().exists())
-    return _seen[1]
+    if stamp != _seen.stamp:
+        now = preferences.preferences()
+        is_shut = bool(preferences.problem()) and _path().exists()
+        _seen = _Seen(stamp, now.require_key or is_shut, now.programs_need_key or is_shut)
+    return _seen
 
 
 def choose(is_wanted: bool) -> None:
@@ -47,6 +68,14 @@ def choose(is_wanted: bool) -> None:
     if is_wanted:
         _key()
     preferences.change(require_key=is_wanted)
+
+
+def choose_for_programs(is_wanted: bool) -> None:
+    """Ask programs on this machine for an API key from now on, or no longer."""
+    require(Action.CONFIGURE)
+    if is_wanted:
+        _key()  # what Berth's own programs send
+    preferences.change(programs_need_key=is_wanted)
 
 
 def link(address: str) -> str:
@@ -63,7 +92,8 @@ def authorization() -> dict[str, str]:
 
 def sent() -> SecretStr | None:
     """The key as a program of the owner's sends it; None where none is asked for."""
-    return SecretStr(_key()) if is_asked_for() else None
+    asks = _chosen()
+    return SecretStr(_key()) if asks.asks_everybody or asks.asks_programs else None
 
 
 def is_key(given: str) -> bool:

@@ -4,7 +4,7 @@ A file that cannot be used never stops Berth: `problem` tells what is wrong with
 be read has its default.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,14 +48,34 @@ class Preferences(BaseModel):
     llama_server: str = Field(default="", max_length=LONGEST_PATH)
     share_address: str = Field(default="", max_length=64)  # where guests reached Berth last
     share_at_start: bool = False
+    share_encryption: Literal["none", "berth", "own"] = "none"  # whose certificate
+    share_certificate: str = Field(default="", max_length=LONGEST_PATH)  # PEM files of the owner's
+    share_key: str = Field(default="", max_length=LONGEST_PATH)
+    share_port: int = Field(default=0, ge=0, le=65_535)  # 0: Berth's own, or the next free one
+    # See lib/sharing/forwarded.py, which checks these two: who is believed, and where it answers.
+    trusted_proxies: list[str] = Field(default=[], max_length=16)
+    share_public: str = Field(default="", max_length=300)
     idle_minutes: int = Field(default=0, ge=0, le=10_080)  # then a model is stopped; 0: never
     restarts_crashed: bool = True  # a model that ended by itself, see lib/fleet/comeback.py
     webhook: str = Field(default="", max_length=2_048)  # is told what happens, see fleet/notices.py
     guide_is_over: bool = False  # the first steps on Home were done, or dismissed
     require_key: bool = False  # also on this machine, see lib/core/owner_key.py
+    programs_need_key: bool = (
+        False  # for /v1 on this machine: an API key, see lib/sharing/programs.py
+    )
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py
+    # Who else may be named in Host and Origin of a request to /v1; see lib/sharing/named.py.
+    v1_hosts: list[str] = Field(default=[], max_length=16)
+    v1_origins: list[str] = Field(default=[], max_length=16)
+    steady_prompts: bool = True  # see lib/api/shield/steady.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.
     model_folders: list[str] = Field(default=[], max_length=64)
+    # What programs may do without anybody at the dashboard; see fleet/on_demand.py.
+    starts_on_demand: bool = True  # a model that is stopped starts when a program names it
+    makes_room_on_demand: bool = False  # for it, one that nobody uses is stopped
+    requests_at_once: int = Field(default=0, ge=0, le=256)  # of one model; 0: its engine's slots
+    requests_waiting: int = Field(default=64, ge=0, le=1_000)  # behind them, for one model
+    keeps_requests_text: bool = False  # what programs ask and get, see lib/requests/content.py
     guests: GuestLimits = GuestLimits()
     # See lib/engines/vllm/addresses.py, which checks them.
     engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)

@@ -35,6 +35,7 @@ _LOOKS = (
     rb"(?P<user>://[^\s/:@]{0,256}:)[^\s/@]{1,%d}(?=@)" % LONGEST_SECRET,
     rb"\b(?:hf|api_org)_[A-Za-z0-9]{20,%d}" % LONGEST_SECRET,
     rb"\bsk-[A-Za-z0-9_-]{16,%d}" % LONGEST_SECRET,
+    rb"\bberth-[a-z2-7]{52}",  # an API key of our own, see lib/keys/secret.py
 )
 
 

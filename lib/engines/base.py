@@ -56,6 +56,7 @@ class Model(Frozen):
     can_chat: bool = True  # False: no chat template, so it can only continue a text
     can_see: bool = False  # understands images
     calls_tools: bool | None = None  # None: nobody can tell
+    thinks: bool | None = None  # before it answers; None: nobody can tell
     url: str = ""  # the engine's own OpenAI base URL (…/v1) while it runs, on loopback
     memory_bytes: int | None = None  # resident now
     started_at: float | None = None  # epoch seconds
@@ -94,6 +95,7 @@ class Upstream(Frozen):
     token_bytes: int = 0  # that this machine's processor reads for every token; 0: not known
     engine: str = ""  # whose it is; whoever looked it up says so
     listed: str = ""  # the name that the engine lists; "" where it was asked for by that
+    slots: int = 0  # requests that it answers at a time; 0: it says so itself
 
 
 class StartOptions(Frozen):

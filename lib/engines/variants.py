@@ -4,6 +4,8 @@ What nobody set is computed, see lib/engines/llamacpp/launch.py. The set that ho
 load, whoever asks; what is asked for besides goes before it, once.
 """
 
+from collections.abc import Mapping
+
 from pydantic import ConfigDict, Field
 
 from lib.core.errors import BadInput, NotFound
@@ -37,7 +39,12 @@ _VARIANTS = Kept(lambda: settings().variants, Variants)
 
 def of(key: str) -> Variants:
     """Of the model with this `Model.key`; none where nobody can read them."""
-    return (_VARIANTS.read() or {}).get(key, Variants())
+    return every().get(key, Variants())
+
+
+def every() -> Mapping[str, Variants]:
+    """Of each model for which anything was set, by its `Model.key`."""
+    return _VARIANTS.read() or {}
 
 
 def problem() -> str:

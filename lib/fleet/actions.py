@@ -14,6 +14,7 @@ from lib.core.access import (
     BERTH,
     Action,
     Role,
+    acting,
     carried,
     current,
     require,
@@ -21,10 +22,11 @@ from lib.core.access import (
 )
 from lib.core.activity import Kind
 from lib.core.errors import BerthError
+from lib.core.preferences import preferences
 from lib.engines import engine_of, find_model, llamacpp, variants
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import records
-from lib.fleet import ledger, removals, rules, tries, use
+from lib.fleet import ledger, on_demand, removals, rules, tries, use
 from lib.sharing import limits
 
 _STOPPED = {"state": State.STOPPED, "memory_bytes": None}
@@ -55,19 +57,23 @@ def start(
         _load(model, options)
     except BerthError as error:
         activity.note(Kind.FAILED, model.name, f"It was not started. {error.message}")
-        for each, as_before in stopped:
-            with contextlib.suppress(BerthError):
-                _load(each, as_before)
+        _come_back(stopped)
         raise
 
 
-def _load(model: Model, options: StartOptions) -> None:
+def _load(model: Model, options: StartOptions, why: str = "") -> None:
     _taken_over(model)
     with ledger.admitted(model, options), use.using(model.name):
         removals.require_kept(model)  # once more: to be admitted may have taken its time
         engine_of(model).start(model.name, options)
     if model.state != State.READY:
-        activity.note(Kind.STARTED, model.name)
+        activity.note(Kind.STARTED, model.name, why)
+
+
+def _come_back(stopped: Sequence[tuple[Model, StartOptions]]) -> None:
+    for each, as_before in stopped:
+        with contextlib.suppress(BerthError):
+            _load(each, as_before)
 
 
 def _stopped_for(
@@ -107,6 +113,33 @@ def load(model: Model, options: StartOptions) -> None:
     removals.require_kept(model)
     wish = options if role() == Role.OWNER else StartOptions()
     _load(model, variants.resolved(model.key, wish))
+
+
+def load_on_demand(model: Model, key: str = "") -> None:
+    """The same for a program that has named it, where the owner lets programs do so.
+
+    One that is being loaded goes on as it was begun. What nobody uses makes room for it, where the
+    owner has said so, and comes back where it cannot be loaded after all.
+    """
+    on_demand.require_allowed(model, key)
+    removals.require_kept(model)
+    is_under_way = model.state == State.STARTING
+    usual = variants.resolved(model.key, StartOptions())
+    options = _options_of(model) if is_under_way else usual
+    with acting(Role.OWNER, BERTH):
+        stopped = _room_made(model, options)
+        try:
+            _load(model, options, "a program asked for it")
+        except BerthError:
+            _come_back(stopped)
+            raise
+
+
+def _room_made(model: Model, options: StartOptions) -> list[tuple[Model, StartOptions]]:
+    if not preferences().makes_room_on_demand:
+        return []
+    would_go = ledger.judge(model, options).would_go
+    return _stopped_for(model, options, [each.name for each in would_go])
 
 
 def stop(model: Model, why: str = "") -> None:

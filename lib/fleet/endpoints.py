@@ -6,10 +6,10 @@ of a shell shows it.
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lib.engines.base import Model
+from lib.engines.base import Model, State
 from lib.fit.kinds import Task
 
 NO_KEY = "not-needed"  # clients insist on one
@@ -23,6 +23,7 @@ class Way(NamedTuple):
     base_url: str  # …/v1
     model: str
     key_file: str = ""  # "" where no key is asked for
+    key: str = ""  # instead of the file: an API key, where it is shown the one time
 
 
 class Call(NamedTuple):
@@ -44,6 +45,13 @@ RANKING = Call("rerank", {"query": "Hello", "documents": ["Good day", "Bread"]},
 _OLLAMA = {CHAT.path: "api/chat", COMPLETION.path: "api/generate", EMBEDDING.path: "api/embed"}
 
 
+def first_model(allowed: Sequence[str] | None, models: Sequence[Model]) -> Model | None:
+    """The one to try first with a key for these (None: for all): one that runs, and that chats."""
+    found = [one for one in models if allowed is None or one.name in allowed]
+    found.sort(key=lambda one: (one.state != State.READY, not one.can_chat))
+    return found[0] if found else None
+
+
 def call_of(model: Model) -> Call:
     """What this model answers."""
     if model.task == Task.EMBEDDING:
@@ -55,7 +63,7 @@ def call_of(model: Model) -> Call:
 
 def curl(call: Call, way: Way) -> str:
     """For a shell, bash or zsh."""
-    return _curl(f"{way.base_url}/{call.path}", _body(call, way), way.key_file)
+    return _curl(f"{way.base_url}/{call.path}", _body(call, way), _shell_key(way))
 
 
 def ollama(call: Call, root: str, name: str) -> str:
@@ -100,7 +108,7 @@ def javascript(call: Call, way: Way) -> str:
 
 def environment(way: Way) -> str:
     """For programs that read where OpenAI is, as its own packages do."""
-    key = f'"$(cat {shlex.quote(way.key_file)})"' if way.key_file else NO_KEY
+    key = f'"$(cat {shlex.quote(way.key_file)})"' if way.key_file else way.key or NO_KEY
     return (
         f"export OPENAI_BASE_URL={shlex.quote(way.base_url)}\n"
         f"export OPENAI_API_KEY={key}\n"
@@ -112,16 +120,24 @@ def _body(call: Call, way: Way) -> dict[str, Any]:
     return {"model": way.model, **call.fields}
 
 
-def _curl(url: str, body: Mapping[str, Any], key_file: str) -> str:
+def _curl(url: str, body: Mapping[str, Any], secret: str) -> str:
+    """`secret`: as the shell itself says it."""
     parts = [f"curl {shlex.quote(url)}", f"-H '{JSON_HEADER}'"]
-    if key_file:  # read by the shell
-        secret = f'"$(<{shlex.quote(key_file)})"'
+    if secret:
         parts.append(f"-H @<(printf 'Authorization: Bearer %s' {secret})")
     return " \\\n  ".join([*parts, f"-d {shlex.quote(json.dumps(body))}"])
 
 
+def _shell_key(way: Way) -> str:
+    if way.key_file:
+        return f'"$(<{shlex.quote(way.key_file)})"'
+    return shlex.quote(way.key) if way.key else ""
+
+
 def _python_key(way: Way) -> str:
-    return f"Path({_text(way.key_file)}).read_text().strip()" if way.key_file else f'"{NO_KEY}"'
+    if way.key_file:
+        return f"Path({_text(way.key_file)}).read_text().strip()"
+    return _text(way.key or NO_KEY)
 
 
 def _text(value: Any) -> str:

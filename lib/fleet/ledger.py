@@ -51,7 +51,7 @@ class NoRoom(DoesNotFit):
     """There is no room for a load with these options; `would_go` are the models that could go."""
 
     def __init__(self, judged: Judgement) -> None:
-        is_guest = role() == Role.GUEST
+        is_guest = role() != Role.OWNER
         self.options = judged.options
         self.would_go = () if is_guest else tuple(model.name for model in judged.would_go)
         super().__init__(

@@ -5,10 +5,8 @@ something does not wait for the disk: a thread of its own writes what came toget
 written is told once in the log and tried again with the next; beyond MOST_WAITING it is lost.
 """
 
-import contextlib
 import math
 import sqlite3
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +17,10 @@ from typing import Any, NamedTuple, TypeVar
 from lib.core import activity, database
 from lib.core.database import ToldOnce
 from lib.core.names import shown
+from lib.core.writer import Writer
 from lib.engines.base import Usage
 
-PROGRAM = "a program"  # who asked over the gateway
+PROGRAM = activity.PROGRAM  # who asked over the gateway
 FINE_SECONDS, COARSE_SECONDS = 60, 900
 FINE_KEPT_SECONDS, KEPT_SECONDS = 2 * 86_400, 30 * 86_400
 MOST_ROWS = 100_000  # about 10 MB
@@ -29,7 +28,6 @@ MOST_NAMES = 10_000  # of models
 MOST_WAITING = 2_000
 MOST_TOKENS = 2**40  # of one answer; an engine may tell anything
 LONGEST_NAME = 256
-GATHER_SECONDS = 0.5  # so long the writer waits for more
 FRESH_SECONDS = 1.0  # so long nobody looks whether another process has written
 POINTS, LINES = 60, 6  # of a chart of speeds
 SCHEMA = """
@@ -113,52 +111,11 @@ class _Last(NamedTuple):
     speed: float | None
 
 
-class _Writer:
-    """Writes what waits, in a thread that ends when nothing does."""
-
-    def __init__(self) -> None:
-        self._waiting: list[_Answered] = []
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._hurry = threading.Event()
-
-    def add(self, answered: _Answered) -> None:
-        with self._lock:
-            if len(self._waiting) < MOST_WAITING:
-                self._waiting.append(answered)
-            if self._thread is None:
-                self._hurry.clear()
-                self._thread = threading.Thread(target=self._write, name="served", daemon=True)
-                with contextlib.suppress(RuntimeError):  # none can be started: the next note tries
-                    self._thread.start()
-                    return
-                self._thread = None
-
-    def settle(self, seconds: float) -> None:
-        self._hurry.set()
-        if thread := self._thread:
-            thread.join(seconds)
-
-    def _write(self) -> None:
-        while True:
-            self._hurry.wait(GATHER_SECONDS)
-            with self._lock:
-                rows, self._waiting = self._waiting, []
-            left = _kept(rows)
-            with self._lock:
-                is_done = bool(left) or not self._waiting
-                self._waiting = [*left, *self._waiting][:MOST_WAITING]
-                if is_done:
-                    self._thread = None
-                    return
-
-
 class _Looked(NamedTuple):
     at: float  # on the monotonic clock
     version: tuple[int, int]  # of the file; (0, 0) where there is none
 
 
-_WRITER = _Writer()
 _WRITING = ToldOnce("what was served cannot be kept")
 _READING = ToldOnce("what was served cannot be read")
 _NEVER = _Looked(-math.inf, (0, 0))
@@ -318,3 +275,7 @@ def _all_minutes(
 
 def _next_minute(now: float) -> int:
     return (int(now // FINE_SECONDS) + 1) * FINE_SECONDS
+
+
+# At the end: it needs to know how rows are kept.
+_WRITER = Writer("served", _kept, lambda: MOST_WAITING)

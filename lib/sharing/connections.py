@@ -19,6 +19,7 @@ from lib.machine import open_files
 from lib.sharing.owner import CONNECTION
 
 HEADER_BYTES = 65_536
+BESIDE_BYTES = 8 * HEADER_BYTES  # of a body in pieces, between two of them; more than one read
 BODY_TIMES = 6  # so much longer than a header may take, a body may stand still
 EACH = 64  # a guest's address; a browser takes ten at most
 GUESTS = 512
@@ -57,8 +58,9 @@ def guests_places() -> Places:
 class Door:
     """One listener's connections; all in its event loop."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, proxies: frozenset[str] = frozenset()) -> None:
         self._places = places
+        self._proxies = proxies  # where many come from one address
         self._by_address: Counter[str] = Counter()
         self._waiting: dict[_Http, None] = {}  # for a whole header, longest first
 
@@ -66,7 +68,8 @@ class Door:
         """Count it; False where there is no place for it."""
         self._by_address[one.address] += 1
         each, most = self._places
-        if each < most and self._by_address[one.address] > each:
+        is_one = one.address not in self._proxies
+        if is_one and each < most and self._by_address[one.address] > each:
             return False
         return self._by_address.total() <= most or self._make_room()
 
@@ -137,7 +140,7 @@ class _Http(HttpToolsProtocol):
         if self._is_awaited and self._header_bytes > HEADER_BYTES:
             self._refuse(_too_large())
         elif self._is_in_request and not self._is_awaited and not self.transport.is_closing():
-            self._wait(BODY_TIMES * self.header_seconds)
+            self._go_on_with_body()
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -146,6 +149,16 @@ class _Http(HttpToolsProtocol):
         cast("dict[str, Any]", self.scope)[CONNECTION] = self._known
         if not self._is_awaited:
             self._await_header()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What comes after a body counts for nothing: no proxy in between has looked at it."""
+        if self._is_awaited:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; what comes beside it, sizes and trailers, begins anew."""
+        self._header_bytes = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The header is whole, and in time."""
@@ -179,6 +192,13 @@ class _Http(HttpToolsProtocol):
         self._is_awaited, self._header_bytes = True, 0
         self.door.waits(self, True)
         self._wait(self.header_seconds)
+
+    def _go_on_with_body(self) -> None:
+        """Only its pieces may go on without an end: whoever reads them counts those."""
+        if self._header_bytes > BESIDE_BYTES:
+            self._refuse(_too_large())
+        else:
+            self._wait(BODY_TIMES * self.header_seconds)
 
     def _stop_waiting(self) -> None:
         self._is_awaited = False

@@ -18,7 +18,7 @@ _PRIVATE = re.compile(
 
 def told(text: str, otherwise: str = "") -> str:
     """The text; for a guest `otherwise`, where a path or an address stands in it."""
-    return otherwise if role() == Role.GUEST and _PRIVATE.search(text) else text
+    return otherwise if role() != Role.OWNER and _PRIVATE.search(text) else text
 
 
 def of_model(model: Model) -> Model:

@@ -4,7 +4,8 @@ The owner is whoever sits at this machine: no login, but the request must come f
 by a local name (a foreign page can point a name of its own at 127.0.0.1), from Berth's own pages
 or a program (a foreign page can send forms here), from the owner's own programs (owner.py), and not
 through a proxy (which would make everybody local). Whoever comes over the listener for the network
-is a guest at most, from this machine too, and has to sign in.
+is a guest at most, from this machine too, and has to sign in; a program with an API key gets to the
+models from everywhere (programs.py).
 """
 
 import html
@@ -22,16 +23,20 @@ from lib.core.access import (
     acting,
 )
 from lib.core.errors import BerthError, Forbidden, NotFound
-from lib.sharing import guests, logins, owner
+from lib.requests import log
+from lib.sharing import forwarded, guests, logins, named, owner, programs
 
-LISTENER = "berth.listener"  # in the scope of what came over the network: that listener's own Host
+LISTENER = forwarded.MARK  # in the scope of what came over the network: that listener's own Host
 ADMITTED = "berth.admitted"  # in the scope of its WebSockets: to be told which login until when
 LOGIN = "/api/login"
+UPLOADS = "/v1/files"  # takes forms of programs
 COOKIE = "berth_browser"
 COOKIE_SECONDS = 400 * 86_400  # the longest that browsers keep
 
 _EARLY_CHECK = "/_stcore/health"
 _OURS = ("api", "v1")  # they have routes and methods of their own
+_FORM = "multipart/form-data"
+_OF_BROWSERS = ("origin", "sec-fetch-site", "cookie", "referer")
 _READING = ("GET", "HEAD")
 # Of what Streamlit brings, the pages use these; its uploads, metrics, agents, sign-in are closed.
 _STREAMLITS = frozenset({"health", "host-config", "stream"})
@@ -39,21 +44,17 @@ _COMPONENTS = "bidi-components/"
 _CLOSED = frozenset({"component", "auth", "oauth2callback", "app"})
 _OWN_SITES = ("same-origin", "none")
 _LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?")
-_FORWARDED = (
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "via",
-)
+_FORWARDED = forwarded.FORWARDING
 _REFUSED = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Berth</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 4rem auto;
 padding: 0 1rem; color-scheme: light dark }}</style></head>
 <body><h1>Berth</h1><p>{message}</p><p>{fix}</p><p><a href="/">Try again</a></p></body></html>"""
 _BROWSER_ID = re.compile(rf"(?:^|;) *{COOKIE}=([0-9a-f]{{32}}) *(?:;|$)")
-_LOGIN_COOKIE = re.compile(rf"(?:^|;) *{guests.COOKIE}=([\w.-]{{1,512}}) *(?:;|$)", re.ASCII)
+_LOGIN_COOKIES = {
+    scheme: re.compile(rf"(?:^|;) *{name}=([\w.-]{{1,1024}}) *(?:;|$)", re.ASCII)
+    for scheme, name in guests.COOKIES.items()
+}
 
 
 class WrongHost(Forbidden, code="wrong_host", status=421):
@@ -62,6 +63,10 @@ class WrongHost(Forbidden, code="wrong_host", status=421):
 
 class ForeignOrigin(Forbidden, code="foreign_origin"):
     """The request was sent by a page that is not Berth's."""
+
+
+class WrongType(ForeignOrigin, code="wrong_type", status=415):
+    """What a program sends to change something is not said to be JSON."""
 
 
 def browser_of(scope: Scope) -> str:
@@ -84,11 +89,18 @@ class Gate:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         try:
-            _check(scope, headers)
+            scope = forwarded.resolved(scope, Headers(scope=scope))
+            headers = Headers(scope=scope)
+            origin = named.origin(scope, headers)
+            _check(scope, headers, is_named=bool(origin))
+            send = named.answering(send, origin) if origin else send
+            if origin and scope["method"] == "OPTIONS":
+                await named.preflight(headers)(scope, receive, send)
+                return
+            program = await programs.caller(scope, headers, is_far=LISTENER in scope)
             arrival = None if LISTENER in scope else owner.entry(scope)
-            actor = None if arrival else _actor(scope, headers)
+            actor = program or (None if arrival else _actor(scope, headers))
         except BerthError as error:
             await refuse(error, scope, receive, send)
             return
@@ -115,21 +127,17 @@ def _actor(scope: Scope, headers: Headers) -> Actor | None:
     return Actor(Role.OWNER, _browser(headers) or secrets.token_hex(16))
 
 
-def _check(scope: Scope, headers: Headers) -> None:
-    """What holds for owner and guest alike."""
-    host = _checked_host(headers, scope.get(LISTENER))
-    _check_origin(headers, host)
+def _check(scope: Scope, headers: Headers, *, is_named: bool) -> None:
+    """What holds for owner and guest alike; `is_named`: the owner has named the page's origin."""
+    host = _checked_host(scope, headers)
+    if not is_named:
+        _check_origin(scope, headers, host)
     if LISTENER in scope and scope["type"] == "websocket" and "origin" not in headers:
         raise ForeignOrigin("A WebSocket from the network must name its page.", "Use a browser.")
-    _check_sender(scope, headers)
+    _check_sender(scope, headers, is_named=is_named)
     if any(name in headers for name in _FORWARDED):
         raise NotSignedIn(
             "Berth does not answer through a proxy.", "Open it at the address that it printed."
-        )
-    if LISTENER in scope and f"{scope['path']}/".startswith("/v1/"):
-        raise NotSignedIn(
-            "Programs on other machines need an API key, which this version cannot make yet.",
-            "Run the program on the machine that Berth runs on, or chat in the browser.",
         )
 
 
@@ -141,28 +149,34 @@ def _browser(headers: Headers) -> str:
 
 def _guest(scope: Scope, headers: Headers) -> Actor | None:
     """Whoever signed in, by the cookie they got then."""
-    cookie = _LOGIN_COOKIE.search(headers.get("cookie", ""))
+    cookie = _LOGIN_COOKIES[_scheme(scope)].search(headers.get("cookie", ""))
     proof = guests.proved(cookie[1]) if cookie else None
     if proof is None:
         return None
-    logins.seen(proof.login, scope["client"][0] if scope["client"] else "", proof.since)
+    address = scope["client"][0] if scope["client"] else ""
+    logins.seen(proof.login, address, proof.since, proof.name)
     if ADMITTED in scope:
         scope[ADMITTED](proof.login, proof.until)
     return Actor(Role.GUEST, proof.login)
 
 
-def _checked_host(headers: Headers, listener: str | None) -> str:
-    """The one Host, if it is the listener's, or a local name.
+def _checked_host(scope: Scope, headers: Headers) -> str:
+    """The one Host, if it is the listener's, a local name, or one that the owner has named.
 
     A local name has any port: an SSH tunnel may end on another one.
     """
-    hosts = [host.lower() for host in headers.getlist("host")]
+    hosts, listener = [host.lower() for host in headers.getlist("host")], scope.get(LISTENER)
     is_ours = hosts == [listener] if listener else _is_local(hosts)
-    if not is_ours:
+    if not is_ours and not named.is_host(scope, hosts):
         raise WrongHost(
-            "This address is not one of Berth's.", f"Open it as {listener or 'localhost'}."
+            "This address is not one of Berth's.",
+            f"Open it as {listener or 'localhost'}.{named.hint(scope)}",
         )
     return hosts[0]
+
+
+def _scheme(scope: Scope) -> str:
+    return "https" if scope.get("scheme") in ("https", "wss") else "http"
 
 
 def _is_local(hosts: list[str]) -> bool:
@@ -184,14 +198,18 @@ def _check_path(scope: Scope) -> None:
         raise NotFound("There is nothing at this address.", "Open Berth's start page.")
 
 
-def _check_origin(headers: Headers, host: str) -> None:
-    """What a browser says about the page that sent this must name this very host and port."""
-    own = {f"http://{host}", f"https://{host}"}
+def _check_origin(scope: Scope, headers: Headers, host: str) -> None:
+    """What a browser says about the page that sent this must name this very host and port.
+
+    Over the network the scheme as well: who can change what is not encrypted could else send along.
+    """
+    schemes = [_scheme(scope)] if LISTENER in scope else ["http", "https"]
+    own = {f"{scheme}://{host}" for scheme in schemes}
     if any(origin.lower() not in own for origin in headers.getlist("origin")):
-        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
+        raise _foreign(scope)
 
 
-def _check_sender(scope: Scope, headers: Headers) -> None:
+def _check_sender(scope: Scope, headers: Headers, *, is_named: bool) -> None:
     """Other sites may link here, and nothing else.
 
     A browser asks before it sends PUT, PATCH, DELETE or JSON to another origin, and is refused.
@@ -200,22 +218,40 @@ def _check_sender(scope: Scope, headers: Headers) -> None:
     """
     site, method = headers.get("sec-fetch-site", "none"), scope.get("method", "GET")
     is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
-    if site not in _OWN_SITES and not is_link:
-        raise ForeignOrigin("Another website sent this request.", "Send it from Berth's pages.")
+    if site not in _OWN_SITES and not is_link and not is_named:
+        raise _foreign(scope)
     if method == "POST" and _is_empty_of_program(headers):
         return
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if method == "POST" and media_type == _FORM and _is_upload(scope, headers):
+        return
     if method == "POST" and media_type != "application/json":
-        raise ForeignOrigin(
+        kind = ForeignOrigin if _is_browser(headers) else WrongType
+        raise kind(
             "A request that changes something must be JSON.",
             "Send it with the header Content-Type: application/json.",
         )
 
 
+def _foreign(scope: Scope) -> ForeignOrigin:
+    return ForeignOrigin(
+        "Another website sent this request.", f"Send it from Berth's pages.{named.hint(scope)}"
+    )
+
+
 def _is_empty_of_program(headers: Headers) -> bool:
     says_nothing = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-    is_browser = any(name in headers for name in ("origin", "sec-fetch-site", "cookie", "referer"))
-    return says_nothing and not is_browser and "content-type" not in headers
+    return says_nothing and not _is_browser(headers) and "content-type" not in headers
+
+
+def _is_browser(headers: Headers) -> bool:
+    return any(name in headers for name in _OF_BROWSERS)
+
+
+def _is_upload(scope: Scope, headers: Headers) -> bool:
+    """Is it a program's file? A foreign page can send a form, but no header with a key."""
+    has_key = headers.get("authorization", "").lower().startswith("bearer ")
+    return scope["path"] == UPLOADS and (has_key or not _is_browser(headers))
 
 
 def _may_introduce(scope: Scope, headers: Headers) -> bool:
@@ -259,10 +295,13 @@ def _marked(scope: Scope, actor: Actor) -> Scope:
 
 async def refuse(error: BerthError, scope: Scope, receive: Receive, send: Send) -> None:
     """The answer to a request or WebSocket that is not let in; a page for who looks at pages."""
+    if str(scope["path"]).startswith("/v1/"):
+        log.refused(scope["path"], error)
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": error.message})
         return
-    answer: Response = JSONResponse(error.as_json(), status_code=error.status)
+    answer: Response = JSONResponse(programs.told(scope, error), status_code=error.status)
+    answer.raw_headers += programs.headers(error)
     if "text/html" in Headers(scope=scope).get("accept", ""):
         words = {"message": html.escape(error.message), "fix": html.escape(error.fix)}
         answer = HTMLResponse(_REFUSED.format(**words), error.status)

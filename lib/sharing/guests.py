@@ -4,8 +4,11 @@ Code and signing key stand in one private file. A new key ends every login at on
 """
 
 import logging
+import re
 import secrets
+import threading
 import time
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +16,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.core import activity
-from lib.core.access import Action, require
+from lib.core.access import Action, Actor, Role, current, require
 from lib.core.activity import Kind
 from lib.core.errors import Conflict, Forbidden
 from lib.core.files import read_json, write_json
@@ -23,15 +26,21 @@ from lib.sharing import logins
 from lib.sharing.logins import Login
 
 COOKIE = "berth_guest"
+# A browser sends the second one encrypted alone, and takes it from nobody who is not this host.
+COOKIES = {"http": COOKIE, "https": f"__Host-{COOKIE}"}
 LOGIN_SECONDS = 7 * 86_400
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
 LETTERS_IN_CODE = 8  # 40 bits, which at the tries below would take centuries
 LONGEST_TYPED = 64
+LONGEST_NAME = 32
 TRIES, TRIES_SECONDS = 5, 60.0  # wrong codes of one address
 SHOWN_SECONDS = 3_600.0  # so long the owner is told of them
 OUT_SECONDS = 3_600.0  # so long nobody signs in at an address from where a guest was put out
 
 
+# Marks of one letter; some scripts need two, and a heap of them covers other lines.
+_MARK = r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_STACKED = re.compile(rf"({_MARK}{{2}}){_MARK}+")
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +62,7 @@ class Proof(NamedTuple):
     login: str
     since: float  # epoch seconds
     until: float
+    name: str = ""  # as the guest typed it
 
 
 class _Secrets(BaseModel):
@@ -67,6 +77,7 @@ _tries = Rate(TRIES_SECONDS)
 _shown = Rate(SHOWN_SECONDS)
 _out = Rate(OUT_SECONDS)
 _noted = Rate(OUT_SECONDS)
+_ending = threading.Lock()
 
 
 def access_code() -> str:
@@ -93,13 +104,26 @@ def end_logins() -> None:
 def put_out(login: str) -> None:
     """End one login; at its address nobody signs in for an hour."""
     require(Action.CONFIGURE)
-    now, known = time.time(), _secrets()
-    out = {one: until for one, until in known.out.items() if until > now}
-    _keep(known.model_copy(update={"out": {**out, login: now + LOGIN_SECONDS}}))
-    if address := logins.address_of(login):
+    name, address = logins.name_of(login) or "A guest", logins.address_of(login)
+    _end(login)
+    if address:
         _out.count(address)
+    activity.note(Kind.PUT_OUT, name, address)
+
+
+def sign_out(login: str) -> None:
+    """End one login, whose cookie is worth nothing then; for the owner, and the guest itself."""
+    if current() != Actor(Role.GUEST, login):
+        require(Action.CONFIGURE)
+    _end(login)
+
+
+def _end(login: str) -> None:
+    with _ending:
+        now, known = time.time(), _secrets()
+        out = {one: until for one, until in known.out.items() if until > now}
+        _keep(known.model_copy(update={"out": {**out, login: now + LOGIN_SECONDS}}))
     logins.forget(login)
-    activity.note(Kind.PUT_OUT, "A guest", address)
 
 
 def signed_in() -> list[Login]:
@@ -107,8 +131,8 @@ def signed_in() -> list[Login]:
     return logins.known(time.time() - LOGIN_SECONDS)
 
 
-def sign_in(typed: str, address: str) -> str:
-    """The cookie's value for a visitor from this address who typed the code.
+def sign_in(typed: str, address: str, called: str = "") -> str:
+    """The cookie's value for a visitor from this address who typed the code, and perhaps a name.
 
     PutOut, WrongCode, or TooManyTries after some of those, from this address alone: whoever guesses
     from many keeps nobody out, and would need centuries. Case, spaces and hyphens do not matter.
@@ -125,10 +149,13 @@ def sign_in(typed: str, address: str) -> str:
         raise WrongCode(
             "This is not the access code.", "The owner of this machine sees it on the System page."
         )
+    name = logins.free_name(guest_name(called))
     if not _noted.lately(address):  # whoever knows the code cannot fill the list with it
-        activity.note(Kind.SIGNED_IN, "A guest", address, who="guest")
+        activity.note(Kind.SIGNED_IN, name, address, who="guest")
     _noted.count(address)
-    return _signer(known).dumps(secrets.token_hex(16))  # like the id of an owner's browser
+    login = secrets.token_hex(16)  # like the id of an owner's browser
+    logins.seen(login, address, time.time(), name)
+    return _signer(known).dumps([login, name])
 
 
 def wrong_codes() -> dict[str, int]:
@@ -150,9 +177,20 @@ def proved(cookie: str) -> Proof | None:
         login, at = _signer(known).loads(cookie, max_age=LOGIN_SECONDS, return_timestamp=True)
     except BadData:
         return None
+    name = ""
+    if isinstance(login, list):  # before guests had names it was the id alone
+        login, name = login
     since = at.timestamp()
     until = since + LOGIN_SECONDS + 1  # the signature counts in whole seconds
-    return None if login in known.out else Proof(str(login), since, until)
+    return None if login in known.out else Proof(str(login), since, until, str(name))
+
+
+def guest_name(called: str) -> str:
+    """What a guest wants to be called, in one short line of letters that show; may be empty."""
+    plain = unicodedata.normalize("NFC", called[: 4 * LONGEST_NAME])
+    spaced = "".join(" " if one.isspace() else one for one in plain)
+    shown = "".join(one for one in spaced if unicodedata.category(one)[0] != "C")
+    return " ".join(_STACKED.sub(r"\1", shown).split())[:LONGEST_NAME].strip()
 
 
 def _plain(typed: str) -> str:

@@ -1,172 +1,37 @@
 """Sharing with the network: a second listener of the same server, switched on and off at run time.
 
-It listens on one address that the owner chose, never on all. What comes through it is marked, so
-that the gate knows it for a guest's.
+What is shared is kept with the moment of its end, so that a restart goes on with it until then.
 """
 
 import asyncio
-import contextlib
 import errno
-import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-import psutil
-import uvicorn
-from starlette.types import Message, Receive, Scope, Send
-
 from lib.core import lifecycle
-from lib.core.access import Action, require
+from lib.core.access import BERTH, Action, Role, acting, require
 from lib.core.errors import BadInput, BerthError, Conflict
-from lib.core.names import shown
 from lib.core.preferences import change, preferences
-from lib.sharing import guests
-from lib.sharing.connections import Door, guests_places, protocols
-from lib.sharing.gate import ADMITTED, LISTENER
+from lib.sharing import addresses, duration, guests, terms
+from lib.sharing.duration import Lasting, Open
+from lib.sharing.share import Share
 
 PORTS_TRIED = 100
 BACKLOG = 128
 PATIENCE_SECONDS = 10.0
-GRACE_SECONDS = 1
-FAREWELL_SECONDS = 2.0  # in which the guests' pages load again and learn that it is over
-SEND_OFF = 1008  # the close code at which a guest's page loads again
-PAGE = "/_stcore/stream"  # every open page has this WebSocket
+LOOK_SECONDS = 20.0  # a machine that slept has another clock than the loop
+RENEWAL_SECONDS = 3_600.0  # between two looks at the certificate
 
-
-class _Server(uvicorn.Server):
-    """One that leaves the signals to the first server."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Nothing to capture."""
-        yield
-
-
-class _Socket:
-    """A guest's WebSocket, which can be closed from outside, and is when the login ends."""
-
-    def __init__(self, path: str, send: Send) -> None:
-        self.is_page = path == PAGE
-        self.login = ""
-        self._send = send
-        self._is_closed = False
-        self._end: asyncio.TimerHandle | None = None
-
-    def admit(self, login: str, until: float) -> None:
-        """It is for this login, which holds until then (epoch seconds)."""
-        self.login = login
-        loop = asyncio.get_running_loop()
-        self._end = loop.call_later(max(until - time.time(), 0), self._begin_to_end)
-
-    async def send(self, message: Message) -> None:
-        """Pass on; after the end there is nobody to send to."""
-        if not self._is_closed:
-            self._is_closed = message["type"] == "websocket.close"
-            await self._send(message)
-
-    async def send_off(self) -> None:
-        """Close it, unless it has gone by itself."""
-        with contextlib.suppress(RuntimeError, OSError):
-            await self.send({"type": "websocket.close", "code": SEND_OFF, "reason": "signed out"})
-
-    def forget(self) -> None:
-        """It has ended."""
-        if self._end:
-            self._end.cancel()
-
-    def _begin_to_end(self) -> None:
-        self._ending = asyncio.ensure_future(self.send_off())  # kept: the loop holds it weakly
-
-
-class Share:
-    """A listener in the network, with the WebSockets that came through it."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        address, port = listener.getsockname()
-        self.address, self.port = str(address), int(port)
-        self.host = f"{address}:{port}"  # what a guest's browser sends as Host
-        self.is_ending = False
-        self._sockets: set[_Socket] = set()
-        self._listener = listener
-        self._server = _Server(
-            uvicorn.Config(
-                self._marked,
-                interface="asgi3",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                **protocols(Door(guests_places())),
-                timeout_graceful_shutdown=GRACE_SECONDS,
-            )
-        )
-        self._task = asyncio.ensure_future(self._serve())
-
-    @property
-    def url(self) -> str:
-        """What guests open."""
-        return f"http://{self.host}"
-
-    @property
-    def open_pages(self) -> int:
-        """How many pages guests look at now."""
-        return sum(one.is_page for one in tuple(self._sockets))
-
-    async def send_off(self, login: str = "") -> None:
-        """Close what guests, or this one, have open; their pages load again, and must sign in."""
-        ending = [one for one in tuple(self._sockets) if login in ("", one.login)]
-        await asyncio.gather(*(one.send_off() for one in ending))
-
-    async def end_soon(self) -> None:
-        """Guests are sent off at once; the listener stays long enough to tell them why."""
-        self.is_ending = True
-        await self.send_off()
-        asyncio.get_running_loop().call_later(FAREWELL_SECONDS, self._end_now)
-
-    async def end(self) -> None:
-        """Close the listener and everything that came through it."""
-        self._end_now()
-        await self._task
-
-    def _end_now(self) -> None:
-        self._server.should_exit = True
-
-    async def _serve(self) -> None:
-        stopping = asyncio.ensure_future(self._end_with_server())
-        try:
-            await self._server.serve([self._listener])
-        finally:
-            stopping.cancel()
-            self._listener.close()
-
-    async def _end_with_server(self) -> None:
-        await lifecycle.stop_event().wait()
-        self._end_now()
-
-    async def _marked(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The app, told by a mark that no client can forge where this came from."""
-        scope = {**scope, LISTENER: self.host}
-        if scope["type"] != "websocket":
-            await lifecycle.app()(scope, receive, send)
-            return
-        one = _Socket(scope["path"], send)
-        self._sockets.add(one)
-        try:
-            await lifecycle.app()({**scope, ADMITTED: one.admit}, receive, one.send)
-        finally:
-            self._sockets.discard(one)
-            one.forget()
-
-
+_log = logging.getLogger(__name__)
 _share: Share | None = None
 _own_port = 0
 _problem = ""
 _expect_host: Callable[[str], None] | None = None
-_begun: list[asyncio.Task[None]] = []  # the loop itself holds tasks only weakly
+_when_over: Callable[[], None] | None = None
+_begun: set[asyncio.Task[None]] = set()  # the loop itself holds tasks only weakly
 
 
 def current() -> Share | None:
@@ -175,36 +40,44 @@ def current() -> Share | None:
 
 
 def problem() -> str:
-    """Why sharing, which was to begin with Berth, has not begun; "" where nothing is wrong."""
+    """What the owner should know: why it has not begun, or has ended; "" where all is well."""
     return _problem
 
 
-def addresses() -> list[str]:
-    """This machine's addresses in private networks; the one that was chosen before comes first."""
-    up = {name for name, state in psutil.net_if_stats().items() if state.isup}
-    found = [
-        one.address
-        for name, each in psutil.net_if_addrs().items()
-        for one in each
-        if name in up and one.family == socket.AF_INET and _is_private(one.address)
-    ]
-    chosen = preferences().share_address
-    return list(dict.fromkeys([chosen, *found] if chosen else found))
-
-
-def start(address: str) -> None:
+def start(address: str, lasting: Lasting = Lasting.ALWAYS) -> None:
     """Open the listener; BadInput where the address cannot be used, Conflict where it is open."""
     require(Action.CONFIGURE)
-    change(share_address=_checked(address))
-    _in_server(_open(address))
+    if share := current():
+        raise Conflict(f"Berth is shared already, at {share.url}.", "Stop that first.")
+    now = Open(address=addresses.checked(address), until=duration.until(lasting, time.time()))
+    duration.keep(now)
+    try:
+        _in_server(_open(now, terms.chosen(now)))
+    except BaseException:
+        duration.forget()
+        raise
+    change(share_address=now.address)
 
 
 def stop() -> None:
     """End every guest's login, and close the listener."""
     require(Action.CONFIGURE)
+    duration.forget()
     if share := current():
         guests.end_logins()
         _in_server(share.end_soon())
+        _tidy_up()
+
+
+def prolong(lasting: Lasting) -> None:
+    """Let it end then instead; Conflict where nothing is shared."""
+    require(Action.CONFIGURE)
+    share = current()
+    if share is None:
+        raise Conflict("Berth is not shared now.", "Share it first.")
+    until = duration.until(lasting, time.time())
+    duration.keep(Open(address=share.address, until=until))
+    share.terms.until = until
 
 
 def change_code() -> None:
@@ -215,48 +88,127 @@ def change_code() -> None:
 
 
 def put_out(login: str) -> None:
-    """End one guest's login, and what that guest has open."""
+    """End one guest's login, and what that guest has open; nobody signs in from there for long."""
     guests.put_out(login)
     if share := current():
         _in_server(share.send_off(login))
 
 
-def begin(own_port: int, expect_host: Callable[[str], None]) -> None:
-    """Called as the server begins, on its own port; where the owner chose that, sharing begins too.
+def sign_out(login: str) -> None:
+    """End one login; the owner's to do, and the guest's own."""
+    guests.sign_out(login)
+    if share := current():
+        _in_server(share.send_off(login))
 
-    `expect_host` is told each address that guests will name as Host.
+
+def begin(
+    own_port: int,
+    expect_host: Callable[[str], None],
+    when_over: Callable[[], None] | None = None,
+) -> None:
+    """Called as the server begins, on its own port; what was shared before is shared again.
+
+    `expect_host` is told each address that guests will name as Host; `when_over` is called when no
+    guest is left.
     """
-    global _own_port, _expect_host
-    _own_port, _expect_host = own_port, expect_host
-    if preferences().share_at_start:
-        address = next(iter(addresses()), "")
-        _begun.append(asyncio.ensure_future(_begin_by_itself(address)))
+    global _own_port, _expect_host, _when_over
+    _own_port, _expect_host, _when_over = own_port, expect_host, when_over
+    before = duration.kept()
+    if before is None and preferences().share_at_start:
+        before = Open(address=next(iter(addresses.addresses()), ""))
+    if before is not None:
+        _keep(_begin_by_itself(before))
 
 
 async def end() -> None:
     """Called as the server ends."""
+    for task in _begun:
+        task.cancel()
     if _share:
         await _share.end()
 
 
-async def _begin_by_itself(address: str) -> None:
+async def _begin_by_itself(wanted: Open) -> None:
     global _problem
     try:
-        await _open(_checked(address))
+        checked = wanted.model_copy(update={"address": addresses.checked(wanted.address)})
+        await _open(checked, await asyncio.to_thread(terms.chosen, checked))
     except BerthError as error:
-        _problem = str(error)
-        logging.warning("Sharing did not begin: %s", error)
+        _problem = f"Sharing did not begin with Berth. {error}"
+        _log.warning("Sharing did not begin: %s", error)
 
 
-async def _open(address: str) -> None:
+async def _open(wanted: Open, chosen: terms.Terms) -> None:
     global _share, _problem
     if share := current():
         raise Conflict(f"Berth is shared already, at {share.url}.", "Stop that first.")
     if _share:
         await _share.end()
-    _share, _problem = Share(_listening(address, _own_port)), ""
-    if _expect_host:
-        _expect_host(address)
+    _share, _problem = Share(_listening(wanted.address), chosen), ""
+    for name in (*_share.hosts, chosen.proxy.host):
+        if _expect_host and name:
+            _expect_host(socket_host(name))
+    _keep(_watch(_share))
+
+
+def socket_host(name: str) -> str:
+    """A Host without its port and brackets."""
+    inner = name.partition("]")[0].removeprefix("[")
+    return inner if name.startswith("[") else name.partition(":")[0]
+
+
+def _keep(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    _begun.add(task)
+    task.add_done_callback(_begun.discard)
+
+
+async def _watch(share: Share) -> None:
+    """End it when its time is over, and let nobody see a certificate that is."""
+    renewed_at = time.monotonic()
+    while share is current():
+        left = share.terms.until - time.time() if share.terms.until else LOOK_SECONDS
+        await asyncio.sleep(min(max(left, 0), LOOK_SECONDS))
+        if Open(address=share.address, until=share.terms.until).is_over(time.time()):
+            await _end_by_itself(share)
+        elif time.monotonic() > renewed_at + RENEWAL_SECONDS:
+            renewed_at = time.monotonic()
+            await _renew(share)
+
+
+async def _end_by_itself(share: Share) -> None:
+    global _problem
+    _problem = "Sharing has ended, as its time was over."
+    with acting(Role.OWNER, BERTH):
+        try:
+            await asyncio.to_thread(_forget_guests)
+        except BerthError as error:
+            _log.warning("Guests' logins were not ended: %s", error)
+    await share.end_soon()
+    await asyncio.to_thread(_tidy_up)
+
+
+def _forget_guests() -> None:
+    duration.forget()
+    guests.end_logins()
+
+
+def _tidy_up() -> None:
+    if _when_over:
+        _when_over()
+
+
+async def _renew(share: Share) -> None:
+    global _problem
+    known = share.terms.certificate
+    try:
+        found = await asyncio.to_thread(terms.certificate, share.address)
+        if found and known and found.fingerprint != known.fingerprint:
+            share.renew(found)
+        _problem = ""
+    except BerthError as error:
+        _problem = str(error)
+        _log.warning("The certificate was not renewed: %s", error)
 
 
 def _in_server(work: Coroutine[Any, Any, None]) -> None:
@@ -264,37 +216,21 @@ def _in_server(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run_coroutine_threadsafe(work, lifecycle.loop()).result(PATIENCE_SECONDS)
 
 
-def _listening(address: str, wanted: int) -> socket.socket:
-    """A socket that listens there on this port, or on the next free one."""
-    for port in range(wanted, min(wanted + PORTS_TRIED, 65_536)):
+def _listening(address: str) -> socket.socket:
+    """A socket that listens there on the chosen port, else on ours or the next free one."""
+    fixed = preferences().share_port
+    wanted, tried = (fixed, 1) if fixed else (_own_port, PORTS_TRIED)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    for port in range(wanted, min(wanted + tried, 65_536)):
         try:
-            return socket.create_server((address, port), backlog=BACKLOG)
+            return socket.create_server((address, port), family=family, backlog=BACKLOG)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise BadInput(
-                    f"Berth cannot listen on {address}: {error.strerror}.",
-                    "Choose another address of this machine.",
+                    f"Berth cannot listen on {address}, port {port}: {error.strerror}.",
+                    "Choose another address of this machine, or another port.",
                 ) from error
     raise Conflict(
-        f"All ports from {wanted} up are used on {address}.", "End a program that uses one."
+        f"All ports from {wanted} to {wanted + tried - 1} are used on {address}.",
+        "End a program that uses one, or choose another port.",
     )
-
-
-def _checked(address: str) -> str:
-    """The address, if it is one address of one machine; BadInput for `0.0.0.0` and the like."""
-    try:
-        given = ipaddress.IPv4Address(address)
-    except ValueError:
-        given = None
-    if given is None or given.is_unspecified or given.is_multicast or address == "127.0.0.1":
-        raise BadInput(
-            f"“{shown(address)}” is not an address to share on.",
-            "Choose one of this machine's addresses.",
-        )
-    return address
-
-
-def _is_private(address: str) -> bool:
-    """In a network that the internet does not reach; what it reaches is not offered."""
-    given = ipaddress.ip_address(address)
-    return not (given.is_global or given.is_loopback or given.is_link_local)

@@ -3,10 +3,12 @@
 What stands here is what was seen since Berth began; whether a login holds is for guests.py to say.
 """
 
+import itertools
 import threading
 import time
 from typing import NamedTuple
 
+from lib.core import activity
 from lib.core.access import Action, require
 
 MOST = 1_000  # beyond it those are forgotten that were seen least lately
@@ -20,18 +22,19 @@ class Login(NamedTuple):
     since: float
     seen_at: float
     asked_at: float = 0.0  # 0: not since Berth began
+    name: str = ""
 
 
 _known: dict[str, Login] = {}  # seen least lately first
 _lock = threading.Lock()
 
 
-def seen(login: str, address: str, since: float) -> None:
-    """A guest with this login came from this address."""
+def seen(login: str, address: str, since: float, name: str = "") -> None:
+    """A guest with this login and this name came from this address."""
     with _lock:
         before = _known.pop(login, None)
         asked_at = before.asked_at if before else 0.0
-        _known[login] = Login(login, address, since, time.time(), asked_at)
+        _known[login] = Login(login, address, since, time.time(), asked_at, name)
         while len(_known) > MOST:
             del _known[next(iter(_known))]
 
@@ -47,6 +50,24 @@ def address_of(login: str) -> str:
     """Where the guest came from last; "" where that is not known."""
     known = _known.get(login)
     return known.address if known else ""
+
+
+def name_of(login: str) -> str:
+    """What the guest is called; "" where that is not known."""
+    known = _known.get(login)
+    return known.name if known else ""
+
+
+activity.know_guests(name_of)
+
+
+def free_name(wanted: str) -> str:
+    """This name, or one like it that no other guest has; `Guest 2` for who wants none."""
+    with _lock:
+        taken = {one.name.casefold() for one in _known.values()}
+    tries = (f"{wanted or 'Guest'} {number}" for number in itertools.count(2 if wanted else 1))
+    every = itertools.chain([wanted] if wanted else [], tries)
+    return next(name for name in every if name.casefold() not in taken)
 
 
 def neighbours(login: str) -> frozenset[str]:

@@ -24,6 +24,10 @@ ICONS = {
     Kind.FAILED: ":red[:material/error:]",
     Kind.SIGNED_IN: ":blue[:material/login:]",
     Kind.PUT_OUT: ":gray[:material/logout:]",
+    Kind.KEY_MADE: ":blue[:material/key:]",
+    Kind.KEY_OFF: ":gray[:material/key_off:]",
+    Kind.KEY_ON: ":blue[:material/key:]",
+    Kind.KEY_DELETED: ":gray[:material/delete:]",
 }
 SAID = {
     Kind.STARTED: "was started",
@@ -32,14 +36,20 @@ SAID = {
     Kind.FAILED: "failed",
     Kind.SIGNED_IN: "signed in",
     Kind.PUT_OUT: "was put out",
+    Kind.KEY_MADE: "was made",
+    Kind.KEY_OFF: "was disabled",
+    Kind.KEY_ON: "was enabled again",
+    Kind.KEY_DELETED: "was deleted",
 }
 MODELS = (Kind.STARTED, Kind.STOPPED, Kind.REMOVED)
+KEYS = (Kind.KEY_MADE, Kind.KEY_OFF, Kind.KEY_ON, Kind.KEY_DELETED)
 FILTERS: dict[str, tuple[Kind, ...]] = {
     EVERYTHING: tuple(Kind),
     "Deployments": (),
     "Models": MODELS,
     "Failures": (Kind.FAILED,),
     "Guests": (Kind.SIGNED_IN, Kind.PUT_OUT),
+    "Keys": KEYS,
 }
 
 

@@ -18,7 +18,7 @@ from lib.ui.shell import shown_errors
 
 IDLE, OWN, WEBHOOK = "settings_idle", "settings_own", "settings_webhook"
 CRASHED, AT_LOGIN = "settings_crashed", "settings_at_login"
-PAGES = ("Settings", "./", "Home", "Deploy", "Models", "Chat", "System", "Connect")
+PAGES = ("Settings", "./", "Home", "Deploy", "Models", "Chat", "System", "Connect", "Requests")
 LATER = ":material/restart_alt:"  # marks what does not hold at once
 SAID = "settings_said"  # what came of the last change, by the part it belongs to
 

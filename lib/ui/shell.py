@@ -16,7 +16,7 @@ from lib.engines import all_engines, present_engines
 from lib.engines.base import Health
 from lib.fleet import notices
 from lib.machine.sampler import SAMPLER, machine
-from lib.ui import findings, markdown
+from lib.ui import findings, markdown, shared_line
 from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements import this_browser
 from lib.ui.elements.element import element, styled
@@ -34,7 +34,7 @@ def page(title: str, layout: Literal["centered", "wide"] = "wide") -> None:
     with st.sidebar:
         _status()
         if _role() == Role.GUEST:
-            st.caption("You are a guest here.")
+            shared_line.guests_own()
             # Loads the page again when the owner stops sharing, which then says so.
             element("guest_watch")(key="guest_watch", data={})
 
@@ -71,6 +71,7 @@ def _status() -> None:
     lines = [_engine_line(engines[name].title, one) for name, one in present_engines().items()]
     st.caption("  \n".join([*sidebar_lines(), *lines]))
     findings.line()
+    shared_line.line()
     if access.may(Action.CONFIGURE) and (found := notices.recent()):
         this_browser.notices([one.model_dump(include={"number", "text"}) for one in found])
 

@@ -14,8 +14,12 @@ from tests.support.tiny_gguf import write_tiny
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Berth with one model, which does not run; many files have one of their own."""
+    """A Berth with one model, which does not run, and which programs may not start.
+
+    Many files have one of their own.
+    """
     home = tmp_path_factory.mktemp("berth")
+    (home / "settings.toml").write_text("starts_on_demand = false\n")
     write_tiny(home / "models" / "asleep.gguf")
     with running_server(home) as running:
         yield running

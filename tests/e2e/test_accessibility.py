@@ -120,6 +120,13 @@ def settings(page: Page) -> None:
     expect(page.get_by_role("group", name="Theme")).to_be_visible()
 
 
+def requests(page: Page) -> None:
+    said = {"model": "fake", "messages": [{"role": "user", "content": "Hello"}]}
+    page.request.post(page.url.replace("/Requests", "/v1/chat/completions"), data=said)
+    expect(page.get_by_role("heading", name="What is kept")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+
+
 def connect(page: Page) -> None:
     expect(page.get_by_role("heading", name="Programs on this machine")).to_be_visible()
     page.get_by_text("Copies for other machines").last.click()
@@ -136,6 +143,7 @@ OWNERS: list[tuple[str, Ready]] = [
     ("Chat", reply),
     ("System", system),
     ("Settings", settings),
+    ("Requests", requests),
     ("Connect", connect),
 ]
 GUESTS: list[tuple[str, Ready]] = [("", home), ("Models", rows), ("Chat", chat)]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from lib.sharing import listener as sharing
+from lib.sharing import addresses, guests
+from lib.sharing.addresses import written
 from tests.support.server import Server, running_server
 
 CODE = "abcd-efgh"
@@ -21,16 +23,22 @@ SECONDS = 15.0
 
 def lan_address() -> str:
     """An address to share on; a loopback one that is not the owner's does, where there is one."""
-    for address in ("127.0.0.2", *sharing.addresses()):
+    for address in ("127.0.0.2", *addresses.addresses()):
         with contextlib.suppress(OSError), socket.create_server((address, 0)):
             return address
     pytest.skip("This machine has no address to share on.")
 
 
-def lay_sharing(home: Path, *limits: str, code: str = CODE) -> None:
-    """Have Berth share as it starts, with this code; `limits` are lines of the guests' table."""
+def lay_sharing(
+    home: Path, *limits: str, code: str = CODE, address: str = "", more: tuple[str, ...] = ()
+) -> None:
+    """Have Berth share as it starts, with this code; `limits` are lines of the guests' table.
+
+    `more` are lines above that table.
+    """
     home.mkdir(parents=True, exist_ok=True)
-    chosen = [f'share_address = "{lan_address()}"', "share_at_start = true", "[guests]", *limits]
+    chosen = [f'share_address = "{address or lan_address()}"', "share_at_start = true", *more]
+    chosen += ["[guests]", *limits]
     (home / "settings.toml").write_text("\n".join(chosen))
     secrets = {"key": "0" * 64, "code": code.replace("-", "")}
     (home / "guests.json").write_text(json.dumps(secrets))
@@ -46,30 +54,35 @@ def shared_server(
         yield server, guests_url(server)
 
 
-def guests_url(server: Server) -> str:
+def guests_url(server: Server, scheme: str = "http", address: str = "", port: int = 0) -> str:
     """Where guests reach it, as soon as they do."""
-    address = (lan_address(), server.port)
+    where = (address or lan_address(), port or server.port)
     give_up_at = time.monotonic() + SECONDS
     while True:
-        with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
-            return f"http://{address[0]}:{address[1]}"
+        with contextlib.suppress(OSError), socket.create_connection(where, timeout=1):
+            return f"{scheme}://{written(*where)}"
         assert time.monotonic() < give_up_at, server.output
         time.sleep(0.05)
 
 
-def login(url: str, code: str = CODE) -> httpx.Response:
-    """What the login page does."""
-    return httpx.post(f"{url}/api/login", json={"code": code}, headers={"Origin": url})
+def login(url: str, code: str = CODE, name: str = "") -> httpx.Response:
+    """What the login page does, whatever the certificate."""
+    told = {"code": code, "name": name}
+    return httpx.post(f"{url}/api/login", json=told, headers={"Origin": url}, verify=False)
 
 
-def signed_in(url: str, code: str = CODE) -> str:
+def signed_in(url: str, code: str = CODE, name: str = "") -> str:
     """The cookie of a new guest, as a header's value."""
-    answer = login(url, code)
+    answer = login(url, code, name)
     assert answer.status_code == 200, answer.text
-    return f"berth_guest={answer.cookies['berth_guest']}"
+    cookie = guests.COOKIES[url.partition(":")[0]]
+    return f"{cookie}={answer.cookies[cookie]}"
 
 
-def websocket(url: str, path: str, cookie: str) -> ClientConnection:
+def websocket(url: str, path: str, cookie: str, origin: str = "") -> ClientConnection:
     """A WebSocket as a guest's page opens it."""
-    address = url.replace("http", "ws", 1) + path
-    return connect(address, origin=Origin(url), additional_headers={"Cookie": cookie})
+    address, anything = url.replace("http", "ws", 1) + path, ssl.create_default_context()
+    anything.check_hostname, anything.verify_mode = False, ssl.CERT_NONE
+    trusted = anything if url.startswith("https") else None
+    more = {"Cookie": cookie}
+    return connect(address, origin=Origin(origin or url), additional_headers=more, ssl=trusted)

@@ -35,6 +35,7 @@ class Behaviour:
     version_seconds: float = 0
     lacks: list[str] = field(default_factory=list)  # flags
     hangs: bool = False  # never loads
+    waits_for: str = ""  # a file: before it is there, nothing is loaded
     dies_of: dict[str, int] = field(default_factory=dict)  # signals, by a part of the model's path
     says: dict[str, str] = field(default_factory=dict)  # and ends with 1, by the same
     counter: str = ""  # a file that grows by a byte for each start
@@ -94,6 +95,8 @@ def _parsed(given: list[str]) -> argparse.Namespace:
 def _serve(given: argparse.Namespace, do: Behaviour) -> int:
     while do.hangs:
         time.sleep(60)
+    while do.waits_for and not Path(do.waits_for).exists():
+        time.sleep(0.02)
     for part, number in do.dies_of.items():
         if part in given.m:
             os.kill(os.getpid(), number)

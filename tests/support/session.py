@@ -38,6 +38,14 @@ class Session:
         state.id, state.trigger_value = widget or self.buttons[label], True
         self._rerun(message)
 
+    def switch(self, widget: str, value: bool) -> None:
+        """Have a switch or a box of this id say so, whether the page has drawn it or not."""
+        message = BackMsg()
+        message.rerun_script.page_name = self._page
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id, state.bool_value = widget, value
+        self._rerun(message)
+
     def _rerun(self, message: BackMsg) -> None:
         self.socket.send(message.SerializeToString())
         self.texts = []

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
-from lib.api.shield import chat, completions, embeddings, messages, refused, rerank, responses
+from lib.api.shield import (
+    chat,
+    completions,
+    embeddings,
+    messages,
+    refused,
+    rerank,
+    responses,
+    steady,
+)
 from lib.api.shield.told import Told, left_out
 from lib.api.shield.values import WrongField, wrong_field
 from lib.core.errors import BerthError
@@ -87,7 +96,10 @@ def for_engine(request: Checked, engine: str, model: str) -> Sent:
     if takes is None:
         raise _not_offered(request.path, engine)
     told.ignore(request.ignored)
-    made = dialect.adapted({**request.fields, "model": model}, engine, told)
+    fields = {**request.fields, "model": model}
+    if request.path in steady.PATHS:
+        fields = steady.steady(fields, told)
+    made = dialect.adapted(fields, engine, told)
     told.ignore(name for name in made if name not in takes)
     try:
         body = to_json({name: value for name, value in made.items() if name in takes})

@@ -346,6 +346,7 @@ def _idle(file: ModelFile, log: str) -> Model:
         can_chat=file.can_chat,
         can_see=bool(file.projector),
         calls_tools=file.calls_tools,
+        thinks=file.thinks,
         problem=problem,
         source=file.source,
         stays_at=file.stays_at,

@@ -34,7 +34,7 @@ from lib.fit import gguf, kinds
 from lib.fit.kinds import Kind, Task
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-FACTS = 5  # of what is kept about a file: with another number all headers are read anew
+FACTS = 6  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
 LONGEST_SHOWN = 200
@@ -54,6 +54,7 @@ class ModelFile(Frozen):
     context_trained: int | None = None
     can_chat: bool = True
     calls_tools: bool = False  # its template has words for tools
+    thinks: bool = False  # its template has words for thoughts
     template: str = ""  # the whole path of the one beside it, which goes before its own
     task: Task = Task.WRITING
     reads_at_once: bool = False  # all of a text, see lib/fit/kinds.py
@@ -317,6 +318,7 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         header = gguf.read_model(whole)
     except BrokenFile as error:
         return ModelFile(**common, kind=kind_at(whole), problem=error.message, fix=error.fix)
+    template = templates.text_of(now.template, header.chat_template)
     return ModelFile(
         **common,
         kind=kinds.kind_of(header),
@@ -324,7 +326,8 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         quantization=header.quantization,
         context_trained=header.context_length,
         can_chat=header.chat_template is not None or bool(now.template),
-        calls_tools="tools" in templates.text_of(now.template, header.chat_template),
+        calls_tools="tools" in template,
+        thinks=templates.thinks(template),
         template=now.template,
         task=kinds.task_of(header),
         reads_at_once=kinds.reads_at_once(header),

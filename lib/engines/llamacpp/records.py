@@ -205,6 +205,7 @@ def upstream(record: Record) -> Upstream:
         model=record.model,
         key=key(record.model),
         token_bytes=record.token_bytes,
+        slots=record.options.slots,
     )
 
 

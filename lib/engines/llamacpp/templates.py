@@ -11,6 +11,7 @@ from lib.core import links
 
 ENDING = ".jinja"
 MOST_BYTES = 2**20  # the longest that are published have some tens of thousands
+_THOUGHTS = re.compile(r"<think>|enable_thinking|reasoning_effort|reasoning_content|analysis<\|")
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
@@ -35,3 +36,8 @@ def text_of(beside: str, own: str | None) -> str:
         with contextlib.suppress(OSError):
             return Path(beside).read_text("utf-8", "replace")
     return own or ""
+
+
+def thinks(template: str) -> bool:
+    """Does a model with this template write its thoughts before it answers, or can it?"""
+    return bool(_THOUGHTS.search(template))

@@ -56,6 +56,7 @@ class _Facts(Frozen):
     can_complete: bool = True
     can_see: bool = False
     calls_tools: bool | None = None
+    thinks: bool | None = None
     task: Task = Task.WRITING
     file: str = ""  # the GGUF file it runs
 
@@ -187,7 +188,7 @@ class Ollama:
     def upstream(self, model: str) -> Upstream | None:
         """Ollama's own `/v1`, under the name it lists; None where the model is not loaded."""
         for known in self.models():
-            if known.state == State.READY and _full(known.name) == _full(model):
+            if known.state == State.READY and full_name(known.name) == full_name(model):
                 return Upstream(base_url=known.url, model=known.name, listed=known.name)
         return None
 
@@ -212,7 +213,7 @@ class Ollama:
         # What runs at a stranger's is no model of one's own; a name that cannot be typed here
         # could not be started either.
         known = {
-            _full(tag.name): (tag, self._known(tag, ask=time.monotonic() < give_up_at))
+            full_name(tag.name): (tag, self._known(tag, ask=time.monotonic() < give_up_at))
             for tag in tags
             if _is_name(tag.name) and not tag.remote_host
         }
@@ -221,28 +222,28 @@ class Ollama:
             _model(tag, facts, in_memory.get(name) or in_memory.get(facts.file))
             for name, (tag, facts) in known.items()
         ]
-        on_disk = {_full(tag.name) for tag in tags}
-        return models + [_leftover(row) for row in loaded if _full(row.name) not in on_disk]
+        on_disk = {full_name(tag.name) for tag in tags}
+        return models + [_leftover(row) for row in loaded if full_name(row.name) not in on_disk]
 
     def _can_see(self, model: str) -> bool:
         """True where nobody knows: what is wrong then, Ollama says."""
-        return all(m.can_see for m in self.models() if _full(m.name) == _full(model))
+        return all(m.can_see for m in self.models() if full_name(m.name) == full_name(model))
 
     def _token_bytes(self, model: str) -> int:
         """Read for a token; 0 where the file is not here, or a graphics card has a part."""
-        name = _full(model)
-        loaded = [row for row in api.listing("/api/ps", api.Loaded) if _full(row.name) == name]
-        tags = [tag for tag in api.listing("/api/tags", api.Tag) if _full(tag.name) == name]
+        name = full_name(model)
+        loaded = [row for row in api.listing("/api/ps", api.Loaded) if full_name(row.name) == name]
+        tags = [tag for tag in api.listing("/api/tags", api.Tag) if full_name(tag.name) == name]
         if not (loaded and tags and speed.is_here(api.address())) or loaded[0].size_vram:
             return 0
         file = self._known(tags[0], ask=True).file
         return speed.bytes_of(file) if file else 0
 
     def _runs(self, model: str) -> bool:
-        wanted = _full(model)
+        wanted = full_name(model)
         with patience.of_a_command():
             found = self._models()
-        return any(m.state == State.READY and _full(m.name) == wanted for m in found)
+        return any(m.state == State.READY and full_name(m.name) == wanted for m in found)
 
     def _known(self, tag: api.Tag, ask: bool) -> _Facts:
         """The facts about a model, asked once; of one that does not tell, what its row says."""
@@ -285,6 +286,7 @@ def _facts_of(about: api.Shown) -> _Facts:
         can_complete=can_complete,
         can_see="vision" in (can or ()),
         calls_tools=None if can is None else "tools" in can,
+        thinks=None if can is None else "thinking" in can,
         task=Task.WRITING if can_complete else Task.EMBEDDING,
         file=file[1] if file else "",
     )
@@ -303,6 +305,7 @@ def _model(tag: api.Tag, facts: _Facts, in_memory: api.Loaded | None) -> Model:
         can_chat=facts.can_chat,
         can_see=facts.can_see,
         calls_tools=facts.calls_tools,
+        thinks=facts.thinks,
         task=facts.task,
         url=f"{api.address()}/v1" if in_memory else "",
         memory_bytes=in_memory.size if in_memory else None,
@@ -336,7 +339,7 @@ def _by_name_and_file(
 
     Models made of one file share one process, which Ollama lists under the name it was loaded by.
     """
-    by_name = {_full(row.name): row for row in loaded}
+    by_name = {full_name(row.name): row for row in loaded}
     by_file = {facts[name].file: row for name, row in by_name.items() if name in facts}
     by_file.pop("", None)
     return {**by_file, **by_name}
@@ -350,7 +353,7 @@ def _is_name(text: str) -> bool:
     return True
 
 
-def _full(name: str) -> str:
+def full_name(name: str) -> str:
     """A name as Ollama compares it: without case, in full, `latest` where there is no tag."""
     name = name.removeprefix("registry.ollama.ai/").removeprefix("library/")
     return (name if ":" in name.rpartition("/")[2] else f"{name}:latest").casefold()

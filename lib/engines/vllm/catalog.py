@@ -123,6 +123,7 @@ def _of_slot(place: Place, unit: Unit, *, is_alone: bool) -> Entry:
         can_chat=about.can_chat,
         can_see=about.can_see and not unit.is_text_only,
         calls_tools=unit.calls_tools,
+        thinks=unit.thinks,
         url=target.url if is_ready else "",
         started_at=seen.service.since if seen and seen.service and is_ready else None,
         problem=how.problem,

@@ -40,6 +40,7 @@ class Unit(Frozen):
     vllm: str = ""  # version of the program it runs
     is_text_only: bool = False  # started without its eyes, which saves memory
     calls_tools: bool = False  # started with a parser for its calls
+    thinks: bool = False  # and with one for its thoughts
     written: str = ""  # ISO time
 
     @property
@@ -69,8 +70,11 @@ def scan(places: Places) -> Found:
             if mark := mark_of(text):
                 is_blind = bool(_NO_IMAGES.search(text))
                 unit = unit_of(path.name, mark, is_text_only=is_blind)
-                tools = {"calls_tools": "--tool-call-parser" in text}
-                units.append(unit.model_copy(update=tools))
+                parsers = {
+                    "calls_tools": "--tool-call-parser" in text,
+                    "thinks": "--reasoning-parser" in text,
+                }
+                units.append(unit.model_copy(update=parsers))
         except BerthError as error:
             problems[path.name] = error.message
         except (OSError, ValidationError) as error:

@@ -5,13 +5,14 @@ from typing import Literal
 
 import streamlit as st
 
+from lib.batches import watch as batches
 from lib.core import words
 from lib.jobs import jobs
 from lib.jobs.events import PhaseState, Progress
 from lib.jobs.jobs import Job, JobState
 from lib.slots import job as slot_job
 from lib.ui import markdown
-from lib.ui.deploy import log_view, outcome
+from lib.ui.deploy import batch, log_view, outcome
 from lib.ui.deploy.gpu import stages
 from lib.ui.shell import shown_errors
 
@@ -37,6 +38,9 @@ PHASES = {
     "gateway": "Making it known to LiteLLM and nginx",
     "move": "Moving",
     "remove": "Taking the model, its service and its entries away",
+    "lines": "Checking the file",
+    "ask": "Asking",
+    "files": "Writing the files",
 }
 STEPS = {  # what a deployment goes through, in order
     "detect": "Machine",
@@ -56,6 +60,12 @@ SLOT_STEPS = {  # the same on graphics cards
     "test": "Test",
 }
 REMOVAL_STEPS = {"remove": "Remove"}
+BATCH_STEPS = {"lines": "Check", "ask": "Ask", "files": "Write"}
+STEPS_OF = {
+    slot_job.KIND: SLOT_STEPS,
+    slot_job.REMOVAL: REMOVAL_STEPS,
+    batches.KIND: BATCH_STEPS,
+}
 MARKS = {
     PhaseState.RUNNING: ":blue[**● {}**]",
     PhaseState.SUCCEEDED: ":green[✓] {}",
@@ -122,7 +132,7 @@ def _heading(job: Job) -> None:
 
 def _steps(job: Job, now: Progress) -> str:
     """`✓ Machine   ✓ Plan   ● Download   ○ Start`, each in its colour."""
-    names = {slot_job.KIND: SLOT_STEPS, slot_job.REMOVAL: REMOVAL_STEPS}.get(job.kind, STEPS)
+    names = STEPS_OF.get(job.kind, STEPS)
     known = {name: state for name, state in now.phases if name in names}
     if job.state != JobState.SUCCEEDED or not known:
         known = {name: known.get(name, "") for name in names}
@@ -148,7 +158,8 @@ def _bar(job: Job, now: Progress) -> None:
 def _doing(job: Job, now: Progress) -> str:
     """`Downloading 43% · 212 MB of 491 MB · 34 MB/s · 8 s left`, or what the job itself says."""
     if now.total:
-        return f"**{PHASES.get(now.phase, now.phase)} {now.percent:.0f}%** · {_numbers(now)}"
+        numbers = batch.numbers(now) if job.kind == batches.KIND else _numbers(now)
+        return f"**{PHASES.get(now.phase, now.phase)} {now.percent:.0f}%** · {numbers}"
     waiting = "Waiting for its turn" if job.state == JobState.QUEUED else "Starting"
     return f"**{markdown.plain(now.note) or PHASES.get(now.phase, waiting)}**"
 

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
+from lib.batches import watch as batches
 from lib.deploy.starter import STARTER
 from lib.engines import all_models
 from lib.engines.base import Model, State
 from lib.jobs.jobs import Job, JobState
 from lib.slots import job as slot_job
 from lib.ui import markdown, models
-from lib.ui.deploy import diagnosis_view, retry
+from lib.ui.deploy import batch, diagnosis_view, retry
 from lib.ui.deploy.gpu import result
 from lib.ui.session import choose_model
 
@@ -17,7 +18,9 @@ STARTER_KIND = "starter"
 
 def draw(job: Job) -> None:
     """What somebody who just looks in needs to know, and the next thing to do."""
-    if job.state == JobState.SUCCEEDED:
+    if job.kind == batches.KIND:
+        batch.draw(job)
+    elif job.state == JobState.SUCCEEDED:
         _success(job)
     elif job.state == JobState.CANCELLED:
         word = "It is paused" if job.is_paused else "It was cancelled"

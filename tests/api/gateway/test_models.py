@@ -36,7 +36,7 @@ def test_the_list_names_what_runs_before_what_can_be_started(
     ]
     told = [model.model_extra or {} for model in models]
     assert [(one["state"], one["context_length"], one["task"]) for one in told] == [
-        ("ready", 4096, "chat"),
+        ("running", 4096, "chat"),
         ("stopped", told[1]["context_length"], "chat"),
     ]
     assert told[0]["modalities"] == {"input": ["text"], "output": ["text"]}
@@ -70,6 +70,6 @@ def test_a_model_that_was_added_is_listed_at_once(server: Server, fake: Running)
         with running_fake() as another:
             register(server.home, another, "new")
             told = httpx.get(f"{server.url}/v1/models/new").json()
-            assert (told["id"], told["state"]) == ("new", "ready")
+            assert (told["id"], told["state"]) == ("new", "running")
     finally:
         (server.home / "models" / "new.gguf").unlink()

@@ -1,6 +1,7 @@
 """/v1/responses and /v1/messages with the built-in engine itself, where a fake proves nothing."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import anthropic
 import httpx
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from tests.support.server import Server, running_server
+from tests.support.waiting import until
 
 COLOUR = {
     "type": "object",
@@ -91,3 +94,75 @@ def test_a_model_that_writes_gives_no_vectors_and_is_not_asked_again(
 def test_the_list_tells_of_tools(client: openai.OpenAI) -> None:
     told = client.models.retrieve("starter").model_extra or {}
     assert (told["tools"], told["context_length"]) == (True, 2_048)
+
+
+def test_a_time_that_changes_leaves_the_rest_of_an_agents_prompt_known(
+    claude: anthropic.Anthropic,
+) -> None:
+    rest = "You are a careful agent. " * 20
+
+    def known(second: str) -> tuple[int, int]:
+        line = f"Current time: 2026-11-28T10:15:{second}Z"
+        answer = claude.messages.create(
+            model="starter",
+            system=[{"type": "text", "text": line}, {"type": "text", "text": rest}],
+            messages=[{"role": "user", "content": "Hi"}],
+            max_tokens=2,
+        )
+        return answer.usage.cache_read_input_tokens or 0, answer.usage.input_tokens
+
+    known("02")
+    was_known, was_new = known("31")
+    assert was_known > 60 > was_new
+
+
+def test_a_stopped_model_is_loaded_for_a_stream_that_is_told_so_and_comes_whole(
+    server: Server, client: openai.OpenAI
+) -> None:
+    stop(server)
+    long = "Repeat the word yes. " * 12
+    said: list[ChatCompletionMessageParam] = [{"role": "user", "content": long}]
+    with client.chat.completions.with_streaming_response.create(
+        model="starter", messages=said, max_tokens=12, stream=True
+    ) as answer:
+        lines = [line for line in answer.iter_lines() if line]
+    told = [line for line in lines if line.startswith(":")]
+    assert told[0].startswith(": loading"), told
+    assert any(re.fullmatch(r": reading the prompt( \d+ of \d+)?", line) for line in told), told
+    assert lines[-1] == "data: [DONE]"
+    stop(server)
+    stream = client.chat.completions.create(
+        model="starter", messages=said, max_tokens=12, stream=True, temperature=0
+    )
+    chunks = [chunk for chunk in stream if chunk.choices]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert chunks[-1].choices[0].finish_reason in ("stop", "length")
+
+
+@pytest.mark.parametrize("moment", ["reading", "writing"])
+def test_a_client_that_leaves_ends_the_work_of_the_real_engine(
+    server: Server, client: openai.OpenAI, moment: str
+) -> None:
+    asked = "Write down the numbers from one to a thousand, each in words."
+    said: list[ChatCompletionMessageParam] = [{"role": "user", "content": asked}]
+    with client.chat.completions.with_streaming_response.create(
+        model="starter", messages=said, max_tokens=2_000, stream=True
+    ) as answer:
+        until(lambda: is_busy(server), "work")
+        if moment == "writing":
+            next(line for line in answer.iter_lines() if "delta" in line)
+    # While it reads, the engine looks up at the end of a batch alone.
+    until(lambda: not is_busy(server), "the end of the work")
+
+
+def stop(server: Server) -> None:
+    httpx.post(f"{server.url}/api/models/starter/stop", json={}, timeout=60).raise_for_status()
+
+
+def is_busy(server: Server) -> bool:
+    """By the engine's own word."""
+    record = json.loads((server.home / "engines" / "starter.json").read_text())
+    key = (server.home / "engines" / "starter.key").read_text().strip()
+    address = f"http://127.0.0.1:{record['port']}/slots"
+    slots = httpx.get(address, headers={"Authorization": f"Bearer {key}"}, timeout=30).json()
+    return any(slot["is_processing"] for slot in slots)

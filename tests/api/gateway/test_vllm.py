@@ -1,6 +1,5 @@
 """A slot's model over HTTP: started, asked through /v1, left in mid-stream, stopped."""
 
-import json
 from collections.abc import Iterator
 
 import httpx
@@ -127,14 +126,12 @@ def test_the_model_is_told_without_its_key(server: Server, fake: Fake) -> None:
     assert "key-of-the-slot" not in everything and "k-lab" not in everything
 
 
-def test_what_is_stopped_is_not_asked_and_can_be_started(server: Server, fake: Fake) -> None:
+def test_what_is_stopped_is_started_when_it_is_named(server: Server, fake: Fake) -> None:
     answer = httpx.post(f"{server.url}/api/models/tiny/stop", json={}, timeout=60)
     assert answer.json()["state"] == "Stopped"
-    refused = post(server, HELLO)
-    assert refused.status_code == 503
-    assert "does not run" in json.loads(refused.text)["error"]["message"]
-    again = httpx.post(f"{server.url}/api/models/tiny/start", json={}, timeout=60)
-    assert again.json()["state"] == "Ready"
+    assert httpx.get(f"{server.url}/v1/models/tiny").json()["state"] == "stopped"
+    assert post(server, HELLO).status_code == 200
+    assert httpx.get(f"{server.url}/v1/models/tiny").json()["state"] == "running"
 
 
 def test_health_tells_of_it(server: Server) -> None:

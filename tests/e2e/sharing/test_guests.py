@@ -50,6 +50,14 @@ def guest(browser: Browser) -> Iterator[Page]:
     assert errors == []
 
 
+@pytest.fixture
+def stranger(browser: Browser) -> Iterator[Page]:
+    """A browser that goes on although it does not know the certificate."""
+    size = {"width": PHONE[0], "height": PHONE[1]}
+    with browser.new_context(viewport=size, ignore_https_errors=True) as context:  # type: ignore[arg-type]
+        yield context.new_page()
+
+
 def ask(page: Page, text: str) -> None:
     box = page.get_by_test_id("stChatInput").locator("textarea")
     box.fill(text)
@@ -97,6 +105,48 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
     page.get_by_role("button", name="Stop sharing").click()
     expect(guest.get_by_text("The owner has stopped sharing")).to_be_visible()
     expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
+
+
+def test_a_named_guest_chats_encrypted_and_is_signed_out(
+    page: Page, stranger: Page, berth: Server
+) -> None:
+    page.goto(f"{berth.url}/System")
+    page.get_by_text("Encryption and proxy", exact=True).click()
+    page.get_by_text("A certificate that Berth makes").click()
+    page.locator(".st-key-sharing_ways").get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved. It holds now.")).to_be_visible()
+    page.get_by_role("combobox", name="Ends").click()
+    page.get_by_role("option", name="In 8 hours").click()
+    page.get_by_role("button", name="Share", exact=True).click()
+    section = page.locator(".st-key-sharing")
+    expect(section.get_by_text("ends in 7 h 59 min")).to_be_visible()
+    shown = page.get_by_test_id("stCode")
+    url = shown.filter(has_text="https://").inner_text().strip()
+    code = shown.filter(has_text=re.compile(r"^\s*\w{4}-\w{4}\s*$")).inner_text().strip()
+    stranger.goto(f"{url.replace('https', 'http', 1)}/Chat")
+    assert stranger.url.startswith(url)
+    stranger.get_by_label("Your name").fill("<b>Ada</b>")
+    sign_in(stranger, code)
+    expect(stranger.get_by_text("You are a guest here.")).to_be_attached()
+    stranger.goto(f"{url}/Chat")
+    ask(stranger, "What is the capital of France?")
+    answer = stranger.get_by_test_id("stChatMessage").filter(visible=True).last
+    expect(answer).to_contain_text(SAID)
+    cookies = {one["name"]: one for one in stranger.context.cookies()}
+    assert cookies["__Host-berth_guest"]["secure"]
+    assert cookies["__Host-berth_guest"]["httpOnly"]
+    expect(section.get_by_text("<b>Ada</b>")).to_be_visible()
+    expect(section.get_by_text(re.compile("here now · last question"))).to_be_visible()
+    side = page.get_by_test_id("stSidebar")
+    expect(side.get_by_text("Shared · 1 guest")).to_be_visible()
+    section.get_by_role("button", name="Sign out").click()
+    expect(stranger.get_by_label("Access code")).to_be_visible()
+    expect(section.get_by_text("<b>Ada</b>")).to_have_count(0)
+    sign_in(stranger, code)
+    expect(stranger.get_by_test_id("stChatInput")).to_be_visible()
+    side.get_by_role("button", name="Stop", exact=True).click()
+    expect(stranger.get_by_text("The owner has stopped sharing")).to_be_visible()
+    expect(section.get_by_role("button", name="Share", exact=True)).to_be_visible()
 
 
 def test_a_guest_compares_what_the_owner_allows(page: Page, guest: Page, berth: Server) -> None:

@@ -32,7 +32,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
 
 async def answered() -> int:
     async with gateway.connections():
-        asked = await gateway._asked_in_time(ORDER)
+        asked = await gateway._asked_in_time(ORDER, await upstreams.find("fake"))
         asked.answer.close()
         return asked.answer.status
 

@@ -19,6 +19,8 @@ from lib.engines.base import StartOptions
 from lib.engines.llamacpp import ENGINE, records
 from lib.engines.vllm import addresses
 from lib.hub import token
+from lib.keys import store
+from lib.keys.key import NewKey
 from lib.sharing import guests
 from tests.support.jobs import bash, ended
 from tests.support.tiny_gguf import write_tiny
@@ -75,6 +77,7 @@ def secrets(
         USER,
         str(home),
     ]
+    found.append(store.create(NewKey(name="laptop"))[1])
     found.append(guests.sign_in(code, "10.0.0.7"))
     _plant(home, found)
     yield [*found, *COOKIES.values()]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib.core import activity
+from lib.core import activity, preferences
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
-from lib.core.errors import BerthError, Conflict
+from lib.core.errors import BerthError, Conflict, Forbidden
 from lib.engines import find_model, room, variants
 from lib.engines.base import ChatOptions, Message, Model, StartOptions, State
 from lib.engines.llamacpp import ENGINE, records
@@ -76,6 +76,62 @@ def test_what_was_named_gives_way(two: tuple[str, str]) -> None:
         (Kind.STOPPED, "first", "to make room for second"),
         (Kind.STARTED, "first", ""),
     ]
+
+
+def test_for_a_program_nobody_gives_way_unless_the_owner_says_so(two: tuple[str, str]) -> None:
+    first, second = (find_model(name) for name in two)
+    variants.save(second.key, "small", SMALL)
+    actions.start(first, SMALL)
+    with pytest.raises(NoRoom):
+        actions.load_on_demand(second)
+    preferences.change(makes_room_on_demand=True)
+    with use.using("first"), pytest.raises(NoRoom):
+        actions.load_on_demand(second)
+    assert state("first") == State.READY
+    actions.load_on_demand(second)
+    assert (state("first"), state("second")) == (State.STOPPED, State.READY)
+    assert [(event.kind, event.detail) for event in activity.recent(2)] == [
+        (Kind.STARTED, "a program asked for it"),
+        (Kind.STOPPED, "to make room for second"),
+    ]
+
+
+def test_what_gave_way_for_a_program_comes_back_where_its_load_fails(
+    two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (find_model(name) for name in two)
+    variants.save(second.key, "small", SMALL)
+    preferences.change(makes_room_on_demand=True)
+    actions.start(first, SMALL)
+    start = ENGINE.start
+
+    def failing(model: str, options: StartOptions) -> None:
+        if model == "second":
+            raise BerthError("The file is broken.", "Take another.")
+        start(model, options)
+
+    monkeypatch.setattr(ENGINE, "start", failing)
+    with pytest.raises(BerthError, match="broken"):
+        actions.load_on_demand(second)
+    assert state("first") == State.READY
+
+
+def test_a_program_with_a_key_has_a_model_started_and_starts_none_itself(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    with acting(Role.PROGRAM, "k1"):
+        with pytest.raises(Forbidden, match="Only the owner"):
+            actions.start(find_model("tiny"), SMALL)
+        actions.load_on_demand(find_model("tiny"), key="k1")
+    assert state("tiny") == State.READY
+
+
+def test_a_guest_never_starts_a_model_through_a_programs_right(two: tuple[str, str]) -> None:
+    with acting(Role.GUEST, "somebody"):
+        with pytest.raises(Forbidden, match="guests cannot start it"):
+            actions.load_on_demand(find_model("first"))
+        with pytest.raises(Forbidden, match="Only the owner"):
+            actions.start(find_model("first"), SMALL)
+    assert state("first") == State.STOPPED
 
 
 def test_another_than_was_named_does_not_give_way(two: tuple[str, str]) -> None:

@@ -53,6 +53,11 @@ def test_every_option_and_exit_code_is_in_the_help(clone: Clone) -> None:
         ["--port", "$(touch x)"],
         ["--port=8501; touch x"],
         ["--install-only", "x" * 10_000],
+        ["--share=2h"],
+        ["--share=$(touch x)"],
+        ["--share="],
+        ["--share", "8h"],
+        ["--share", "doctor"],
     ],
     ids=lambda arguments: ascii(" ".join(arguments))[:30],
 )

@@ -18,6 +18,7 @@ from lib.core import owner_key
 from lib.deploy.starter import STARTER
 from lib.engines import __main__ as engines
 from tests.support.clone import NOWHERE, SECONDS, Clone, Run
+from tests.support.guests import lan_address
 
 RUNS = "Ctrl-C stops the dashboard"
 Start = Callable[..., Run]
@@ -127,6 +128,43 @@ def test_a_terminal_alone_is_told_the_link_with_the_key(
     assert code == 0
     assert f"Open it with its key: {url}/?key={key}" in shown
     assert key not in clone.run("--no-browser").stdout
+
+
+def test_sharing_is_switched_on_and_a_terminal_alone_is_told_the_code(
+    clone: Clone, start: Start, home: Path
+) -> None:
+    home.mkdir()
+    chosen = (f'share_address = "{lan_address()}"', 'share_encryption = "berth"')
+    (home / "settings.toml").write_text("\n".join(chosen))
+    clone.install()
+    run = start("--share=8h")
+    run.until(RUNS)
+    code = json.loads((home / "guests.json").read_text())["code"]
+    shown_code, url = f"{code[:4]}-{code[4:]}", _record(home)["url"]
+    with urllib.request.urlopen(f"{url}/api/sharing") as answer:
+        told = json.load(answer)
+    assert f"Shared with your network: {told['url']} (until " in run.output
+    assert "The access code stands on the System page." in run.output
+    assert code not in run.output and shown_code not in run.output
+    ended, shown = clone.on_terminal(["setup.sh", "--no-browser", "--share"])
+    assert ended == 0
+    assert f"Access code: {shown_code}" in shown
+    for half in (told["fingerprint"][:47], told["fingerprint"][48:]):
+        assert half in shown
+    assert shown.count("\u2588") > 100
+    assert json.loads((home / "sharing.json").read_text())["until"]  # it ends as was said first
+
+
+def test_sharing_that_fails_is_told_and_the_dashboard_runs(
+    clone: Clone, start: Start, home: Path
+) -> None:
+    home.mkdir()
+    (home / "settings.toml").write_text('share_address = "192.0.2.254"')
+    clone.install()
+    run = start("--share")
+    run.until(RUNS)
+    assert "Berth cannot listen on 192.0.2.254" in run.output
+    assert "Berth is not shared." in run.output
 
 
 def test_without_a_terminal_the_next_free_port_is_taken(clone: Clone, used_port: int) -> None:

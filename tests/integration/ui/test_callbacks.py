@@ -15,10 +15,12 @@ def elements() -> None:
 
 
 def sharing() -> None:
-    from lib.ui import sharing
+    from lib.ui.sharing import limits, section, ways
 
-    sharing._save_limits()
-    sharing._choose_start()
+    limits._save_limits()
+    section._choose_start()
+    section._prolong()
+    ways._save()
 
 
 def servers_elsewhere() -> None:

@@ -178,3 +178,14 @@ def test_what_does_not_hold_at_once_says_so(home: Path) -> None:
     ):
         assert mark in shown
     assert "Limits for guests: 2,048 tokens per reply" in shown
+
+
+def test_what_programs_may_do_is_saved_at_once(home: Path) -> None:
+    page = opened()
+    page.toggle(key="settings_starts_on_demand").set_value(False).run()
+    assert not preferences().starts_on_demand
+    assert page.toggle(key="settings_makes_room_on_demand").disabled
+    page.selectbox(key="settings_requests_at_once").set_value(4).run()
+    page.selectbox(key="settings_requests_waiting").set_value(0).run()
+    assert (preferences().requests_at_once, preferences().requests_waiting) == (4, 0)
+    assert not page.exception

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lib.api.engine_request import Ambiguous, ForeignAddress, read
-from lib.api.errors import NotJson
+from lib.api.engine_request import ForeignAddress, read
+from lib.api.errors import Ambiguous, NotJson
 from lib.core.errors import BadInput
 
 PICTURE = "data:image/png;base64,iVBORw0KGgo="

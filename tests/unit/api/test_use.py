@@ -8,6 +8,7 @@ from lib.api import gateway
 from lib.api.answer import Answer
 from lib.api.gateway import Order
 from lib.api.shield import Checked
+from lib.api.waiting import Waiting
 from lib.fleet import use
 
 ORDER = Order("tiny", Checked("/chat/completions", {}, ()), "*/*")
@@ -17,7 +18,7 @@ ORDER = Order("tiny", Checked("/chat/completions", {}, ()), "*/*")
 def test_a_request_uses_its_model_to_its_end(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    async def passed_on(order: Order, answer: Answer) -> None:
+    async def passed_on(order: Order, answer: Answer, wait: Waiting) -> None:
         seen.append(use.is_busy(order.model))
         if fails:
             raise ZeroDivisionError

@@ -77,7 +77,7 @@ def test_a_guests_websocket_names_its_page() -> None:
 def test_programs_of_guests_need_a_key(path: str) -> None:
     for headers in ([signed_in()], []):
         seen = guest_visit(*headers, path=path)
-        assert (seen.status, seen.code, seen.lobby_saw) == (401, "not_signed_in", [])
+        assert (seen.status, seen.code, seen.lobby_saw) == (401, "api_key_needed", [])
     assert guest_visit(signed_in(), path="/v10").app_saw
 
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from lib.core import activity
 from lib.core.access import Actor, Role, acting
 from lib.core.errors import Forbidden
 from lib.core.rate import Rate
@@ -119,3 +120,37 @@ def test_not_more_than_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -
     for number in range(5):
         logins.seen(str(number), "192.168.1.7", time.time())
     assert logins.neighbours("4") == {"2", "3", "4"}
+
+
+def test_a_guest_leaves_by_itself_and_its_cookie_is_worth_nothing() -> None:
+    cookie = guests.sign_in(guests.access_code(), "192.168.1.7")
+    login = guests.login_of(cookie)
+    with acting(Role.GUEST, "another"), pytest.raises(Forbidden):
+        guests.sign_out(login)
+    with acting(Role.GUEST, login):
+        guests.sign_out(login)
+    assert guests.login_of(cookie) == ""
+    assert guests.sign_in(guests.access_code(), "192.168.1.7")  # nobody was put out
+
+
+def test_the_owner_signs_a_guest_out_who_may_come_again() -> None:
+    cookie = guests.sign_in(guests.access_code(), "192.168.1.7", "Ada")
+    guests.sign_out(guests.login_of(cookie))
+    assert guests.login_of(cookie) == ""
+    assert guests.signed_in() == []
+    assert guests.sign_in(guests.access_code(), "192.168.1.7", "Ada")
+
+
+def test_activity_names_the_guest() -> None:
+    login = guests.login_of(guests.sign_in(guests.access_code(), "192.168.9.7", "Ada"))
+    guests.put_out(login)
+    kinds = [(one.kind, one.detail) for one in activity.about("Ada")]
+    assert kinds == [("put out", "192.168.9.7"), ("signed in", "192.168.9.7")]
+
+
+def test_what_a_guest_does_is_told_by_name() -> None:
+    login = guests.login_of(guests.sign_in(guests.access_code(), "192.168.1.7", "Ada"))
+    with acting(Role.GUEST, login):
+        assert activity.who_acts() == "guest Ada"
+    with acting(Role.GUEST, "nobody knows me"):
+        assert activity.who_acts() == "guest"

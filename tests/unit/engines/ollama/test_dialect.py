@@ -140,12 +140,12 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_names_that_ollama_takes_for_one_are_one(one: str, other: str) -> None:
-    assert ollama._full(one) == ollama._full(other)
+    assert ollama.full_name(one) == ollama.full_name(other)
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_a_name_is_never_taken_for_a_similar_one(one: str, other: str) -> None:
-    assert ollama._full(one) != ollama._full(other)
+    assert ollama.full_name(one) != ollama.full_name(other)
 
 
 @pytest.mark.parametrize(

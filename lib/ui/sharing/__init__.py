@@ -1,0 +1,1 @@
+"""The sharing section on the System page: switch, address, code, guests, limits."""
