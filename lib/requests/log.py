@@ -20,6 +20,7 @@ from lib.core.database import ToldOnce
 from lib.core.errors import BerthError
 from lib.core.names import shown
 from lib.core.rate import Rate
+from lib.core.redact import redact
 from lib.core.values import Frozen
 from lib.core.writer import Writer
 from lib.requests import content
@@ -243,7 +244,9 @@ def _kept(entries: Sequence[Entry]) -> Sequence[Entry]:
 def values_of(one: Entry) -> tuple[Any, ...]:
     """The row, in bounds: names come from strangers, figures from engines."""
     counts = [min(max(0, number), MOST_TOKENS) for number in (one.prompt, one.reply)]
-    names = [shown(name, LONGEST_NAME) for name in (one.key, one.who, one.model, one.route)]
+    # A program may name anything as its model, and its own key by mistake.
+    told = one.key, one.who, redact(one.model, ()), redact(one.route, ())
+    names = [shown(name, LONGEST_NAME) for name in told]
     names = [name.encode("utf-8", "replace").decode() for name in names]
     code = shown(one.code, LONGEST_CODE).encode("utf-8", "replace").decode()
     ended = (one.first, one.seconds, one.outcome, one.status, code)

@@ -1,7 +1,7 @@
 """A Berth that is shared, with two models that run, and programs on other machines."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -16,30 +16,44 @@ from tests.support.tiny_gguf import write_tiny
 Program = Callable[..., httpx.Client]
 
 
+class Shared(NamedTuple):
+    """The server, the address at which other machines reach it, and the model called other."""
+
+    server: Server
+    url: str
+    other: Running
+
+
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
-    """The server, and the address at which other machines reach it."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     home = tmp_path_factory.mktemp("berth")
     write_tiny(home / "models" / "asleep.gguf")
     with running_fake() as other, shared_server(home) as (server, url):
         register(home, other, "other")
-        yield server, url
+        yield Shared(server, url, other)
 
 
 @pytest.fixture
-def server(shared: tuple[Server, str]) -> Server:
-    return shared[0]
+def server(shared: Shared) -> Server:
+    return shared.server
 
 
 @pytest.fixture
-def url(shared: tuple[Server, str]) -> str:
-    return shared[1]
+def url(shared: Shared) -> str:
+    return shared.url
+
+
+@pytest.fixture
+def other_fake(shared: Shared) -> Running:
+    """The engine of the model that is called other, well-behaved again."""
+    shared.other.behave(**WELL)
+    return shared.other
 
 
 @pytest.fixture(scope="module")
-def shared_fake(shared: tuple[Server, str]) -> Iterator[Running]:
+def shared_fake(shared: Shared) -> Iterator[Running]:
     with running_fake() as fake:
-        register(shared[0].home, fake)
+        register(shared.server.home, fake)
         yield fake
 
 

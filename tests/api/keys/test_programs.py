@@ -235,13 +235,15 @@ def _broken_off(client: httpx.Client, path: str, end: Any) -> str:
 
 @pytest.mark.parametrize("path", STREAMS)
 def test_a_key_that_is_disabled_ends_what_runs_with_it(
-    server: Server, fake: Running, program: Program, path: str
+    server: Server, fake: Running, other_fake: Running, program: Program, path: str
 ) -> None:
     fake.behave(**LONG)
+    other_fake.behave(**LONG)
     key_id, secret = made(server, f"revoked {path}")
     _, other_secret = made(server, f"goes on {path}")
     other = program(bearer(other_secret))
-    with other.stream("POST", CHAT, json={**HELLO, "stream": True}) as goes_on:
+    body = {**HELLO, "model": "other", "stream": True}
+    with other.stream("POST", CHAT, json=body) as goes_on:
         lines = goes_on.iter_lines()
         assert next(lines)
         said = _broken_off(
