@@ -140,7 +140,8 @@ def _said_whole(row: Row) -> str:
     moment = datetime.fromtimestamp(row.at).strftime("%d %B %Y %H:%M:%S")
     told = [moment, texts.who(row.who, row.key, row.route), texts.route(row.route)]
     told += [f"{texts.ended(row)} {row.code}".strip()]
-    told.append(f"{row.prompt:,} tokens read, {row.reply:,} written")
+    read = f"{row.prompt:,} tokens read, " if row.prompt else ""
+    told.append(f"{read}{words.count(row.reply, 'token')} written")
     told.append(f"took {words.duration(row.seconds)}")
     return markdown.plain(" · ".join(told))
 
