@@ -20,6 +20,7 @@ from lib.core.database import ToldOnce
 from lib.core.errors import BerthError
 from lib.core.names import shown
 from lib.core.rate import Rate
+from lib.core.redact import redact
 from lib.core.values import Frozen
 from lib.core.writer import Writer
 from lib.requests import content
@@ -241,7 +242,9 @@ def _kept(entries: Sequence[Entry]) -> Sequence[Entry]:
 def values_of(one: Entry) -> tuple[Any, ...]:
     """The row, in bounds: names come from strangers, figures from engines."""
     counts = [min(max(0, number), MOST_TOKENS) for number in (one.prompt, one.reply)]
-    names = [shown(name, LONGEST_NAME) for name in (one.key, one.who, one.model, one.route)]
+    # Where it failed, that may be anything: a key, say, from a field beside the right one.
+    model = redact(one.model) if one.outcome == Outcome.FAILED else one.model
+    names = [shown(name, LONGEST_NAME) for name in (one.key, one.who, model, one.route)]
     names = [name.encode("utf-8", "replace").decode() for name in names]
     code = shown(one.code, LONGEST_CODE).encode("utf-8", "replace").decode()
     ended = (one.first, one.seconds, one.outcome, one.status, code)
