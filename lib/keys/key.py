@@ -12,7 +12,11 @@ LONGEST_KEY_NAME = 64
 MOST_MODELS = 200
 LATEST = 7_258_118_400.0  # the year 2200, in epoch seconds
 # What the activity, the figures and the log call others by: a key cannot pass for one of them.
-RESERVED = frozenset({"berth", "guest", "a guest", "owner", "you", "a program", "everybody"})
+RESERVED = frozenset(
+    {"berth", "berth's own tests", "guest", "a guest", "guests", "owner", "you"}
+    | {"a program", "programs", "everybody", "others"}
+)
+A_GUESTS = "guest "  # so does the name of one who has given theirs begin
 
 
 class Key(NamedTuple):
@@ -50,7 +54,7 @@ def _name(text: str) -> str:
         raise ValueError("a key needs a name")
     if any(unicodedata.category(one)[0] == "C" or one in "\u2028\u2029" for one in text):
         raise ValueError("a name is one line without control characters")
-    if plain.casefold() in RESERVED:
+    if plain.casefold() in RESERVED or plain.casefold().startswith(A_GUESTS):
         raise ValueError("this name is taken by Berth itself")
     return plain
 

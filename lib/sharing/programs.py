@@ -140,9 +140,8 @@ def _proved(sent: str, address: str) -> Key:
     key was right from that address before. Other addresses notice nothing of it.
     """
     place, key = neighbourhood(address), store.proved(sent)
-    is_guessing = _tries.lately(place) >= TRIES
     is_known = key is not None and ((place, key.id) in _met or address in _LOCAL)
-    if is_guessing and not is_known:
+    if not is_known and _tries.lately(place) >= TRIES:
         raise errors.TooManyWrongKeys(
             "Too many wrong API keys were sent from this address.",
             "Stop the program that sends them, wait a minute, then try again.",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from lib.core import preferences
-from lib.core.access import Action, may
+from lib.core.access import BERTH, Action, may
 from lib.core.activity import GUEST
 from lib.core.errors import BerthError
 from lib.fleet import served
@@ -57,17 +57,18 @@ def _steps(has_models: bool) -> list[Step]:
     return [
         Step("Berth runs", True, _nothing),
         Step("A model is here", has_models, _nothing),
-        Step(
-            "You have asked it something",
-            any(map(_is_a_person, asked)),
-            _to_chat,
-        ),
-        Step("A program has asked it", served.PROGRAM in asked, _to_the_address),
+        Step("You have asked it something", any(map(_is_a_person, asked)), _to_chat),
+        Step("A program has asked it", any(map(_is_a_program, asked)), _to_the_address),
     ]
 
 
 def _is_a_person(who: str) -> bool:
     return not who or who.startswith(GUEST)
+
+
+def _is_a_program(who: str) -> bool:
+    """With a key, by whose name it is told, or without."""
+    return not _is_a_person(who) and who != BERTH
 
 
 def _nothing() -> None:

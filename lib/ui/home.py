@@ -21,6 +21,7 @@ CARD_WIDTH = 156  # two stand side by side on 360 pixels
 SHOWN = 5
 SPARKLINE_WIDTH = 104
 MINUTES = 30  # of a sparkline
+MOST_ASKERS = 6
 ASKERS = {"": "you", "guest": "guests", PROGRAM: "programs", "Berth": "Berth's own tests"}
 
 
@@ -89,11 +90,12 @@ def today() -> None:
 
 
 def by_whom(by: Mapping[str, Share]) -> str:
-    """`you 30, guests 5, programs 2`: requests, of whoever asked most first."""
+    """`you 30, guests 5, laptop 2`: requests, of whoever asked most first; API keys by name."""
     named = [
         f"{markdown.plain(ASKERS.get(who, who))} {share.requests:,}" for who, share in by.items()
     ]
-    return ", ".join(named)
+    others = sum(share.requests for share in [*by.values()][MOST_ASKERS:])
+    return ", ".join(named[:MOST_ASKERS] + ([f"others {others:,}"] if others else []))
 
 
 def running(found: Sequence[Model]) -> None:

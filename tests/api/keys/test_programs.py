@@ -76,7 +76,7 @@ def test_the_official_clients_work_and_say_what_is_wrong(
     server: Server, url: str, fake: Running
 ) -> None:
     key_id, secret = made(server, "official")
-    told = {"api_key": secret, "max_retries": 0}
+    told: Any = {"api_key": secret, "max_retries": 0}
     with openai.OpenAI(base_url=f"{url}/v1", **told) as client:
         said = client.chat.completions.create(**HELLO).choices[0].message.content
         assert said is not None and said.startswith("t0 t1")
@@ -325,13 +325,13 @@ def test_a_key_that_is_not_in_its_header_opens_nothing(
 ) -> None:
     _, secret = made(server, f"astray {place}")
     other = program()
-    sent: dict[str, Any] = {
+    ways: dict[str, dict[str, Any]] = {
         "query": {"url": f"{CHAT}?api_key={secret}"},
         "path": {"url": f"/v1/{secret}/chat/completions"},
         "cookie": {"url": CHAT, "headers": {"Cookie": f"berth_guest={secret}; key={secret}"}},
         "body": {"url": CHAT, "json": {**HELLO, "api_key": secret}},
-    }[place]
-    answer = other.post(**{"json": HELLO, **sent})
+    }
+    answer = other.post(**{"json": HELLO, **ways[place]})
     assert answer.status_code == (400 if place == "query" else 401)
     assert secret not in answer.text
     assert secret not in server.output

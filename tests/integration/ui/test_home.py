@@ -270,3 +270,10 @@ def test_another_choice_begins_short_again(home: Path) -> None:
 def test_askers_that_nobody_knows_are_named_as_they_are() -> None:
     by = {"": served.Share(1_200, 5), "key of Ana": served.Share(2, 5)}
     assert home.by_whom(by) == "you 1,200, key of Ana 2"
+
+
+def test_of_many_askers_those_are_named_who_asked_most() -> None:
+    by = {f"key {number}": served.Share(10 - number, 5) for number in range(8)}
+    told = home.by_whom(by)
+    assert told.startswith("key 0 10, key 1 9,")
+    assert told.endswith("key 5 5, others 7")

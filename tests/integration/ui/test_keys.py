@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def make_on_page(page: AppTest, name: str) -> str:
     """The secret that the page shows then."""
     page.text_input(key="key_name_new").input(name)
     press(page, "Make the key")
-    return SECRET.findall(told(page))[0]
+    return str(SECRET.findall(told(page))[0])
 
 
 def test_a_key_is_shown_once_with_a_first_call_in_three_languages() -> None:
@@ -90,7 +90,8 @@ def test_the_fields_are_the_keys_limits_and_empty_afterwards() -> None:
     make_on_page(page, "  laptop ")
     [key] = store.all_keys()
     assert (key.name, key.per_minute, key.tokens_a_day, key.models) == ("laptop", 5, 1000, None)
-    assert key.expires_at == time.mktime((*(day + timedelta(days=1)).timetuple()[:3], *[0] * 5, -1))
+    after = day + timedelta(days=1)
+    assert key.expires_at == datetime(after.year, after.month, after.day).timestamp()
     assert f"expires at the end of {day.day} {day:%b %Y}" in told(page)
     assert page.text_input(key="key_name_new").value == ""
     assert page.number_input(key="key_per_minute_new").value is None

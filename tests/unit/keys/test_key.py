@@ -48,6 +48,7 @@ def test_a_key_holds_until_its_time_and_while_it_is_not_disabled() -> None:
         "x" * 65,
         *sorted(RESERVED),
         "GUEST",
+        "Guest Ada",
         " Berth ",
     ],
 )

@@ -14,6 +14,7 @@ from lib.core.access import NotSignedIn, Role, acting
 from lib.core.activity import Kind
 from lib.core.errors import BadInput, BerthError, Conflict, Forbidden, NotFound
 from lib.keys import place, store
+from lib.keys import secret as secret_of
 from lib.keys.errors import KeyInUse
 from lib.keys.key import KeyChange, NewKey
 from tests.conftest import ROOT
@@ -240,3 +241,13 @@ def test_a_name_cannot_write_into_the_table() -> None:
 def test_a_new_key_takes_a_model_of_pydantic() -> None:
     key, _ = store.create(NewKey(name="laptop"))
     assert key.holds()
+
+
+def test_a_secret_whose_hash_only_begins_like_a_keys_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key, _ = make()
+    alike = secret_of.digest(UNKNOWN)[:8]
+    copy = store._copy._replace(by_digest={alike: (alike + bytes(24), key)})
+    monkeypatch.setattr(store, "_copy", copy)
+    assert store.proved(UNKNOWN) is None

@@ -43,7 +43,7 @@ def near(*headers: Header, path: str = MODELS, **more: Any) -> Visit:
 
 
 def header(seen: Visit, name: str) -> str:
-    return dict(seen.sent[0]["headers"]).get(name.encode(), b"").decode()
+    return str(dict(seen.sent[0]["headers"]).get(name.encode(), b""), "ascii")
 
 
 @pytest.mark.parametrize("sent", [bearer, x_api_key])
