@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib.core.preferences import change
-from lib.sharing import listener
+from lib.ui.connect import copies
 from tests.conftest import ROOT
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
@@ -58,6 +58,11 @@ def opened() -> AppTest:
 def told(page: AppTest) -> str:
     parts = (page.caption, page.markdown, page.info, page.error)
     return "\n".join(str(one.value) for part in parts for one in part).replace("\\", "")
+
+
+def copied(page: AppTest) -> str:
+    """The text that begins with Codex's settings."""
+    return next(one.value for one in page.code if one.value.startswith("model = "))
 
 
 def press(page: AppTest, key: str) -> AppTest:
@@ -129,12 +134,12 @@ def test_copies_have_this_machines_address_until_berth_is_shared(
 ) -> None:
     page = opened()
     assert "not shared with the network" in told(page)
-    assert 'base_url = "http://127.0.0.1:' in page.code[-1].value
+    assert 'base_url = "http://127.0.0.1:' in copied(page)
     shared = SimpleNamespace(url="http://192.168.1.7:8501")
-    monkeypatch.setattr(listener, "current", lambda: shared)
+    monkeypatch.setattr(copies, "listener", SimpleNamespace(current=lambda: shared))
     page = opened()
-    assert 'base_url = "http://192.168.1.7:8501/v1"' in page.code[-1].value
-    assert 'experimental_bearer_token = "YOUR-KEY"' in page.code[-1].value
+    assert 'base_url = "http://192.168.1.7:8501/v1"' in copied(page)
+    assert 'experimental_bearer_token = "YOUR-KEY"' in copied(page)
 
 
 @pytest.mark.usefixtures("claude")
@@ -146,4 +151,4 @@ def test_a_guest_sees_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not page.exception
     assert "matter of the owner" in told(page)
     assert "settings.json" not in told(page)
-    assert not page.button
+    assert {button.label for button in page.button} <= {"Sign out"}
