@@ -69,15 +69,17 @@ class Answer:
     async def whole(self, body: bytes, media_type: str, status: int) -> None:
         """The whole answer at once, as an engine gave it."""
         status = 400 if status == 501 else status  # clients would ask again, and again
-        if status < 400:
-            await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
-            return
-        self.code = dialects.kind_of_failure(body)
-        told = dialects.engine_failure(self.dialect, body, status)
-        if self._has_begun:
-            await self._fail_in_stream(told)
+        if status >= 400:
+            self.code = dialects.kind_of_failure(body)
+            told = dialects.engine_failure(self.dialect, body, status)
+            if self._has_begun:
+                await self._fail_in_stream(told)
+            else:
+                await self._whole(told, "application/json", status)
+        elif self._has_begun:
+            raise EngineError("The engine gave its answer at once.", "Ask it without a stream.")
         else:
-            await self._whole(told, "application/json", status)
+            await self._whole(dialects.mended_whole(self.dialect, body), media_type, status)
 
     async def passed(self, response: Response, request: Request) -> None:
         """The whole answer, as a response that says it itself."""

@@ -49,6 +49,17 @@ QUESTION = {
     "messages": [{"role": "user", "content": "Name a colour."}],
     "options": {"temperature": 0.2, "max_tokens": 64},
 }
+ANSWER = {
+    "id": "2e2aa570564d9e32f3001e1045256700",
+    "model": QUESTION["model"],
+    "engine": "llamacpp",
+    "state": "done",
+    "finish_reason": "stop",
+    "usage": {"prompt_tokens": 12, "completion_tokens": 2},
+    "timings": {"first_token_seconds": 0.2, "seconds": 0.3, "tokens_per_second": 31.0},
+    "schema_problem": None,
+    "message": {"role": "assistant", "content": "Blue.", "reasoning": ""},
+}
 ID = r"^[0-9a-f]{32}\.[0-9]{1,8}\.[0-9]{1,8}$"
 _PLACE = re.compile(r"([0-9a-f]{32})\.([0-9]{1,8})\.([0-9]{1,8})")
 
@@ -83,6 +94,7 @@ class Came(NamedTuple):
     events=STREAM,
     errors=(*ENGINES, NoSpace, TooLong, CannotRun, TooMany),
     example=QUESTION,
+    gives=ANSWER,
 )
 async def ask(request: Request) -> Response:
     """Ask a model: the reply as events while it is written, or whole with `"stream": false`.

@@ -16,10 +16,11 @@ from lib.api import queues, upstreams
 from lib.api.errors import Bug
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.api.waiting import Stage, Waiting
-from lib.core.errors import BerthError, Conflict, DoesNotFit, EngineDown, EngineError, NoSpace
+from lib.core.access import Role, role
+from lib.core.errors import BerthError, Conflict, DoesNotFit, EngineError, NoSpace
 from lib.engines import progress
 from lib.engines.base import Model, Upstream
-from lib.fleet import actions, on_demand
+from lib.fleet import actions, ledger, on_demand
 
 REMEMBERED_SECONDS = 10.0  # so long what an engine failed to load is not tried again
 LOOK_SECONDS = 1.0  # no oftener it is looked how far a load has come
@@ -33,7 +34,9 @@ class NotLoaded(BerthError, code="not_loaded", status=UNAVAILABLE):
     """Why the model could not be started, in the words and with the code of what went wrong."""
 
     def __init__(self, error: BerthError) -> None:
-        super().__init__(error.message, error.fix)
+        # The load was judged for the owner: what else runs here is nobody else's business.
+        is_others = isinstance(error, ledger.NoRoom) and role() != Role.OWNER
+        super().__init__(error.message, ledger.ASK if is_others else error.fix)
         # Of the instance: what one of these tells is another error's.
         self.code = error.code  # type: ignore[misc]
         self.status = _status(error)  # type: ignore[misc]
@@ -79,8 +82,8 @@ async def reached(name: str, key: str, wait: Waiting) -> Upstream:
         model = asleep.model
     try:
         await LOOKS.run(EVERYBODY, on_demand.require_allowed, model, key)
-    except EngineDown as error:
-        raise NotLoaded(error) from error
+    except (on_demand.NotForPrograms, on_demand.OutsideHours) as error:
+        raise NotLoaded(error) from error  # one that failed may be about to come back by itself
     await _loaded(model, key, wait)
     upstreams.forget(name)
     return await upstreams.find(name)

@@ -179,7 +179,7 @@ def _operation(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": shapes.of(entry, "body")}
         if said.example is not None:
             content["example"] = said.example
-        made["requestBody"] = {"required": _is_needed(said.body), "content": {JSON: content}}
+        made["requestBody"] = {"required": _is_needed(said.body), "content": {said.takes: content}}
     return made
 
 
@@ -231,6 +231,8 @@ def _answers(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
         if shape is not None:
             schema = shapes.of(entry, str(status))
             content[entry.said.media_type] = {"schema": schema}
+            if entry.said.gives is not None and not found:
+                content[entry.said.media_type]["example"] = entry.said.gives
         found[str(status)] = {"description": "Done.", "content": content}
     if entry.said.events:
         found["200"]["description"] = "Done; as a stream, these events, until the last one."
@@ -265,7 +267,11 @@ def _refusals(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
 
 def _refusal(kinds: Sequence[type[BerthError]], schema: dict[str, Any]) -> dict[str, Any]:
     told = "; ".join(f"`{kind.code}`: {_sentence(kind)}" for kind in kinds)
-    return {"description": told, "content": {JSON: {"schema": schema}}}
+    content: dict[str, Any] = {"schema": schema}
+    if kinds:
+        words = {"code": kinds[0].code, "message": _sentence(kinds[0]), "fix": ""}
+        content["example"] = {"error": words}
+    return {"description": told, "content": {JSON: content}}
 
 
 class Described:

@@ -54,7 +54,9 @@ def _section(name: str, parts: list[str]) -> str:
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], parts: dict[str, Any]) -> str:
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    body: dict[str, Any] = next(
+        iter(operation.get("requestBody", {}).get("content", {}).values()), {}
+    )
     inside = [
         _paragraphs(operation["description"]),
         _block("Parameters", "".join(map(_parameter, operation["parameters"]))),

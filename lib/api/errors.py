@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from lib.core.errors import BadInput, BerthError, NotFound
+from lib.core.errors import BadInput, BerthError, Forbidden, NotFound
 from lib.core.names import shown
 from lib.sharing import for_guests
 
@@ -36,6 +36,10 @@ class Ambiguous(BadInput, code="ambiguous", status=400):
     """Two parsers could read two things in this."""
 
 
+class NoSuchModel(NotFound, code="model_not_found"):
+    """As OpenAI says it: clients tell by this word that not their request was wrong."""
+
+
 class WrongMethod(BerthError, code="wrong_method", status=405):
     """The path exists, the method does not."""
 
@@ -46,6 +50,9 @@ class WrongMethod(BerthError, code="wrong_method", status=405):
 
 class Bug(BerthError, code="bug"):
     """Something that should not happen."""
+
+
+_OWN_WORDS = (BadInput, NotFound, Forbidden, WrongMethod)
 
 
 async def read_body(request: Request, limit_bytes: int = LARGEST_BODY) -> bytes:
@@ -140,11 +147,17 @@ def _first_problem(error: ValidationError) -> str:
 
 
 async def on_berth_error(_request: Request, error: BerthError) -> Response:
-    """A failure in words; guests are told nothing of the owner's disk."""
-    message, fix = for_guests.of_error(error), for_guests.told(error.fix)
-    told = {"error": {"code": error.code, "message": message, "fix": fix}}
+    """A failure in words."""
     headers = {"Retry-After": RETRY_SECONDS} if error.status == 429 else None
-    return JSONResponse(told, error.status, headers)
+    return JSONResponse(_for_whoever_asks(error), error.status, headers)
+
+
+def _for_whoever_asks(error: BerthError) -> dict[str, dict[str, str]]:
+    """Guests are told nothing of the owner's disk, where engines and the system are quoted."""
+    if isinstance(error, _OWN_WORDS):
+        return error.as_json()
+    message, fix = for_guests.of_error(error), for_guests.told(error.fix)
+    return {"error": {"code": error.code, "message": message, "fix": fix}}
 
 
 async def on_http_error(request: Request, error: HTTPException) -> Response:

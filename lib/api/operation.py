@@ -42,9 +42,10 @@ class Operation(NamedTuple):
     headers: Any = None  # likewise; `last_event_id` is Last-Event-ID
     events: Mapping[str, Any] = {}  # of a stream, by name
     errors: Errors = ()
+    takes: str = JSON  # the body's media type
     media_type: str = JSON  # of a whole answer
     example: Any = None  # of the body
-    gives: Any = None  # an answer to it
+    gives: Any = None  # an example of the first answer
 
 
 _SAID: dict[Any, Operation] = {}

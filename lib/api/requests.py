@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
@@ -25,8 +26,8 @@ _GATHERED = 65_536  # characters that leave together
 class Wanted(Filter):
     """Which requests of the log; running ones are always all told."""
 
-    before: int | SkipJsonSchema[None] = Field(
-        default=None, ge=1, le=2**62, description="The `next` of the answer before."
+    before: Annotated[int, Field(ge=1, le=2**62)] | SkipJsonSchema[None] = Field(
+        default=None, description="The `next` of the answer before."
     )
     limit: int = Field(default=50, ge=1, le=MOST_AT_ONCE)
 

@@ -7,8 +7,9 @@ from functools import partial
 from typing import NamedTuple
 
 from lib.api import callers
+from lib.api.errors import NoSuchModel
 from lib.api.pools import EVERYBODY, LOOKS
-from lib.core.errors import BadInput, EngineDown, NotFound
+from lib.core.errors import BadInput, EngineDown
 from lib.core.names import model_name, shown
 from lib.engines import aliases, all_engines, all_models
 from lib.engines.base import Model, State, Upstream
@@ -40,7 +41,7 @@ _lookups: dict[str, _Lookup] = {}
 
 
 async def find(name: str) -> Upstream:
-    """Where the model runs; NotFound or Asleep with what runs instead.
+    """Where the model runs; NoSuchModel or Asleep with what runs instead.
 
     Engines block, so they are asked in a thread, once for all requests that come at the same time;
     an answer that is no longer fresh still serves, and the next one is fetched a little later.
@@ -86,4 +87,4 @@ def look_up(name: str) -> Upstream:
     have = f"Running now: {', '.join(running)}." if running else "No model runs now."
     if model := aliases.named(name, models):
         raise Asleep(model, have)
-    raise NotFound(f"There is no model “{shown(name)}”. {have}", "Name one that runs.")
+    raise NoSuchModel(f"There is no model “{shown(name)}”. {have}", "Name one that runs.")

@@ -44,6 +44,7 @@ class Batches(Watch):
         super().__init__()
         self._ended: set[str] = set()
         self._begun: dict[str, Begun] = {}
+        self._told: set[str] = set()  # that these wait
         self._pruned_at = -PRUNE_SECONDS
 
     def look(self, now: float | None = None) -> list[str]:
@@ -83,8 +84,12 @@ class Batches(Watch):
         if known.count >= MOST_VAIN and not is_ending:
             _give_up(batch)
             return False
-        if not _started(batch, is_ending=is_ending):
+        if why := _reason_to_wait(batch, is_ending=is_ending):
+            if batch.asked.id not in self._told:
+                _log.warning("The batch %s waits: %s", batch.asked.id, why)
+            self._told.add(batch.asked.id)
             return False
+        self._told.discard(batch.asked.id)
         self._begun[batch.asked.id] = Begun(count=known.count + 1, at=now, answered=answered)
         return True
 
@@ -110,15 +115,15 @@ def start(batch: Batch, *, is_ending: bool) -> Job:
     )
 
 
-def _started(batch: Batch, *, is_ending: bool) -> bool:
+def _reason_to_wait(batch: Batch, *, is_ending: bool) -> str:
+    """Why it could not be begun; "" where it was."""
     try:
         if not is_ending:
             stored.require_room(0)
         start(batch, is_ending=is_ending)
     except NoSpace as error:
-        _log.warning("The batch %s waits: %s", batch.asked.id, error.message)
-        return False
-    return True
+        return error.message
+    return ""
 
 
 def _was_cancelled(batch: Batch) -> bool:

@@ -136,10 +136,12 @@ class Work:
                 telling.progress(results.completed + results.failed, flight.waits_for)
 
     def _stop_where_ending(self) -> None:
+        """_Over where it is to end; NoSpace where it is to go on when there is room again."""
         if store.is_cancelled(self._asked):
             raise _Over(Status.CANCELLED)
         if time.time() >= self._asked.expires_at:
             raise _Over(Status.EXPIRED)
+        stored.require_room(0)
 
     def _is_ending(self) -> bool:
         return store.is_cancelled(self._asked) or time.time() >= self._asked.expires_at

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Iterator
 
 from lib.chat.reply import Reply, ReplyState
+from lib.fleet import served
 from lib.requests import running
 from lib.requests.running import State
 
-ROUTE = "chat"
+PAGE, API = "chat", "/api/chat"
 STATES = {
     ReplyState.WAITING: State.WAITING,
     ReplyState.LOADING: State.LOADING,
@@ -45,7 +46,7 @@ class _Progress:
 @contextlib.contextmanager
 def shown(reply: Reply) -> Iterator[None]:
     """Within it the reply lives."""
-    with running.doing(ROUTE) as doing:
+    with running.doing(API if reply.who == served.PROGRAM else PAGE) as doing:
         doing.asks(reply.request.model, reply.who)
         doing.looks(lambda: STATES.get(reply.state, State.READING))
         doing.hears(_Progress(reply))

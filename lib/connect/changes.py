@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from lib.core import locks
 from lib.core.access import Action, require
 from lib.core.errors import BerthError, Conflict, NotFound
 from lib.core.files import make_private
+from lib.core.redact import redact
 from lib.core.settings import settings
 
 CONTEXT_LINES = 2
@@ -169,6 +171,7 @@ def _dropped(kind: str, text: str, kept: Kept) -> str:
     return drop(kind, text, above) if kept.is_first and is_empty else text
 
 
+@lru_cache(maxsize=32)  # a page asks anew with every press
 def _with_ours(client: Client, base: str | None, way: Way) -> str:
     text = BEGINNINGS.get(client.name, "") if base is None or not base.strip() else base
     for setting in _wanted(client, text, way):
@@ -238,12 +241,14 @@ def _client(name: str) -> Client:
     return CLIENTS[name]
 
 
+@lru_cache(maxsize=32)
 def _diff(old: str, new: str, name: str) -> str:
     lines = difflib.unified_diff(
         old.splitlines(), new.splitlines(), name, name, n=CONTEXT_LINES, lineterm=""
     )
     shown = ["…" if line.startswith("@@") else line for line in list(lines)[2:]]
-    return "\n".join(shown[1:])  # where the first change is, its lines say themselves
+    text = "\n".join(shown[1:])  # where the first change is, its lines say themselves
+    return redact(text)  # other keys may stand near what changes
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
@@ -53,6 +53,8 @@ CREATE INDEX IF NOT EXISTS requests_by_outcome ON requests (outcome);
 ADD = "INSERT INTO requests VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SENDERS = "SELECT DISTINCT key, who FROM requests ORDER BY who, key LIMIT ?"
 _MODELS = "SELECT DISTINCT model FROM requests WHERE model != '' ORDER BY model LIMIT ?"
+_Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+_Time = Annotated[float, Field(allow_inf_nan=False)]
 _All = SkipJsonSchema[None]  # what is left out chooses nothing; a query cannot say null
 
 
@@ -106,12 +108,12 @@ class Row(NamedTuple):
 class Filter(Frozen):
     """Which requests; None is every one. Times are epoch seconds."""
 
-    key: str | _All = Field(default=None, max_length=LONGEST_NAME)
-    who: str | _All = Field(default=None, max_length=LONGEST_NAME)
-    model: str | _All = Field(default=None, max_length=LONGEST_NAME)
+    key: _Name | _All = None
+    who: _Name | _All = None
+    model: _Name | _All = None
     outcome: Outcome | _All = None
-    since: float | _All = Field(default=None, allow_inf_nan=False)
-    until: float | _All = Field(default=None, allow_inf_nan=False)
+    since: _Time | _All = None
+    until: _Time | _All = None
 
     def chosen(self) -> "Filter":
         """Of a query that asks for more, the choice alone."""

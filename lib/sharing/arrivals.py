@@ -19,6 +19,7 @@ from lib.sharing.connections import Places
 
 TLS_HANDSHAKE = b"\x16"
 LONGEST_REQUEST = 8_192
+FAREWELL_SECONDS = 2.0  # so long the other end may take to say that it has heard the end
 AGAIN_SECONDS = 0.5  # after no file could be opened for who comes
 
 
@@ -65,14 +66,18 @@ class Arrivals:
             connection.close()
             return
         if self._by_address.total() >= self._places.all:
-            next(iter(self._waiting)).cancel()
+            oldest = next(iter(self._waiting))
+            self._is_met(oldest)  # counted no more at once: the loop may accept many before it ends
+            oldest.cancel()
         self._by_address[address] += 1
         meeting = loop.create_task(self._meet(connection))
         self._waiting[meeting] = address
         meeting.add_done_callback(self._is_met)
 
     def _is_met(self, meeting: "asyncio.Task[None]") -> None:
-        address = self._waiting.pop(meeting)
+        address = self._waiting.pop(meeting, None)
+        if address is None:
+            return
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
@@ -87,9 +92,9 @@ class Arrivals:
                 else:
                     await self._turn_away(connection)
         except (TimeoutError, OSError):  # an SSLError is one
-            connection.close()
+            _cut_off(connection)
         except asyncio.CancelledError:
-            connection.close()
+            _cut_off(connection)
             raise
 
     async def _encrypt(self, connection: socket.socket) -> None:
@@ -99,6 +104,7 @@ class Arrivals:
             connection,
             ssl=self._context,
             ssl_handshake_timeout=self._seconds,
+            ssl_shutdown_timeout=FAREWELL_SECONDS,
         )
 
     async def _turn_away(self, connection: socket.socket) -> None:
@@ -111,6 +117,13 @@ class Arrivals:
             with contextlib.suppress(OSError):
                 await loop.sock_recv(connection, LONGEST_REQUEST)
         connection.close()
+
+
+def _cut_off(connection: socket.socket) -> None:
+    """Also where the loop still holds it, for a handshake that nobody will end."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 def answer(sent: bytes, url: str) -> bytes:

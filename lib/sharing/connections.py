@@ -20,7 +20,7 @@ from lib.sharing.owner import CONNECTION
 
 HEADER_BYTES = 65_536
 BESIDE_BYTES = 8 * HEADER_BYTES  # of a body in pieces, between two of them; more than one read
-BODY_TIMES = 6  # so much longer than a header may take, a body may stand still
+BODY_TIMES = 6  # so much longer than a header may take, a body or an answer may stand still
 EACH = 64  # a guest's address; a browser takes ten at most
 GUESTS = 512
 FILES_OF_ONE = 4  # that a guest's page takes, with its session
@@ -117,6 +117,7 @@ class _Http(HttpToolsProtocol):
         self._header_bytes = 0
         self._is_awaited = self._is_in_request = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._problem: BerthError | None = None
         if self.door.enter(self):
             self._await_header()
@@ -126,6 +127,7 @@ class _Http(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
         self._stop_waiting()
+        self._is_read()
         self.door.leave(self.address)
         super().connection_lost(exc)
 
@@ -174,6 +176,21 @@ class _Http(HttpToolsProtocol):
         self._is_in_request = False
         self._stop_waiting()
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Who does not read an answer has it no longer: others may wait for the engine's place."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(BODY_TIMES * self.header_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Some of it was read."""
+        super().resume_writing()
+        self._is_read()
+
+    def _is_read(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+            self._unread = None
 
     def on_response_complete(self) -> None:
         """Until the next request this connection is the first that may go."""

@@ -87,7 +87,9 @@ class SlotRequest(Frozen):
     context: Annotated[int | None, BeforeValidator(context_length)] = None  # None: what fits
     served_name: Annotated[str, AfterValidator(name_or_nothing)] = ""
     tensor_parallel: int = Field(default=1, ge=1, le=MOST_CARDS)  # cards for the one model
-    cards: tuple[Annotated[str, AfterValidator(card_uuid)], ...] = ()
+    cards: tuple[Annotated[str, AfterValidator(card_uuid)], ...] = Field(
+        default=(), max_length=MOST_CARDS
+    )
     quantization: Literal["", "fp8_per_tensor"] = ""  # done while the model is loaded
     kv_cache: Literal["", "fp8"] = ""  # "": as the model's own numbers
     max_num_seqs: int | None = Field(default=None, ge=1, le=4096)  # requests at the same time

@@ -1,4 +1,4 @@
-"""What programs may have done for them, on the settings page: starting models, and waiting."""
+"""What holds for programs, on the settings page: starting models, waiting, steady prompts."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,14 @@ from lib.core.words import count
 from lib.ui.shell import shown_errors
 
 STARTS, MAKES_ROOM = "settings_starts_on_demand", "settings_makes_room_on_demand"
+STEADY = "settings_steady_prompts"
 AT_ONCE, WAITING = "settings_requests_at_once", "settings_requests_waiting"
 USUAL_AT_ONCE = (0, 1, 2, 4, 8, 16, 32)
 USUAL_WAITING = (0, 8, 16, 64, 256, 1_000)
 
 
 def section() -> None:
-    """Two switches and two numbers, each saved by itself."""
+    """Three switches and two numbers, each saved by itself."""
     now = preferences.preferences()
     st.subheader("Programs")
     st.caption("What holds for programs that ask models over /v1.")
@@ -45,6 +46,17 @@ def section() -> None:
     st.caption(
         "Of each model. The others wait for their turn; more than may wait are told when to come "
         "again."
+    )
+    st.toggle(
+        "Keep the beginning of prompts the same",
+        value=now.steady_prompts,
+        key=STEADY,
+        on_change=_save,
+        args=("steady_prompts", STEADY),
+        help="Coding agents put a number of their own, or the time, at the front of a long system "
+        "prompt. It changes every time, and a model would have to read all of it anew in each "
+        "turn. The number is left out, the time goes to the end of the last message; the answer's "
+        "header Berth-Note says so.",
     )
 
 

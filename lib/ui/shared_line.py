@@ -22,10 +22,10 @@ def line() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="shared_line"):
         st.caption(f":material/wifi_tethering: Shared · {who}", width="content")
         st.button(
-            "Stop",
+            "End sharing",
             type="tertiary",
             key="shared_stop",
-            help="Stop sharing: guests' pages close.",
+            help="Guests' pages close, and they are told.",
             on_click=_stop,
         )
 

@@ -163,6 +163,7 @@ def main() -> None:
     options = ("--tokens", str(TOKENS), "--gap-ms", str(GAP_MS), "--stamp")
     with tempfile.TemporaryDirectory() as folder, running_fake(*options) as fake:
         home = Path(folder)
+        (home / "settings.toml").write_text("requests_at_once = 64\n")  # of one that has a slot
         with running_server(home) as server, opened(server) as tab:
             register(home, fake)
             tab.run()  # somebody has been there: the modules of pages and charts are loaded

@@ -77,7 +77,7 @@ def _write(client: Client, server: Server, model: str) -> None:
 def main() -> int:
     """0 where every agent did what was asked."""
     names = [name for name in sys.argv[1:] if name != REAL] or list(PACKAGES)
-    programs = npm(*(PACKAGES[name] for name in names))
+    programs = npm("agents", *(PACKAGES[name] for name in names))
     with berth(CONTEXT) as server:
         well = [try_one(CLIENTS[name], server, programs) for name in names]
     print(f"\n{sum(well)} of {len(well)} agents did what was asked.")

@@ -24,9 +24,9 @@ CALLER = "caller"
 MOST_SECONDS = 120
 
 
-def npm(*packages: str) -> Path:
-    """These packages of npm, and the folder of their programs."""
-    folder = CACHE / "npm"
+def npm(name: str, *packages: str) -> Path:
+    """These packages of npm in a folder of this name, and the folder of their programs."""
+    folder = CACHE / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text('{"private": true}')
     world = {**os.environ, "HOME": str(CACHE)}

@@ -27,7 +27,7 @@ CONTEXT = 8_192
 
 def main() -> int:
     """How many failed."""
-    programs, node = venv("official", *PYTHON), npm(NODE)
+    programs, node = venv("official", *PYTHON), npm("node", NODE)
     pythons = {"litellm_python": venv("litellm", *LITELLM) / "python"}
     failed = []
     with berth(CONTEXT) as server, person() as home:

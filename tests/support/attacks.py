@@ -119,8 +119,8 @@ class Trap:
             f"\t{self.url}/x.png",
             "file:///etc/hostname",
             "file:etc/hostname",
-            "/etc/hostname",
-            "data/../etc/hostname",
+            "/etc/host.conf",
+            "data/../etc/host.conf",
         )
 
 

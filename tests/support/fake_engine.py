@@ -53,6 +53,8 @@ class Behaviour:
     echo: bool = False  # what it continues comes first once more, as in versions of early 2026
     gap_ms: float = 0
     prefill_ms: float = 0
+    read: int = 0  # tokens of a prompt that are read, as its slots tell
+    to_read: int = 0  # of so many; 0: they do not tell
     headers_at_once: bool = False  # send them before the prefill
     stamp: bool = False  # every token is the epoch time at which it left, in seconds
     paragraph: int = 0  # a blank line after every so many tokens
@@ -122,9 +124,11 @@ class Fake:
     async def slots(self, request: web.Request) -> web.Response:
         self._check_key(request)
         busy = sum(call.ended == "running" for call in self.calls)
-        return web.json_response(
-            [{"id": 0, "n_ctx": self.behaviour.context, "is_processing": busy > 0}]
-        )
+        row = {"id": 0, "n_ctx": self.behaviour.context, "is_processing": busy > 0}
+        if self.behaviour.to_read:
+            row["n_prompt_tokens"] = self.behaviour.to_read
+            row["n_prompt_tokens_processed"] = self.behaviour.read
+        return web.json_response([row])
 
     async def props(self, request: web.Request) -> web.Response:
         self._check_key(request)

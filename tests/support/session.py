@@ -23,11 +23,15 @@ class Session:
         self.buttons: dict[str, str] = {}  # ids by label
         self._page = ""
 
-    def run(self, page: str = "") -> None:
-        """Have the page's script run to its end; `id` and `texts` are what came."""
+    def run(self, page: str = "", query: str = "") -> None:
+        """Have the page's script run to its end; `id` and `texts` are what came.
+
+        `query` is what stands behind `?` in its address.
+        """
         self._page = page
         message = BackMsg()
         message.rerun_script.page_name = page
+        message.rerun_script.query_string = query
         self._rerun(message)
 
     def press(self, label: str, widget: str = "") -> None:

@@ -9,12 +9,13 @@ from lib.connect.formats.places import Item, Path, value_at
 from lib.connect.formats.trouble import CannotEdit, Unreadable
 
 _Node = Any  # yaml has no types of its own
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is there
 
 
 def read(text: str) -> Any:
     """The data, None where there is none; Unreadable where it is no YAML, or more than one."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _LOADER)  # noqa: S506 (both kinds are the safe one)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" from line {mark.line + 1} on" if mark else ""

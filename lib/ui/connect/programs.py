@@ -92,11 +92,10 @@ def _lacks_key(way: Way) -> bool:
 
 def _told(seen: Look) -> None:
     """What came of the last press; how to try it; what is in the way."""
-    if said := st.session_state.get(SAID, {}).get(seen.client.name):
+    if seen.record and seen.state == State.OTHERWISE:
+        st.caption(f"It asks {markdown.plain(seen.record.model)} at `{seen.record.root}` now.")
+    elif said := st.session_state.get(SAID, {}).get(seen.client.name):
         st.caption(said)
-    elif seen.record and seen.state == State.OTHERWISE:
-        was = f"{seen.record.model} at {seen.record.root}"
-        st.caption(f"It asks {markdown.plain(was)} now.")
     elif seen.state == State.USES:
         st.caption(f"Try it in a terminal: `{seen.client.call}`")
     if seen.said:
@@ -147,10 +146,10 @@ def _say(name: str, text: str) -> None:
 
 
 def _files(seen: Look) -> str:
-    """`~/.codex/config.toml, as it was in config.toml.before-berth`."""
+    """`~/.codex/config.toml (before: config.toml.before-berth)`."""
     place = markdown.plain(_place(seen.path))
     copy = Path(seen.record.backup).name if seen.record else ""
-    return f"{place}, as it was in {markdown.plain(copy)}" if copy else place
+    return f"{place} (before: {markdown.plain(copy)})" if copy else place
 
 
 def _place(path: Path) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -19,6 +19,7 @@ from lib.ui.requests import choice, texts
 LOOK_SECONDS = 10.0
 ON_A_PAGE = 50
 OPENED = "requests_opened"  # the number of the line whose details are shown
+LONG, TEXT_HEIGHT = 600, 240  # characters; pixels
 EACH, SUMS = "Each request", "By day"
 VIEW = "requests_view"
 
@@ -65,7 +66,6 @@ def _table(rows: Sequence[Row]) -> None:
         key=key,
         on_select=partial(_open, key, [row.number for row in rows]),
         selection_mode="single-row",
-        height=min(36 * (len(rows) + 1), 460),
         column_config={
             "Status": st.column_config.TextColumn(width=112),
             "Prompt": st.column_config.NumberColumn(format="localized", help="Tokens read"),
@@ -82,7 +82,7 @@ def _cells(row: Row) -> dict[str, Any]:
         "Status": texts.ended(row),
         "Model": row.model,
         "Who": texts.who(row.who, row.key, row.route),
-        "Prompt": row.prompt,
+        "Prompt": row.prompt or None,  # its length was not told: no prompt has none
         "Reply": row.reply,
         "First token": "" if row.first is None else words.duration(row.first),
         "Duration": words.duration(row.seconds),
@@ -124,17 +124,24 @@ def _details(rows: Sequence[Row]) -> None:
             if kept is None:
                 st.caption("What was asked and answered is not kept.")
                 return
-            st.caption("Asked")
-            st.code(kept.asked, language=None, wrap_lines=True, height=200)
-            st.caption("Answered")
-            st.code(kept.answered, language=None, wrap_lines=True, height=200)
+            _words("Asked", kept.asked)
+            _words("Answered", kept.answered)
+
+
+def _words(title: str, text: str) -> None:
+    """To the letter: nothing in it is drawn or fetched."""
+    st.caption(title if text else f"{title}: nothing.")
+    if text:
+        height: int | Literal["content"] = TEXT_HEIGHT if len(text) > LONG else "content"
+        st.code(text, language=None, wrap_lines=True, height=height)
 
 
 def _said_whole(row: Row) -> str:
     moment = datetime.fromtimestamp(row.at).strftime("%d %B %Y %H:%M:%S")
     told = [moment, texts.who(row.who, row.key, row.route), texts.route(row.route)]
     told += [f"{texts.ended(row)} {row.code}".strip()]
-    told.append(f"{row.prompt:,} tokens read, {row.reply:,} written")
+    read = f"{row.prompt:,} tokens read, " if row.prompt else ""
+    told.append(f"{read}{words.count(row.reply, 'token')} written")
     told.append(f"took {words.duration(row.seconds)}")
     return markdown.plain(" · ".join(told))
 
@@ -148,7 +155,6 @@ def _sums(chosen: Filter) -> None:
         [_sum_cells(one) for one in found],
         hide_index=True,
         key="requests_sums",
-        height=min(36 * (len(found) + 1), 460),
         column_config={
             "Not done": st.column_config.NumberColumn(help="Failed, left by the client, stopped"),
             "Prompt": st.column_config.NumberColumn(format="localized", help="Tokens read"),

@@ -11,6 +11,8 @@ from tests.support.gateway import WELL
 from tests.support.guests import shared_server
 from tests.support.tiny_gguf import write_tiny
 
+NO_HUB = {"HF_ENDPOINT": "http://127.0.0.1:1"}  # nobody outside is asked by a test
+
 
 @pytest.fixture(scope="package")
 def every_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Place, Running]]:
@@ -18,7 +20,7 @@ def every_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Plac
     home = tmp_path_factory.mktemp("berth")
     for name in ("fake", "asleep"):
         write_tiny(home / "models" / f"{name}.gguf")
-    with running_fake() as fake, shared_server(home) as (server, url):
+    with running_fake() as fake, shared_server(home, world=NO_HUB) as (server, url):
         register(home, fake)
         yield Place(server, url), fake
 

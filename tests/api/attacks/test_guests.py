@@ -39,7 +39,7 @@ def kept(home: Path) -> dict[str, str]:
     return {
         str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in places
-        if path.is_file() and path.suffix not in (".lock", ".log")
+        if path.is_file() and path.suffix not in (".lock", ".log", ".memory")
     }
 
 

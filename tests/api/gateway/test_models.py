@@ -48,6 +48,12 @@ def test_one_model_is_told_by_its_name(client: openai.OpenAI, fake: Running) -> 
         client.models.retrieve("nobody")
 
 
+def test_a_model_that_is_not_there_is_called_missing_by_openais_word(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.chat.completions.create(model="nobody", messages=[{"role": "user", "content": "x"}])
+    assert missing.value.code == "model_not_found"
+
+
 @pytest.mark.parametrize("written", ["{}", "org%2F", "org%2fname%3Alatest"])
 def test_a_name_may_have_strokes_and_colons(named: Server, written: str) -> None:
     listed = httpx.get(f"{named.url}/v1/models").json()["data"]

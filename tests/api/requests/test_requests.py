@@ -128,6 +128,23 @@ def test_a_prompt_that_is_read_is_stopped_with_an_error_and_no_retry(
     fake.last_call("left")
 
 
+def test_one_that_waits_for_its_turn_is_stopped_and_takes_none(
+    server: Server, fake: Running
+) -> None:
+    with slow(fake):
+        first = Reading(server, "/v1/chat/completions", LONG)
+        now(server, "answering")
+        second = Reading(server, "/v1/chat/completions", LONG)
+        seen = now(server, "waiting")
+        httpx.delete(f"{server.url}/api/requests/{seen['id']}")
+        second.join(10)
+        assert "stopped_by_owner" in second.said
+        assert [one["state"] for one in running(server)] == ["answering"]
+        httpx.delete(f"{server.url}/api/requests/{running(server)[0]['id']}")
+        first.join(10)
+    assert line_of(server, seen["id"])["reply"] == 0
+
+
 def test_what_went_well_is_logged_with_its_figures(server: Server, fake: Running) -> None:
     began = time.time()
     fake.behave(tokens=12, prefill_ms=50)
@@ -239,15 +256,15 @@ def test_what_is_over_cannot_be_stopped(server: Server) -> None:
 
 @pytest.mark.parametrize("what", ["log", "counts"])
 def test_the_log_is_taken_along(server: Server, fake: Running, what: str) -> None:
+    choice = {"what": what, "since": str(time.time())}
     post(server, HELLO)
-    logged(server)
-    as_csv = httpx.get(f"{server.url}/api/requests/export", params={"what": what})
-    as_json = httpx.get(
-        f"{server.url}/api/requests/export", params={"what": what, "format": "json"}
-    )
+    logged(server, since=choice["since"])
+    url = f"{server.url}/api/requests/export"
+    as_csv = httpx.get(url, params=choice)
+    as_json = httpx.get(url, params={**choice, "format": "json"})
     assert f'filename="berth-requests-{what}-' in as_csv.headers["content-disposition"]
     assert as_csv.headers["content-type"].startswith("text/csv")
-    assert len([*csv.DictReader(io.StringIO(as_csv.text))]) == len(as_json.json()) > 0
+    assert len([*csv.DictReader(io.StringIO(as_csv.text))]) == len(as_json.json()) == 1
 
 
 def test_no_word_of_a_request_is_kept(server: Server, fake: Running) -> None:

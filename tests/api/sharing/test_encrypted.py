@@ -1,5 +1,6 @@
 """The guests' listener with a certificate: what a browser sees, and who speaks no TLS."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -228,3 +230,33 @@ def test_a_certificate_that_cannot_be_used_is_told_and_nothing_is_shared(
         with pytest.raises(OSError):
             socket.create_connection((lan_address(), server.port), timeout=2)
     assert CODE not in server.output
+
+
+def test_many_who_begin_to_shake_hands_take_no_more_than_their_places(home: Path) -> None:
+    lay_sharing(home, more=ENCRYPTED)
+    with running_server(home, files=512) as server:
+        url = guests_url(server, "https")
+        place = (lan_address(), server.port)
+        held = [
+            socket.create_connection(place, 10, (f"127.0.0.{3 + number % 20}", 0))
+            for number in range(200)
+        ]
+        try:
+            for one in held[::2]:
+                with contextlib.suppress(OSError):
+                    one.sendall(b"\x16\x03\x01")
+            few = GUESTS_AT_512_FILES  # long before their time for a header is over
+            until(lambda: _open_to(server, place) <= few, "the end of the rest", seconds=5)
+            assert login(url).status_code == 200
+            assert httpx.get(f"{server.url}/api/health").status_code == 200
+        finally:
+            for one in held:
+                one.close()
+
+
+GUESTS_AT_512_FILES = 64
+
+
+def _open_to(server: Server, place: tuple[str, int]) -> int:
+    found = psutil.Process(server.process.pid).net_connections()
+    return sum(one.laddr == place and one.status == psutil.CONN_ESTABLISHED for one in found)

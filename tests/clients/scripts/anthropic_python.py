@@ -12,9 +12,8 @@ print("anthropic", anthropic.__version__)
 answer = client.messages.create(model=MODEL, max_tokens=20, messages=QUESTION, system="Be brief.")
 print("messages:", answer.content[0].text, answer.stop_reason, answer.usage.output_tokens)
 
-answer = client.messages.create(
-    model=MODEL, max_tokens=3, messages=QUESTION, system="Tell a story."
-)
+story = [{"role": "user", "content": "Tell a long story about the sea."}]
+answer = client.messages.create(model=MODEL, max_tokens=5, messages=story)
 print("cut:", answer.stop_reason)
 assert answer.stop_reason == "max_tokens"
 

@@ -28,8 +28,6 @@ answer = litellm.completion(
     api_key="berth",
 )
 print("by Anthropic's dialect:", answer.choices[0].message.content)
-answer = litellm.responses(model=f"openai/{MODEL}", input="Say hello.", max_output_tokens=10, **TO)
-print("responses:", answer.output[0].content[0].text)
 try:
     litellm.completion(model="openai/nobody", messages=QUESTION, **TO)
     raise SystemExit("an unknown model was not refused")

@@ -8,7 +8,7 @@ const messages = [{ role: "user", content: "What is the capital of France? One w
 const tools = [{ type: "function", function: { name: "bash", parameters: { type: "object" } } }];
 
 async function main() {
-  console.log("openai", require("openai/package.json").version);
+  console.log("openai", require("openai/version").VERSION);
   const listed = await client.models.list();
   console.log("models:", listed.data.map((model) => model.id));
   const answer = await client.chat.completions.create({ model: MODEL, messages, max_tokens: 20 });

@@ -144,7 +144,7 @@ def test_a_named_guest_chats_encrypted_and_is_signed_out(
     expect(section.get_by_text("<b>Ada</b>")).to_have_count(0)
     sign_in(stranger, code)
     expect(stranger.get_by_test_id("stChatInput")).to_be_visible()
-    side.get_by_role("button", name="Stop", exact=True).click()
+    side.get_by_role("button", name="End sharing").click()
     expect(stranger.get_by_text("The owner has stopped sharing")).to_be_visible()
     expect(section.get_by_role("button", name="Share", exact=True)).to_be_visible()
 

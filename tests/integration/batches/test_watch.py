@@ -8,8 +8,11 @@ from lib.batches import places, store, stored, watch
 from lib.batches.record import Batch, Standing, Status
 from lib.batches.results import Result, Results
 from lib.batches.watch import KIND, MOST_VAIN, Batches
+from lib.batches.work import Work
+from lib.core.errors import NoSpace
 from lib.jobs import jobs
 from lib.jobs.jobs import Job
+from lib.jobs.report import Report
 from lib.keys import store as keys
 from lib.keys.key import KeyChange
 from tests.support.batches import CHAT, requests
@@ -125,11 +128,23 @@ def test_one_that_is_cancelled_in_the_queue_does_not_wait_for_its_turn() -> None
     assert jobs.find(job.id).is_active
 
 
-def test_no_job_is_begun_on_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    made()
+def test_no_job_is_begun_on_a_full_disk_and_that_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch, one = made(), Batches()
     monkeypatch.setattr(stored, "free_bytes", lambda _: 0)
-    assert Batches().look() == []
+    assert [one.look() for _ in range(3)] == [[], [], []]
     assert jobs.recent() == []
+    assert caplog.text.count(batch.asked.id) == 1
+
+
+def test_a_batch_stops_before_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = made()
+    store.note(batch.asked, Standing(status=Status.IN_PROGRESS, in_progress_at=1))
+    monkeypatch.setattr(stored, "free_bytes", lambda _: stored.LEFT_FREE_BYTES - 1)
+    with pytest.raises(NoSpace, match="too full"):
+        Work(store.find(batch.asked.id, ""), Report()).run()
+    assert store.find(batch.asked.id, "").status == "in_progress"
 
 
 def test_one_whose_time_is_over_tells_it_of_every_line(monkeypatch: pytest.MonkeyPatch) -> None:

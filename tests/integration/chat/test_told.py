@@ -10,6 +10,7 @@ from lib.core import database
 from lib.core.access import Role, acting
 from lib.core.settings import settings
 from lib.engines.base import Message
+from lib.fleet import served
 from lib.requests import content, log, running
 from lib.requests.log import Outcome
 from lib.requests.running import State
@@ -59,6 +60,14 @@ def test_the_owner_sees_it_and_ends_it(fake: Running) -> None:
     assert reply.state == ReplyState.STOPPED
     assert (row.outcome, row.who) == (Outcome.STOPPED, "guest")
     fake.last_call("left")
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_program_that_asks_over_the_api_is_told_apart_from_the_page() -> None:
+    message = Message(role="user", content="Hello")
+    request = ReplyRequest(conversation="c1", owner="me", model="fake", messages=(message,))
+    row = ended(replies.start(request, who=served.PROGRAM))
+    assert (row.route, row.who) == ("/api/chat", served.PROGRAM)
 
 
 def test_who_asked_may_end_it_too(fake: Running) -> None:

@@ -116,6 +116,15 @@ def test_what_gave_way_for_a_program_comes_back_where_its_load_fails(
     assert state("first") == State.READY
 
 
+def test_a_program_with_a_key_has_a_model_started_and_starts_none_itself(models: Path) -> None:
+    write_tiny(models / "tiny.gguf")
+    with acting(Role.PROGRAM, "k1"):
+        with pytest.raises(Forbidden, match="Only the owner"):
+            actions.start(find_model("tiny"), SMALL)
+        actions.load_on_demand(find_model("tiny"), key="k1")
+    assert state("tiny") == State.READY
+
+
 def test_a_guest_never_starts_a_model_through_a_programs_right(two: tuple[str, str]) -> None:
     with acting(Role.GUEST, "somebody"):
         with pytest.raises(Forbidden, match="guests cannot start it"):

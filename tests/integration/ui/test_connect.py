@@ -13,6 +13,7 @@ from lib.sharing import listener
 from tests.conftest import ROOT
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
+from tests.support.tiny_gguf import write_tiny
 from tests.support.visitors import GUEST, nobody_by_default
 
 VARIABLES = (
@@ -85,6 +86,17 @@ def test_a_program_is_changed_and_put_back(claude: Path) -> None:
     assert claude.read_text() == BEFORE
     assert "to the letter" in told(page)
     assert page.button(key="connect_make_claude").label == "Use Berth"
+
+
+def test_another_model_is_offered_to_a_program_that_asks_one(claude: Path, home: Path) -> None:
+    write_tiny(home / "models" / "other.gguf")
+    page = press(opened(), "connect_make_claude")
+    page.selectbox(key="connect_model").set_value("other").run()
+    assert "It asks fake at `http://127.0.0.1:" in told(page)
+    page = press(page, "connect_make_claude")
+    assert json.loads(claude.read_text())["env"]["ANTHROPIC_MODEL"] == "other"
+    press(page, "connect_undo_claude")
+    assert claude.read_text() == BEFORE
 
 
 def test_a_file_that_changes_under_the_page_is_not_written_over(claude: Path) -> None:

@@ -105,9 +105,13 @@ def test_an_operation_has_an_example_errors_and_who_may_ask(
             kind = "DialectFailed" if path.startswith("/v1") else "Failed"
             assert schema == {"$ref": f"#/components/schemas/{kind}"}
     if body := found.get("requestBody"):
-        content = body["content"]["application/json"]
+        [content] = body["content"].values()
         assert {"400", "413", "415", "422"} <= set(answers)
         validator(content["schema"]).validate(content["example"])
+    for answer in answers.values():
+        for content in answer["content"].values():
+            if "example" in content:
+                validator(content["schema"]).validate(content["example"])
 
 
 def test_one_operation_has_one_name() -> None:

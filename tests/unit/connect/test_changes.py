@@ -128,6 +128,17 @@ def test_a_key_is_written_where_one_is_needed_and_nowhere_else(client: Client) -
     assert "secret-key" not in repr(WITH_KEY)
 
 
+def test_keys_near_what_changes_are_not_shown() -> None:
+    secret = "sk-ant-0123456789abcdefghij"
+    lay(CLIENTS["claude"], json.dumps({"env": {"ANTHROPIC_API_KEY": secret}}, indent=2))
+    diff = changes.look(CLIENTS["claude"], WITH_KEY).diff
+    assert "ANTHROPIC_API_KEY" in diff
+    assert secret not in diff
+    assert "secret-key" not in diff
+    made(CLIENTS["claude"], WITH_KEY)
+    assert secret in CLIENTS["claude"].file().read_text("utf-8")
+
+
 def test_codex_speaks_responses_and_its_own_default_comes_back() -> None:
     path = lay(CLIENTS["codex"])
     made(CLIENTS["codex"])

@@ -190,6 +190,12 @@ def test_whatever_strangers_and_engines_say_is_kept_in_bounds(
     assert 0 <= row.prompt <= log.MOST_TOKENS
 
 
+def test_what_is_left_out_of_a_choice_may_be_said_as_nothing() -> None:
+    said = Filter(key=None, who=None, model=None, outcome=None, since=None, until=None)
+    assert said.chosen() == Filter()
+    assert said.where() == ("1", ())
+
+
 def test_names_to_choose_from_are_those_in_it() -> None:
     lay(entry(), entry(key="k", who="laptop", model="b"), entry(model=""))
     assert log.models() == ["b", "fake"]

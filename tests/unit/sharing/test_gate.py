@@ -137,9 +137,12 @@ def test_json_from_the_own_pages_or_a_program_gets_in(site: str | None) -> None:
     ],
 )
 def test_a_post_that_a_foreign_form_could_send_is_refused(kind: str | None) -> None:
-    media = [("Content-Type", kind)] if kind else [("Origin", f"http://{HOST[1]}")]
-    found = visit(HOST, *media, method="POST")
+    media = [("Content-Type", kind)] if kind else []
+    found = visit(HOST, *media, ("Origin", f"http://{HOST[1]}"), method="POST")
     assert (found.status, found.code) == (403, "foreign_origin")
+    if kind:
+        of_a_program = visit(HOST, *media, method="POST")
+        assert (of_a_program.status, of_a_program.code) == (415, "wrong_type")
 
 
 def test_an_upload_of_streamlits_own_is_closed() -> None:
