@@ -103,8 +103,9 @@ def test_nobody_but_the_owner_reaches_the_keys(server: Server, url: str, program
 def test_another_sites_form_makes_no_key(server: Server) -> None:
     before = httpx.get(keys(server)).json()
     text = {"Content-Type": "text/plain"}
-    assert httpx.post(keys(server), content='{"name": "x"}', headers=text).status_code == 403
+    assert httpx.post(keys(server), content='{"name": "x"}', headers=text).status_code == 415
     foreign = {"Origin": "http://evil.example"}
+    assert httpx.post(keys(server), content="{}", headers={**text, **foreign}).status_code == 403
     assert httpx.post(keys(server), json={"name": "x"}, headers=foreign).status_code == 403
     assert httpx.get(keys(server)).json() == before
 
