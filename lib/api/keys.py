@@ -95,9 +95,7 @@ async def create(request: Request) -> Response:
     return _answer(await run_in_threadpool(carried(_made), new, at), 201)
 
 
-@operation(
-    KnownKey, body=KeyChange, errors=(Conflict, NotFound), example={"is_disabled": True}
-)
+@operation(KnownKey, body=KeyChange, errors=(Conflict, NotFound), example={"is_disabled": True})
 async def change(request: Request) -> Response:
     """Change the fields that are sent; `"is_disabled": true` ends at once what runs with it."""
     require(Action.CONFIGURE)
