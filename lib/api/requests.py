@@ -39,13 +39,12 @@ class File(Filter):
     what: What = Field(default=What.LOG, description="counts: sums by day, key and model.")
 
 
-TOLD = create_model(
-    "Told",
-    __doc__="What runs now, and a page of the log.",
-    running=(list[as_object(Running)], ...),  # type: ignore[arg-type]
-    log=(list[as_object(Row)], ...),  # type: ignore[arg-type]
-    next=(int | None, Field(description="For `before`; null where the log ends here.")),
-)
+_TOLD: dict[str, Any] = {
+    "running": (GenericAlias(list, as_object(Running)), ...),
+    "log": (GenericAlias(list, as_object(Row)), ...),
+    "next": (int | None, Field(description="For `before`; null where the log ends here.")),
+}
+TOLD = create_model("Told", __doc__="What runs now, and a page of the log.", **_TOLD)
 
 
 class Ended(Frozen):
