@@ -126,6 +126,8 @@ def _shapes_of(said: Operation) -> Iterator[tuple[str, JsonSchemaMode, Any]]:
     for status, shape in said.answers.items():
         if shape is not None:
             yield str(status), _ANSWER, shape
+    for media, shape in said.also.items():
+        yield f"also {media}", _ANSWER, shape
     for name, shape in said.events.items():
         yield f"event {name}", _ANSWER, shape
 
@@ -234,6 +236,8 @@ def _answers(entry: Entry, shapes: _Shapes) -> dict[str, Any]:
             if entry.said.gives is not None and not found:
                 content[entry.said.media_type]["example"] = entry.said.gives
         found[str(status)] = {"description": "Done.", "content": content}
+    for media in entry.said.also:
+        found["200"]["content"][media] = {"schema": shapes.of(entry, f"also {media}")}
     if entry.said.events:
         found["200"]["description"] = "Done; as a stream, these events, until the last one."
         kinds = [_event(name, shapes.of(entry, f"event {name}")) for name in entry.said.events]

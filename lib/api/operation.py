@@ -10,7 +10,9 @@ what any route may refuse, docs.py adds. A route that says nothing fails a test.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+from pydantic import BaseModel, create_model
 
 from lib.core.errors import (
     BerthError,
@@ -44,6 +46,7 @@ class Operation(NamedTuple):
     errors: Errors = ()
     takes: str = JSON  # the body's media type
     media_type: str = JSON  # of a whole answer
+    also: Mapping[str, Any] = {}  # other media types of it, with what they hold
     example: Any = None  # of the body
     gives: Any = None  # an example of the first answer
 
@@ -73,6 +76,12 @@ def said_of(endpoint: Any) -> Operation | None:
     while isinstance(endpoint, partial):
         endpoint = endpoint.func
     return _SAID.get(endpoint)
+
+
+def as_object(row: type[Any]) -> type[BaseModel]:
+    """The shape of a NamedTuple that is sent as its `_asdict`."""
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in get_type_hints(row).items()}
+    return create_model(row.__name__, __doc__=row.__doc__, **fields)
 
 
 def _words(text: str) -> tuple[str, str]:

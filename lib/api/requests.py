@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, create_model
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from lib.api.errors import read_query
-from lib.api.operation import operation
+from lib.api.operation import JSON, as_object, operation
 from lib.core.access import Action, require
 from lib.core.values import Frozen
 from lib.requests import export, log, running
@@ -39,12 +39,12 @@ class File(Filter):
     what: What = Field(default=What.LOG, description="counts: sums by day, key and model.")
 
 
-class Told(Frozen):
-    """What runs now, and a page of the log."""
-
-    running: list[Running]
-    log: list[Row]
-    next: int | None = Field(description="For `before`; null where the log ends here.")
+_TOLD: dict[str, Any] = {
+    "running": (GenericAlias(list, as_object(Running)), ...),
+    "log": (GenericAlias(list, as_object(Row)), ...),
+    "next": (int | None, Field(description="For `before`; null where the log ends here.")),
+}
+TOLD = create_model("Told", __doc__="What runs now, and a page of the log.", **_TOLD)
 
 
 class Ended(Frozen):
@@ -53,7 +53,7 @@ class Ended(Frozen):
     stopped: str
 
 
-@operation(Told, query=Wanted)
+@operation(TOLD, query=Wanted)
 async def index(request: Request) -> Response:
     """Which requests run now, and the log of those that are over, the newest first."""
     require(Action.REQUESTS)
@@ -76,7 +76,7 @@ async def stop(request: Request) -> Response:
     return JSONResponse({"stopped": request.path_params["id"]})
 
 
-@operation(str, query=File, media_type="text/csv")
+@operation(str, query=File, media_type="text/csv", also={JSON: list[dict[str, Any]]})
 async def download(request: Request) -> Response:
     """The log, or its sums, as a file: CSV, or JSON as an array.
 

@@ -63,7 +63,7 @@ async def show(request: Request) -> Response:
     return await _answered()
 
 
-@operation(Sharing, body=Wanted, errors=(Conflict,), example={"lasting": "always"})
+@operation(Sharing, body=Wanted, errors=(Conflict, BadInput), example={"lasting": "always"})
 async def start(request: Request) -> Response:
     """Share it, on one address of this machine, for as long as is said."""
     require(Action.CONFIGURE)
@@ -91,7 +91,7 @@ async def sign_out(request: Request) -> Response:
     return await _answered()
 
 
-@operation(SignedOut)
+@operation(SignedOut, errors=(BadInput,))
 async def leave(request: Request) -> Response:
     """A guest's own login ends, and its cookie is worth nothing any more."""
     require(Action.LOOK)
