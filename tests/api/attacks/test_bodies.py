@@ -24,8 +24,8 @@ HUNDRED = 100 * MIB
 MOST_GROWTH = 96 * MIB  # the largest body that is taken has 16 MiB, a file 28
 WITHOUT = ("/stop", "/pause", "/retry", "/logout", "/cancel")
 READING = [path for path in CHANGING if not path.endswith(WITHOUT)]
-PARSING = ("/api/chat", "/api/deploy", "/api/keys", "/v1/chat/completions", "/v1/messages")
-PARSING += ("/v1/responses", "/v1/batches")
+PARSING = ["/api/chat", "/api/deploy", "/api/keys", "/v1/chat/completions", "/v1/messages"]
+PARSING += ["/v1/responses", "/v1/batches"]
 
 
 def headers(place: Place, *more: str) -> tuple[str, ...]:
