@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -132,6 +132,8 @@ def _told() -> Iterator[None]:
         yield
     except ValidationError as error:
         raise BadInput(_first_problem(error), "Correct the request and send it again.") from error
+    except PydanticSerializationError as error:
+        raise NotJson("The body is nested too deeply.", "Send a plain JSON object.") from error
 
 
 def read_query(request: Request, model: type[_Body]) -> _Body:
