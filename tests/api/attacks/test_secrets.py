@@ -71,10 +71,8 @@ def _use(
     for one in secrets:
         bearer = {"Authorization": f"Bearer {one}", "X-Api-Key": one, "User-Agent": one}
         for place in (here, there):
-            httpx.post(f"{place}/v1/chat/completions", json=HELLO, headers=bearer)
             httpx.get(f"{place}/v1/models?key={one}", headers=bearer)
-            httpx.get(f"{place}/api/models/{one}", headers=bearer)
-            httpx.get(f"{place}/{one}", headers={"Cookie": f"a={one}"})
+            httpx.get(f"{place}/api/models/{one}", headers={"Cookie": f"a={one}"})
         named = {**HELLO, "user": one}
         httpx.post(f"{here}/v1/chat/completions", json=named, headers=authorization)
     for one in (secrets[0], *secrets[2:5]):  # which look like keys, or are Berth's own
