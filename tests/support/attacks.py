@@ -10,14 +10,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 
+import httpx
 import psutil
 
 from tests.support.guests import signed_in
 from tests.support.server import Server
 
 SECONDS = 10.0
+# One for all: each would otherwise read the system's certificates again. It keeps no cookie.
+CLIENT = httpx.Client(timeout=30, limits=httpx.Limits(max_keepalive_connections=0))
+CLIENT.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 JSON = {"Content-Type": "application/json"}
 HANDSHAKE = (
     "Upgrade: websocket",

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.attacks import Place, Trap, trap
+from tests.support.attacks import CLIENT, Place, Trap, trap
 from tests.support.fake_engine import Running
 
 HERE = "ADDRESS"
@@ -184,13 +184,13 @@ def test_berth_itself_asks_no_address_that_a_name_could_be(
 ) -> None:
     for address in trapped.addresses[:6]:
         sent = json.loads(json.dumps(body).replace(HERE, json.dumps(address)[1:-1]))
-        answer = httpx.post(place.server.url + path, json=sent, timeout=30)
+        answer = CLIENT.post(place.server.url + path, json=sent, timeout=30)
         assert answer.status_code in (400, 404, 409, 422, 502), answer.text  # 502: the Hub is away
     assert trapped.asked == []
 
 
 def test_a_look_up_asks_the_hub_and_nobody_else(place: Place, trapped: Trap) -> None:
     for address in trapped.addresses:
-        asked = httpx.get(f"{place.server.url}/api/models/lookup", params={"repo": address})
+        asked = CLIENT.get(f"{place.server.url}/api/models/lookup", params={"repo": address})
         assert asked.status_code in (404, 422, 502)
     assert trapped.asked == []

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from tests.api.attacks.test_foreign_pages import CHANGING
-from tests.support.attacks import JSON, Place, address_of, memory_bytes, request, statuses
+from tests.support.attacks import CLIENT, JSON, Place, address_of, memory_bytes, request, statuses
 from tests.support.fake_engine import Running
 from tests.support.gateway import HELLO
 
@@ -55,7 +55,7 @@ def test_a_hundred_megabytes_in_pieces_are_refused_and_kept_nowhere(
             yield b" " * MIB
 
     try:
-        answer = httpx.post(place.server.url + path, content=pieces(), headers=JSON, timeout=30)
+        answer = CLIENT.post(place.server.url + path, content=pieces(), headers=JSON, timeout=30)
         assert answer.status_code == 413
     except httpx.TransportError:  # closed while we still send
         assert sent < HUNDRED // MIB
@@ -95,7 +95,7 @@ def test_json_without_end_is_refused_in_words_at_every_route(
 ) -> None:
     calls = len(fake.record())
     for path in PARSING:
-        answer = httpx.post(place.server.url + path, content=body, headers=JSON, timeout=30)
+        answer = CLIENT.post(place.server.url + path, content=body, headers=JSON, timeout=30)
         assert 400 <= answer.status_code < 500, answer.text
         assert len(answer.text) < 2_000
         assert answer.json()["error"]["message"]
@@ -122,7 +122,7 @@ def test_what_may_be_any_object_is_not_nested_without_end(
         ("messages", {**HELLO, "max_tokens": 5, "tools": [{"name": "f", "input_schema": deep}]}),
         ("messages", {"max_tokens": 5, "messages": [{"role": "assistant", "content": [used]}]}),
     ):
-        answer = httpx.post(f"{place.server.url}/v1/{path}", json={"model": "fake", **body})
+        answer = CLIENT.post(f"{place.server.url}/v1/{path}", json={"model": "fake", **body})
         assert answer.status_code == 400, answer.text
     assert len(fake.record()) == calls
 
@@ -139,7 +139,7 @@ def test_nothing_that_is_packed_is_unpacked(
     packed = zlib.compress(zeros) if coding == "deflate" else gzip.compress(zeros, 9)
     sent = {**JSON, "Content-Encoding": coding}
     body = packed[: 4_000 if path == "/api/login" else None]
-    answer = httpx.post(url + path, content=body, headers=sent)
+    answer = CLIENT.post(url + path, content=body, headers=sent)
     assert answer.status_code in (400, 415)
     assert memory_bytes(place.server) - before < 32 * MIB
 
@@ -162,5 +162,5 @@ def test_a_packed_websocket_message_swells_no_further_than_a_plain_one(place: Pl
             while True:
                 socket.recv(timeout=20)
     assert memory_bytes(place.server) - before < MOST_GROWTH
-    answer = httpx.get(f"{place.url}/api/health", headers={"Cookie": place.cookie})
+    answer = CLIENT.get(f"{place.url}/api/health", headers={"Cookie": place.cookie})
     assert answer.status_code == 200

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.attacks import (
+    CLIENT,
     Place,
     address_of,
     endless_engine,
@@ -71,7 +72,7 @@ def test_a_client_that_never_reads_fills_no_memory_and_loses_its_place(
         assert 0 < told < WORDS
         assert memory_bytes(server) - before < MOST_WAITING
         fake.behave(**WELL)
-        answer = httpx.post(f"{server.url}/v1/chat/completions", json=HELLO, timeout=60)
+        answer = CLIENT.post(f"{server.url}/v1/chat/completions", json=HELLO, timeout=60)
         assert answer.status_code == 200  # though the engine takes one at a time
         assert [call["ended"] for call in fake.record()[-2:]] == ["left", "done"]
 
@@ -118,7 +119,7 @@ def test_ten_thousand_connections_that_say_nothing_leave_the_owner_served(
                 with contextlib.suppress(OSError):  # refused, or closed again already
                     stack.enter_context(half_open(url, number)).send(HALF)
             assert_served(server)
-        health = httpx.get(f"{url}/api/health", headers={"Cookie": cookie}, timeout=30)
+        health = CLIENT.get(f"{url}/api/health", headers={"Cookie": cookie}, timeout=30)
         assert health.status_code == 200
         assert "Too many open files" not in server.output
         assert "Traceback" not in server.output
@@ -139,7 +140,7 @@ def half_open(url: str, number: int) -> socket.socket:
 
 
 def assert_served(server: Server) -> None:
-    assert httpx.get(f"{server.url}/api/system", timeout=30).status_code == 200
+    assert CLIENT.get(f"{server.url}/api/system", timeout=30).status_code == 200
     with opened(server) as tab:
         tab.run("System")
         assert tab.texts

@@ -4,13 +4,12 @@ import hashlib
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
 from lib.api import static
 from tests.api.attacks.test_foreign_pages import EVERY
 from tests.conftest import ROOT
-from tests.support.attacks import Place
+from tests.support.attacks import CLIENT, Place
 from tests.support.session import Session, opened
 
 OPEN_TO_GUESTS = {
@@ -47,7 +46,7 @@ def kept(home: Path) -> dict[str, str]:
 def test_a_route_is_the_owners_unless_it_is_named_here(
     place: Place, method: str, path: str
 ) -> None:
-    answer = httpx.request(method, place.url + path, content=b"{}", headers=place.guest)
+    answer = CLIENT.request(method, place.url + path, content=b"{}", headers=place.guest)
     is_open = path in OPEN_TO_GUESTS and (method, path) != ("DELETE", "/api/models/fake")
     assert is_open or answer.status_code in (401, 403), answer.text
 
@@ -68,8 +67,8 @@ def test_no_guest_can_press_what_the_owners_pages_have(place: Place) -> None:
                 guest.switch(one, True)
                 guest.switch(one, False)
     assert kept(place.server.home) == before
-    assert httpx.get(f"{place.server.url}/api/models/fake").json()["state"] == "Ready"
-    assert httpx.get(f"{place.server.url}/api/deploy").json()["deployments"] == []
+    assert CLIENT.get(f"{place.server.url}/api/models/fake").json()["state"] == "Ready"
+    assert CLIENT.get(f"{place.server.url}/api/deploy").json()["deployments"] == []
 
 
 def widgets(owner: Session, page: str) -> tuple[list[str], list[str]]:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 
-from tests.support.attacks import Place, request, said, statuses
+from tests.support.attacks import CLIENT, Place, request, said, statuses
 from tests.support.fake_engine import Running
 from tests.support.gateway import HELLO
 from tests.support.guests import login
@@ -132,11 +131,11 @@ def test_what_was_typed_as_a_code_is_not_logged(place: Place) -> None:
 def test_no_prompt_is_taken_from_an_address(place: Place, fake: Running, path: str) -> None:
     calls, query = len(fake.record()), quote(json.dumps({**HELLO, "prompt": PROMPT}))
     url = f"{place.server.url}{path}?model=fake&prompt={PROMPT}&messages={query}&input={PROMPT}"
-    assert httpx.get(url).status_code == 405
-    assert httpx.post(url, json={}).status_code == 400
-    assert httpx.post(url, json={"model": "fake"}).status_code == 400
+    assert CLIENT.get(url).status_code == 405
+    assert CLIENT.post(url, json={}).status_code == 400
+    assert CLIENT.post(url, json={"model": "fake"}).status_code == 400
     assert len(fake.record()) == calls
-    assert httpx.post(url, json=ROUTES[path]).status_code == 200
+    assert CLIENT.post(url, json=ROUTES[path]).status_code == 200
     assert PROMPT not in json.dumps(fake.record()[calls:])
 
 
@@ -153,9 +152,9 @@ def test_no_page_asks_a_model_because_its_address_says_so(place: Place, fake: Ru
 def test_nothing_of_all_that_stands_in_any_file(place: Place, fake: Running) -> None:
     url = f"{place.server.url}/v1/chat/completions?prompt={PROMPT}"
     messages = [{"role": "user", "content": PROMPT}]
-    assert httpx.post(url, json={**HELLO, "messages": messages}).status_code == 200
+    assert CLIENT.post(url, json={**HELLO, "messages": messages}).status_code == 200
     assert fake.record()[-1]["body"]["messages"][0]["content"] == PROMPT
-    httpx.get(f"{place.url}/v1/models?prompt={PROMPT}")
-    httpx.get(f"{place.server.url}/{PROMPT}")
+    CLIENT.get(f"{place.url}/v1/models?prompt={PROMPT}")
+    CLIENT.get(f"{place.server.url}/{PROMPT}")
     for path in place.server.home.rglob("*"):
         assert not path.is_file() or PROMPT.encode() not in path.read_bytes(), path

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urljoin
 
-import httpx
 import pytest
 
-from tests.support.attacks import Place, request, said, statuses
+from tests.support.attacks import CLIENT, Place, request, said, statuses
 from tests.support.fake_engine import Running
 from tests.support.gateway import HELLO
 
@@ -176,10 +175,10 @@ def test_no_name_in_a_deployment_leads_anywhere(place: Place, field: str) -> Non
     honest = {"model": "organisation/name"}
     for name in UP[:5]:
         body = {**honest, field: name}
-        answer = httpx.post(f"{place.server.url}/api/deploy", json=body, timeout=30)
+        answer = CLIENT.post(f"{place.server.url}/api/deploy", json=body, timeout=30)
         assert 400 <= answer.status_code < 500 or answer.status_code == 502, answer.text
         assert SECRET not in answer.text
-    assert httpx.get(f"{place.server.url}/api/deploy").json()["deployments"] == []
+    assert CLIENT.get(f"{place.server.url}/api/deploy").json()["deployments"] == []
 
 
 @pytest.mark.parametrize("engine_path", ENGINE_PATHS)
@@ -201,9 +200,9 @@ def test_no_path_through_the_gateway_is_an_engines_own(
 def test_no_header_names_another_path_or_method(place: Place, fake: Running, header: str) -> None:
     for value in ("/slots", "DELETE", "/api/deploy"):
         headers = {header: value}
-        answer = httpx.post(f"{place.server.url}/v1/completions", headers=headers, json={})
+        answer = CLIENT.post(f"{place.server.url}/v1/completions", headers=headers, json={})
         assert answer.status_code == 400
-        answer = httpx.get(f"{place.server.url}/api/models/asleep", headers=headers)
+        answer = CLIENT.get(f"{place.server.url}/api/models/asleep", headers=headers)
         assert answer.json()["name"] == "asleep"
 
 
@@ -213,7 +212,7 @@ def test_no_name_of_a_model_in_a_body_leads_anywhere(
 ) -> None:
     calls = len(fake.record())
     for path, body in BODIES.items():
-        answer = httpx.post(place.server.url + path, json={**body, "model": name})
+        answer = CLIENT.post(place.server.url + path, json={**body, "model": name})
         told: dict[str, Any] = answer.json()["error"]
         assert answer.status_code in (400, 404)
         assert told["message"]

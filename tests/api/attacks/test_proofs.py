@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from itsdangerous import Serializer, URLSafeSerializer, URLSafeTimedSerializer
 
 from lib.core import owner_key
 from lib.sharing.guests import TRIES
 from tests.api.attacks.test_foreign_pages import SOCKETS
-from tests.support.attacks import JSON, Place, websocket_status
+from tests.support.attacks import CLIENT, JSON, Place, websocket_status
 from tests.support.guests import CODE, login, shared_server, signed_in
 from tests.support.session import opened
 
@@ -50,7 +49,7 @@ def signed_otherwise() -> dict[str, str]:
 @pytest.mark.parametrize("kind", signed_otherwise())
 def test_a_forged_cookie_signs_nobody_in(place: Place, kind: str) -> None:
     cookie = f"berth_guest={signed_otherwise()[kind]}"
-    assert httpx.get(f"{place.url}/api/health", headers={"Cookie": cookie}).status_code == 401
+    assert CLIENT.get(f"{place.url}/api/health", headers={"Cookie": cookie}).status_code == 401
     shown = (f"Host: {place.host}", f"Origin: {place.url}", f"Cookie: {cookie}")
     assert [websocket_status(place.url, path, *shown) for path in SOCKETS] == [403] * 3
 
@@ -63,7 +62,7 @@ def test_the_cookies_of_an_owners_browser_are_nothing_to_the_guests_listener(
     place: Place, cookie: str
 ) -> None:
     for sent in (cookie, f"{cookie}; {place.cookie}"):
-        answer = httpx.get(f"{place.url}/api/deploy", headers={"Cookie": sent})
+        answer = CLIENT.get(f"{place.url}/api/deploy", headers={"Cookie": sent})
         assert answer.status_code == (403 if place.cookie in sent else 401)
 
 
@@ -91,14 +90,14 @@ def copied(own: Place) -> str:
 
 def test_a_copied_cookie_is_worth_nothing_once_its_guest_has_signed_out(place: Place) -> None:
     mine, other = signed_in(place.url), signed_in(place.url)
-    left = httpx.post(f"{place.url}/api/logout", headers={**place.guest, "Cookie": mine})
+    left = CLIENT.post(f"{place.url}/api/logout", headers={**place.guest, "Cookie": mine})
     assert left.status_code == 200
     shown = (f"Host: {place.host}", f"Origin: {place.url}")
     for path in SOCKETS:
         assert websocket_status(place.url, path, *shown, f"Cookie: {mine}") == 403
         assert websocket_status(place.url, path, *shown, f"Cookie: {other}") == 101
     for path in ("/", "/api/health", "/api/models", "/_stcore/health"):
-        assert httpx.get(place.url + path, headers={"Cookie": mine}).status_code == 401
+        assert CLIENT.get(place.url + path, headers={"Cookie": mine}).status_code == 401
 
 
 def test_a_copied_cookie_is_worth_nothing_once_the_owner_has_ended_the_logins(own: Place) -> None:
@@ -110,7 +109,7 @@ def test_a_copied_cookie_is_worth_nothing_once_the_owner_has_ended_the_logins(ow
         owner.press("New code")
     assert [websocket_status(own.url, path, *shown) for path in SOCKETS] == [403] * 3
     for path in ("/", "/api/health", "/api/models", "/_stcore/health"):
-        assert httpx.get(own.url + path, headers={"Cookie": cookie}).status_code == 401
+        assert CLIENT.get(own.url + path, headers={"Cookie": cookie}).status_code == 401
 
 
 def test_a_copied_key_and_its_cookie_are_worth_nothing_once_there_is_another(
@@ -118,10 +117,10 @@ def test_a_copied_key_and_its_cookie_are_worth_nothing_once_there_is_another(
 ) -> None:
     url, old = f"{with_key.server.url}/api/deploy", owner_key.authorization()
     cookie = {"Cookie": "=".join(owner_key.cookie(os.geteuid()))}
-    assert [httpx.get(url, headers=proof).status_code for proof in (old, cookie)] == [200, 200]
+    assert [CLIENT.get(url, headers=proof).status_code for proof in (old, cookie)] == [200, 200]
     (with_key.server.home / "owner.key").unlink()
-    assert [httpx.get(url, headers=proof).status_code for proof in (old, cookie)] == [401, 401]
-    assert httpx.get(url, headers=owner_key.authorization()).status_code == 200
+    assert [CLIENT.get(url, headers=proof).status_code for proof in (old, cookie)] == [401, 401]
+    assert CLIENT.get(url, headers=owner_key.authorization()).status_code == 200
 
 
 def test_what_is_nearly_the_key_is_not(with_key: Place) -> None:
@@ -129,8 +128,8 @@ def test_what_is_nearly_the_key_is_not(with_key: Place) -> None:
     key = owner_key.authorization()["Authorization"].removeprefix("Bearer ")
     for one in (key[:-1], f"{key}x", key.swapcase(), f"{key},{key}", f'"{key}"', "*", "0"):
         for header in ({"Authorization": f"Bearer {one}"}, {"X-Api-Key": one}, {"Cookie": key}):
-            assert httpx.get(f"{url}/api/deploy", headers=header).status_code == 401
-        answer = httpx.get(url, params={"key": one})
+            assert CLIENT.get(f"{url}/api/deploy", headers=header).status_code == 401
+        answer = CLIENT.get(url, params={"key": one})
         assert answer.status_code == 401
         assert "set-cookie" not in answer.headers
 
@@ -139,7 +138,7 @@ def test_many_wrong_codes_at_once_are_no_more_tries_than_one_after_the_other(own
     def one(number: int) -> int:
         headers = {"Origin": own.url, **JSON}
         body = json.dumps({"code": f"wrong-{number:03}"}).encode()
-        return httpx.post(f"{own.url}/api/login", content=body, headers=headers).status_code
+        return CLIENT.post(f"{own.url}/api/login", content=body, headers=headers).status_code
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(one, range(32)))
@@ -147,7 +146,7 @@ def test_many_wrong_codes_at_once_are_no_more_tries_than_one_after_the_other(own
     assert found.count(403) <= TRIES + 1  # two are looked at side by side
     code = json.loads((own.server.home / "guests.json").read_text())["code"]
     assert login(own.url, code).status_code == 429
-    health = httpx.get(f"{own.url}/api/health", headers={"Cookie": copied(own)})
+    health = CLIENT.get(f"{own.url}/api/health", headers={"Cookie": copied(own)})
     assert health.status_code == 200
 
 

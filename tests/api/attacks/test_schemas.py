@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.support.attacks import Place
+from tests.support.attacks import CLIENT, Place
 from tests.support.fake_engine import Running
 
 SAID = [{"role": "user", "content": "Hello"}]
@@ -45,7 +44,7 @@ VALUES: dict[str, Any] = {
 
 def refused(place: Place, path: str, body: dict[str, Any]) -> bool:
     """Is it told in words that this goes to no engine?"""
-    answer = httpx.post(f"{place.server.url}/v1{path}", json={"model": "fake", **body}, timeout=30)
+    answer = CLIENT.post(f"{place.server.url}/v1{path}", json={"model": "fake", **body}, timeout=30)
     return answer.status_code == 400 and len(answer.json()["error"]["message"]) > 10
 
 
@@ -83,7 +82,7 @@ def test_no_engine_gets_a_pattern_that_takes_without_end(
     calls = len(fake.record())
     for path, body in places({"type": "object", "properties": {"a": {"pattern": pattern}}}):
         sent = {"model": "fake", **body}
-        answer = httpx.post(f"{place.server.url}/v1{path}", json=sent, timeout=30)
+        answer = CLIENT.post(f"{place.server.url}/v1{path}", json=sent, timeout=30)
         if "tools" in body:
             assert answer.status_code == 200, answer.text
             assert "pattern" in answer.headers["berth-ignored"]
