@@ -46,7 +46,7 @@ TOP: list[dict[str, Any]] = [
     {"mm_processor_kwargs": {"url": HERE}},
     {"chat_template_kwargs": {"enable_thinking": False, "image": HERE}},
 ]
-CHAT = [
+CHAT: list[dict[str, Any]] = [
     *({"messages": [{"role": "user", "content": [part]}]} for part in IMAGES),
     *({"messages": [{"role": "user", "content": [TEXT, part]}]} for part in IMAGES[:2]),
     *({"messages": [*SAID, {"role": "assistant", "content": [part]}]} for part in IMAGES[:2]),
@@ -74,7 +74,7 @@ BLOCKS: list[dict[str, Any]] = [
     {"type": "document", "source": {"type": "url", "url": HERE}},
     {**TEXT, "citations": [{"url": HERE}]},
 ]
-MESSAGES = [
+MESSAGES: list[dict[str, Any]] = [
     *({"messages": [{"role": "user", "content": [block]}]} for block in BLOCKS),
     *(
         {
@@ -101,7 +101,7 @@ ITEMS: list[dict[str, Any]] = [
     {"type": "input_file", "file_url": HERE},
     {"type": "input_file", "file_data": HERE},
 ]
-RESPONSES = [
+RESPONSES: list[dict[str, Any]] = [
     *({"input": [{"role": "user", "content": [item]}]} for item in ITEMS),
     {"input": [{"type": "function_call_output", "call_id": "1", "output": ITEMS[:1]}]},
     {"input": [{"type": "item_reference", "id": HERE}]},

@@ -41,10 +41,10 @@ def right_api_key() -> bool:
 
 
 PROOFS = {
-    "code": (right_code, guests.secrets),
-    "key": (right_key, owner_key.hmac),
-    "cookie": (right_cookie, owner_key.hmac),
-    "API key": (right_api_key, store.hmac),
+    "code": (right_code, secrets),
+    "key": (right_key, hmac),
+    "cookie": (right_cookie, hmac),
+    "API key": (right_api_key, hmac),
 }
 
 
