@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from types import GenericAlias
 from typing import Annotated, Any
 
 from pydantic import Field, create_model
