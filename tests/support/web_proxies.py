@@ -10,9 +10,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
+from tests.support import cached_programs
 from tests.support.certificates import make
 from tests.support.waiting import eventually
 
@@ -36,8 +35,7 @@ def shown(language: str) -> str:
 def nginx(folder: Path, port: int, upstream: int) -> Iterator[None]:
     """The example for nginx, from this port to that one."""
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if not program:
-        pytest.skip("There is no nginx on this machine.")
+    assert program, "The heavy tests install nginx."
     file, key = make(folder, f"DNS:{NAME}")
     server = shown("nginx").replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     server = server.replace("127.0.0.1:8600", f"127.0.0.1:{upstream}")
@@ -59,9 +57,7 @@ def nginx(folder: Path, port: int, upstream: int) -> Iterator[None]:
 @contextlib.contextmanager
 def caddy(folder: Path, port: int, upstream: int) -> Iterator[None]:
     """The example for Caddy; its certificate is of its own making here."""
-    program = os.environ.get("CADDY") or shutil.which("caddy")
-    if not program:
-        pytest.skip("There is no caddy on this machine.")
+    program = str(cached_programs.caddy())
     site = shown("caddy").replace("berth.example.com {", f"https://{NAME}:{port} {{\n tls internal")
     config = folder / "Caddyfile"
     options = "{\n admin off\n skip_install_trust\n auto_https disable_redirects\n}\n"
