@@ -1,9 +1,7 @@
 """Bodies that are too much: of 100 MB, nested without end, packed, or never finished."""
 
-import gzip
 import json
 import socket
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,8 +133,7 @@ def test_nothing_that_is_packed_is_unpacked(
     place: Place, fake: Running, path: str, coding: str
 ) -> None:
     url = place.url if path == "/api/login" else place.server.url
-    before, zeros = memory_bytes(place.server), b"0" * (64 * MIB)
-    packed = zlib.compress(zeros) if coding == "deflate" else gzip.compress(zeros, 9)
+    before, packed = memory_bytes(place.server), swelling(coding)
     sent = {**JSON, "Content-Encoding": coding}
     body = packed[: 4_000 if path == "/api/login" else None]
     answer = CLIENT.post(url + path, content=body, headers=sent)

@@ -29,7 +29,7 @@ from tests.support.session import opened
 
 MIB = 2**20
 MOST_WAITING = 16 * MIB  # between an engine and a client that does not read
-WORDS = 6_000  # of 10 KiB each: more than the buffers of two sockets hold
+WORDS = 2_500  # of 10 KiB each: more than the buffers of two sockets hold
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 MANY, IN_RESERVE = 10_000, 600
