@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpx
@@ -125,9 +126,14 @@ def test_what_may_be_any_object_is_not_nested_without_end(
     assert len(fake.record()) == calls
 
 
-@pytest.mark.parametrize(
-    "coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "identity, gzip"]
-)
+@cache
+def swelling(coding: str) -> bytes:
+    """A few bytes that would be 64 MiB."""
+    zeros = b"0" * (64 * MIB)
+    return zlib.compress(zeros) if coding == "deflate" else gzip.compress(zeros)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "x, gzip"])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/deploy", "/api/login"])
 def test_nothing_that_is_packed_is_unpacked(
     place: Place, fake: Running, path: str, coding: str
