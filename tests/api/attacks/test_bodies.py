@@ -1,7 +1,9 @@
 """Bodies that are too much: of 100 MB, nested without end, packed, or never finished."""
 
+import gzip
 import json
 import socket
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
