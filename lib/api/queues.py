@@ -79,6 +79,7 @@ class Line:
 
     def take(self) -> bool:
         """A place, if there is one now."""
+        self.hand_out()
         if self.waiting or not self._has_place():
             return False
         self.running += 1
@@ -105,6 +106,10 @@ class Line:
         if seconds is not None:
             weight = WEIGHT if self.seconds else 1.0
             self.seconds += weight * (seconds - self.seconds)
+        self.hand_out()
+
+    def hand_out(self) -> None:
+        """Give the free places to those that wait; the owner may have allowed more since."""
         while self.waiting and self._has_place():
             turn = self._next()
             if not turn.done():  # it may have been given up just now
@@ -187,6 +192,7 @@ class Turn:
         turn = line.join(self._caller)
 
         async def words() -> str:
+            line.hand_out()
             return f"queue, {line.before(self._caller, turn)} before you"
 
         self._wait.now(Stage.QUEUE, words)

