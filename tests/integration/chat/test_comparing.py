@@ -216,6 +216,7 @@ def test_a_restart_in_the_middle_keeps_what_came_in_every_column() -> None:
     found = compared(SMALL, LARGE, free_bytes=ROOM_FOR_ONE)
     until(lambda: found[0].text and found[1].state == ReplyState.WAITING)
     spools = [settings().replies / f"{reply.id}.jsonl" for reply in found]
+    until(lambda: found[0].text.split()[0].encode() in spools[0].read_bytes())
     kept = [path.read_bytes() for path in spools]
     replies.stop_all(found)
     finished(found)

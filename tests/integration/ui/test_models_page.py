@@ -174,7 +174,7 @@ def test_a_guest_sees_the_table_and_nothing_to_choose() -> None:
     page.session_state["models_details"] = "llamacpp-tiny"
     page.run()
     assert not page.exception
-    assert not page.button
+    assert [button.key for button in page.button] == ["guest_sign_out"]
     assert "chosen" not in shown(page)
     assert str(settings().models) not in shown(page)
     page.segmented_control(key="models_view").select(listing.ROWS).run()
