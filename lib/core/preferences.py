@@ -4,6 +4,7 @@ A file that cannot be used never stops Berth: `problem` tells what is wrong with
 be read has its default.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
@@ -81,6 +82,10 @@ class Preferences(BaseModel):
     engine_addresses: list[EngineAddress] = Field(default=[], max_length=64)
 
 
+_Stamp = tuple[str, int, int, int, int]
+_known: tuple[_Stamp | None, tuple[Preferences, str]] = None, (Preferences(), "")
+
+
 def preferences() -> Preferences:
     """The choices of this moment."""
     return _read()[0]
@@ -118,8 +123,24 @@ def _checked(values: dict[str, Any]) -> Preferences:
 
 
 def _read() -> tuple[Preferences, str]:
-    """The choices, and what is wrong with the file."""
+    """The choices, and what is wrong with the file; it is read again only when it has changed."""
+    global _known
     path = settings().preferences
+    stamp = _stamp(path)
+    if stamp != _known[0]:
+        _known = stamp, _read_file(path)
+    return _known[1]
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return str(path), error.errno or 0, 0, 0, 0
+    return str(path), found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def _read_file(path: Path) -> tuple[Preferences, str]:
     values, wrong_file = toml_file.read(path)
     if wrong_file:
         return Preferences(), wrong_file
