@@ -18,7 +18,6 @@ from lib.core.preferences import preferences
 from lib.core.words import count
 from lib.engines.base import Upstream
 
-FRESH_SECONDS = 1.0  # so long what is set is not read again
 GUESS_SECONDS = 5.0  # of an answer, before any was measured
 WEIGHT = 0.3  # of the newest answer in the mean
 # The official clients wait no longer than a minute for a header's sake.
@@ -47,18 +46,13 @@ class Limits(NamedTuple):
     waiting: int
 
 
-_limits = (-math.inf, Limits(0, 0))
 _lines: dict[Place, "Line"] = {}
 
 
 def limits() -> Limits:
-    """As they were a moment ago: a request does not wait for the disk."""
-    global _limits
-    now = time.monotonic()
-    if now - _limits[0] >= FRESH_SECONDS:
-        found = preferences()
-        _limits = now, Limits(found.requests_at_once, found.requests_waiting)
-    return _limits[1]
+    """As they are now."""
+    found = preferences()
+    return Limits(found.requests_at_once, found.requests_waiting)
 
 
 class Line:

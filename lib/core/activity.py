@@ -33,7 +33,7 @@ WHERE subject = ? ORDER BY rowid DESC LIMIT ?
 """
 GUEST = "guest"  # who; a name may follow
 _log = logging.getLogger(__name__)
-_name_of: Callable[[str], str] = lambda _login: ""  # noqa: E731
+_name_of: Callable[[str], str] | None = None  # what the guest with a login is called
 
 
 class Kind(StrEnum):
@@ -113,4 +113,5 @@ def who_acts() -> str:
         return BERTH if who == BERTH else ""
     if role == Role.PROGRAM:
         return PROGRAM
-    return f"{GUEST} {_name_of(who)}".strip()
+    name = _name_of(who) if _name_of else ""
+    return f"{GUEST} {name}".strip()

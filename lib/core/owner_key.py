@@ -5,13 +5,10 @@ and gets a cookie that is made from it, so that the key itself is not kept there
 """
 
 import hmac
-import os
 import re
 import secrets
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import SecretStr
 
@@ -25,21 +22,11 @@ PARAMETER = "key"  # of the link
 COOKIE = "berth_key_"  # its name begins so
 _KEY = re.compile(r"[\w-]{32,128}", re.ASCII)
 
-_Stamp = tuple[str, int, int, int]
-
-
-class _Seen(NamedTuple):
-    stamp: _Stamp | None
-    asks_everybody: bool
-    asks_programs: bool
-
-
-_seen = _Seen(None, False, False)
-
 
 def is_asked_for() -> bool:
-    """Does the owner want everybody to have the key?"""
-    return _chosen().asks_everybody
+    """Does the owner want everybody to have the key? Asked for every request."""
+    chosen, problem = preferences.look()
+    return chosen.require_key or _is_shut(problem)
 
 
 def programs_need_one(sent: Iterable[str]) -> bool:
@@ -47,19 +34,17 @@ def programs_need_one(sent: Iterable[str]) -> bool:
 
     With the owner's own key it is the owner.
     """
-    return _chosen().asks_programs and not any(map(is_key, sent))
+    return _asks_programs() and not any(map(is_key, sent))
 
 
-def _chosen() -> _Seen:
-    """Asked for every request: the file is read when it has changed. One that cannot be used does
-    not open a door again."""
-    global _seen
-    stamp = _stamp(_places(os.environ.get("BERTH_HOME", ""))[0])
-    if stamp != _seen.stamp:
-        now = preferences.preferences()
-        is_shut = bool(preferences.problem()) and _path().exists()
-        _seen = _Seen(stamp, now.require_key or is_shut, now.programs_need_key or is_shut)
-    return _seen
+def _asks_programs() -> bool:
+    chosen, problem = preferences.look()
+    return chosen.programs_need_key or _is_shut(problem)
+
+
+def _is_shut(problem: str) -> bool:
+    """Settings that cannot be used do not open a door again: who has a key had asked for it."""
+    return bool(problem) and _path().exists()
 
 
 def choose(is_wanted: bool) -> None:
@@ -92,8 +77,7 @@ def authorization() -> dict[str, str]:
 
 def sent() -> SecretStr | None:
     """The key as a program of the owner's sends it; None where none is asked for."""
-    asks = _chosen()
-    return SecretStr(_key()) if asks.asks_everybody or asks.asks_programs else None
+    return SecretStr(_key()) if is_asked_for() or _asks_programs() else None
 
 
 def is_key(given: str) -> bool:
@@ -142,19 +126,4 @@ def _made() -> str:
 
 
 def _path() -> Path:
-    return _places(os.environ.get("BERTH_HOME", ""))[1]
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), 0, 0, 0
-    return str(path), found.st_mtime_ns, found.st_size, found.st_ino
-
-
-@lru_cache(maxsize=8)
-def _places(_home: str) -> tuple[Path, Path]:
-    """Settings and key of this BERTH_HOME, without a look at the disk for each request."""
-    now = settings()
-    return now.preferences, now.owner_key
+    return settings().owner_key

@@ -4,6 +4,8 @@ A file that cannot be used never stops Berth: `problem` tells what is wrong with
 be read has its default.
 """
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,12 +90,22 @@ _known: tuple[_Stamp | None, tuple[Preferences, str]] = None, (Preferences(), ""
 
 def preferences() -> Preferences:
     """The choices of this moment."""
-    return _read()[0]
+    return look()[0]
 
 
 def problem() -> str:
     """What is wrong with the file, in a sentence; "" where nothing is."""
-    return _read()[1]
+    return look()[1]
+
+
+def look() -> tuple[Preferences, str]:
+    """Both at once. Cheap enough for every request: the file is read only when it has changed."""
+    global _known
+    path = _place(os.environ.get("BERTH_HOME", ""), os.environ.get("HOME", ""))
+    stamp = _stamp(path)
+    if stamp != _known[0]:
+        _known = stamp, _read(path)
+    return _known[1]
 
 
 def change(**choices: Any) -> Preferences:
@@ -106,7 +118,7 @@ def change(**choices: Any) -> Preferences:
     require(Action.CONFIGURE)
     path = settings().preferences
     with toml_file.writing(path):
-        now, wrong = _read()
+        now, wrong = look()
         new = _checked({**now.model_dump(), **choices})
         text = tomli_w.dumps(new.model_dump(exclude_defaults=True))
         toml_file.replace(path, text, is_broken=bool(wrong))
@@ -122,14 +134,10 @@ def _checked(values: dict[str, Any]) -> Preferences:
         raise BadInput(f"{key} cannot be set: {first['msg']}.", "Choose another value.") from error
 
 
-def _read() -> tuple[Preferences, str]:
-    """The choices, and what is wrong with the file; it is read again only when it has changed."""
-    global _known
-    path = settings().preferences
-    stamp = _stamp(path)
-    if stamp != _known[0]:
-        _known = stamp, _read_file(path)
-    return _known[1]
+@lru_cache(maxsize=8)
+def _place(_berth_home: str, _home: str) -> Path:
+    """The file, worked out once for each value of what it depends on."""
+    return settings().preferences
 
 
 def _stamp(path: Path) -> _Stamp:
@@ -140,7 +148,7 @@ def _stamp(path: Path) -> _Stamp:
     return str(path), found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
-def _read_file(path: Path) -> tuple[Preferences, str]:
+def _read(path: Path) -> tuple[Preferences, str]:
     values, wrong_file = toml_file.read(path)
     if wrong_file:
         return Preferences(), wrong_file

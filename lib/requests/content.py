@@ -5,11 +5,9 @@ kept goes at once. The chat page's talks are never kept here.
 """
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lib.core import database, preferences
@@ -17,7 +15,6 @@ from lib.core.access import Action, require
 from lib.core.database import ToldOnce
 from lib.core.errors import Conflict
 from lib.core.redact import LONGEST_SECRET, redact
-from lib.core.settings import settings
 
 KEPT_DAYS, MOST_KEPT = 7, 2_000
 LONGEST = 4_000  # characters, of what is asked and of what is answered
@@ -35,9 +32,6 @@ _WITHIN = ("choices", "message", "delta", "content", "output", "response")
 _DEEPEST = 6
 _UNREADABLE = ToldOnce("what was said in requests cannot be read")
 
-_Stamp = tuple[str, int, int]
-_seen: tuple[_Stamp | None, bool] = (None, False)
-
 
 class Said(NamedTuple):
     """What was asked, as text, and the answer as it passed."""
@@ -54,17 +48,8 @@ class Kept(NamedTuple):
 
 
 def is_wanted() -> bool:
-    """Does the owner want it kept? Asked for every request: the file is read when it changed."""
-    global _seen
-    path = _path(os.environ.get("BERTH_HOME", ""))
-    try:
-        told = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
-        stamp = (path, told.st_mtime_ns, told.st_size)
-    except OSError:
-        return False
-    if stamp != _seen[0]:
-        _seen = stamp, preferences.preferences().keeps_requests_text
-    return _seen[1]
+    """Does the owner want it kept?"""
+    return preferences.preferences().keeps_requests_text
 
 
 def choose(is_kept: bool) -> None:
@@ -130,11 +115,6 @@ def tidy(file: sqlite3.Connection) -> None:
 def asked(fields: dict[str, Any]) -> str:
     """The text of a request, its end where it is long; pictures and sounds are left out."""
     return "\n".join(_lines(fields))[-_ROOM:]
-
-
-@lru_cache(maxsize=4)
-def _path(_home: str) -> str:
-    return str(settings().preferences)
 
 
 def _lines(fields: dict[str, Any]) -> Iterator[str]:
