@@ -70,7 +70,11 @@ def test_a_message_says_why_it_ended_and_how_long_it_was(claude: anthropic.Anthr
     said: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Tell me of the sea."}]
     stops = ["", "e"]  # nobody writes sixty tokens without one
     answer = claude.messages.create(
-        model="starter", messages=said, max_tokens=60, stop_sequences=stops, temperature=0
+        model="starter",
+        messages=said,
+        max_tokens=60,
+        stop_sequences=stops,
+        extra_body={"temperature": 0},
     )
     assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", "e")
     counted = claude.messages.count_tokens(model="starter", messages=said).input_tokens
