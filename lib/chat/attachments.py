@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -115,14 +115,28 @@ def recounted(owner: str, conversation: str, model: str, count: Count) -> list[A
 
 def take(owner: str, conversation: str) -> list[File]:
     """The drafts for the message that is being sent; they are no drafts after that."""
-    folder = _folder(owner, conversation)
-    found = []
+    found = drafts(owner, conversation)
+    taken = files(owner, conversation, found)
+    discard(owner, conversation, found)
+    return taken
+
+
+def files(owner: str, conversation: str, found: Sequence[Attachment]) -> list[File]:
+    """These drafts as a message carries them; they stay drafts."""
+    folder, read = _folder(owner, conversation), []
     with _lock:
-        for draft in _kept(folder):
+        for draft in found:
             with contextlib.suppress(OSError, ValueError):  # not what was stored
-                found.append(_file(folder, draft))
+                read.append(_file(folder, draft))
+    return read
+
+
+def discard(owner: str, conversation: str, found: Sequence[Attachment]) -> None:
+    """They have gone with a message."""
+    folder = _folder(owner, conversation)
+    with _lock:
+        for draft in found:
             _forget(folder / f"{draft.id}.txt")
-    return found
 
 
 def remove(owner: str, conversation: str, attachment_id: str) -> None:

@@ -65,6 +65,11 @@ def watching(place: Place, watcher: Callable[[Reply], None]) -> Iterator[None]:
             _watchers.pop(place, None)
 
 
+def is_watched(place: Place) -> bool:
+    """Is a page open that draws what begins in this place?"""
+    return place in _watchers
+
+
 def current(place: Place) -> Reply | None:
     """The reply that is being written in this place."""
     for reply in tuple(_running.values()):

@@ -1,5 +1,6 @@
 """What the session remembers: plain data, one accessor per key."""
 
+import secrets
 from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import streamlit as st
@@ -76,6 +77,11 @@ def conversation() -> Conversation | None:
 def set_conversation(value: Conversation | None) -> None:
     """Open another conversation, or none."""
     st.session_state["chat_conversation"] = value
+
+
+def chat_token() -> str:
+    """What this session's chat page is known by to the socket over which it asks."""
+    return str(st.session_state.setdefault("chat_token", secrets.token_hex(16)))
 
 
 def notices() -> list[Notice]:

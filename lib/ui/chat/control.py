@@ -17,6 +17,7 @@ from lib.ui.chat.conversation import (
     path,
     running,
     save,
+    take_asked,
 )
 from lib.ui.session import (
     Conversation,
@@ -56,6 +57,7 @@ def _ready() -> Conversation | None:
     if not talk or talk["is_awaited"]:
         return None
     notices().clear()
+    take_asked(talk)
     if is_running(talk):
         _stop(talk)
         collect(talk)
@@ -65,6 +67,7 @@ def _ready() -> Conversation | None:
 def stop() -> None:
     """End the replies that are being written."""
     if talk := conversation():
+        take_asked(talk)
         _stop(talk)
 
 

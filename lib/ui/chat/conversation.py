@@ -9,7 +9,7 @@ from typing import cast
 
 import streamlit as st
 
-from lib.chat import branches, conversations, presets, replies, rounds
+from lib.chat import branches, conversations, presets, replies, rounds, standing
 from lib.chat.branches import Tree
 from lib.chat.conversations import (
     Document,
@@ -19,8 +19,18 @@ from lib.chat.conversations import (
 )
 from lib.chat.reply import Reply, ReplyState
 from lib.core.errors import BerthError, NotFound
+from lib.engines.base import Model
 from lib.ui.elements import history
-from lib.ui.session import Conversation, conversation, notices, owner, set_conversation
+from lib.ui.session import (
+    Conversation,
+    chat_token,
+    chosen_model,
+    conversation,
+    is_comparing,
+    notices,
+    owner,
+    set_conversation,
+)
 
 
 def opened() -> Conversation:
@@ -29,9 +39,36 @@ def opened() -> Conversation:
     if talk is None:
         talk = _from_address() or _fresh()
         set_conversation(talk)
+    if take_asked(talk):
+        save(talk)
     if talk["turns"]:
         st.query_params["c"] = talk["id"]
     return talk
+
+
+def take_asked(talk: Conversation) -> bool:
+    """Take up what was asked over the page's own socket; was there anything? To be saved then."""
+    if talk["is_awaited"]:
+        return False
+    found = standing.take(chat_token(), talk["id"])
+    for asked in found:
+        collect(talk)
+        add(talk, [asked.question])
+        talk["lanes"], talk["replaced"], talk["deleted"] = [asked.reply.id], "", []
+        talk["is_handed_over"] = False
+        talk["changed"].append(talk["leaf"])
+    return bool(found)
+
+
+def offer(talk: Conversation, model: Model | None) -> bool:
+    """Let the next question be asked without a run of the page, where it is an ordinary one."""
+    is_plain = model and not (talk["is_awaited"] or is_comparing() or is_running(talk))
+    if not is_plain or not owner():
+        standing.withdraw(chat_token())
+        return False
+    stand = standing.of(talk["id"], owner(), chosen_model(), talk["settings"], path(talk))
+    standing.offer(chat_token(), stand)
+    return True
 
 
 def _fresh() -> Conversation:
@@ -80,7 +117,12 @@ def _from_address() -> Conversation | None:
 def add_known(talk: Conversation) -> None:
     """Add what the server knows of it: the newest replies and what they answered."""
     for reply in replies.latest(talk["id"], owner()):
-        add(talk, conversations.turns_of(reply))
+        question = standing.question_of(reply.id)
+        turns = conversations.turns_of(reply)
+        add(
+            talk,
+            [question if question and turn["id"] == question["id"] else turn for turn in turns],
+        )
 
 
 def add(talk: Conversation, turns: Sequence[Turn]) -> None:
@@ -229,5 +271,7 @@ def unfold(more: int) -> None:
 def new() -> None:
     """Begin afresh; a reply that is being written goes on, and is kept when one comes back."""
     notices().clear()
+    if (talk := conversation()) and take_asked(talk):
+        save(talk)
     set_conversation(None)
     st.query_params.pop("c", None)

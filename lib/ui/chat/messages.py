@@ -11,21 +11,23 @@ from lib.core import words
 from lib.ui import markdown
 from lib.ui.chat import answer, columns, control, conversation, message_actions
 from lib.ui.chat.context_meter import ways_out
+from lib.ui.elements.asked import USER_AVATAR, asked
 from lib.ui.elements.element import styled
 from lib.ui.elements.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.elements.message_bar import message_bar
-from lib.ui.session import Conversation
+from lib.ui.session import Conversation, chat_token
 
 SHOWN_MESSAGES = 30
 SHOWN_CHARACTERS = 60_000
 LEAST_SHOWN = 4
 UNFOLDED_AT_ONCE = 40
 AWAITED_PIXELS = 240
-USER_AVATAR = ":material/person:"
 
 
-def messages(talk: Conversation) -> None:
+def messages(talk: Conversation, is_ready: bool) -> None:
     """The newest messages of the shown branch, and the reply that is being written.
+
+    `is_ready` for a question that this page's own socket takes.
 
     The live element comes first in time, though below: it stays while the messages above it grow.
     """
@@ -33,6 +35,7 @@ def messages(talk: Conversation) -> None:
     running = conversation.running(talk)
     alone = [] if columns.newest(talk) else talk["lanes"]
     with below:
+        asked(talk["id"], chat_token() if is_ready else "", is_empty=not talk["turns"])
         live_reply(talk["id"], "".join(alone), "".join(each for each in alone if each in running))
     with above:
         styled("message_bar")
@@ -88,7 +91,10 @@ def _undo_button(talk: Conversation) -> None:
 
 def _message(turn: Turn, tree: Tree, is_new: bool, is_last: bool) -> None:
     if turn["role"] == "user":
-        with st.chat_message("user", avatar=USER_AVATAR):
+        with (
+            st.chat_message("user", avatar=USER_AVATAR),
+            st.container(key=f"question-{turn['id']}"),
+        ):
             for file in turn["files"]:
                 _file(file)
             st.text(turn["content"])

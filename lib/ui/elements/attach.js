@@ -5,10 +5,11 @@
 // after a reload, after a message and for another model. Names come from strangers and are only
 // ever text.
 
-import { make, mounted } from "./dom.js";
+import { isComposing, make, mounted } from "./dom.js";
 
 const LARGEST_FILE = 20_000_000;
 const DRAG_MILLISECONDS = 600; // browsers tell of a drag more often than that
+const SEND = '[data-testid="stChatInputSubmitButton"]';
 const BLIND = "This model cannot see images. Choose one that does, or remove it.";
 const UNREACHED = "The file did not arrive: Berth cannot be reached. Check that it runs, and attach it again.";
 const UNREADABLE = "The browser cannot read this file. Attach a file, not a folder.";
@@ -154,6 +155,12 @@ class Attach {
     on("drop", this.dropped);
     on("keydown", this.hold);
     on("click", this.hold);
+    on("input", this.letGo);
+    on("berth-asked", () => {
+      this.keep((chip) => chip.isPending);
+      this.draw();
+    });
+    on("berth-refused", this.ask);
   }
 
   close() {
@@ -240,9 +247,11 @@ class Attach {
   // What was asked before this change is no longer true.
   resume() {
     this.changes++;
-    this.held = this.held && this.chips.some((chip) => chip.isPending);
+    const isDone = this.held && !this.chips.some((chip) => chip.isPending);
+    this.held = this.held && !isDone;
     this.draw();
     this.remember();
+    if (isDone && !this.chips.some((chip) => chip.problem)) document.querySelector(SEND)?.click();
   }
 
   // The address has to name a conversation in which nothing has been said, lest it is forgotten.
@@ -307,12 +316,19 @@ class Attach {
 
   // A message that is sent now would go without the file that is still on its way.
   hold(event) {
-    const isEnter = event.key === "Enter" && !event.shiftKey && !event.isComposing;
+    const isEnter = event.key === "Enter" && !event.shiftKey && !isComposing(event);
     const place = event.type === "click" ? "stChatInputSubmitButton" : isEnter ? "stChatInputTextArea" : "";
     if (!place || !event.target.closest?.(`[data-testid="${place}"]`)) return;
     if (!this.chips.some((chip) => chip.isPending)) return;
     this.caught(event);
     this.held = true;
+    this.draw();
+  }
+
+  // Whoever types on has more to say: it is sent by another Enter.
+  letGo(event) {
+    if (!this.held || !event.target.closest?.('[data-testid="stChatInput"]')) return;
+    this.held = false;
     this.draw();
   }
 
@@ -329,7 +345,7 @@ class Attach {
     const isTooMuch = Boolean(ready.length) && room !== null && room !== undefined && total > room;
     const cost = tokens(total, ready.some((chip) => chip.found.is_estimate));
     this.sum.dataset.state = isTooMuch || this.held ? "warning" : "ready";
-    if (this.held) this.sum.textContent = "A file is still being read. Send the message when it is done.";
+    if (this.held) this.sum.textContent = "The message is sent as soon as its files are read.";
     else if (isTooMuch) this.sum.textContent = `The files take ${cost}; ${Math.max(0, room).toLocaleString("en-US")} are left in the context. Remove one, or give the model a larger context.`;
     else this.sum.textContent = ready.length > 1 ? `${ready.length} files · ${cost}` : "";
   }

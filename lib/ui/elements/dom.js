@@ -8,6 +8,11 @@ export function make(parent, tag, className = "", text = "") {
   return made;
 }
 
+// Does this key belong to an input method that composes a word? Safari tells it by the code alone.
+export function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
+}
+
 const QUIET_MILLISECONDS = 200;
 const KEYS = ["Enter", "Escape"];
 let touched = -QUIET_MILLISECONDS;

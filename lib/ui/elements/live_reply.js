@@ -1,12 +1,13 @@
 // Draws a reply while it streams, from a socket of its own, without a message through Streamlit.
 //
 // One element stays on the page for the whole conversation and waits. A frame is some lines, one
-// JSON array each: ["n",id] begins a reply, ["b",n] opens its block n, ["t",text] adds to it,
+// JSON array each: ["n",id,question] begins a reply, ["b",n] opens its block n, ["t",text] adds to it,
 // ["r",text] is reasoning, ["s",state] tells what goes on, ["e",state] is the end. When it is over,
 // Streamlit draws the same blocks itself, group by group; each group's container carries a class
 // by which it is seen here, and this copy is dropped in the same frame.
 
 import { make, mounted, whenQuiet } from "./dom.js";
+import { line } from "./line.js";
 import { LiveBlock } from "./live_markdown.js";
 
 const WORDS = {
@@ -81,6 +82,7 @@ class Live {
   // page knows of, `running` the one it waits for: that may be over when the socket opens.
   take({ conversation, lane, reply, running }) {
     Object.assign(this, { reply, running });
+    if (lane === 0) line.live = this;
     if (this.conversation !== conversation || this.lane !== lane) {
       Object.assign(this, { conversation, lane });
       this.forget();
@@ -95,6 +97,7 @@ class Live {
   }
 
   close() {
+    if (line.live === this) line.live = null;
     this.leave();
     this.forget();
     this.watch.disconnect();
@@ -160,11 +163,24 @@ class Live {
     const origin = location.origin.replace(/^http/, "ws");
     const socket = new WebSocket(`${origin}/api/replies/live?${query}`);
     this.socket = socket;
-    socket.onopen = () => (this.failures = 0);
+    socket.onopen = () => {
+      this.failures = 0;
+      if (line.live === this) line.asked?.sendAgain();
+    };
     socket.onmessage = ({ data }) => {
       for (const line of data.split("\n")) if (line) this.hear(...JSON.parse(line));
     };
     socket.onclose = () => this.socket === socket && this.connectAgain();
+  }
+
+  isOpen() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  // Says something to the server; could it be said?
+  tell(what) {
+    if (this.isOpen()) this.socket.send(JSON.stringify(what));
+    return this.isOpen();
   }
 
   connectAgain() {
@@ -182,8 +198,11 @@ class Live {
     if (block === 0) this.thought?.text.replaceChildren();
   }
 
-  hear(kind, value, more) {
-    if (kind === "n") this.begin(value);
+  hear(kind, value, more, ...rest) {
+    if (kind === "n") this.isDeaf = !this.isMine(value, more);
+    if (kind === "x" || kind === "k") this.answered(kind, value, more, ...rest);
+    else if (this.isDeaf) return;
+    else if (kind === "n") this.begin(value);
     else if (kind === "b") this.open(value);
     else if (kind === "t") this.blocks.get(this.current).write(value);
     else if (kind === "r") this.think(value);
@@ -191,7 +210,22 @@ class Live {
     else if (kind === "e") this.end(value);
   }
 
+  // While a question of this page waits, what another tab has asked is not drawn below it.
+  isMine(reply, question) {
+    const pending = line.live === this ? line.asked?.pending : null;
+    if (!pending || pending.reply === reply) return true;
+    if (pending.id === question) line.asked.begun(reply);
+    return pending.id === question;
+  }
+
+  answered(kind, question, ...told) {
+    if (line.asked?.pending?.id !== question) return;
+    if (kind === "k") line.asked.known();
+    else line.asked.refused(...told);
+  }
+
   open(number) {
+    if (line.live === this) line.asked?.seen();
     this.endThought();
     this.flush();
     this.current = number;
@@ -203,6 +237,7 @@ class Live {
   }
 
   think(text) {
+    if (line.live === this) line.asked?.seen();
     if (!this.thought) {
       const box = document.createElement("details");
       box.className = "berth-thought";

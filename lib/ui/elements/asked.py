@@ -1,0 +1,25 @@
+"""The question that has just been sent, until the page draws it itself."""
+
+import streamlit as st
+
+from lib.ui.elements.element import element
+
+USER_AVATAR = ":material/person:"
+HIDDEN_AT_FIRST = (  # until the script has come
+    "<style>.st-key-asked-message:not(:has(.berth-asked)) { display: none }</style>"
+)
+
+
+def asked(conversation: str, token: str, is_empty: bool) -> None:
+    """Takes what is sent in the message box, draws it, and asks over the live reply's socket.
+
+    With the `token` of a page that is ready for it; empty where Streamlit has to do it. `is_empty`
+    where nothing has been said. The page runs again once the reply is on its way.
+    """
+    st.html(HIDDEN_AT_FIRST)
+    with st.container(key="asked-message"), st.chat_message("user", avatar=USER_AVATAR):
+        element("asked")(
+            key="asked",
+            data={"conversation": conversation, "token": token, "isEmpty": is_empty},
+            on_asked_change=lambda: None,
+        )
