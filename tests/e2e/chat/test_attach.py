@@ -247,7 +247,7 @@ def test_a_message_waits_for_a_file_that_is_being_read(page: Page, place: Locato
     choose(place, ("a.txt", b"x"))
     expect(place.get_by_role("progressbar")).to_be_visible()
     page.get_by_test_id("stChatInputTextArea").press("Enter")
-    expect(place.get_by_role("status")).to_contain_text("still being read")
+    expect(place.get_by_role("status")).to_contain_text("as soon as its files are read")
     assert page.evaluate("window.sent") is None
     first(page, waiting).continue_()
     expect(place.get_by_role("status")).to_have_text("")

@@ -137,7 +137,8 @@ MOMENTS = """() => {
     window.moments = { asked: 0, over: 0 };
     const { send } = WebSocket.prototype;
     WebSocket.prototype.send = function (data) {
-        if (new TextDecoder().decode(data).includes("over")) moments.over ||= performance.now();
+        const text = typeof data === "string" ? "" : new TextDecoder().decode(data);
+        if (/over|asked/.test(text)) moments.over ||= performance.now();
         return send.call(this, data);
     };
     const asked = ({ key }) => key === "Enter" && (moments.asked = performance.now());
