@@ -3,10 +3,12 @@
 // One element stays on the page for the whole conversation and waits. A frame is some lines, one
 // JSON array each: ["n",id] begins a reply, ["b",n] opens its block n, ["t",text] adds to it,
 // ["r",text] is reasoning, ["s",state] tells what goes on, ["e",state] is the end. When it is over,
-// Streamlit draws the same blocks itself, group by group; each group's container carries a class
-// by which it is seen here, and this copy is dropped in the same frame.
+// its message takes over what is drawn here, block by block. Some blocks Streamlit draws itself, and
+// all of them where it does not know that they were drawn: their containers carry a class by which
+// they are seen here, and this copy is dropped in the same frame.
 
 import { make, mounted, whenQuiet } from "./dom.js";
+import { handOver, keep, replace } from "./kept_replies.js";
 import { LiveBlock } from "./live_markdown.js";
 
 const WORDS = {
@@ -17,6 +19,7 @@ const WORDS = {
 const NEAR_PIXELS = 80;
 const PATIENCE_MILLISECONDS = 500;
 const REMIND_MILLISECONDS = 1500;
+const DOUBT_MILLISECONDS = 3000;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
 
 // As the page itself will say it: `0.21 s`, `3.2 s`, `44 s`, `1 min 42 s`.
@@ -117,8 +120,9 @@ class Live {
     this.blocks = new Map();
     this.current = -1;
     this.isOver = true;
-    this.thought?.box.remove();
+    if (this.box.contains(this.thought?.box)) this.thought.box.remove();
     this.thought = null;
+    this.reasoning = "";
     this.body.replaceChildren();
     this.say("");
     this.box.dataset.phase = "idle";
@@ -179,7 +183,9 @@ class Live {
   restart(block) {
     this.blocks.get(block)?.box.replaceChildren();
     this.blocks.delete(block);
-    if (block === 0) this.thought?.text.replaceChildren();
+    if (block !== 0) return;
+    this.thought?.text.replaceChildren();
+    this.reasoning = "";
   }
 
   hear(kind, value, more) {
@@ -213,6 +219,7 @@ class Live {
       this.tick();
     }
     this.thought.text.append(text);
+    this.reasoning += text;
     this.say("");
   }
 
@@ -236,35 +243,31 @@ class Live {
     clearInterval(this.clock);
     this.box.dataset.phase = "over";
     const ended = this.id;
+    keep(ended, { blocks: this.blocks, thought: this.thought, reasoning: this.reasoning });
+    const drawn = { id: ended, state, blocks: this.blocks.size };
     const tell = () => {
       const isKnown = this.reply === ended && this.running !== ended; // the page drew it already
-      if (this.isOver && this.id === ended && !isKnown) this.send("over", state);
+      if (this.isOver && this.id === ended && !isKnown) this.send("over", drawn);
     };
     whenQuiet(tell);
     // It may get lost all the same, between two messages of other elements.
     this.reminder = setInterval(() => this.running === ended && whenQuiet(tell), REMIND_MILLISECONDS);
+    this.overSince = performance.now();
+    setTimeout(() => this.id === ended && this.drop(), DOUBT_MILLISECONDS + 100);
     this.drop();
   }
 
   // Which of our blocks does the page itself show by now?
   drop() {
-    if (!this.isOver || !this.id) return;
+    if (this.box.dataset.phase !== "over") return;
+    const isLate = performance.now() - this.overSince > DOUBT_MILLISECONDS;
     for (const shown of document.querySelectorAll(`[class*="st-key-block-${this.id}-"]`)) {
-      const last = Number(/st-key-block-[0-9a-f]+-(\d+)/.exec(shown.className)[1]);
-      const code = shown.querySelector("pre");
-      if (!shown.querySelector('[data-testid="stMarkdown"]') || (code && !code.textContent)) continue;
-      for (const [number, block] of this.blocks) {
-        if (number <= last) {
-          block.box.remove();
-          this.blocks.delete(number);
-        }
-      }
+      const [, first, last] = /st-key-block-[0-9a-f]+-(\d+)-(\d+)/.exec(shown.className);
+      replace(this.id, Number(first), Number(last), shown, isLate);
     }
-    if (this.thought && document.querySelector(`.st-key-thought-${this.id}`)) {
-      this.thought.box.remove();
-      this.thought = null;
-    }
-    if (!this.blocks.size && !this.thought) this.box.dataset.phase = "idle";
+    if (this.thought && document.querySelector(`.st-key-thought-${this.id}`)) this.thought.box.remove();
+    handOver();
+    if (!this.box.querySelector(".berth-block, .berth-thought")) this.box.dataset.phase = "idle";
   }
 }
 
