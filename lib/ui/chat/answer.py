@@ -45,7 +45,7 @@ def live_text(turn: Turn, is_new: bool) -> None:
         kept_reply(turn["id"], 0, -1, blocks, with_thought=True)
     for part in found:
         if isinstance(part, Group):
-            _group(turn, part, is_new)
+            _group(turn, part, is_new, "-beside")
         else:
             has_thought = bool(turn["reasoning"]) and part.first == 0
             kept_reply(turn["id"], part.first, part.last, blocks, has_thought)
@@ -55,8 +55,9 @@ def _shown(turn: Turn) -> str:
     return as_json(turn["content"]) if turn["check"] else turn["content"]
 
 
-def _group(turn: Turn, group: "Group", is_new: bool) -> None:
-    with st.container(key=f"block-{turn['id']}-{group.first}-{group.last}"):
+def _group(turn: Turn, group: "Group", is_new: bool, mark: str = "") -> None:
+    """Draw it where the live element sees which blocks it has; `mark` says that others stay."""
+    with st.container(key=f"block-{turn['id']}-{group.first}-{group.last}{mark}"):
         st.markdown(group.text)
     time.sleep(HANDOVER_SECONDS if is_new else 0)
 

@@ -6,7 +6,7 @@
 const MOST_KEPT = 40;
 
 const kept = new Map(); // by the reply's id, the oldest first
-const waiting = new Set(); // who wants nodes that are not due yet
+const waiting = new Set(); // who wants nodes that are still shown live
 
 // `blocks` are what the reply consists of, by their numbers; `thought` is drawn above them.
 export function keep(id, { blocks, thought, reasoning }) {
@@ -41,57 +41,48 @@ export function crc32(text) {
   return ~sum >>> 0;
 }
 
-function isLive(box) {
-  return Boolean(box.closest(".berth-live"));
-}
+const isLive = ({ box }) => Boolean(box.closest(".berth-live"));
 
-function isLiveBefore(id, first) {
-  for (const [number, { box }] of kept.get(id)?.parts ?? []) {
-    if (number >= first) return false;
-    if (isLive(box)) return true;
-  }
-  return false;
-}
-
-// Streamlit has drawn these blocks itself, in `shown`: the copies go in the frame in which it is
-// whole, and those before them have gone. Until then it is not seen, unless that takes too long.
-export function replace(id, first, last, shown, isLate) {
-  handOver();
-  const copies = [];
-  for (let number = first; number <= last; number++) {
-    const box = kept.get(id)?.parts.get(number)?.box;
-    if (box && isLive(box)) copies.push(box);
-  }
-  const waits = copies.length && !isLate && (isLiveBefore(id, first) || !isWhole(shown, copies));
-  const place = shown.closest('[data-testid="stLayoutWrapper"]') ?? shown;
-  place.toggleAttribute("data-berth-waits", Boolean(waits));
-  if (!waits) for (const box of copies) box.remove();
-}
-
-// The colours of code come with a script of their own: before it there is nothing in its place.
-function isWhole(shown, copies) {
-  if (!shown.querySelector('[data-testid="stMarkdown"]')) return false;
-  const codes = [...shown.querySelectorAll("pre")];
-  const expected = copies.reduce((sum, box) => sum + box.querySelectorAll("pre").length, 0);
-  return codes.length >= expected && codes.every((code) => code.textContent);
-}
-
-// Blocks go over in their order, so that nothing changes places while some are still on their way.
+// `one` wants nodes: at once, unless the live element still shows them and says when.
 export function claim(one) {
   waiting.add(one);
-  handOver();
+  if (![...kept.get(one.id).parts.values()].some(isLive)) handOver(one.id);
 }
 
 export function renounce(one) {
   waiting.delete(one);
 }
 
-export function handOver() {
-  for (const one of [...waiting].sort((a, b) => a.first - b.first)) {
-    if (isLiveBefore(one.id, one.first)) continue;
+// All that is wanted of a reply goes where it is wanted.
+export function handOver(id) {
+  for (const one of wanted(id)) {
     waiting.delete(one);
-    if (kept.has(one.id)) move(kept.get(one.id), one);
+    if (kept.has(id)) move(kept.get(id), one);
   }
+}
+
+// Who waits for a reply's nodes.
+export function wanted(id) {
+  return [...waiting].filter((one) => one.id === id);
+}
+
+// Streamlit shows these blocks itself: the copies go.
+export function drop(id, { first, last }) {
+  for (const part of range(id, first, last)) if (isLive(part)) part.box.remove();
+}
+
+// Has Streamlit drawn all of it? The colours of code come with a script of their own: before it
+// there is nothing in the code's place.
+export function isWhole(id, { first, last, shown }) {
+  if (!shown.querySelector('[data-testid="stMarkdown"]')) return false;
+  const codes = [...shown.querySelectorAll("pre")];
+  const expected = range(id, first, last).reduce((sum, { box }) => sum + box.querySelectorAll("pre").length, 0);
+  return codes.length >= expected && codes.every((code) => code.textContent);
+}
+
+function range(id, first, last) {
+  const parts = kept.get(id)?.parts ?? new Map();
+  return [...parts].filter(([number]) => first <= number && number <= last).map(([, part]) => part);
 }
 
 function move(found, { first, last, withThought, root }) {

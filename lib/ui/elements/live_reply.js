@@ -8,7 +8,7 @@
 // they are seen here, and this copy is dropped in the same frame.
 
 import { make, mounted, whenQuiet } from "./dom.js";
-import { handOver, keep, replace } from "./kept_replies.js";
+import { drop, handOver, isWhole, keep, wanted } from "./kept_replies.js";
 import { LiveBlock } from "./live_markdown.js";
 
 const WORDS = {
@@ -19,7 +19,7 @@ const WORDS = {
 const NEAR_PIXELS = 80;
 const PATIENCE_MILLISECONDS = 500;
 const REMIND_MILLISECONDS = 1500;
-const DOUBT_MILLISECONDS = 3000;
+const DOUBT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
 
 // As the page itself will say it: `0.21 s`, `3.2 s`, `44 s`, `1 min 42 s`.
@@ -116,6 +116,7 @@ class Live {
   forget() {
     clearInterval(this.clock);
     clearInterval(this.reminder);
+    if (this.id) this.letGo();
     this.id = "";
     this.blocks = new Map();
     this.current = -1;
@@ -260,15 +261,45 @@ class Live {
   // Which of our blocks does the page itself show by now?
   drop() {
     if (this.box.dataset.phase !== "over") return;
+    const drawn = [...document.querySelectorAll(`[class*="st-key-block-${this.id}-"]`)].map(place);
     const isLate = performance.now() - this.overSince > DOUBT_MILLISECONDS;
-    for (const shown of document.querySelectorAll(`[class*="st-key-block-${this.id}-"]`)) {
-      const [, first, last] = /st-key-block-[0-9a-f]+-(\d+)-(\d+)/.exec(shown.className);
-      replace(this.id, Number(first), Number(last), shown, isLate);
-    }
+    const fresh = drawn.filter((one) => !one.isBeside);
+    const due = fresh.findIndex((one) => !isLate && !isWhole(this.id, one));
+    for (const one of due < 0 ? fresh : fresh.slice(0, due)) drop(this.id, one);
+    this.settle(drawn.filter((one) => one.isBeside), isLate);
     if (this.thought && document.querySelector(`.st-key-thought-${this.id}`)) this.thought.box.remove();
-    handOver();
     if (!this.box.querySelector(".berth-block, .berth-thought")) this.box.dataset.phase = "idle";
   }
+
+  // Nobody waits for what is forgotten here.
+  letGo() {
+    handOver(this.id);
+    for (const message of document.querySelectorAll("[data-berth-waits]")) message.removeAttribute("data-berth-waits");
+  }
+
+  // What stays as it is goes over in one frame with what Streamlit draws between: once all is there.
+  settle(drawn, isLate) {
+    const wants = wanted(this.id);
+    const ready = [...wants, ...drawn.filter((one) => isWhole(this.id, one))];
+    const there = ready.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    const isDue = isLate || there >= this.blocks.size;
+    for (const { root, shown } of [...wants, ...drawn]) {
+      messageOf(root ?? shown)?.toggleAttribute("data-berth-waits", !isDue);
+    }
+    if (!isDue) return;
+    handOver(this.id);
+    for (const one of drawn) drop(this.id, one);
+  }
+}
+
+// Which blocks Streamlit has drawn here; `isBeside` others that stay as they were drawn.
+function place(shown) {
+  const [, first, last, beside] = /st-key-block-[0-9a-f]+-(\d+)-(\d+)(-beside)?/.exec(shown.className);
+  return { shown, first: Number(first), last: Number(last), isBeside: Boolean(beside) };
+}
+
+function messageOf(part) {
+  return part.closest('[data-testid="stChatMessage"]')?.parentElement;
 }
 
 export default mounted((parent) => new Live(parent));
