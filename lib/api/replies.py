@@ -8,9 +8,10 @@ would take one of the six connections that all tabs share.
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,6 +31,8 @@ from lib.core.errors import NotFound
 from lib.sharing.gate import browser_of
 
 GAP_SECONDS = 0.016  # one frame: what comes within it goes out together
+_TEXTS, _CLOSED = ('["t", "', '["r", "'), '"]\n'  # as a line of text begins and ends
+_KIND, _CLOSING = len(_TEXTS[0]), len(_CLOSED)
 _CONVERSATION = re.compile(r"[0-9a-f]{32}")
 _LANE = re.compile(r"[0-9]")
 
@@ -127,15 +130,24 @@ async def _lines(reply: Reply, block: int) -> AsyncIterator[str]:
         while True:
             news.clear()
             is_over, end = reply.is_over, len(reply.lines)
-            has_begun = bool(reply.text or reply.reasoning)  # the first token waits for no frame
+            has_begun = reply.has_begun  # the first token waits for no frame
             if at < end:
-                yield "".join(reply.lines[at:end])
+                yield "".join(_joined(reply.lines[at:end]))
                 at = end
             if is_over:
                 return
             if has_begun:
                 await asyncio.sleep(GAP_SECONDS)
             await news.wait()
+
+
+def _joined(lines: Sequence[str]) -> Iterator[str]:
+    """Neighbouring lines of text as one: what their quotes enclose may simply be put together."""
+    for kind, group in itertools.groupby(lines, lambda line: line[:_KIND]):
+        if kind in _TEXTS:
+            yield kind + "".join(line[_KIND:-_CLOSING] for line in group) + _CLOSED
+        else:
+            yield from group
 
 
 def routes() -> list[Route]:

@@ -20,6 +20,7 @@ from lib.chat.conversations import (
 from lib.chat.reply import Reply, ReplyState
 from lib.core.errors import BerthError, NotFound
 from lib.ui.elements import history
+from lib.ui.elements.kept_reply import drawn_blocks
 from lib.ui.session import Conversation, conversation, notices, owner, set_conversation
 
 
@@ -80,7 +81,21 @@ def _from_address() -> Conversation | None:
 def add_known(talk: Conversation) -> None:
     """Add what the server knows of it: the newest replies and what they answered."""
     for reply in replies.latest(talk["id"], owner()):
-        add(talk, conversations.turns_of(reply))
+        add(talk, _known_before(talk, reply) + conversations.turns_of(reply))
+
+
+def _known_before(talk: Conversation, reply: Reply) -> list[Turn]:
+    """What was said before that, as far as it is kept and the conversation has it not."""
+    known = {turn["id"] for turn in talk["turns"]}
+    found: list[Turn] = []
+    while (before := reply.request.before) and before not in known:
+        known.add(before)
+        try:
+            reply = replies.find(before, owner())
+        except NotFound:
+            break
+        found = conversations.turns_of(reply) + found
+    return found
 
 
 def add(talk: Conversation, turns: Sequence[Turn]) -> None:
@@ -184,8 +199,14 @@ def save(talk: Conversation) -> None:
         talk["revision"],
         len(talk["turns"]),
         is_answered=talk["id"] in unsaved(),
+        drawn=[turn["id"] for turn in change.turns if _is_drawn(turn)],
     )
     talk["changed"] = []
+
+
+def _is_drawn(turn: Turn) -> bool:
+    """Has this page's window all its words? One that follows a schema was drawn as code."""
+    return turn["id"] in drawn_blocks() and not turn["gone"] and not turn["check"]
 
 
 def _first_words(talk: Conversation) -> str:
