@@ -11,10 +11,11 @@ answer is the reply itself, or `["k", question]` where it was asked before, or
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -38,6 +39,8 @@ from lib.sharing.gate import browser_of
 
 GAP_SECONDS = 0.016  # one frame: what comes within it goes out together
 COMES_BACK_SECONDS = 30.0
+_TEXTS, _CLOSED = ('["t", "', '["r", "'), '"]\n'  # as a line of text begins and ends
+_KIND, _CLOSING = len(_TEXTS[0]), len(_CLOSED)
 _CONVERSATION = re.compile(r"[0-9a-f]{32}")
 _LANE = re.compile(r"[0-9]")
 
@@ -230,15 +233,24 @@ async def _lines(reply: Reply, block: int) -> AsyncIterator[str]:
         while True:
             news.clear()
             is_over, end = reply.is_over, len(reply.lines)
-            has_begun = bool(reply.text or reply.reasoning)  # the first token waits for no frame
+            has_begun = reply.has_begun  # the first token waits for no frame
             if at < end:
-                yield "".join(reply.lines[at:end])
+                yield "".join(_joined(reply.lines[at:end]))
                 at = end
             if is_over:
                 return
             if has_begun:
                 await asyncio.sleep(GAP_SECONDS)
             await news.wait()
+
+
+def _joined(lines: Sequence[str]) -> Iterator[str]:
+    """Neighbouring lines of text as one: what their quotes enclose may simply be put together."""
+    for kind, group in itertools.groupby(lines, lambda line: line[:_KIND]):
+        if kind in _TEXTS:
+            yield kind + "".join(line[_KIND:-_CLOSING] for line in group) + _CLOSED
+        else:
+            yield from group
 
 
 def routes() -> list[Route]:

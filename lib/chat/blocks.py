@@ -7,9 +7,11 @@ the text, letter for letter, however it was cut into pieces when it came.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 GROUP_CHARACTERS = 1_200
 MOST_GROUPS = 64  # elements of one text; a very long one has larger groups
+MOST_PARTS = 64
 JSON_FENCE = "```json\n"
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})(.*)")
@@ -17,6 +19,25 @@ _HEADING = re.compile(r" {0,3}#{1,6}(\s|$)")
 _ITEM = re.compile(r"\s*([-*+]|\d{1,9}[.)])\s")
 _MAYBE_ITEM = re.compile(r"\s*([-*+]|\d{0,9}[.)]?)$")
 _INDENTED = re.compile(r"(\t| {2,})\s*\S")
+
+
+_RICH = re.compile(
+    r"^[ \t]*(?:(?:[-*+>]|\d{1,9}[.)])[ \t]+)*(?:`{3,}|~{3,})"  # code, perhaps in a list or a quote
+    r"|\A(?: {4}|\t)[ \t]*\S"  # code that is only set in
+    r"|\$\$|\$[^$\n]+\$|\\\(|\\\["  # maths
+    r"|<[a-zA-Z/!?]|&(?:\w+|#\w+);"  # what may be HTML, and an entity
+    r"|^ {0,3}\[[^\]\n]+\]:|\]\[|\[\^"  # a link whose address stands elsewhere, a footnote
+    r"|^[^\n]*\S[^\n]*\n {0,3}(?:=+|-+)[ \t]*$",  # a heading with a line below it
+    re.MULTILINE,
+)
+
+
+class Part(NamedTuple):
+    """Neighbouring blocks of a text, by their numbers: all of them rich or none."""
+
+    first: int
+    last: int
+    is_rich: bool
 
 
 class Splitter:
@@ -146,3 +167,20 @@ def groups(blocks: Sequence[str], least: int = GROUP_CHARACTERS) -> list[tuple[i
     if text:
         found.append((last, text))
     return found
+
+
+def is_rich(block: str) -> bool:
+    """Has it code, maths, or anything else that is drawn better from the whole text?"""
+    return bool(_RICH.search(block))
+
+
+def parts(blocks: Sequence[str]) -> list[Part]:
+    """Plain blocks in one piece, each rich one alone; of a text with too many, one rich part."""
+    found: list[Part] = []
+    for number, block in enumerate(blocks):
+        rich, before = is_rich(block), found[-1] if found else None
+        if before and not rich and not before.is_rich:
+            found[-1] = before._replace(last=number)
+        else:
+            found.append(Part(number, number, rich))
+    return found if len(found) <= MOST_PARTS else [Part(0, len(blocks) - 1, is_rich=True)]

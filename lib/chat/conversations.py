@@ -9,7 +9,8 @@ import math
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable
+import zlib
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
@@ -209,14 +210,23 @@ class Document(BaseModel):
     replies: Annotated[list[KnownId], Field(max_length=MOST_LANES)] = []
     settings: Annotated[dict[str, Any], BeforeValidator(_settings)] = {}
 
-    def text(self) -> str:
-        """As it is stored: what is empty in a turn is left out, for browsers keep little."""
+    def text(self, drawn: Collection[str] = ()) -> str:
+        """As it is stored: what is empty in a turn is left out, for browsers keep little.
+
+        Of turns that the browser has `drawn` only the checksums of their words go there.
+        """
         empty, whole = _empty(), self.model_dump()
         whole["turns"] = [
             {name: value for name, value in turn.items() if empty.get(name, ...) != value}
-            for turn in whole["turns"]
+            for turn in (_summed(turn) if turn["id"] in drawn else turn for turn in whole["turns"])
         ]
         return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+
+def _summed(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn with the checksums of what was said and thought in place of both."""
+    sums = [zlib.crc32(turn[words].encode(errors="replace")) for words in ("content", "reasoning")]
+    return {**turn, "content": "", "reasoning": "", "sums": sums}
 
 
 class Entry(BaseModel):
@@ -334,13 +344,17 @@ def _check(reply: Reply) -> str:
 
 
 def turns_of(reply: Reply) -> list[Turn]:
-    """What a reply answered, and the reply itself once it is over."""
+    """What a reply answered, and the reply itself once it is over.
+
+    What is kept with a reply before is not among it.
+    """
     turns: list[Turn] = []
     request = reply.request
     spoken = [m for m in request.messages if m.role != "system"]
     for message, turn_id in zip(spoken, request.turns, strict=False):
         role: Literal["user", "assistant"] = "user" if message.role == "user" else "assistant"
-        turns.append(said(role, message.content, turn_id, turns[-1]["id"] if turns else ""))
+        parent = turns[-1]["id"] if turns else request.before
+        turns.append(said(role, message.content, turn_id, parent))
     if spoken and spoken[-1].role == "assistant":
         turns.pop()  # the part that this reply goes on from
     return [*turns, answer(reply)] if reply.is_over else turns

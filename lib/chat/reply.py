@@ -12,9 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
+from lib.chat import spools
 from lib.chat.blocks import Splitter, as_json
+from lib.chat.growing import Growing
+from lib.chat.request import Place as Place  # for whoever asks
+from lib.chat.request import ReplyRequest as ReplyRequest
 from lib.chat.spools import Header, Spool
 from lib.core import activity
 from lib.core.errors import BadInput, BerthError
@@ -24,9 +28,7 @@ from lib.engines.base import (
     ChatOptions,
     Delta,
     DeltaStream,
-    Message,
     Model,
-    StartOptions,
     State,
     Usage,
 )
@@ -51,41 +53,6 @@ class ReplyState(StrEnum):
 
 
 FINAL = (ReplyState.DONE, ReplyState.STOPPED, ReplyState.FAILED, ReplyState.INTERRUPTED)
-
-
-class ReplyRequest(Frozen):
-    """What to answer, for whom. A last message that is an assistant's is gone on from."""
-
-    conversation: str
-    owner: str
-    model: str
-    engine: str = ""
-    messages: tuple[Message, ...]
-    options: ChatOptions = ChatOptions()
-    load: StartOptions = StartOptions()  # for a model that does not run yet
-    turns: tuple[str, ...] = ()  # the ids of the messages in the conversation, without the system's
-    parent: str = ""  # the id of the question
-    round: str = ""  # replies that are compared share one
-    lane: int = 0  # its place among those that are written side by side
-
-    @property
-    def place(self) -> "Place":
-        """Where on whose page it is drawn."""
-        return Place(self.conversation, self.owner, self.lane)
-
-    @property
-    def beginning(self) -> str:
-        """The text that is gone on from; empty for a new answer."""
-        last = self.messages[-1]
-        return last.content if last.role == "assistant" else ""
-
-
-class Place(NamedTuple):
-    """Where replies appear: a lane of a conversation of one owner."""
-
-    conversation: str
-    owner: str
-    lane: int = 0
 
 
 class Figures(Frozen):
@@ -122,11 +89,10 @@ class Reply:
         who: str | None = None,
     ) -> None:
         self.id = reply_id
-        self.request = request
+        self.request = self._rest = request
         self.created = time.time()
         self.state = ReplyState.LOADING
-        self.text = ""
-        self.reasoning = ""
+        self._text, self._reasoning = Growing(), Growing()
         self.figures = Figures()
         self.problem: Problem | None = None
         self.error: BerthError | None = None  # the same as long as this process remembers it
@@ -148,6 +114,21 @@ class Reply:
     def is_over(self) -> bool:
         """Will nothing come any more?"""
         return self.state in FINAL
+
+    @property
+    def text(self) -> str:
+        """What the model has said so far."""
+        return str(self._text)
+
+    @property
+    def reasoning(self) -> str:
+        """What it has thought so far."""
+        return str(self._reasoning)
+
+    @property
+    def has_begun(self) -> bool:
+        """Is there anything of it?"""
+        return bool(self._text.length or self._reasoning.length)
 
     @property
     def engine(self) -> str:
@@ -246,7 +227,7 @@ class Reply:
             if delta.usage:
                 self._count(delta.usage, time.monotonic() - asked)
         self._notify()
-        if len(self.text) + len(self.reasoning) > LONGEST_REPLY:
+        if self._text.length + self._reasoning.length > LONGEST_REPLY:
             raise BadInput(
                 f"The reply passed {LONGEST_REPLY:,} characters and was ended.",
                 "Set a limit for tokens, or try another model.",
@@ -259,18 +240,18 @@ class Reply:
             self.first_at = now
             self._measure(first_token_seconds=now - asked)
             self._tell(ReplyState.STREAMING)
-        has_thought = self.reasoning and self.figures.reasoning_seconds is None
+        has_thought = self._reasoning.length and self.figures.reasoning_seconds is None
         if has_thought and self.first_at and (delta.text or delta.finish_reason):
             self._measure(reasoning_seconds=now - self.first_at)
 
     def _add(self, delta: Delta) -> None:
         """New text into memory, the protocol and the spool, in this order."""
         if delta.reasoning:
-            self.reasoning += delta.reasoning
+            self._reasoning.add(delta.reasoning)
             self._emit("r", delta.reasoning)
             self._keep(["r", delta.reasoning])
         if delta.text:
-            self.text += delta.text
+            self._text.add(delta.text)
             self._show(delta.text)
             self._keep(["t", delta.text])
 
@@ -318,6 +299,7 @@ class Reply:
             self._tell(state)
             if self._spool:
                 self._spool.close()
+            self.request = self._rest  # a server that runs for weeks need not have all of them
         self._notify()
 
     def _note_served(self, state: ReplyState) -> None:
@@ -351,7 +333,8 @@ class Reply:
     def open(self) -> None:
         """Begin the spool, and the text with what is gone on from."""
         header = Header(self.created, self.request.conversation, self.request.owner)
-        self._spool = Spool(self.id, header, self.request.model_dump(mode="json"))
+        self._rest = self.request.rest(spools.is_kept)
+        self._spool = Spool(self.id, header, self._rest.model_dump(mode="json"))
         if beginning := self.request.beginning:
             self._add(Delta(text=beginning))
 
@@ -360,10 +343,10 @@ class Reply:
         for entry in entries:
             match entry:
                 case ["t", str(text)]:
-                    self.text += text
+                    self._text.add(text)
                     self._show(text)
                 case ["r", str(text)]:
-                    self.reasoning += text
+                    self._reasoning.add(text)
                     self._emit("r", text)
                 case ["e", str(state), dict(figures), problem] if state in FINAL:
                     self.figures = Figures.model_validate(figures)

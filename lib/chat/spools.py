@@ -82,6 +82,11 @@ def read(reply_id: str) -> tuple[Header, Any, Iterator[Any]] | None:
     return header, next(lines, None), lines
 
 
+def is_kept(reply_id: str) -> bool:
+    """Is there a file of this reply?"""
+    return _path(reply_id).exists()
+
+
 def newest(conversation: str, owner: str) -> list[str]:
     """The ids of a conversation's replies, the newest first."""
     mine: list[tuple[float, str]] = []

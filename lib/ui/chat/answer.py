@@ -1,16 +1,19 @@
 """What a model said, as it is drawn below its name: thoughts, text, figures, why it failed."""
 
 import time
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import streamlit as st
 
 from lib.chat import schema_check
-from lib.chat.blocks import as_json, groups, split
+from lib.chat.blocks import Part, as_json, groups, parts, split
 from lib.chat.conversations import Turn
 from lib.chat.reply import Figures, ReplyState
 from lib.core import words
 from lib.ui import markdown
+from lib.ui.elements.kept_reply import drawn_blocks, kept_reply
 
 HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser
 DRAWN_KEPT = 200
@@ -25,17 +28,72 @@ def text(turn: Turn, is_new: bool) -> None:
     if turn["reasoning"]:
         with st.container(key=f"thought-{turn['id']}"), st.expander(_thought(turn)):
             st.markdown(markdown.safe(turn["reasoning"]))
-    content = as_json(turn["content"]) if turn["check"] else turn["content"]
-    for last, group in _drawn(content):
-        with st.container(key=f"block-{turn['id']}-{last}"):
-            st.markdown(group)
-        time.sleep(HANDOVER_SECONDS if is_new else 0)
+    for group in _drawn(_shown(turn)):
+        _group(turn, group, is_new)
+
+
+def live_text(turn: Turn, is_new: bool) -> None:
+    """The reply as this page's window has drawn it live, where it has; rich blocks are drawn anew.
+
+    What was thought stays above the first block.
+    """
+    blocks, found = _parts(_shown(turn))
+    if drawn_blocks().get(turn["id"]) != blocks or not (found or turn["reasoning"]):
+        text(turn, is_new)
+        return
+    if turn["reasoning"] and (not found or isinstance(found[0], Group)):
+        kept_reply(turn["id"], 0, -1, blocks, with_thought=True)
+    for part in found:
+        if isinstance(part, Group):
+            _group(turn, part, is_new, "-beside")
+        else:
+            has_thought = bool(turn["reasoning"]) and part.first == 0
+            kept_reply(turn["id"], part.first, part.last, blocks, has_thought)
+
+
+def _shown(turn: Turn) -> str:
+    return as_json(turn["content"]) if turn["check"] else turn["content"]
+
+
+def _group(turn: Turn, group: "Group", is_new: bool, mark: str = "") -> None:
+    """Draw it where the live element sees which blocks it has; `mark` says that others stay."""
+    with st.container(key=f"block-{turn['id']}-{group.first}-{group.last}{mark}"):
+        st.markdown(group.text)
+    time.sleep(HANDOVER_SECONDS if is_new else 0)
+
+
+class Group(NamedTuple):
+    """Blocks that are drawn as one, by their numbers; `text` is safe Markdown."""
+
+    first: int
+    last: int
+    text: str
 
 
 @lru_cache(maxsize=DRAWN_KEPT)
-def _drawn(content: str) -> tuple[tuple[int, str], ...]:
-    """A reply as groups of safe Markdown, each with the number of its last block."""
-    return tuple((last, markdown.safe(group)) for last, group in groups(split(content)))
+def _drawn(content: str) -> tuple[Group, ...]:
+    """A reply as groups."""
+    return tuple(_groups(split(content), 0))
+
+
+def _groups(blocks: Sequence[str], number: int) -> Iterator[Group]:
+    """Blocks, the first of which has this number, as groups."""
+    first = number
+    for last, group in groups(blocks):
+        yield Group(first, number + last, markdown.safe(group))
+        first = number + last + 1
+
+
+@lru_cache(maxsize=DRAWN_KEPT)
+def _parts(content: str) -> tuple[int, tuple[Group | Part, ...]]:
+    """Of how many blocks a reply is; as parts that stay as they are, and groups to be drawn."""
+    blocks, found = split(content), list[Group | Part]()
+    for part in parts(blocks):
+        if part.is_rich:
+            found += _groups(blocks[part.first : part.last + 1], part.first)
+        else:
+            found.append(part)
+    return len(blocks), tuple(found)
 
 
 def _thought(turn: Turn) -> str:

@@ -21,6 +21,7 @@ from lib.chat.reply import Reply, ReplyState
 from lib.core.errors import BerthError, NotFound
 from lib.engines.base import Model
 from lib.ui.elements import history
+from lib.ui.elements.kept_reply import drawn_blocks
 from lib.ui.session import (
     Conversation,
     chat_token,
@@ -117,12 +118,24 @@ def _from_address() -> Conversation | None:
 def add_known(talk: Conversation) -> None:
     """Add what the server knows of it: the newest replies and what they answered."""
     for reply in replies.latest(talk["id"], owner()):
-        question = standing.question_of(reply.id)
-        turns = conversations.turns_of(reply)
-        add(
-            talk,
-            [question if question and turn["id"] == question["id"] else turn for turn in turns],
-        )
+        asked = standing.question_of(reply.id)
+        known = {asked["id"]: asked} if asked else {}
+        found = _known_before(talk, reply) + conversations.turns_of(reply)
+        add(talk, [known.get(turn["id"], turn) for turn in found])
+
+
+def _known_before(talk: Conversation, reply: Reply) -> list[Turn]:
+    """What was said before that, as far as it is kept and the conversation has it not."""
+    known = {turn["id"] for turn in talk["turns"]}
+    found: list[Turn] = []
+    while (before := reply.request.before) and before not in known:
+        known.add(before)
+        try:
+            reply = replies.find(before, owner())
+        except NotFound:
+            break
+        found = conversations.turns_of(reply) + found
+    return found
 
 
 def add(talk: Conversation, turns: Sequence[Turn]) -> None:
@@ -226,8 +239,14 @@ def save(talk: Conversation) -> None:
         talk["revision"],
         len(talk["turns"]),
         is_answered=talk["id"] in unsaved(),
+        drawn=[turn["id"] for turn in change.turns if _is_drawn(turn)],
     )
     talk["changed"] = []
+
+
+def _is_drawn(turn: Turn) -> bool:
+    """Has this page's window all its words? One that follows a schema was drawn as code."""
+    return turn["id"] in drawn_blocks() and not turn["gone"] and not turn["check"]
 
 
 def _first_words(talk: Conversation) -> str:

@@ -39,6 +39,7 @@ def messages(talk: Conversation, is_ready: bool) -> None:
         live_reply(talk["id"], "".join(alone), "".join(each for each in alone if each in running))
     with above:
         styled("message_bar")
+        styled("kept_reply")
         if talk["is_awaited"]:
             st.skeleton(height=AWAITED_PIXELS)
         tree = Tree(talk["turns"])
@@ -101,7 +102,7 @@ def _message(turn: Turn, tree: Tree, is_new: bool, is_last: bool) -> None:
             message_bar(turn, tree, line="", is_cut=False, on_act=message_actions.act)
     else:
         with st.chat_message("assistant", avatar=MODEL_AVATAR):
-            answer.text(turn, is_new)
+            answer.live_text(turn, is_new)
             _foot(turn, tree, is_last)
 
 

@@ -21,6 +21,7 @@ from lib.ui import markdown
 from lib.ui.chat import conversation as chat
 from lib.ui.elements import attach, history
 from lib.ui.elements.history import Event
+from lib.ui.elements.kept_reply import drawn_blocks
 from lib.ui.session import Conversation, Notice, conversation, notices, owner, set_conversation
 
 CONTINUED = (
@@ -154,6 +155,24 @@ def _refused(event: Event) -> None:
     chat.unsaved()[event.id] = kept
 
 
+def _lacking(event: Event) -> None:
+    """The window has not got the words of replies that it was thought to have drawn: send them."""
+    talk, change = conversation(), read_document(event.mine)
+    for turn in change.turns:
+        drawn_blocks().pop(turn["id"], None)
+    if talk and talk["id"] == event.id:
+        talk["changed"] += [turn["id"] for turn in change.turns]
+        talk["revision"] = event.rev
+        chat.save(talk)
+        return
+    known = {turn["id"]: reply for turn in change.turns if (reply := _reply(turn["id"]))}
+    change.turns = [
+        conversations.answer(known[turn["id"]]) if turn["id"] in known else turn
+        for turn in change.turns
+    ]
+    history.put(event.id, event.title, change, event.rev, event.turns, is_answered=False)
+
+
 def _settle(event: Event) -> None:
     """Another tab has saved: what both have said is kept, where they part on two branches."""
     talk = conversation()
@@ -229,6 +248,7 @@ _HANDLERS: dict[str, Callable[[Event], None]] = {
     "missing": _missing,
     "waiting": _waiting,
     "refused": _refused,
+    "lacking": _lacking,
     "saved": _saved,
     "gone": _gone,
     "export": _export,

@@ -8,7 +8,7 @@ Neither is state: state would go up to the server again with every run.
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Literal
 
@@ -29,8 +29,8 @@ class Event(BaseModel):
 
     n: int
     kind: Literal[
-        "new", "open", "document", "missing", "waiting", "refused", "saved", "gone", "export",
-        "import",
+        "new", "open", "document", "missing", "waiting", "refused", "lacking", "saved", "gone",
+        "export", "import",
     ]  # fmt: skip
     id: str = ""
     title: Title = ""
@@ -38,6 +38,7 @@ class Event(BaseModel):
     raw: str = ""
     mine: str = ""
     why: str = ""
+    turns: int = 0  # how many the conversation has, where the change lacked the words of some
 
 
 _EVENTS: TypeAdapter[list[Event]] = TypeAdapter(list[Event])
@@ -92,19 +93,26 @@ def _queue(kind: str, **details: Any) -> None:
 
 
 def put(
-    conversation: str, title: str, change: Document, revision: str, turns: int, is_answered: bool
+    conversation: str,
+    title: str,
+    change: Document,
+    revision: str,
+    turns: int,
+    is_answered: bool,
+    drawn: Collection[str] = (),
 ) -> str:
     """Put the turns of `change` into the stored copy; the new revision is returned.
 
     Refused unless the stored copy is of this `revision` and then has as many `turns` as there are.
-    With `is_answered` success is told too.
+    With `is_answered` success is told too. What the window has `drawn` is not sent once more: an
+    event `lacking` tells that it has not got those words.
     """
     new = secrets.token_hex(4)
     _queue(
         "put",
         id=conversation,
         title=title,
-        doc=change.text(),
+        doc=change.text(drawn),
         waits=bool(change.replies),
         known=revision,
         turns=turns,

@@ -3,10 +3,12 @@
 // One element stays on the page for the whole conversation and waits. A frame is some lines, one
 // JSON array each: ["n",id,question] begins a reply, ["b",n] opens its block n, ["t",text] adds to it,
 // ["r",text] is reasoning, ["s",state] tells what goes on, ["e",state] is the end. When it is over,
-// Streamlit draws the same blocks itself, group by group; each group's container carries a class
-// by which it is seen here, and this copy is dropped in the same frame.
+// its message takes over what is drawn here, block by block. Some blocks Streamlit draws itself, and
+// all of them where it does not know that they were drawn: their containers carry a class by which
+// they are seen here, and this copy is dropped in the same frame.
 
 import { make, mounted, whenQuiet } from "./dom.js";
+import { drop, handOver, isWhole, keep, wanted } from "./kept_replies.js";
 import { line } from "./line.js";
 import { LiveBlock } from "./live_markdown.js";
 
@@ -18,6 +20,7 @@ const WORDS = {
 const NEAR_PIXELS = 80;
 const PATIENCE_MILLISECONDS = 500;
 const REMIND_MILLISECONDS = 1500;
+const DOUBT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
 
 // As the page itself will say it: `0.21 s`, `3.2 s`, `44 s`, `1 min 42 s`.
@@ -116,12 +119,14 @@ class Live {
   forget() {
     clearInterval(this.clock);
     clearInterval(this.reminder);
+    if (this.id) this.letGo();
     this.id = "";
     this.blocks = new Map();
     this.current = -1;
     this.isOver = true;
-    this.thought?.box.remove();
+    if (this.box.contains(this.thought?.box)) this.thought.box.remove();
     this.thought = null;
+    this.reasoning = "";
     this.body.replaceChildren();
     this.say("");
     this.box.dataset.phase = "idle";
@@ -168,7 +173,7 @@ class Live {
       if (line.live === this) line.asked?.sendAgain();
     };
     socket.onmessage = ({ data }) => {
-      for (const line of data.split("\n")) if (line) this.hear(...JSON.parse(line));
+      for (const said of data.split("\n")) if (said) this.hear(...JSON.parse(said));
     };
     socket.onclose = () => this.socket === socket && this.connectAgain();
   }
@@ -195,7 +200,9 @@ class Live {
   restart(block) {
     this.blocks.get(block)?.box.replaceChildren();
     this.blocks.delete(block);
-    if (block === 0) this.thought?.text.replaceChildren();
+    if (block !== 0) return;
+    this.thought?.text.replaceChildren();
+    this.reasoning = "";
   }
 
   hear(kind, value, more, ...rest) {
@@ -248,6 +255,7 @@ class Live {
       this.tick();
     }
     this.thought.text.append(text);
+    this.reasoning += text;
     this.say("");
   }
 
@@ -271,36 +279,62 @@ class Live {
     clearInterval(this.clock);
     this.box.dataset.phase = "over";
     const ended = this.id;
+    keep(ended, { blocks: this.blocks, thought: this.thought, reasoning: this.reasoning });
+    const drawn = { id: ended, state, blocks: this.blocks.size };
     const tell = () => {
       const isKnown = this.reply === ended && this.running !== ended; // the page drew it already
-      if (this.isOver && this.id === ended && !isKnown) this.send("over", state);
+      if (this.isOver && this.id === ended && !isKnown) this.send("over", drawn);
     };
     whenQuiet(tell);
     // It may get lost all the same, between two messages of other elements.
     this.reminder = setInterval(() => this.running === ended && whenQuiet(tell), REMIND_MILLISECONDS);
+    this.overSince = performance.now();
+    setTimeout(() => this.id === ended && this.drop(), DOUBT_MILLISECONDS + 100);
     this.drop();
   }
 
   // Which of our blocks does the page itself show by now?
   drop() {
-    if (!this.isOver || !this.id) return;
-    for (const shown of document.querySelectorAll(`[class*="st-key-block-${this.id}-"]`)) {
-      const last = Number(/st-key-block-[0-9a-f]+-(\d+)/.exec(shown.className)[1]);
-      const code = shown.querySelector("pre");
-      if (!shown.querySelector('[data-testid="stMarkdown"]') || (code && !code.textContent)) continue;
-      for (const [number, block] of this.blocks) {
-        if (number <= last) {
-          block.box.remove();
-          this.blocks.delete(number);
-        }
-      }
-    }
-    if (this.thought && document.querySelector(`.st-key-thought-${this.id}`)) {
-      this.thought.box.remove();
-      this.thought = null;
-    }
-    if (!this.blocks.size && !this.thought) this.box.dataset.phase = "idle";
+    if (this.box.dataset.phase !== "over") return;
+    const drawn = [...document.querySelectorAll(`[class*="st-key-block-${this.id}-"]`)].map(place);
+    const isLate = performance.now() - this.overSince > DOUBT_MILLISECONDS;
+    const fresh = drawn.filter((one) => !one.isBeside);
+    const due = fresh.findIndex((one) => !isLate && !isWhole(this.id, one));
+    for (const one of due < 0 ? fresh : fresh.slice(0, due)) drop(this.id, one);
+    this.settle(drawn.filter((one) => one.isBeside), isLate);
+    if (this.thought && document.querySelector(`.st-key-thought-${this.id}`)) this.thought.box.remove();
+    if (!this.box.querySelector(".berth-block, .berth-thought")) this.box.dataset.phase = "idle";
   }
+
+  // Nobody waits for what is forgotten here.
+  letGo() {
+    handOver(this.id);
+    for (const message of document.querySelectorAll("[data-berth-waits]")) message.removeAttribute("data-berth-waits");
+  }
+
+  // What stays as it is goes over in one frame with what Streamlit draws between: once all is there.
+  settle(drawn, isLate) {
+    const wants = wanted(this.id);
+    const ready = [...wants, ...drawn.filter((one) => isWhole(this.id, one))];
+    const there = ready.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    const isDue = isLate || there >= this.blocks.size;
+    for (const { root, shown } of [...wants, ...drawn]) {
+      messageOf(root ?? shown)?.toggleAttribute("data-berth-waits", !isDue);
+    }
+    if (!isDue) return;
+    handOver(this.id);
+    for (const one of drawn) drop(this.id, one);
+  }
+}
+
+// Which blocks Streamlit has drawn here; `isBeside` others that stay as they were drawn.
+function place(shown) {
+  const [, first, last, beside] = /st-key-block-[0-9a-f]+-(\d+)-(\d+)(-beside)?/.exec(shown.className);
+  return { shown, first: Number(first), last: Number(last), isBeside: Boolean(beside) };
+}
+
+function messageOf(part) {
+  return part.closest('[data-testid="stChatMessage"]')?.parentElement;
 }
 
 export default mounted((parent) => new Live(parent));

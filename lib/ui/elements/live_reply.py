@@ -1,8 +1,11 @@
 """Replies while they stream: one element that reads them from a socket of its own."""
 
+from functools import partial
+
 import streamlit as st
 
 from lib.ui.elements.element import element
+from lib.ui.elements.kept_reply import note_drawn
 
 MODEL_AVATAR = ":material/sailing:"
 HIDDEN_AT_FIRST = (  # until the script has come
@@ -31,5 +34,10 @@ def _element(key: str, conversation: str, lane: int, reply: str, running: str) -
     element("live_reply")(
         key=key,
         data={"conversation": conversation, "lane": lane, "reply": reply, "running": running},
-        on_over_change=lambda: None,
+        on_over_change=partial(_over, key) if lane == 0 else lambda: None,
     )
+
+
+def _over(key: str) -> None:
+    """Answers side by side are drawn anew; what stands alone stays as it was drawn."""
+    note_drawn((st.session_state.get(key) or {}).get("over"))

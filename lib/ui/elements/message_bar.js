@@ -5,6 +5,7 @@
 
 import { make, mounted } from "./dom.js";
 import { storedDocument } from "./history_storage.js";
+import { words } from "./kept_replies.js";
 
 const COPIED_MILLISECONDS = 1500;
 
@@ -23,7 +24,7 @@ function writtenText(id) {
     const conversation = new URLSearchParams(location.search).get("c");
     return JSON.parse(storedDocument(conversation)).turns.find((turn) => turn.id === id).content;
   } catch {
-    return null; // this browser keeps nothing
+    return words(id)?.text ?? null; // this browser keeps nothing
   }
 }
 
@@ -82,7 +83,8 @@ class Bar {
 
   drawnText() {
     const message = this.parent.closest('[data-testid="stChatMessageContent"]');
-    return message?.querySelector('[data-testid="stText"], [data-testid="stMarkdown"]')?.innerText ?? "";
+    const drawn = message?.querySelectorAll('[data-testid="stText"], [data-testid="stMarkdown"], .berth-kept') ?? [];
+    return [...drawn].map((part) => part.innerText).join("\n\n");
   }
 
   async copy(button) {

@@ -266,7 +266,8 @@ def replied(text: str, state: ReplyState, finish: str, schema: dict[str, Any] | 
         options=ChatOptions(json_schema=schema),
     )
     reply = Reply("a" * 32, request)
-    reply.text, reply.state, reply.figures = text, state, Figures(finish_reason=finish)
+    figures = Figures(finish_reason=finish).model_dump()
+    reply.replay(iter([["t", text], ["e", str(state), figures, None]]))
     return reply
 
 
