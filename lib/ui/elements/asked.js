@@ -6,7 +6,7 @@
 // sent. Where the page is not ready (a run under way, several models, a reply being written),
 // Streamlit takes the message as it always did.
 
-import { isComposing, make, mounted, whenQuiet } from "./dom.js";
+import { around, isComposing, make, mounted, whenQuiet } from "./dom.js";
 import { line } from "./line.js";
 
 const KEPT = "berth:asked";
@@ -24,10 +24,13 @@ function newId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// As if it had been typed: React keeps a value of its own.
+// React keeps a value of its own, which it compares with the box's when something is typed.
+function fill(box, text) {
+  Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
+}
+
 function type(box, text) {
-  const { set } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value");
-  set.call(box, text);
+  fill(box, text);
   box.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
@@ -56,7 +59,8 @@ class Asked {
     this.button = make(this.note, "button", "berth-asked-retry", "Retry");
     this.button.type = "button";
     this.button.onclick = () => this.retry();
-    this.box.dataset.phase = "idle";
+    this.place = around(root, "asked-message");
+    this.place.style.display = "none";
     this.pending = null;
     this.onSend = (event) => this.caught(event);
     addEventListener("keydown", this.onSend, true);
@@ -86,6 +90,7 @@ class Asked {
     left.conversation = conversation;
     if (!this.pending) this.draw({ ...left, isAgain: true, reply: "" });
     this.keep();
+    this.drop(); // the page may show it already
     this.sendAgain();
   }
 
@@ -112,12 +117,24 @@ class Asked {
     const chips = [...document.querySelectorAll(`${READY_CHIPS} .berth-chip-name`)];
     const { conversation, isEmpty } = this;
     const files = chips.map((chip) => chip.textContent);
-    this.draw({ id: newId(), text, conversation, files, isFirst: isEmpty, isAgain: false, reply: "" });
+    this.pending = { id: newId(), text, conversation, files, isFirst: isEmpty, isAgain: false, reply: "" };
     this.post();
-    type(box, "");
-    document.dispatchEvent(new CustomEvent("berth-asked"));
     this.keep();
-    line.live.pin.set();
+    this.draw(this.pending);
+    line.live.pin.isSet = true; // what grows is followed
+    this.clear(box);
+    document.dispatchEvent(new CustomEvent("berth-asked"));
+  }
+
+  // Empties the box. React hears of it once there is time, and draws the box anew: it takes as long as
+  // the first word does.
+  clear(box) {
+    fill(box, "");
+    this.tellReact = () => {
+      this.tellReact = null;
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    setTimeout(() => this.tellReact?.(), LATEST_MILLISECONDS);
   }
 
   draw(pending) {
@@ -126,8 +143,7 @@ class Asked {
     for (const name of pending.files) make(this.files, "div", "berth-asked-file", name).dir = "auto";
     this.text.textContent = pending.text;
     this.say("");
-    this.box.dataset.phase = "asked";
-    this.drop(); // after a reload the page may show it already
+    this.place.style.display = "";
   }
 
   keep() {
@@ -188,6 +204,7 @@ class Asked {
 
   // Streamlit may know now. Where the reply is over, its end tells the same, and one word is enough.
   tell() {
+    this.tellReact?.();
     const reply = this.pending?.reply;
     if (!reply) return;
     whenQuiet(() => this.pending?.reply === reply && this.send("asked", reply));
@@ -243,7 +260,7 @@ class Asked {
     clearInterval(this.reminder);
     this.pending = null;
     this.isSeen = false;
-    this.box.dataset.phase = "idle";
+    this.place.style.display = "none";
     if (isDone) sessionStorage.removeItem(KEPT);
   }
 }

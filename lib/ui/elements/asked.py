@@ -5,7 +5,7 @@ import streamlit as st
 from lib.ui.elements.element import element
 
 USER_AVATAR = ":material/person:"
-HIDDEN_AT_FIRST = (  # until the script has come
+HIDDEN_AT_FIRST = (  # until the script has come, which hides more than that
     "<style>.st-key-asked-message:not(:has(.berth-asked)) { display: none }</style>"
 )
 

@@ -8,6 +8,12 @@ export function make(parent, tag, className = "", text = "") {
   return made;
 }
 
+// The container of Streamlit's that `inside` lies in and whose key begins so, with the gap around it:
+// to be hidden, or marked. A rule with `:has` would do that too, and be looked at with every change.
+export function around(inside, key) {
+  return inside.closest(`[class*="st-key-${key}"]`)?.parentElement ?? inside;
+}
+
 // Does this key belong to an input method that composes a word? Safari tells it by the code alone.
 export function isComposing(event) {
   return event.isComposing || event.keyCode === 229;

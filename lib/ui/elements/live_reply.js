@@ -7,7 +7,7 @@
 // all of them where it does not know that they were drawn: their containers carry a class by which
 // they are seen here, and this copy is dropped in the same frame.
 
-import { make, mounted, whenQuiet } from "./dom.js";
+import { around, make, mounted, whenQuiet } from "./dom.js";
 import { drop, handOver, isWhole, keep, wanted } from "./kept_replies.js";
 import { line } from "./line.js";
 import { LiveBlock } from "./live_markdown.js";
@@ -71,6 +71,7 @@ class Pin {
 class Live {
   constructor(root) {
     this.failures = 0;
+    this.place = around(root, "live-message");
     this.box = make(root, "div", "berth-live");
     this.status = make(this.box, "div", "berth-status");
     this.status.setAttribute("role", "status");
@@ -129,7 +130,14 @@ class Live {
     this.reasoning = "";
     this.body.replaceChildren();
     this.say("");
-    this.box.dataset.phase = "idle";
+    this.enter("idle");
+  }
+
+  // Its message is seen while there is something in it, and has no face of its own at the hand-over.
+  enter(phase) {
+    this.box.dataset.phase = phase;
+    this.place.dataset.berthPhase = phase;
+    this.place.style.display = phase === "idle" ? "none" : "";
   }
 
   begin(id) {
@@ -137,8 +145,8 @@ class Live {
     else this.restart(Math.max(this.current, 0));
     this.id = id;
     this.isOver = false;
-    this.box.dataset.phase = "live";
-    this.pin.set();
+    this.enter("live");
+    this.pin.isSet = true; // it follows what grows from now on
     this.since = performance.now();
     clearInterval(this.clock);
     this.clock = setInterval(() => this.tick(), 1000);
@@ -277,7 +285,7 @@ class Live {
     this.flush();
     this.say("");
     clearInterval(this.clock);
-    this.box.dataset.phase = "over";
+    this.enter("over");
     const ended = this.id;
     keep(ended, { blocks: this.blocks, thought: this.thought, reasoning: this.reasoning });
     const drawn = { id: ended, state, blocks: this.blocks.size };
@@ -303,7 +311,7 @@ class Live {
     for (const one of due < 0 ? fresh : fresh.slice(0, due)) drop(this.id, one);
     this.settle(drawn.filter((one) => one.isBeside), isLate);
     if (this.thought && document.querySelector(`.st-key-thought-${this.id}`)) this.thought.box.remove();
-    if (!this.box.querySelector(".berth-block, .berth-thought")) this.box.dataset.phase = "idle";
+    if (!this.box.querySelector(".berth-block, .berth-thought")) this.enter("idle");
   }
 
   // Nobody waits for what is forgotten here.

@@ -75,6 +75,36 @@ def test_a_hostile_start_begins_at_the_beginning(server: Server) -> None:
         assert "secret words" in str(mine.recv(timeout=10))
 
 
+def asking(**fields: object) -> str:
+    return json.dumps({"ask": "d" * 32, "token": "e" * 32, "text": "Hello", **fields})
+
+
+def told(mine: ClientConnection, message: str) -> list[object]:
+    mine.send(message)
+    return json.loads(str(mine.recv(timeout=10)))  # type: ignore[no-any-return]
+
+
+def test_a_question_without_its_page_is_sent_back(server: Server) -> None:
+    with socket(server, f"c={TALK}", Cookie=f"berth_browser={BROWSER}") as mine:
+        assert told(mine, asking())[:3] == ["x", "d" * 32, "page_changed"]
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 2_000_001])
+def test_a_question_of_no_proper_length_is_refused(server: Server, text: str) -> None:
+    with socket(server, f"c={TALK}", Cookie=f"berth_browser={BROWSER}") as mine:
+        assert told(mine, asking(text=text))[2] == "bad_input"
+
+
+@pytest.mark.parametrize(
+    "message", ["", "[]", "null", "{", '{"ask": 1}', "\x00", "[" * 10_000, asking(ask=None)]
+)
+def test_what_no_page_sends_does_nothing(server: Server, message: str) -> None:
+    with socket(server, f"c={TALK}", Cookie=f"berth_browser={BROWSER}") as mine:
+        mine.send(message)
+        mine.send(b"\xff\x00")
+        assert told(mine, asking())[0] == "x"
+
+
 def test_stopping_needs_the_same_origin(server: Server) -> None:
     url = f"{server.url}/api/replies/{REPLY}/stop"
     evil = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
