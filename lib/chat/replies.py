@@ -17,6 +17,7 @@ from lib.chat.reply import (
 )
 from lib.core.access import Action, carried, require
 from lib.core.errors import BadInput, NotFound
+from lib.engines.base import Model
 
 KEPT = 200
 
@@ -24,16 +25,21 @@ _running: dict[str, Reply] = {}
 _watchers: dict[Place, set[Callable[[Reply], None]]] = {}
 
 
-def start(request: ReplyRequest, turn: Turn | None = None, who: str | None = None) -> Reply:
+def start(
+    request: ReplyRequest,
+    turn: Turn | None = None,
+    who: str | None = None,
+    seen: Model | None = None,
+) -> Reply:
     """Begin a reply; it goes on whatever happens to the page that asked.
 
     Where `turn` is given, the model is loaded within it. It counts as asked by `who`, else by
-    whoever acts now.
+    whoever acts now. The model needs no looking for where it was `seen` lately and still runs.
     """
     require(Action.CHAT)
     if not request.messages:
         raise BadInput("There is nothing to answer.", "Write a message first.")
-    reply = Reply(secrets.token_hex(16), request, turn, who)
+    reply = Reply(secrets.token_hex(16), request, turn, who, seen)
     reply.open()
     _running[reply.id] = reply
     for watcher in tuple(_watchers.get(request.place, ())):

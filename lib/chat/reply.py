@@ -87,6 +87,7 @@ class Reply:
         request: ReplyRequest,
         turn: "Turn | None" = None,
         who: str | None = None,
+        seen: Model | None = None,
     ) -> None:
         self.id = reply_id
         self.request = self._rest = request
@@ -98,6 +99,7 @@ class Reply:
         self.error: BerthError | None = None  # the same as long as this process remembers it
         self.lines: list[str] = []  # the stream protocol, as the route sends it
         self.block_starts: list[int] = []  # index in `lines` of each block's opening
+        self._seen = seen
         self._turn = turn or contextlib.nullcontext
         # Who is said to have asked; somebody else may stop it.
         self.who = activity.who_acts() if who is None else who
@@ -180,7 +182,7 @@ class Reply:
         try:
             with contextlib.ExitStack() as under_way:
                 with self._turn(self):
-                    model = find_model(self.request.model, self.request.engine)
+                    model = _running(self._seen) or self._found()
                     admitted = limits.admitted(model, self.request.options)
                     options = under_way.enter_context(admitted)
                     under_way.enter_context(use.using(model.name))
@@ -192,6 +194,9 @@ class Reply:
         except BaseException:
             self._fail(Problem(message=FAILED, fix="Retry, and look at the log."))
             raise
+
+    def _found(self) -> Model:
+        return find_model(self.request.model, self.request.engine)
 
     def _load(self, model: Model) -> None:
         if model.state != State.READY and not self.is_over:
@@ -359,6 +364,12 @@ class Reply:
 
 
 Turn = Callable[[Reply], AbstractContextManager[None]]
+
+
+def _running(seen: Model | None) -> Model | None:
+    """What was seen lately, if it runs: to ask for one costs less than to look at all there are."""
+    runs = seen and seen.state == State.READY and engine_of(seen).upstream(seen.name)
+    return seen if runs else None
 
 
 def _plain(problem: Problem | None) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from lib.chat import settings as chat_settings
 from lib.chat.conversations import LONGEST_TEXT, Turn
 from lib.chat.reply import Reply, ReplyRequest
 from lib.core.errors import NotFound
-from lib.engines.base import Message
+from lib.engines.base import Message, Model
 
 PAGES = 256  # that stand ready; a page that is too many asks as if there was no script
 QUESTIONS = 1_000  # whose ids are remembered
@@ -31,7 +31,7 @@ class Standing(NamedTuple):
 
     conversation: str
     owner: str
-    choice: str  # engine/name
+    model: Model  # as the page has seen it
     settings: chat_settings.ChatSettings
     messages: tuple[Message, ...]  # what has been said, the system prompt first
     turns: tuple[str, ...]  # the ids of those, without the system's
@@ -68,13 +68,13 @@ _known: OrderedDict[str, str] = OrderedDict()  # the reply, by the question's id
 _questions: OrderedDict[str, Turn] = OrderedDict()  # by reply
 
 
-def of(conversation: str, owner: str, choice: str, stored: object, turns: list[Turn]) -> Standing:
+def of(conversation: str, owner: str, model: Model, stored: object, turns: list[Turn]) -> Standing:
     """What a question at the end of these turns goes on from; `stored` are the settings."""
     settings, said = chat_settings.read(stored), prompt.said(turns)
     return Standing(
         conversation=conversation,
         owner=owner,
-        choice=choice,
+        model=model,
         settings=settings,
         messages=prompt.messages(said, settings.system),
         turns=tuple(turn["id"] for turn in said),
@@ -133,7 +133,7 @@ def _ask(token: str, standing: Standing, asked: Question) -> Reply:
     drafts = attachments.drafts(standing.owner, standing.conversation) if standing.owner else []
     question = conversations.said("user", asked.text, asked.id, standing.leaf)
     question["files"] = attachments.files(standing.owner, standing.conversation, drafts)
-    reply = replies.start(_request(standing, question))
+    reply = replies.start(_request(standing, question), seen=standing.model)
     attachments.discard(standing.owner, standing.conversation, drafts)
     del _standing[token]
     _remember(_known, asked.id, reply.id, QUESTIONS)
@@ -143,12 +143,11 @@ def _ask(token: str, standing: Standing, asked: Question) -> Reply:
 
 
 def _request(standing: Standing, question: Turn) -> ReplyRequest:
-    engine, _, model = standing.choice.partition("/")
     return ReplyRequest(
         conversation=standing.conversation,
         owner=standing.owner,
-        model=model,
-        engine=engine,
+        model=standing.model.name,
+        engine=standing.model.engine,
         messages=(*standing.messages, prompt.message(question)),
         options=standing.settings.options(),
         load=standing.settings.load(),

@@ -25,7 +25,6 @@ from lib.ui.elements.kept_reply import drawn_blocks
 from lib.ui.session import (
     Conversation,
     chat_token,
-    chosen_model,
     conversation,
     is_comparing,
     notices,
@@ -63,11 +62,11 @@ def take_asked(talk: Conversation) -> bool:
 
 def offer(talk: Conversation, model: Model | None) -> bool:
     """Let the next question be asked without a run of the page, where it is an ordinary one."""
-    is_plain = model and not (talk["is_awaited"] or is_comparing() or is_running(talk))
-    if not is_plain or not owner():
+    is_other = talk["is_awaited"] or is_comparing() or is_running(talk)
+    if model is None or is_other or not owner():
         standing.withdraw(chat_token())
         return False
-    stand = standing.of(talk["id"], owner(), chosen_model(), talk["settings"], path(talk))
+    stand = standing.of(talk["id"], owner(), model, talk["settings"], path(talk))
     standing.offer(chat_token(), stand)
     return True
 

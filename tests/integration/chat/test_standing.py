@@ -13,6 +13,7 @@ from lib.chat.reply import Reply
 from lib.chat.standing import Question, Standing, Unknown
 from lib.core.errors import NoSpace
 from lib.core.settings import settings
+from lib.engines import find_model
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import Running, running_fake
 
@@ -32,7 +33,7 @@ def token() -> str:
 
 
 def stands(turns: list[Turn] | None = None, owner: str = ME, **settings: object) -> Standing:
-    return standing.of(TALK, owner, "llamacpp/fake", settings, turns or [])
+    return standing.of(TALK, owner, find_model("fake"), settings, turns or [])
 
 
 def question(text: str = "Hello", owner: str = ME, **more: object) -> Question:
