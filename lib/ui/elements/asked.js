@@ -16,6 +16,7 @@ const READY_CHIPS = '.berth-chip:not([data-state="pending"]):not([data-state="fa
 const LATEST_MILLISECONDS = 150; // then Streamlit hears of it, first word or not
 const REMIND_MILLISECONDS = 2000;
 const MOST_REMINDERS = 15; // deleted meanwhile in another tab: the page will never show it
+const PATIENCE_MILLISECONDS = 1500;
 const LOST = "Berth does not answer. The message is sent as soon as it does.";
 const SLOW_MILLISECONDS = 1500;
 
@@ -81,6 +82,7 @@ class Asked {
 
   // `token` is empty where the page cannot take a question by itself.
   take({ conversation, token, isEmpty }) {
+    const isSame = this.token === token && this.conversation === conversation;
     Object.assign(this, { conversation, token, isEmpty });
     const left = this.pending || kept();
     if (!left) return;
@@ -91,19 +93,24 @@ class Asked {
     if (!this.pending) this.draw({ ...left, isAgain: true, reply: "" });
     this.keep();
     this.drop(); // the page may show it already
-    this.sendAgain();
+    if (!isSame) this.sendAgain();
   }
 
   // Enter in the message box, or a click on its button, with something to send.
   caught(event) {
     if (event.key === "Escape" && this.pending?.reply) this.stop();
+    if (event.key === "Enter" && isComposing(event) && event.target.matches?.(INPUT)) {
+      event.stopImmediatePropagation(); // Streamlit knows one way of telling it, and would send
+    }
     if (!isSending(event) || event.defaultPrevented || this.isHandingOver) return;
     const box = document.querySelector(INPUT);
     const text = box?.value.trim();
-    if (!text || box.disabled || !this.isReady()) return;
+    const isEmptied = !text && this.tellReact; // React still has what was sent
+    this.tellReact?.();
+    if (!isEmptied && (!text || box.disabled || !this.isReady())) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    this.ask(text, box);
+    if (text) this.ask(text, box);
   }
 
   isReady() {
@@ -165,6 +172,7 @@ class Asked {
     line.live.tell({ ask: id, token: this.token, text, again: isAgain });
     this.pending.isAgain = true;
     this.pending.failed = false;
+    clearTimeout(this.turn);
     clearTimeout(this.slow);
     this.slow = setTimeout(() => this.pending && !this.pending.reply && this.say(LOST), SLOW_MILLISECONDS);
   }
@@ -217,7 +225,8 @@ class Asked {
 
   refused(code, message, fix) {
     clearTimeout(this.slow);
-    if (code === "page_changed") this.handOver();
+    // The page says in a moment how it stands now; where it does not, it is Streamlit's turn.
+    if (code === "page_changed") this.turn = setTimeout(() => this.handOver(), PATIENCE_MILLISECONDS);
     else {
       this.pending.failed = true;
       this.say(`${message} ${fix}`, true);
@@ -255,6 +264,7 @@ class Asked {
   }
 
   forget(isDone = true) {
+    clearTimeout(this.turn);
     clearTimeout(this.slow);
     clearTimeout(this.latest);
     clearInterval(this.reminder);
