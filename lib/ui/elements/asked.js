@@ -129,16 +129,17 @@ class Asked {
     this.keep();
     this.draw(this.pending);
     line.live.pin.isSet = true; // what grows is followed
-    this.clear(box);
+    this.clear(box, text);
     document.dispatchEvent(new CustomEvent("berth-asked"));
   }
 
   // Empties the box. React hears of it once there is time, and draws the box anew: it takes as long as
   // the first word does.
-  clear(box) {
+  clear(box, text) {
     fill(box, "");
     this.tellReact = () => {
       this.tellReact = null;
+      if (box.value.trim() === text) fill(box, ""); // drawn anew meanwhile, as it was
       box.dispatchEvent(new Event("input", { bubbles: true }));
     };
     setTimeout(() => this.tellReact?.(), LATEST_MILLISECONDS);

@@ -234,7 +234,7 @@ def test_two_tabs_ask_in_one_conversation(
     ask(other, "Right")
     for tab, own in ((page, "Left"), (other, "Right")):
         over(tab, 2)
-        assert questions(tab)[-1] == own
+        expect(tab.locator(DRAWN).last).to_have_text(own)
     assert sorted(asked(fake)[1:]) == ["Left", "Right"]
     other.reload()
     expect(other.get_by_test_id("stChatMessage").filter(visible=True)).to_have_count(4)
