@@ -99,10 +99,9 @@ def test_a_save_writes_the_end_alone(chat: Page) -> None:
 
 def test_an_early_message_is_deleted_where_it_stands(chat: Page) -> None:
     ask(chat, "And now?", 1)
-    while (more := chat.get_by_role("button", name="earlier message")).count():
-        before = shown(chat).count()
-        more.click()
-        expect(shown(chat)).not_to_have_count(before)
+    more = chat.get_by_role("button", name="earlier message")
+    more.click()
+    expect(more).to_have_count(0)
     shown(chat).nth(1).get_by_role("button", name="Delete question and answer").click()
     expect(chat.get_by_role("button", name="Undo")).to_be_visible()
     chat.wait_for_function(
@@ -138,7 +137,7 @@ def test_without_room_for_parts_it_stays_one_text(chat: Page) -> None:
         }"""
     )
     ask(chat, "And now?", 1)
-    assert chat.get_by_role("alert").count() == 0
+    assert chat.get_by_role("alert").all_inner_texts() == []
     assert (
         chat.evaluate("Object.keys(localStorage).some(key => key.startsWith('berth:p:'))") is False
     )
