@@ -36,7 +36,12 @@ def test_what_it_goes_on_from_is_among_the_rest() -> None:
 def test_where_none_of_the_last_is_kept_all_is() -> None:
     whole = request(*TALK, "user")
     asked: list[str] = []
-    assert whole.rest(lambda turn: bool(asked.append(turn))) is whole
+
+    def is_kept(turn: str) -> bool:
+        asked.append(turn)
+        return False
+
+    assert whole.rest(is_kept) is whole
     assert len(asked) == LOOKED_FOR
     assert whole.rest({"turn1"}.__contains__) is whole
 

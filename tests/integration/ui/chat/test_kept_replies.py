@@ -114,7 +114,7 @@ def test_words_that_the_window_lacks_are_sent(opened: str) -> None:
     full = answer("The words", parent="d" * 32)
     change = json.loads(document(full))
     change["turns"][0] |= {"content": "", "sums": [zlib.crc32(b"The words"), 0]}
-    event = {"id": OPEN, "mine": json.dumps(change), "rev": "r7", "turns": 2}
+    event = {"id": OPEN, "mine": json.dumps(change), "rev": "r7", "turns": "2"}
     page = heard({**talk(question, full), "id": opened}, "lacking", **event)
     [put] = operations(page, "put")
     assert (put["id"], put["known"], put["turns"]) == (OPEN, "r7", 2)
