@@ -8,13 +8,17 @@ const MOST_KEPT = 40;
 const kept = new Map(); // by the reply's id, the oldest first
 const waiting = new Set(); // who wants nodes that are still shown live
 
-// `blocks` are what the reply consists of, by their numbers; `thought` is drawn above them.
+// `blocks` are what the reply consists of, by their numbers; `thought` is drawn above them. False
+// where its message has taken over an earlier copy: one that came anew is not needed.
 export function keep(id, { blocks, thought, reasoning }) {
+  const isShown = ({ box }) => box.closest(".berth-kept")?.isConnected;
+  if ([...(kept.get(id)?.parts.values() ?? [])].some(isShown)) return false;
   const parts = new Map();
   for (const [number, { box, text }] of blocks) parts.set(number, { box, text });
   kept.delete(id);
   kept.set(id, { parts, thought: thought?.box, reasoning });
   for (const old of [...kept.keys()].slice(0, -MOST_KEPT)) kept.delete(old);
+  return true;
 }
 
 export function isKept(id, count) {

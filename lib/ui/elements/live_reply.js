@@ -287,7 +287,10 @@ class Live {
     clearInterval(this.clock);
     this.enter("over");
     const ended = this.id;
-    keep(ended, { blocks: this.blocks, thought: this.thought, reasoning: this.reasoning });
+    if (!keep(ended, { blocks: this.blocks, thought: this.thought, reasoning: this.reasoning })) {
+      this.forget();
+      return;
+    }
     const drawn = { id: ended, state, blocks: this.blocks.size };
     const tell = () => {
       const isKnown = this.reply === ended && this.running !== ended; // the page drew it already

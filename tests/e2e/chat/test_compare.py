@@ -77,7 +77,7 @@ def column(page: Page, model: str, at: int = -1) -> Locator:
 def are_over(page: Page, count: int) -> None:
     """So many answers have their figures, and the live copies have given way."""
     expect(page.get_by_text(re.compile("first token"))).to_have_count(count)
-    expect(page.locator(".berth-block")).to_have_count(0)
+    expect(page.locator(".berth-live .berth-block")).to_have_count(0)
 
 
 def tokens(place: Locator) -> list[str]:
@@ -220,7 +220,7 @@ def test_stop_ends_all_and_keeps_what_came(page: Page, berth: Server, fakes: Fak
         expect(column(page, model).get_by_text("t8 ", exact=False)).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped ·", exact=False)).to_have_count(2)
-    expect(page.locator(".berth-block")).to_have_count(0)
+    expect(page.locator(".berth-live .berth-block")).to_have_count(0)
     for model, fake in fakes.items():
         shown = tokens(column(page, model))
         assert len(shown) > 8

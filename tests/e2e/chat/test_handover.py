@@ -1,4 +1,4 @@
-"""The live copy of a reply gives way to Streamlit's own: both look the same, and nothing moves."""
+"""A reply that is over stays as it was drawn live, its code is drawn anew: nothing moves."""
 
 import re
 from typing import Any, Literal
@@ -7,12 +7,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import DESKTOP, PHONE, PICTURES
+from tests.support.browser import reload
 from tests.support.fake_engine import Running
 from tests.support.server import Server
 
 pytestmark = pytest.mark.usefixtures("berth")
 
-MOST_PIXELS = 4
+MOST_PIXELS = 2
 RICH = """# A rich reply
 
 A paragraph with **bold**, *emphasis*, `inline code`, a [link](https://example.org) and $5.
@@ -54,6 +55,7 @@ no language
 
 The last paragraph has an end
 """
+OVER = ':is(.berth-kept, [class*="st-key-block-"])'
 PARTS = "h1, h2, h3, h4, li, pre, table, blockquote, hr"
 PLACES = """(all) => all.map((part) => {
     const box = part.getBoundingClientRect();
@@ -93,10 +95,10 @@ def test_nothing_moves_when_a_reply_is_over(
     page.screenshot(path=PICTURES / f"handover-live-{scheme}.png")
     fake.behave(hold_after=-1)
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
-    expect(page.locator(".berth-block")).to_have_count(0)
+    expect(page.locator(".berth-live .berth-block")).to_have_count(0)
     expect(page.locator("pre .token").first).to_be_attached()
     page.screenshot(path=PICTURES / f"handover-over-{scheme}.png")
-    over = places(page, '[class*="st-key-block-"]')
+    over = places(page, OVER)
     context.close()
     assert [part[0] for part in over] == [part[0] for part in live]
     for before, after in zip(live, over, strict=True):
@@ -126,10 +128,15 @@ def test_thinking_is_timed_and_folded(page: Page, server: Server, fake: Running)
     expect(thought).to_have_text(re.compile(r"Thinking… [1-5] s"))
     expect(thought).to_have_text(re.compile(r"Thought for \d\.\d s"))
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
-    expect(page.locator(".berth-thought")).to_have_count(0)
+    expect(page.locator(".berth-kept .berth-thought")).to_have_count(1)
+    thoughts = page.get_by_text("one two three four")
+    expect(thoughts).not_to_be_visible()
+    thought.click()
+    expect(thoughts).to_be_visible()
+    reload(page)
     folded = page.get_by_test_id("stExpander").filter(has_text=re.compile(r"Thought for \d\.\d s"))
     expect(folded).to_have_count(1)
-    expect(folded.get_by_text("one two three four")).not_to_be_visible()
+    expect(thoughts).not_to_be_visible()
     fake.behave(reasoning=0, gap_ms=0)
 
 

@@ -35,7 +35,7 @@ def answer(page: Page, fake: Running, reply: str) -> Locator:
     box.fill("Go on")
     box.press("Enter")
     assert last_of(page, before + 2) == reply
-    expect(page.locator(".berth-block")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".berth-live .berth-block")).to_have_count(0, timeout=60_000)
     message = page.get_by_test_id("stChatMessage").filter(visible=True).last
     expect(message.get_by_text("first token")).to_be_visible()
     return message.get_by_test_id("stChatMessageContent")
@@ -197,7 +197,7 @@ def test_control_characters_do_no_harm(chat: Page, fake: Running) -> None:
     box.fill("Go on")
     box.press("Enter")
     expect(chat.get_by_text("first token")).to_be_visible()
-    expect(chat.locator(".berth-block")).to_have_count(0)
+    expect(chat.locator(".berth-live .berth-block")).to_have_count(0)
     kept = last_of(chat, 2)
     assert [c for c in kept if c in "abcdefghi"] == list("abcdefghi")
 

@@ -87,7 +87,7 @@ def test_a_reply_of_20_000_tokens_is_shown_whole(chat: Page, fake: Running) -> N
     fake.behave(tokens=20_000, paragraph=40)
     ask(chat, "Write a book")
     expect(chat.get_by_text(FIGURES)).to_have_count(1, timeout=120_000)
-    expect(chat.locator(".berth-block")).to_have_count(0)
+    expect(chat.locator(".berth-live .berth-block")).to_have_count(0)
     words = re.findall(r"\bt\d+\b", shown(chat).last.inner_text())
     assert words == [f"t{number}" for number in range(20_000)]
     fake.behave(tokens=5)

@@ -39,7 +39,7 @@ def test_every_token_is_shown_once_and_the_figures_stand_below(page: Page, berth
     page.goto(f"{berth.url}/Chat")
     ask(page)
     expect(page.get_by_text(re.compile("first token"))).to_be_visible()
-    expect(page.locator(".berth-block")).to_have_count(0)
+    expect(page.locator(".berth-live .berth-block")).to_have_count(0)
     assert re.findall(r"\bt\d+\b", answer(page)) == [f"t{n}" for n in range(60)]
     assert "60 tokens" in answer(page)
 
@@ -65,7 +65,7 @@ def test_what_came_before_stop_stays(page: Page, berth: Server, fake: Running) -
     expect(page.get_by_text("t20 ", exact=False).first).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped", exact=False)).to_be_visible()
-    expect(page.locator(".berth-block")).to_have_count(0)
+    expect(page.locator(".berth-live .berth-block")).to_have_count(0)
     shown = re.findall(r"\bt\d+\b", answer(page))
     assert len(shown) > 20
     assert shown == [f"t{n}" for n in range(len(shown))]

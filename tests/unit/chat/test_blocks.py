@@ -7,9 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.chat.blocks import (
+    MOST_PARTS,
+    Part,
     Splitter,
     as_json,
     groups,
+    is_rich,
+    parts,
     split,
 )
 
@@ -124,3 +128,60 @@ def test_what_is_code_already_or_nothing_gets_no_fence(text: str) -> None:
 
 def test_json_is_one_block_of_code_whatever_lines_it_has() -> None:
     assert split(as_json('{\n\n"# a": "_b_"\n}')) == ['```json\n{\n\n"# a": "_b_"\n}']
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```python\nx = 1\n```\n",
+        "~~~\nx\n~~~\n",
+        "- an item\n  ```\n  x\n  ```\n",
+        "> ```\n> x\n",
+        "    x = 1\n",
+        "It is $x^2$ here.\n",
+        "$$\nx\n$$\n",
+        "It is \\(x\\) here.\n",
+        "\\[\nx\n\\]\n",
+        "A <b>tag</b>\n",
+        "Fish &amp; chips &#33;\n",
+        "[r]: https://example.org\n",
+        "[a][r]\n",
+        "A note[^1]\n",
+        "A head\n======\n",
+        "A head\n---\n",
+    ],
+)
+def test_what_the_whole_text_is_needed_for_is_rich(block: str) -> None:
+    assert is_rich(block)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "# A head\n",
+        "Some **bold**, *leaning* and `code` in a [line](https://example.org).\n",
+        "- one\n- two\n  1. three\n",
+        "| a | b |\n|---|---|\n| 1 | 2 |\n",
+        "> A quote\n",
+        "---\n",
+        "It costs $5, or 3 < 4 & more.\n",
+        "- [x] done\n",
+    ],
+)
+def test_what_is_drawn_alike_while_it_comes_is_plain(block: str) -> None:
+    assert not is_rich(block)
+
+
+def test_plain_blocks_stay_together_and_each_rich_one_is_alone() -> None:
+    blocks = split("# A\n\nb\n\n```\nx\n```\n\n$$\ny\n$$\n\nc\n\nd\n")
+    assert parts(blocks) == [
+        Part(0, 1, is_rich=False),
+        Part(2, 2, is_rich=True),
+        Part(3, 3, is_rich=True),
+        Part(4, 5, is_rich=False),
+    ]
+    assert parts([]) == []
+
+
+def test_a_text_with_too_many_parts_is_one() -> None:
+    assert parts(["a\n\n", "$x$\n\n"] * MOST_PARTS) == [Part(0, 2 * MOST_PARTS - 1, is_rich=True)]
