@@ -5,7 +5,7 @@
 It prints its base URL as the first line. Like the real one it holds its headers until the first
 token. `GET /fake/record` tells what was asked, word for word, and how each answer ended;
 `POST /fake/behaviour` changes any option below while it runs (JSON, names with underscores);
-`POST /fake/afresh` makes it as it began. In a test:
+`POST /fake/afresh` makes it as it began; `GET /fake/page` is a bare page that asks it. In a test:
 
     with running_fake("--die-after", "3") as fake:
         fake.behave(reply="| a | b |\n", can_see=True)
@@ -21,6 +21,7 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -30,6 +31,7 @@ from tests.support.fake_server import Running, controls, parsed, running, serve
 
 __all__ = ["Running", "running_fake"]
 
+PAGE = Path(__file__).with_suffix(".html")
 IMAGE_TOKENS = 16
 HOLD_SECONDS = 0.02
 NO_IMAGES = (
@@ -107,6 +109,7 @@ class Fake:
                 web.post("/v1/messages/count_tokens", self.read_only),
                 web.post("/v1/embeddings", self.read_only),
                 web.post("/v1/rerank", self.read_only),
+                web.get("/fake/page", bare_page),
                 *controls(self),
             ]
         )
@@ -332,6 +335,11 @@ class Fake:
     def _prompt_tokens(self, call: Call) -> int:
         told = self.behaviour.prompt_tokens
         return prompt_words(call.body) if told < 0 else told
+
+
+async def bare_page(_: web.Request) -> web.FileResponse:
+    """The least that shows an answer in a browser: what a real page is measured against."""
+    return web.FileResponse(PAGE)
 
 
 def is_named(path: str) -> bool:
