@@ -63,7 +63,9 @@ function stamps(nodes) {
   const found = [];
   for (const node of nodes) {
     for (const stamp of fresh(node).match(STAMP) ?? []) {
-      if (!bench.seen.has(stamp)) found.push(stamp);
+      const isNew = stamp * 1000 >= bench.enter && !bench.seen.has(stamp); // earlier replies move
+      if (!isNew) continue;
+      found.push(stamp);
       bench.seen.add(stamp);
     }
   }
