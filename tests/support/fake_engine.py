@@ -52,6 +52,7 @@ class Behaviour:
     finish_reason: str = ""  # said at the end, instead of what happened
     prompt_tokens: int = -1  # told as the length of every prompt, instead of its words
     can_see: bool = False  # otherwise an image is an error
+    about: bool = False  # the first token names what it answers: `re:` and the last message
     echo: bool = False  # what it continues comes first once more, as in versions of early 2026
     gap_ms: float = 0
     prefill_ms: float = 0
@@ -281,6 +282,7 @@ class Fake:
         words = re.findall(r"\S+\s*|^\s+", self.behaviour.reply)
         words = words or [f"{word} " for word in self.behaviour.text.split()]
         words = words or [f"t{n} " for n in range(self.behaviour.tokens)]
+        words = [f"re:{last_said(call.body)} ", *words] if self.behaviour.about else words
         limit = call.body.get("max_tokens") or call.body.get("max_output_tokens")
         words = words[: limit or None]
         return [continued(call.body) + words[0], *words[1:]] if self.behaviour.echo else words
@@ -385,6 +387,12 @@ def continued(body: dict[str, Any]) -> str:
     """The reply that the last message begins."""
     last = (body.get("messages") or [{}])[-1]
     return str(last["content"]) if last.get("role") == "assistant" else ""
+
+
+def last_said(body: dict[str, Any]) -> str:
+    """The text of the last message."""
+    texts = [part["text"] for part in content_parts({"messages": body["messages"][-1:]})]
+    return " ".join(texts)
 
 
 def split_inside_characters(data: bytes) -> list[bytes]:
