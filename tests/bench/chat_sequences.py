@@ -51,9 +51,7 @@ def main() -> int:
     options.add_argument("--folder", type=Path, default=ROOT, help="another checkout's server")
     began, outcome = time.monotonic(), asyncio.run(play(options.parse_args()))
     minutes = (time.monotonic() - began) / 60
-    print(
-        f"{outcome.sequences} sequences in {minutes:.1f} min, {outcome.kills} kills of the server"
-    )
+    print(f"{outcome.sequences} sequences in {minutes:.1f} min, {outcome.kills} kills -9")
     print(", ".join(f"{often} {name}" for name, often in outcome.steps.most_common()))
     print(f"{len(outcome.faults)} faults")
     return 1 if outcome.faults else 0

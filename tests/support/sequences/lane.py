@@ -30,12 +30,14 @@ LOOK = """() => {
     };
 }"""
 NOTHING: dict[str, Any] = {"isAtRest": False, "text": "", "box": ""}
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 15.0
 SHORT_SECONDS = 4.0
 DOUBT_SECONDS = 6.0
 LOOK_SECONDS = 0.1
+STEADY_LOOKS = 10
 RUSH_SECONDS = 0.15  # at most, until the next thing is done without waiting for the answer
 ACTION_MILLISECONDS = 5_000
+LOAD_MILLISECONDS = 60_000
 
 
 @dataclass
@@ -62,11 +64,12 @@ class Lane:
         await page.goto(f"{self.url}/api/health")
         await page.evaluate("() => (localStorage.clear(), sessionStorage.clear())")
         await page.goto(f"{self.url}/Chat")
-        await page.locator(f"{INPUT}:enabled").wait_for(timeout=60_000)
+        await page.locator(f"{INPUT}:enabled").wait_for(timeout=LOAD_MILLISECONDS)
 
     async def _new_tab(self) -> Page:
         page = await self.context.new_page()
         page.set_default_timeout(ACTION_MILLISECONDS)
+        page.set_default_navigation_timeout(LOAD_MILLISECONDS)
         self.pages.append(page)
         self.addresses.append(f"{self.url}/Chat")
         return page
@@ -113,10 +116,24 @@ class Lane:
 
     async def _look_where_unknown(self, tab: int) -> None:
         """Of two tabs, one that was loaded again may show what the other has entered."""
-        if tab in self.unknown:
-            await self._answered(tab)
-            self.truth.branches[tab] = _questions((await self.look(tab))["text"])
-            self.unknown.discard(tab)
+        if tab not in self.unknown:
+            return
+        self.unknown.discard(tab)
+        seen = await self._steady(tab)
+        if seen["box"] in self.truth.entered and seen["box"] not in seen["text"]:
+            await self._press_again(tab, seen["box"])
+            seen = await self._steady(tab)
+        self.truth.branches[tab] = _questions(seen["text"])
+
+    async def _steady(self, tab: int) -> dict[str, Any]:
+        """What is shown once nothing has changed for a while."""
+        before, same, give_up_at = NOTHING, 0, time.monotonic() + PATIENCE_SECONDS
+        while same < STEADY_LOOKS and time.monotonic() < give_up_at:
+            await asyncio.sleep(LOOK_SECONDS)
+            seen = await self.look(tab)
+            same = same + 1 if seen["isAtRest"] and seen == before else 0
+            before = seen
+        return before
 
     async def enter(self, tab: int) -> str:
         name = await self.ask(tab)
@@ -236,8 +253,11 @@ class Lane:
         """Who finds the message in the box still presses Enter once more."""
         branch = self.truth.branches[tab]
         if branch and seen["box"] == branch[-1] and branch[-1] not in seen["text"]:
-            self.steps.append(f"Enter {branch[-1]} again, which was still in the box")
-            await self.pages[tab].locator(INPUT).press("Enter")
+            await self._press_again(tab, branch[-1])
+
+    async def _press_again(self, tab: int, name: str) -> None:
+        self.steps.append(f"Enter {name} again, which was still in the box")
+        await self.pages[tab].locator(INPUT).press("Enter")
 
     def _was_not_deleted(self, tab: int, seen: dict[str, Any]) -> bool:
         """Did the server end before it heard of it? Nothing was lost then."""
@@ -262,11 +282,8 @@ class Lane:
     async def came_back(self, tab: int) -> None:
         """Load the page where the browser found nobody."""
         page = self.pages[tab]
-        if (
-            not page.url.startswith(self.url)
-            or "chrome-error" in page.url
-            or await self._is_error_page(page)
-        ):
+        is_away = not page.url.startswith(self.url) or await self._is_error_page(page)
+        if is_away:
             await page.goto(self.addresses[tab])
 
     async def _is_error_page(self, page: Page) -> bool:
