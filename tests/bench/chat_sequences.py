@@ -7,13 +7,14 @@ What was entered is compared with what the pages show, before and after a reload
 browser has stored and with what the engine was asked.
 
 A sequence is known by its seed, its engine and its number among the six: `--first SEED` and
-`--sequences 6` play it again. `--folder` plays with the server of another checkout.
+`--sequences 6` play it again, with as many `--lanes`. `--folder` plays with the server of another checkout.
 """
 
 import argparse
 import asyncio
 import math
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,17 +23,21 @@ from playwright.async_api import async_playwright
 
 from tests.conftest import ROOT
 from tests.support.browser import FLAGS, PROGRAMS
-from tests.support.sequences.batch import LANES, Outcome, many
+from tests.support.sequences.batch import LANES, Given, Outcome, many
 
 
 async def play(given: argparse.Namespace) -> Outcome:
-    """All that was asked for, in one browser."""
+    """All that was asked for, in one browser; whoever ends it leaves nothing behind."""
+    this = asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    seeds = list(range(given.first, given.first + math.ceil(given.sequences / LANES)))
-    give_up_at = time.monotonic() + 60 * given.minutes
+    seeds = range(given.first, given.first + math.ceil(given.sequences / given.lanes))
+    wanted = Given(seeds, given.lanes, 60 * given.minutes, given.folder, given.aloud)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-        return await many(browser, seeds, given.folder, give_up_at, told)
+        return await many(browser, wanted, told)
 
 
 def told(fault: str) -> None:
@@ -48,6 +53,8 @@ def main() -> int:
     options.add_argument("--sequences", type=int, default=1_000)
     options.add_argument("--first", type=int, default=1, help="the first seed")
     options.add_argument("--minutes", type=float, default=120, help="no new batch after these")
+    options.add_argument("--lanes", type=int, default=LANES, help="browsers at once")
+    options.add_argument("--aloud", action="store_true", help="tell every step")
     options.add_argument("--folder", type=Path, default=ROOT, help="another checkout's server")
     began, outcome = time.monotonic(), asyncio.run(play(options.parse_args()))
     minutes = (time.monotonic() - began) / 60

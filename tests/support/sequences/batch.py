@@ -60,6 +60,17 @@ class Outcome:
         self.faults += other.faults
 
 
+@dataclass(frozen=True)
+class Given:
+    """What is to be played, by which checkout's server."""
+
+    seeds: range
+    lanes: int = LANES
+    seconds: float = 7_200
+    root: Path = ROOT
+    is_aloud: bool = False
+
+
 @dataclass
 class World:
     """A server on one port, which is killed and comes back there, and an engine that stays."""
@@ -69,6 +80,7 @@ class World:
     fake: Running
     server: Server
     number: int = 0  # of the next conversation
+    is_aloud: bool = False  # every step is told as it is done
 
     async def kill(self, seconds_down: float) -> None:
         """Kill -9, and the same server again after a while."""
@@ -97,10 +109,9 @@ async def world(root: Path = ROOT) -> AsyncIterator[World]:
             made.server.stop()
 
 
-async def played(
-    world: World, contexts: list[BrowserContext], seed: int, engine: str, lanes: int = LANES
-) -> Outcome:
-    """One batch: so many conversations, in step with each other."""
+async def played(world: World, contexts: list[BrowserContext], seed: int, engine: str) -> Outcome:
+    """One batch: a conversation in each browser, in step with each other."""
+    lanes = len(contexts)
     chance, outcome = random.Random(f"{seed} {engine}"), Outcome(sequences=lanes)
     world.fake.afresh().behave(about=True, context=ENDLESS, **ENGINES[engine])
     batch = [_lane(world, contexts[n], f"{seed} {engine} {n}") for n in range(lanes)]
@@ -125,7 +136,8 @@ def _lane(world: World, context: BrowserContext, seed: str) -> Lane:
     chance = random.Random(seed)
     truth = Truth(f"q{world.number % 1_000:03}")
     world.number += 1
-    return Lane(context, world.server.url, truth, chance, chance.random() < TWO_TABS)
+    url, has_two_tabs = world.server.url, chance.random() < TWO_TABS
+    return Lane(context, url, truth, chance, has_two_tabs, is_aloud=world.is_aloud)
 
 
 async def _all(outcome: Outcome, batch: list[Lane], act: Callable[[Lane], Awaitable[None]]) -> None:
@@ -135,7 +147,7 @@ async def _all(outcome: Outcome, batch: list[Lane], act: Callable[[Lane], Awaita
         try:
             await act(lane)
         except (Error, TimeoutError, OSError, KeyError, ValueError) as error:
-            lane.faults.append(f"{type(error).__name__}: {str(error)[:300]}")
+            lane.fault(f"{type(error).__name__}: {str(error)[:300]}")
 
     await asyncio.gather(*map(one, batch))
 
@@ -159,7 +171,7 @@ async def _step(
     if is_killing:
         for lane in batch:
             lane.truth.was_killed = True
-            lane.steps.append(f"(kill -9 {1e3 * before:.0f} ms after the next, {down:.1f} s down)")
+            lane.note(f"(kill -9 {1e3 * before:.0f} ms after the next, {down:.1f} s down)")
         await asyncio.sleep(before)
         await world.kill(down)
         outcome.kills += 1
@@ -188,7 +200,7 @@ async def _tried(lane: Lane, name: str, tab: int) -> bool:
         return await lane.do(name, tab)
     except Error:
         if lane.is_killing:  # nobody can type where nobody answers
-            lane.steps.append(f"{name}, in vain")
+            lane.note(f"{name}, in vain")
             return True
         raise
 
@@ -209,19 +221,22 @@ async def _end(lane: Lane) -> None:
     lane.faults += lane.truth.faults_of_copies(await lane.exported())
 
 
-async def contexts_of(browser: Browser, lanes: int = LANES) -> list[BrowserContext]:
+async def contexts_of(browser: Browser, lanes: int) -> list[BrowserContext]:
     """A browser for each lane, which goes on from batch to batch with what it has loaded."""
     return [await browser.new_context(accept_downloads=True) for _ in range(lanes)]
 
 
 async def many(
-    browser: Browser, seeds: list[int], root: Path, give_up_at: float, report: Report
+    browser: Browser,
+    given: Given,
+    report: Report,
 ) -> Outcome:
     """Batch after batch, an instant and a slow engine in turn, while there is time."""
-    total = Outcome()
-    contexts = await contexts_of(browser)
-    async with world(root) as made:
-        for seed in seeds:
+    total, give_up_at = Outcome(), time.monotonic() + given.seconds
+    contexts = await contexts_of(browser, given.lanes)
+    async with world(given.root) as made:
+        made.is_aloud = given.is_aloud
+        for seed in given.seeds:
             if time.monotonic() > give_up_at:
                 break
             engine = list(ENGINES)[seed % len(ENGINES)]

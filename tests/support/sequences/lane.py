@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 import re
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -25,11 +26,16 @@ LOOK = """() => {
         isAtRest: app?.dataset.testScriptState === "notRunning"
             && app.dataset.testConnectionState === "CONNECTED"
             && Boolean(box && !box.disabled) && !document.querySelector(pending),
+        waits: [
+            app?.dataset.testScriptState, app?.dataset.testConnectionState,
+            box ? (box.disabled ? "box disabled" : "box") : "no box",
+            ...[...document.querySelectorAll(pending)].map(one => `${one.className} ${one.dataset.phase}`),
+        ].join(" "),
         text: document.querySelector('[data-testid="stMain"]')?.innerText ?? "",
         box: box?.value ?? "",
     };
 }"""
-NOTHING: dict[str, Any] = {"isAtRest": False, "text": "", "box": ""}
+NOTHING: dict[str, Any] = {"isAtRest": False, "waits": "no page", "text": "", "box": ""}
 PATIENCE_SECONDS = 15.0
 SHORT_SECONDS = 4.0
 DOUBT_SECONDS = 6.0
@@ -49,6 +55,7 @@ class Lane:
     truth: Truth
     chance: random.Random
     has_two_tabs: bool
+    is_aloud: bool = False
     pages: list[Page] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -91,8 +98,22 @@ class Lane:
         self._note_address(tab)
         done = await STEPS[name](self, tab)
         if done:
-            self.steps.append(f"{done}{f' in tab {tab}' if self.has_two_tabs else ''}")
+            self.note(f"{done}{f' in tab {tab}' if self.has_two_tabs else ''}")
         return bool(done)
+
+    def note(self, step: str) -> None:
+        """For whoever wants to do the same again."""
+        self.steps.append(step)
+        if self.is_aloud:
+            print(f"{time.strftime('%X')} {self.truth.prefix} {step}", file=sys.stderr, flush=True)
+
+    def fault(self, what: str) -> None:
+        """Something is not as it has to be."""
+        self.faults.append(what)
+        if self.is_aloud:
+            print(
+                f"{time.strftime('%X')} {self.truth.prefix} ! {what}", file=sys.stderr, flush=True
+            )
 
     def _note_address(self, tab: int) -> None:
         if self.pages[tab].url.startswith(self.url):
@@ -256,7 +277,7 @@ class Lane:
             await self._press_again(tab, branch[-1])
 
     async def _press_again(self, tab: int, name: str) -> None:
-        self.steps.append(f"Enter {name} again, which was still in the box")
+        self.note(f"Enter {name} again, which was still in the box")
         await self.pages[tab].locator(INPUT).press("Enter")
 
     def _was_not_deleted(self, tab: int, seen: dict[str, Any]) -> bool:
@@ -265,7 +286,7 @@ class Lane:
         self.doubtful = None
         if not name or _questions(seen["text"]) != before:
             return False
-        self.steps.append(f"{name} was not deleted")
+        self.note(f"{name} was not deleted")
         self.truth.deleted.discard(name)
         self.truth.branches[tab] = before
         return True
@@ -273,8 +294,8 @@ class Lane:
     def _give_up(self, tab: int, seen: dict[str, Any], wrong: list[str]) -> None:
         """Tell it, and go on with what is there."""
         box = f", {seen['box']!r} in the box" if seen["box"] else ""
-        alert = "" if seen["isAtRest"] else ", not at rest"
-        self.faults.append(f"{'; '.join(wrong)}{box}{alert}")
+        alert = "" if seen["isAtRest"] else f", not at rest: {seen['waits']}"
+        self.fault(f"{'; '.join(wrong)}{box}{alert}")
         shown = _questions(seen["text"])
         self.truth.forget(set(self.truth.branches[tab]) - set(shown))
         self.truth.branches[tab] = [n for n in shown if n in self.truth.entered]
