@@ -7,7 +7,8 @@ What was entered is compared with what the pages show, before and after a reload
 browser has stored and with what the engine was asked.
 
 A sequence is known by its seed, its engine and its number among the six: `--first SEED` and
-`--sequences 6` play it again, with as many `--lanes`. `--folder` plays with the server of another checkout.
+`--sequences 6` play it again, with as many `--lanes`. `--folder` plays with another checkout's
+server.
 """
 
 import argparse

@@ -21,7 +21,7 @@ MESSAGE = '[data-testid="stChatMessage"]'
 LOOK = """() => {
     const app = document.querySelector('[data-testid="stApp"]');
     const box = document.querySelector('[data-testid="stChatInput"] textarea');
-    const pending = '[data-phase="live"], .berth-asked:not([data-phase="idle"])';
+    const pending = '[data-phase="live"], .berth-asked[data-phase]:not([data-phase="idle"])';
     return {
         isAtRest: app?.dataset.testScriptState === "notRunning"
             && app.dataset.testConnectionState === "CONNECTED"
@@ -29,7 +29,7 @@ LOOK = """() => {
         waits: [
             app?.dataset.testScriptState, app?.dataset.testConnectionState,
             box ? (box.disabled ? "box disabled" : "box") : "no box",
-            ...[...document.querySelectorAll(pending)].map(one => `${one.className} ${one.dataset.phase}`),
+            ...[...document.querySelectorAll(pending)].map(one => one.className),
         ].join(" "),
         text: document.querySelector('[data-testid="stMain"]')?.innerText ?? "",
         box: box?.value ?? "",
