@@ -5,7 +5,7 @@
 It prints its base URL as the first line. Like the real one it holds its headers until the first
 token. `GET /fake/record` tells what was asked, word for word, and how each answer ended;
 `POST /fake/behaviour` changes any option below while it runs (JSON, names with underscores);
-`POST /fake/afresh` makes it as it began. In a test:
+`POST /fake/afresh` makes it as it began; `GET /fake/page` is a bare page that asks it. In a test:
 
     with running_fake("--die-after", "3") as fake:
         fake.behave(reply="| a | b |\n", can_see=True)
@@ -21,6 +21,7 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -30,6 +31,7 @@ from tests.support.fake_server import Running, controls, parsed, running, serve
 
 __all__ = ["Running", "running_fake"]
 
+PAGE = Path(__file__).with_suffix(".html")
 IMAGE_TOKENS = 16
 HOLD_SECONDS = 0.02
 NO_IMAGES = (
@@ -50,6 +52,7 @@ class Behaviour:
     finish_reason: str = ""  # said at the end, instead of what happened
     prompt_tokens: int = -1  # told as the length of every prompt, instead of its words
     can_see: bool = False  # otherwise an image is an error
+    about: bool = False  # the first token names what it answers: `re:` and the last message
     echo: bool = False  # what it continues comes first once more, as in versions of early 2026
     gap_ms: float = 0
     prefill_ms: float = 0
@@ -107,6 +110,7 @@ class Fake:
                 web.post("/v1/messages/count_tokens", self.read_only),
                 web.post("/v1/embeddings", self.read_only),
                 web.post("/v1/rerank", self.read_only),
+                web.get("/fake/page", bare_page),
                 *controls(self),
             ]
         )
@@ -278,6 +282,7 @@ class Fake:
         words = re.findall(r"\S+\s*|^\s+", self.behaviour.reply)
         words = words or [f"{word} " for word in self.behaviour.text.split()]
         words = words or [f"t{n} " for n in range(self.behaviour.tokens)]
+        words = [f"re:{last_said(call.body)} ", *words] if self.behaviour.about else words
         limit = call.body.get("max_tokens") or call.body.get("max_output_tokens")
         words = words[: limit or None]
         return [continued(call.body) + words[0], *words[1:]] if self.behaviour.echo else words
@@ -334,6 +339,11 @@ class Fake:
         return prompt_words(call.body) if told < 0 else told
 
 
+async def bare_page(_: web.Request) -> web.FileResponse:
+    """The least that shows an answer in a browser: what a real page is measured against."""
+    return web.FileResponse(PAGE)
+
+
 def is_named(path: str) -> bool:
     """Do the events of this route have names?"""
     return path.endswith(("/responses", "/messages"))
@@ -377,6 +387,12 @@ def continued(body: dict[str, Any]) -> str:
     """The reply that the last message begins."""
     last = (body.get("messages") or [{}])[-1]
     return str(last["content"]) if last.get("role") == "assistant" else ""
+
+
+def last_said(body: dict[str, Any]) -> str:
+    """The text of the last message."""
+    texts = [part["text"] for part in content_parts({"messages": body["messages"][-1:]})]
+    return " ".join(texts)
 
 
 def split_inside_characters(data: bytes) -> list[bytes]:

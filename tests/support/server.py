@@ -22,7 +22,12 @@ class Server:
     """A running server; `url` is its address, `home` its BERTH_HOME, `output` what it prints."""
 
     def __init__(
-        self, home: Path, world: Mapping[str, str] | None = None, port: int = 0, files: int = 0
+        self,
+        home: Path,
+        world: Mapping[str, str] | None = None,
+        port: int = 0,
+        files: int = 0,
+        root: Path = ROOT,
     ) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
@@ -34,7 +39,7 @@ class Server:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=root,
                 env={**clean, "BERTH_HOME": str(home), **(world or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -100,10 +105,17 @@ class Server:
 
 @contextlib.contextmanager
 def running_server(
-    home: Path, world: Mapping[str, str] | None = None, port: int = 0, files: int = 0
+    home: Path,
+    world: Mapping[str, str] | None = None,
+    port: int = 0,
+    files: int = 0,
+    root: Path = ROOT,
 ) -> Iterator[Server]:
-    """A server that answers; stopped at the end, whatever happened. `world` adds to os.environ."""
-    server = Server(home, world, port, files)
+    """A server that answers; stopped at the end, whatever happened. `world` adds to os.environ.
+
+    It is that of the checkout in `root`, where that is another one than this.
+    """
+    server = Server(home, world, port, files, root)
     try:
         yield server.wait_until_ready()
     finally:

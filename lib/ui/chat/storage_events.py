@@ -138,7 +138,8 @@ def _waiting(event: Event) -> None:
     """Replies that ended while their page was away, or whose save did not arrive."""
     document, talk = read_document(event.raw), conversation()
     if talk and talk["id"] == event.id:
-        if not chat.is_running(talk) and event.rev != talk["revision"]:
+        is_whole = not (talk["is_awaited"] or chat.is_running(talk))
+        if is_whole and event.rev != talk["revision"]:
             _settle(event)
         return
     found = [reply for one in document.replies if (reply := _reply(one)) and reply.is_over]

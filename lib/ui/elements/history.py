@@ -51,8 +51,6 @@ def mount(opened: str, handler: Handler) -> None:
     """
     memory, now = _memory(), time.monotonic()
     offered = [op for op in memory["ops"] if now - op["offered"] < OFFER_SECONDS]
-    for op in offered:
-        op["offered"] = min(op["offered"], now)
     memory["ops"] = offered
     with st.sidebar:
         element("history")(
@@ -65,6 +63,8 @@ def mount(opened: str, handler: Handler) -> None:
             },
             on_event_change=partial(_hear, handler),
         )
+    for op in offered:  # only now: a run that was ended before has offered nothing
+        op["offered"] = min(op["offered"], time.monotonic())
 
 
 def _memory() -> dict[str, Any]:

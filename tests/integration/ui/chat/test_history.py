@@ -1,6 +1,7 @@
 """What the chat page makes of its browser's answers, without a browser."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,26 @@ def test_a_save_that_did_not_arrive_is_made_again() -> None:
 def test_a_save_that_did_arrive_is_not_made_again() -> None:
     waiting = {"id": OPEN, "rev": "r2", "raw": document(A, reply=REPLY)}
     assert operations(heard(talk(A, B, revision="r2"), "waiting", **waiting), "put") == []
+
+
+def test_a_conversation_that_is_still_to_come_is_not_mended() -> None:
+    waiting = {"id": OPEN, "rev": "r1", "raw": document(A, D, reply=REPLY)}
+    page = heard(talk(revision="", is_awaited=True), "waiting", **waiting)
+    assert operations(page, "put") == []
+    assert kept(page, "chat_conversation")["turns"] == []
+    assert not kept(page, "chat_notices")
+
+
+def test_what_a_run_could_not_offer_is_offered_by_the_next() -> None:
+    def script() -> None:
+        from lib.ui.elements import history
+        from lib.ui.elements.element import element
+
+        element("history")(key=history.KEY, data={}, on_event_change=lambda: None)
+        history.get("a" * 32)
+        history.mount("", print)  # refused: there is one already
+
+    page = AppTest.from_function(script, default_timeout=SECONDS).run()
+    assert page.exception
+    [wanted] = operations(page, "get")
+    assert math.isinf(wanted["offered"])
