@@ -112,7 +112,7 @@ async def _warm_up() -> None:
     much is loaded. What is frozen is not looked at. Charts need 80 MiB of modules, so those are
     loaded only once somebody has come.
     """
-    await asyncio.to_thread(_FILES.pack_page)
+    await asyncio.to_thread(_FILES.pack_pages)
     await asyncio.to_thread(http.local)  # its certificates would delay the first page by 40 ms
     await asyncio.to_thread(_meet_engines)
     gc.collect()
@@ -137,7 +137,7 @@ def _import_heavy() -> None:
 app = st.App(
     ROOT / "Home.py",
     middleware=[
-        Middleware(SecurityHeaders, policy=content_policy(_FILES.page, guests.PAGE)),
+        Middleware(SecurityHeaders, policy=content_policy(*_FILES.sent, guests.PAGE)),
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
         Middleware(routes.Api),

@@ -20,7 +20,7 @@ def content_policy(*pages: bytes) -> str:
     Streamlit interprets their expressions.
     """
     scripts = [script for page in pages for script in _INLINE.findall(page)]
-    hashes = [f"'sha256-{_digest(script)}'" for script in scripts]
+    hashes = list(dict.fromkeys(f"'sha256-{_digest(script)}'" for script in scripts))
     rules = {
         "default-src": ["'self'"],
         "script-src": ["'self'", "blob:", *hashes],
