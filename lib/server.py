@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 from streamlit import config, file_util
 
 from lib import dashboard
-from lib.api import errors, gateway, guests, routes, static
+from lib.api import errors, first_message, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
 from lib.batches.watch import Batches
 from lib.chat import attachments
@@ -142,6 +142,7 @@ app = st.App(
         Middleware(gateway.Gateway),
         Middleware(routes.Api),
         Middleware(static.Precompressed, files=_FILES),
+        Middleware(first_message.FirstMessage),
     ],
     lifespan=lifespan,
     exception_handlers=errors.HANDLERS,

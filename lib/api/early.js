@@ -1,8 +1,9 @@
-// Opens Streamlit's WebSocket while its scripts still load, and asks for the page: Streamlit gets
-// the socket with what has come on it. Should it ask for anything else, that is sent as well.
+// Opens Streamlit's WebSocket while its scripts still load, and asks for the page with it: Streamlit
+// gets the socket with what has come on it. Should it ask for anything else, that is sent as well.
 (() => {
   const Native = WebSocket;
   const address = location.origin.replace("http", "ws") + "/_stcore/stream";
+  const LONGEST = 4000; // of an address
   const utf8 = new TextEncoder();
 
   // Says where the server is, so that it need not be looked for; nobody may talk to us as a host.
@@ -23,7 +24,7 @@
   const part = (field, bytes) => [...varint((field << 3) | 2), ...varint(bytes.length), ...bytes];
   const text = (field, words) => part(field, utf8.encode(words));
 
-  // BackMsg.rerun_script as Streamlit's first message has it (proto/BackMsg.proto, ClientState).
+  // BackMsg.rerun_script as Streamlit's first message has it (BackMsg.proto, ClientState.proto).
   function firstMessage() {
     const path = location.pathname.replace(/\/+$/, "");
     const query = location.search.slice(1);
@@ -57,18 +58,17 @@
     return bytes.length === other.length && bytes.every((byte, at) => byte === other[at]);
   }
 
-  performance.mark("early-start");
   const first = firstMessage();
-  const early = new Native(address, ["streamlit", "PLACEHOLDER_AUTH_TOKEN"]);
+  const asked = btoa(String.fromCharCode(...first)).replaceAll("+", "-").replaceAll("/", "_");
+  if (asked.length > LONGEST) return;
+  // In the address, because a busy browser would be slow to say it once the socket is open.
+  const early = new Native(`${address}?first=${asked}`, ["streamlit", "PLACEHOLDER_AUTH_TOKEN"]);
   const come = [];
   early.binaryType = "arraybuffer";
-  early.onopen = () => (performance.mark("early-open"), early.send(first));
   early.onmessage = (event) => come.push(event.data);
 
   // Once: Streamlit's first socket is this one, and its first message has been sent.
   function handOver() {
-    performance.mark("early-handover");
-    performance.mark("early-have-"+come.length);
     const isOpen = early.readyState === Native.OPEN;
     early.onmessage = null;
     early.send = (data) => {
@@ -90,3 +90,9 @@
     },
   });
 })();
+
+// What the first screen needs beside what the page names itself; a browser asks for it after that.
+for (const name of (document.currentScript.dataset.scripts ?? "").split(" ").filter(Boolean)) {
+  const link = { rel: "modulepreload", crossOrigin: "", href: `./static/js/${name}` };
+  document.head.append(Object.assign(document.createElement("link"), link));
+}

@@ -30,10 +30,13 @@ def made(page: bytes, scripts: Path, path: str, *, is_early: bool) -> bytes:
     """The page of this path; `is_early`: with the script that opens the WebSocket at once."""
     wanted = _with_imports(_found((*ALWAYS, *OF_PAGE.get(path, ())), scripts))
     missing = [one.name for one in wanted if one.name.encode() not in page]
+    plain = _FONT.sub(b"", page)
+    if is_early:
+        script = EARLY.read_text(encoding="utf-8")
+        tag = f'<script data-scripts="{" ".join(missing)}">{script}</script>'
+        return plain.replace(b"<head>", f"<head>{tag}".encode(), 1)
     links = [f'<link rel="modulepreload" crossorigin href="{_URL}{name}">' for name in missing]
-    script = f"<script>{EARLY.read_text(encoding='utf-8')}</script>" if is_early else ""
-    made = _FONT.sub(b"", page).replace(b"<head>", f"<head>{script}".encode(), 1)
-    return made.replace(b"</head>", "".join(links).encode() + b"</head>", 1)
+    return plain.replace(b"</head>", "".join(links).encode() + b"</head>", 1)
 
 
 def _found(names: Iterable[str], scripts: Path) -> list[Path]:

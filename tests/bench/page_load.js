@@ -15,7 +15,7 @@ function all(selector) {
 
 function frame(now) {
   const isThere = USABLE[location.pathname.slice(1)];
-  if (!load.usable && isThere() && !all(SKELETONS)) load.usable = now;
+  if (!load.usable && isThere?.() && !all(SKELETONS)) load.usable = now;
   const app = document.querySelector('[data-testid="stApp"]');
   if (load.usable && !load.still && app?.dataset.testScriptState === "notRunning") load.still = now;
   if (!load.still) requestAnimationFrame(frame);
