@@ -113,7 +113,9 @@ def told(builds: Sequence[Build], titles: Sequence[str]) -> None:
             for build in builds:
                 row = build.median(title, kind)
                 numbers = "".join(f"{row[name]:10.{3 if name == 'shift' else 0}f}" for name in row)
-                ratio = f"  usable x {row['usable'] / first['usable']:.2f}" if len(builds) > 1 else ""
+                ratio = (
+                    f"  usable x {row['usable'] / first['usable']:.2f}" if len(builds) > 1 else ""
+                )
                 print(f"{title:8}{kind:5}{build.name:{width}}{numbers}{ratio}", flush=True)
 
 
