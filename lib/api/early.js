@@ -92,7 +92,16 @@
 })();
 
 // What the first screen needs beside what the page names itself; a browser asks for it after that.
-for (const name of (document.currentScript.dataset.scripts ?? "").split(" ").filter(Boolean)) {
-  const link = { rel: "modulepreload", crossOrigin: "", href: `./static/js/${name}` };
-  document.head.append(Object.assign(document.createElement("link"), link));
-}
+// And what an answer may need, once the page stands.
+(() => {
+  const LATER_MILLISECONDS = 2000;
+  const { soon, later } = document.currentScript.dataset;
+  function link(rel, addresses) {
+    for (const href of addresses.split(" ").filter(Boolean)) {
+      const made = { rel, as: "script", crossOrigin: "", href };
+      document.head.append(Object.assign(document.createElement("link"), made));
+    }
+  }
+  link("modulepreload", soon);
+  addEventListener("load", () => setTimeout(link, LATER_MILLISECONDS, "prefetch", later));
+})();

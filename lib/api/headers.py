@@ -10,7 +10,7 @@ import re
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_INLINE = re.compile(rb"<script(?: data-[a-z]+=\"[^\"]*\")?>(.*?)</script>", re.DOTALL)
+_INLINE = re.compile(rb"<script(?: data-[a-z]+=\"[^\"]*\")*>(.*?)</script>", re.DOTALL)
 
 
 def content_policy(*pages: bytes) -> str:

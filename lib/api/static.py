@@ -39,12 +39,13 @@ class _Packed:
 class Files:
     """The pages and the scripts, by path."""
 
-    def __init__(self, folder: Path, pages: frozenset[str]) -> None:
-        page, scripts = (folder / "index.html").read_bytes(), folder / "static" / "js"
+    def __init__(self, folder: Path, pages: frozenset[str], ours: first_page.Ours) -> None:
+        page = (folder / "index.html").read_bytes()
+        scripts = folder / "static" / "js"
         self.pages = pages
         self.visited = asyncio.Event()  # somebody has asked for a page
         self._pages = {
-            (path, is_early): _Packed(first_page.made(page, scripts, path, is_early=is_early))
+            (path, is_early): _Packed(first_page.made(page, scripts, ours, path, is_early=is_early))
             for path in pages
             for is_early in (False, True)
         }

@@ -10,11 +10,12 @@ from streamlit import file_util
 from streamlit.proto import ClientState_pb2
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from lib.api import first_page, static
+from lib.api import first_page, scripts, static
 from tests.conftest import ROOT
 from tests.support.server import Server, running_server
 
-EXTRA = re.compile(r'data-scripts="([^"]*)"')
+EXTRA = re.compile(r'data-soon="([^"]*)"')
+OURS = first_page.Ours(scripts.FOLDER, "1")
 FONT = 'rel="preload"'
 ENTRY = "window.prerenderReady"
 SCRIPT = re.compile(r'(?:src|href)="\.(/static/js/[^"]+)"')
@@ -51,7 +52,8 @@ def test_a_client_without_gzip_gets_the_same_page(server: Server, page: str) -> 
 @pytest.mark.parametrize("path", sorted(static.page_paths(ROOT)))
 def test_a_page_names_the_scripts_of_its_first_screen_once(server: Server, path: str) -> None:
     text = httpx.get(server.url + path).text
-    named = re.findall(r"static/js/([^\"]+)\"", text) + EXTRA.findall(text)[0].split()
+    named = [one.rpartition("/")[2] for one in SCRIPT.findall(text)]
+    named += [one.rpartition("/")[2] for one in EXTRA.findall(text)[0].split()]
     assert len(named) == len(set(named))
     for name in (*first_page.ALWAYS, *first_page.OF_PAGE.get(path, ())):
         assert [one for one in named if one.startswith(f"{name}.")], f"Streamlit has no {name}"
@@ -148,4 +150,4 @@ def test_no_path_leads_out_of_the_static_folder(server: Server, path: str) -> No
 
 def test_a_page_without_the_known_scripts_stays_as_it_is() -> None:
     page = b"<html><head></head></html>"
-    assert first_page.made(page, ROOT / "docs", "/Chat", is_early=False) == page
+    assert first_page.made(page, ROOT / "docs", OURS, "/Deploy", is_early=False) == page

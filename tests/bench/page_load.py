@@ -66,16 +66,31 @@ class Traffic:
     """What a page asked the server for, and the bytes that came; nothing of the browser's cache."""
 
     def __init__(self, session: CDPSession) -> None:
-        self.requests = self.http_bytes = self.socket_bytes = 0
+        self.http_bytes = self.socket_bytes = 0
+        self._open = set[str]()
         session.send("Network.enable")
+        session.on("Network.requestWillBeSent", self._asked)
+        session.on("Network.requestServedFromCache", self._kept)
         session.on("Network.responseReceived", self._response)
         session.on("Network.loadingFinished", self._finished)
         session.on("Network.webSocketFrameReceived", self._frame)
 
+    @property
+    def requests(self) -> int:
+        """How many the server was asked for."""
+        return len(self._open)
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        if event["request"]["url"].startswith("http"):
+            self._open.add(event["requestId"])
+
+    def _kept(self, event: dict[str, Any]) -> None:
+        self._open.discard(event["requestId"])
+
     def _response(self, event: dict[str, Any]) -> None:
         answer = event["response"]
-        is_kept = answer.get("fromDiskCache") or answer.get("fromPrefetchCache")
-        self.requests += answer["url"].startswith("http") and not is_kept
+        if answer.get("fromDiskCache") or answer.get("fromPrefetchCache"):
+            self._open.discard(event["requestId"])
 
     def _finished(self, event: dict[str, Any]) -> None:
         self.http_bytes += event["encodedDataLength"]
