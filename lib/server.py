@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 from streamlit import config, file_util
 
 from lib import dashboard
-from lib.api import errors, gateway, guests, routes, static
+from lib.api import errors, first_message, first_page, gateway, guests, routes, scripts, static
 from lib.api.headers import SecurityHeaders, content_policy
 from lib.batches.watch import Batches
 from lib.chat import attachments
@@ -46,6 +46,7 @@ from lib.processes.command import become
 from lib.requests import log
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
+from lib.ui.elements import element
 
 HEAVY = (
     "pandas",
@@ -58,7 +59,8 @@ PING_SECONDS = 30
 GRACE_SECONDS = 1
 SETTLE_SECONDS = 2.0  # so long what was served last may take to be written
 
-_FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT))
+_OURS = first_page.Ours(scripts.FOLDER, element.version())
+_FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT), _OURS)
 
 
 @contextlib.asynccontextmanager
@@ -112,7 +114,7 @@ async def _warm_up() -> None:
     much is loaded. What is frozen is not looked at. Charts need 80 MiB of modules, so those are
     loaded only once somebody has come.
     """
-    await asyncio.to_thread(_FILES.pack_page)
+    await asyncio.to_thread(_FILES.pack_pages)
     await asyncio.to_thread(http.local)  # its certificates would delay the first page by 40 ms
     await asyncio.to_thread(_meet_engines)
     gc.collect()
@@ -137,11 +139,12 @@ def _import_heavy() -> None:
 app = st.App(
     ROOT / "Home.py",
     middleware=[
-        Middleware(SecurityHeaders, policy=content_policy(_FILES.page, guests.PAGE)),
+        Middleware(SecurityHeaders, policy=content_policy(*_FILES.sent, guests.PAGE)),
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
         Middleware(routes.Api),
         Middleware(static.Precompressed, files=_FILES),
+        Middleware(first_message.FirstMessage),
     ],
     lifespan=lifespan,
     exception_handlers=errors.HANDLERS,

@@ -10,7 +10,7 @@ import re
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+_INLINE = re.compile(rb"<script(?: data-[a-z]+=\"[^\"]*\")*>(.*?)</script>", re.DOTALL)
 
 
 def content_policy(*pages: bytes) -> str:
@@ -20,7 +20,7 @@ def content_policy(*pages: bytes) -> str:
     Streamlit interprets their expressions.
     """
     scripts = [script for page in pages for script in _INLINE.findall(page)]
-    hashes = [f"'sha256-{_digest(script)}'" for script in scripts]
+    hashes = list(dict.fromkeys(f"'sha256-{_digest(script)}'" for script in scripts))
     rules = {
         "default-src": ["'self'"],
         "script-src": ["'self'", "blob:", *hashes],

@@ -1,33 +1,24 @@
 """Streamlit's page and its scripts, compressed once and kept in memory.
 
-Streamlit sends them as they are: 2.7 MB for a first visit, 1.1 MB here. The page also gets links
-to the scripts that its first screen will ask for, so that the browser need not find out one wave
-after the other. Their names carry hashes; what is not found is left out.
+Streamlit sends them as they are: 2.7 MB for a first visit, 0.9 MB here.
 """
 
 import asyncio
 import gzip
 import mimetypes
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# The elements of the first screens, and what a reply may need, by the names of their scripts.
-SOON = (
-    *("BidiComponent", "Button", "ChatInput", "Html", "Metric", "Progress", "Selectbox"),
-    "TextInput",
-)
-LATER = ("StreamlitSyntaxHighlighter",)
+from lib.api import first_page
+
 FOREVER = "public, immutable, max-age=31536000"
 
-_URL = "./static/js/"
 _PAGE_NAME = re.compile(r"[0-9]*[_ -]*(.*)\.py")
 _SCRIPT = re.compile(rb"\./(static/[^\"]+\.(?:js|css))")
-_IMPORT = re.compile(r"""(?:from|import)\s*["']\./([^"']+\.js)["']""")
 _COMPRESSIBLE = {".js", ".css", ".json", ".svg", ".html"}
 
 
@@ -37,43 +28,27 @@ def page_paths(root: Path) -> frozenset[str]:
     return frozenset({"/", *(f"/{name[1].replace(' ', '_')}" for name in names if name)})
 
 
-def hinted(page: bytes, scripts: Path) -> bytes:
-    """The page with links to the scripts it will need soon, and to some that it may need later."""
-    soon = _with_imports(_found(SOON, scripts))
-    missing = [path.name for path in soon if path.name.encode() not in page]
-    links = [f'<link rel="modulepreload" crossorigin href="{_URL}{name}">' for name in missing]
-    links += [
-        f'<link rel="prefetch" as="script" crossorigin href="{_URL}{path.name}">'
-        for path in _found(LATER, scripts)
-    ]
-    return page.replace(b"</head>", "".join(links).encode() + b"</head>", 1)
+class _Packed:
+    """A text as it is and compressed."""
 
-
-def _found(names: Iterable[str], scripts: Path) -> list[Path]:
-    return [path for name in names for path in scripts.glob(f"{name}.*.js")]
-
-
-def _with_imports(paths: Iterable[Path]) -> list[Path]:
-    """The scripts and all that they import, directly or not; what is absent is left out."""
-    found: dict[Path, None] = {}
-    waiting = list(paths)
-    while waiting:
-        path = waiting.pop()
-        if path not in found and path.is_file():
-            found[path] = None
-            imported = _IMPORT.findall(path.read_text(encoding="utf-8"))
-            waiting += [path.with_name(name) for name in imported]
-    return list(found)
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.packed = gzip.compress(text)
 
 
 class Files:
-    """The page and the scripts, by path."""
+    """The pages and the scripts, by path."""
 
-    def __init__(self, folder: Path, pages: frozenset[str]) -> None:
-        self.page = hinted((folder / "index.html").read_bytes(), folder / "static" / "js")
+    def __init__(self, folder: Path, pages: frozenset[str], ours: first_page.Ours) -> None:
+        page = (folder / "index.html").read_bytes()
+        scripts = folder / "static" / "js"
         self.pages = pages
         self.visited = asyncio.Event()  # somebody has asked for a page
-        self._packed_page = gzip.compress(self.page)
+        self._pages = {
+            (path, is_early): _Packed(first_page.made(page, scripts, ours, path, is_early=is_early))
+            for path in pages
+            for is_early in (False, True)
+        }
         self._packed: dict[str, bytes] = {}
         self._scripts = {
             f"/{path.relative_to(folder).as_posix()}": path
@@ -81,12 +56,19 @@ class Files:
             if path.suffix in _COMPRESSIBLE
         }
 
-    async def answer(self, path: str, takes_gzip: bool) -> Response | None:
+    @property
+    def sent(self) -> list[bytes]:
+        """Every page there is."""
+        return [page.text for page in self._pages.values()]
+
+    async def answer(self, path: str, headers: Headers) -> Response | None:
         """The file at this path; None where another should answer."""
+        takes_gzip = "gzip" in headers.get("accept-encoding", "")
         if path in self.pages:
             self.visited.set()
-            page = self._packed_page if takes_gzip else self.page
-            return _response(page, "text/html", "no-cache", takes_gzip)
+            page = self._pages[path, _is_known(headers)]
+            body = page.packed if takes_gzip else page.text
+            return _response(body, "text/html", "no-cache", takes_gzip)
         if path not in self._scripts or not takes_gzip:
             return None
         if path not in self._packed:
@@ -97,10 +79,20 @@ class Files:
         """Compress one file and keep it; blocks for up to 0.2 s."""
         self._packed[path] = gzip.compress(self._scripts[path].read_bytes(), 6)
 
-    def pack_page(self) -> None:
-        """Compress what the page names, before somebody waits for it."""
-        for name in _SCRIPT.findall(self.page):
+    def pack_pages(self) -> None:
+        """Compress what the pages name, before somebody waits for it."""
+        named = {name for page in self.sent for name in _SCRIPT.findall(page)}
+        for name in sorted(named):
             self.pack(f"/{name.decode()}")
+
+
+def _is_known(headers: Headers) -> bool:
+    """Does the browser have its id with this page, at the latest?
+
+    With a link from another site it sends none and gets none (sharing/gate.py). A WebSocket opened
+    before the health check, which brings it then, would be a stranger's.
+    """
+    return headers.get("sec-fetch-site", "none") in ("none", "same-origin")
 
 
 class Precompressed:
@@ -114,8 +106,7 @@ class Precompressed:
         """Answer or pass on."""
         response = None
         if scope["type"] == "http" and scope["method"] == "GET":
-            takes_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
-            response = await self.files.answer(scope["path"], takes_gzip)
+            response = await self.files.answer(scope["path"], Headers(scope=scope))
         await (response or self.app)(scope, receive, send)
 
 

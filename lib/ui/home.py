@@ -147,9 +147,21 @@ def _actions(more: int) -> None:
         deploy_link("Deploy a model")
         st.page_link("pages/4_System.py", label="Share", icon=":material/share:")
         st.page_link("pages/4_System.py", label="Doctor", icon=":material/stethoscope:")
-        with st.popover("OpenAI address", icon=":material/link:", type="tertiary"):
-            st.caption("Every model that runs answers here; its name goes into `model`.")
-            st.code(f"{models.base_url()}/v1", language=None)
+        _address()
+
+
+def _address() -> None:
+    """Drawn once it is opened: what shows code is half of a first visit's bytes, and slow."""
+    address = st.popover(
+        "OpenAI address",
+        icon=":material/link:",
+        type="tertiary",
+        key="home_address",
+        on_change="rerun",
+    )
+    if address.open:
+        address.caption("Every model that runs answers here; its name goes into `model`.")
+        address.code(f"{models.base_url()}/v1", language=None)
 
 
 def _for_a_guest(found: Sequence[Model]) -> None:

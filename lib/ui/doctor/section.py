@@ -11,6 +11,7 @@ from lib.doctor.finding import Finding, Severity
 from lib.doctor.registry import REGISTRY, Look
 from lib.ui import markdown
 from lib.ui.doctor import support
+from lib.ui.elements.copied_line import copied_line
 from lib.ui.session import ask_finding, asked_finding
 from lib.ui.shell import shown_errors
 
@@ -125,10 +126,10 @@ def _way(finding: Finding) -> None:
 
 
 def _command(finding: Finding) -> None:
-    """The code element brings the button that copies it."""
+    """The line brings the button that copies it."""
     st.caption(markdown.plain(f"{finding.fix.label}:"))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.code(finding.fix.command, language="bash", wrap_lines=True, width="stretch")
+        copied_line(finding.fix.command, key=f"command-{finding.fingerprint}")
         _ignore_button(finding)
 
 

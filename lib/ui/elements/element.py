@@ -21,7 +21,7 @@ def element(name: str, is_repeated: bool = False) -> Any:
     """
     return st.components.v2.component(
         f"berth_{name}",
-        js=STUB.format(name=name, version=_version()),
+        js=STUB.format(name=name, version=version()),
         css=None if is_repeated else (HERE / f"{name}.css").read_text(encoding="utf-8"),
         isolate_styles=False,
     )
@@ -32,7 +32,7 @@ def styled(name: str) -> None:
     st.html(HERE / f"{name}.css")
 
 
-def _version() -> str:
-    """Another one whenever any script changes: they import each other."""
+def version() -> str:
+    """Of all scripts; another one whenever any of them changes: they import each other."""
     every = b"".join(path.read_bytes() for path in sorted(HERE.rglob("*.js")))
     return hashlib.sha256(every).hexdigest()[:12]

@@ -3,6 +3,7 @@
 // A message is copied and edited as it was written, not as it is drawn: the text is taken from the
 // stored conversation, so that it need not be sent once more for every bar.
 
+import { copy } from "./clipboard.js";
 import { make, mounted } from "./dom.js";
 import { storedDocument } from "./history_storage.js";
 import { words } from "./kept_replies.js";
@@ -25,18 +26,6 @@ function writtenText(id) {
     return JSON.parse(storedDocument(conversation)).turns.find((turn) => turn.id === id).content;
   } catch {
     return words(id)?.text ?? null; // this browser keeps nothing
-  }
-}
-
-// Outside of localhost and https there is no clipboard but the old one.
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const area = make(document.body, "textarea", "", text);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
   }
 }
 
