@@ -39,11 +39,12 @@ def ask(page: Page, text: str) -> None:
     box(page).press("Enter")
 
 
+DRAWN = '[class*="st-key-question-"] [data-testid=stText]'
+
+
 def questions(page: Page) -> list[str]:
     """What the page shows as asked, from above to below."""
-    shown = page.locator(
-        '.berth-asked-text:visible, [class*="st-key-question-"] [data-testid=stText]'
-    )
+    shown = page.locator(f".berth-asked-text:visible, {DRAWN}")
     return [text.strip() for text in shown.all_inner_texts()]
 
 
