@@ -16,6 +16,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lib.api.own_page import own
+
 # The elements of the first screens, and what a reply may need, by the names of their scripts.
 SOON = (
     *("BidiComponent", "Button", "ChatInput", "Html", "Metric", "Progress", "Selectbox"),
@@ -70,7 +72,7 @@ class Files:
     """The page and the scripts, by path."""
 
     def __init__(self, folder: Path, pages: frozenset[str]) -> None:
-        self.page = hinted((folder / "index.html").read_bytes(), folder / "static" / "js")
+        self.page = own(hinted((folder / "index.html").read_bytes(), folder / "static" / "js"))
         self.pages = pages
         self.visited = asyncio.Event()  # somebody has asked for a page
         self._packed_page = gzip.compress(self.page)
