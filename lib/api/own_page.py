@@ -1,4 +1,4 @@
-"""Streamlit's page in Berth's own words: its title, its mark, and what it says where nobody answers.
+"""Streamlit's page in Berth's words: its title, its mark, and what it says in a silence.
 
 The script stands in the page itself: it has to run before Streamlit's, and when no script could be
 fetched any more.
