@@ -82,7 +82,7 @@ main() {
   cd "$ROOT"
   case $COMMAND in
     test) run_tests ;;
-    install) install ;;
+    install) install && put_in_place ;;
     doctor) look_around ;;
     start) start ;;
     open) open_berth ;;

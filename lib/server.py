@@ -24,6 +24,7 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
+from lib.api.nowhere import Nowhere
 from lib.batches.watch import Batches
 from lib.chat import attachments
 from lib.core import http, lifecycle, locks, owner_key, patience
@@ -47,6 +48,7 @@ from lib.processes.command import become
 from lib.requests import log
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
+from lib.ui import own_words
 
 HEAVY = (
     "pandas",
@@ -135,6 +137,7 @@ def _import_heavy() -> None:
         importlib.import_module(name)
 
 
+own_words.use()
 app = st.App(
     ROOT / "Home.py",
     middleware=[
@@ -142,6 +145,7 @@ app = st.App(
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
         Middleware(routes.Api),
+        Middleware(Nowhere, pages=_FILES.pages),
         Middleware(static.Precompressed, files=_FILES),
     ],
     lifespan=lifespan,

@@ -90,7 +90,7 @@ def _entry(port: int) -> Standing:
 
 def _begun(now: Standing) -> str:
     piece.write([Piece(now.path, now.text)])
-    return f"Berth starts when you log in: there is a {now.what} for it now."
+    return f"Berth starts when you log in ({now.what})."
 
 
 def _enable() -> None:

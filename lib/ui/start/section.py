@@ -43,7 +43,7 @@ def _at_login(now: Standing) -> None:
     st.caption(f"{LATER} It holds from your next login on.")
     _told(AT_LOGIN, now, at_login.turn_on)
     if now.found and now.is_switched_off:
-        st.caption(f"A {now.what} is there, but it is switched off outside Berth.")
+        st.caption(f"{_named(now)}: it is there, but it was switched off outside Berth.")
     elif now.is_on and not now.is_stale and (hint := at_login.before_login()):
         st.caption(markdown.plain(hint))
 
@@ -74,8 +74,12 @@ def _told(which: str, now: Standing, again: Callable[[], str]) -> None:
 
 def _written(now: Standing) -> None:
     where = markdown.plain(str(now.path))
-    st.caption(f"A {now.what}, which is removed when you switch it off: {where}")
+    st.caption(f"{_named(now)}, which is removed when you switch it off: {where}")
     st.code(now.text, language=None)
+
+
+def _named(now: Standing) -> str:
+    return f"{now.what[0].upper()}{now.what[1:]}"
 
 
 def _save(

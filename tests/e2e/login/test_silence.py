@@ -1,17 +1,13 @@
 """What an open page says when Berth ends, sleeps or is quit, and that it goes on by itself."""
 
-import re
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import PHONE
-from tests.support.browser import AT_REST
 from tests.support.berth import lay_fake
+from tests.support.browser import AT_REST
 from tests.support.fake_engine import Running
 from tests.support.server import Server
 
