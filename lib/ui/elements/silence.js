@@ -11,10 +11,10 @@
   const LOOK_MS = 15_000; // a connection that is open may lead nowhere, as after a sleep
   const SLEPT_MS = 3 * LOOK_MS; // so late a look comes after a sleep
   const STUCK_MS = 20_000; // Berth answers, and Streamlit does not get through
-  const BACK_MS = 4000;
+  const BACK_MS = 5000;
   const RELOAD_MS = 30_000; // between two loads that nobody asked for
   const RELOADED = "berth_reloaded";
-  const KNOWN = "berth_start"; // how it is started, kept for this visit
+  const KNOWN = "berth_start"; // how it is started, as it was told last
   const REFUSALS = new Set([401, 403, 421]);
   const BUILD = /name="berth-build" content="(\w+)"/;
   const LOCAL = /^(localhost|127\.0\.0\.1|\[::1\])$/;
@@ -173,7 +173,7 @@
   }
 
   async function learn() {
-    if (!isOwners || kept(KNOWN)) return;
+    if (!isOwners) return;
     const answer = await tried(START);
     if (answer?.ok) keep(KNOWN, await answer.text());
   }

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from lib import dashboard
+from lib.core.access import Action, may
 from lib.core.errors import BerthError
 from lib.login import at_login, icon
 from lib.login.piece import Standing
@@ -15,9 +17,18 @@ LATER = ":material/restart_alt:"  # marks what does not hold at once
 SAID = "settings_start_said"  # what came of the last change, by the switch it belongs to
 
 
+def link() -> None:
+    """The owner's way here, from where the machine is."""
+    if may(Action.CONFIGURE):
+        label = "Start and quit Berth"
+        st.page_link("pages/5_Settings.py", label=label, icon=":material/power_settings_new:")
+
+
 def section() -> None:
     """For the owner."""
     st.subheader("Start and quit")
+    if (found := dashboard.running()) and dashboard.is_outdated(found):
+        st.info("Berth runs as it was before its folder was changed. Quit it, then start it again.")
     try:
         login, clicked = at_login.look(), icon.look()
     except BerthError as error:
