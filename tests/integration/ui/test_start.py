@@ -6,13 +6,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib.core import lifecycle
-from lib.core.access import Role, acting
 from lib.core.errors import EngineError
 from lib.core.settings import ROOT
 from lib.fleet import actions
 from lib.login import at_login, icon
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
+from tests.support.visitors import GUEST, nobody_by_default
 
 SECONDS = 30
 
@@ -157,8 +157,13 @@ def test_nothing_ends_where_it_is_called_off(ends: list[float]) -> None:
     assert ends == []
 
 
-def test_a_guest_sees_none_of_it() -> None:
-    with acting(Role.GUEST, "guest"):
-        page = AppTest.from_file(ROOT / "pages/5_Settings.py", default_timeout=SECONDS).run()
-    assert [one for one in page.button if "uit" in one.label] == []
+@pytest.mark.parametrize("name", ["5_Settings", "4_System"])
+def test_a_guest_sees_none_of_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    nobody_by_default(monkeypatch)
+    page = AppTest.from_file(ROOT / f"pages/{name}.py", default_timeout=SECONDS)
+    page.user = dict(GUEST)
+    page.run()
+    assert not page.exception
+    assert [one for one in page.button if "Quit" in one.label] == []
+    assert [one for one in page.get("page_link") if "quit" in one.proto.label] == []
     assert not page.toggle
