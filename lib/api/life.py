@@ -66,7 +66,9 @@ def _start() -> Start:
 
 
 def _end(stops_models: bool) -> list[str]:
-    return quitting.leave(stops_models=stops_models)
+    stopped = quitting.stop_models() if stops_models else []
+    quitting.leave()
+    return stopped
 
 
 def routes() -> list[Route]:

@@ -9,17 +9,19 @@ from lib.core.access import Action, require
 from lib.engines import running_models
 from lib.fleet import actions
 
-ANSWER_SECONDS = 0.5  # so long what asked for it may take to be told
+ANSWER_SECONDS = 1.5  # so long what asked for it may take to be told, or drawn
 
 
-def leave(*, stops_models: bool = False) -> list[str]:
-    """End the server in a moment; the models that were stopped before that.
-
-    Where one cannot be stopped its error is raised, and Berth goes on.
-    """
+def stop_models() -> list[str]:
+    """Stop each model that runs here; their names. The first error is raised."""
     require(Action.CONFIGURE)
-    stopped = running_models() if stops_models else []
-    for model in stopped:
+    found = running_models()
+    for model in found:
         actions.stop(model)
+    return [model.name for model in found]
+
+
+def leave() -> None:
+    """End the server in a moment; what runs beside it goes on."""
+    require(Action.CONFIGURE)
     lifecycle.end_soon(ANSWER_SECONDS)
-    return [model.name for model in stopped]

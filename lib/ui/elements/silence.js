@@ -155,6 +155,7 @@
     lookedAt = now;
     if (silentSince || document.hidden) return;
     if ((await tried(HEALTH)) || (!hasSlept && (await tried(HEALTH)))) return watchState();
+    silent();
     await answered(HEALTH);
     if (socket?.readyState === WebSocket.OPEN) socket.close(); // it is of before the silence
   }

@@ -28,8 +28,11 @@ def buttons() -> None:
         _confirm(asked == "models")
     if failed := st.session_state.get(FAILED):
         st.error(markdown.plain(failed))
-    if st.session_state.get(QUIT):
+    if going := st.session_state.get(QUIT):
         st.success("Berth has been quit. This page goes on when it is started again.")
+        st.session_state[QUIT] = "told"
+        if going == "wanted":
+            quitting.leave()  # once this is on its way
 
 
 def consequences(*, stops_models: bool) -> Iterator[str]:
@@ -45,7 +48,7 @@ def consequences(*, stops_models: bool) -> Iterator[str]:
     if share := listener.current():
         here = words.count(len(share.pages_by_login), "guest is here", "guests are here")
         yield f"Guests lose access until Berth is started again: {here} now."
-    yield "Programs that reach models through Berth's address get no answer until then."
+    yield "Programs that ask Berth's address get no answer until it is started again."
 
 
 def _about_models(names: list[str], stops_models: bool) -> str:
@@ -78,8 +81,9 @@ def _ask(what: str) -> None:
 def _quit(stops_models: bool) -> None:
     _ask("")
     try:
-        quitting.leave(stops_models=stops_models)
+        if stops_models:
+            quitting.stop_models()
     except BerthError as error:
         st.session_state[FAILED] = f"{error.message} {error.fix}".strip()
     else:
-        st.session_state[QUIT] = True
+        st.session_state[QUIT] = "wanted"

@@ -140,6 +140,8 @@ def test_it_is_quit_from_its_page_and_goes_on_when_it_is_started(
         dialog.get_by_role("button", name="Quit Berth", exact=True).click()
         assert first.process.wait(20) == 0
         is_silent(page)
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_text("Berth has been quit.")).to_be_visible()
         page.screenshot(path=PICTURES / "quitted.png")
         assert fake.process.poll() is None
     with started(home, first.port):

@@ -120,7 +120,7 @@ def test_quitting_is_asked_once_and_says_that_models_go_on(home: Path, ends: lis
         lay_fake(home, fake)
         page = press(opened(), "quit")
         assert "fake goes on and keeps its memory." in told(page)
-        assert "Programs that reach models through Berth's address get no answer" in told(page)
+        assert "Programs that ask Berth's address get no answer" in told(page)
         press(page, "quit_now")
         assert len(ends) == 1
         assert "Berth has been quit." in told(page)
