@@ -55,7 +55,7 @@ def test_guests_neither_quit_it_nor_learn_where_it_lies(home: Path) -> None:
     with shared_server(home) as (server, url):
         guest = {"Cookie": signed_in(url)}
         for method, path in (("POST", "/api/quit"), ("GET", "/api/start")):
-            body = {} if method == "POST" else None
+            body: dict[str, bool] | None = {} if method == "POST" else None
             answer = httpx.request(method, f"{url}{path}", json=body, headers=guest)
             assert answer.status_code == 403
             assert str(ROOT) not in answer.text
