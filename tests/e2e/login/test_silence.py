@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from lib.core import owner_key
 from tests.e2e.conftest import PHONE, PICTURES
 from tests.support.berth import lay_fake
 from tests.support.browser import AT_REST
@@ -175,8 +176,7 @@ def test_a_page_that_is_let_in_no_more_shows_why(page: Page, home: Path) -> None
         page.wait_for_function(AT_REST)
         kill(first)
         is_silent(page)
-    with (home / "settings.toml").open("a") as settings:
-        settings.write("require_key = true\n")
+    owner_key.choose(True)
     with started(home, first.port):
         expect(page.get_by_text("Berth asks for its key here.")).to_be_visible()
 
