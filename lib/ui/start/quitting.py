@@ -69,17 +69,21 @@ def _confirm(stops_models: bool) -> None:
         st.markdown(f"- {sentence}")
     with st.container(horizontal=True):
         label = "Stop all models and quit" if stops_models else "Quit Berth"
-        st.button(label, type="primary", key="quit_now", on_click=_quit, args=(stops_models,))
-        st.button("Cancel", key="quit_cancel", on_click=_ask, args=("",))
+        is_wanted = st.button(label, type="primary", key="quit_now")
+        is_over = st.button("Cancel", key="quit_cancel")
+    if is_wanted:
+        _quit(stops_models)
+    if is_wanted or is_over:
+        _ask("")
+        st.rerun()  # the whole page, which ends the dialog
 
 
 def _ask(what: str) -> None:
-    st.session_state.pop(FAILED, None)
     st.session_state[ASKED] = what
 
 
 def _quit(stops_models: bool) -> None:
-    _ask("")
+    st.session_state.pop(FAILED, None)
     try:
         if stops_models:
             quitting.stop_models()
