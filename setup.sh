@@ -5,7 +5,12 @@
 #   ./setup.sh                  install what is missing, start the dashboard, open the browser
 #   ./setup.sh --starter        the same, then fetch a small model (491 MB) and let it answer
 #   ./setup.sh --share          the same as the first, and share it with your network
+#   ./setup.sh --icon           the same as the first, and put something there to click
+#   ./setup.sh --login          the same as the first, and start it whenever you log in
 #   ./setup.sh --install-only   install what is missing, start nothing
+#   ./setup.sh open             what a click does: start it in the background if need be, and
+#                               open the browser
+#   ./setup.sh stop             stop the dashboard; models go on (--models: stop them too)
 #   ./setup.sh doctor           say what is not as it should be on this machine, and what mends it
 #   ./setup.sh test             install the test tools and a browser, run all checks and tests
 #   ./setup.sh test --all       the heavy tests too: a GPU server in a box (Debian, root, 8 GB)
@@ -15,6 +20,9 @@
 #   --no-browser   open no browser
 #   --share=TIME   share it for 1h, 8h, today (until midnight) or always (until it is stopped, which
 #                  is what --share alone does); it prints the address, the code, and a QR code
+#   --no-icon      take away what --icon put there, start nothing
+#   --no-login     start it no more at login, start nothing now
+#   --models       with stop: all models too
 #   --all          with test: the heavy tests too
 #   --help         this text
 #
@@ -25,7 +33,8 @@
 #
 # It needs Python 3.11 or newer, 1 GB of disk, and the network for the first run. It writes to
 # .venv in this folder and to BERTH_HOME. A second run installs nothing; after an install that
-# was broken off, the next run goes on with it. Ctrl-C stops the dashboard, not the models.
+# was broken off, or an update of this folder, the next run installs what is missing. Ctrl-C stops
+# the dashboard, not the models.
 #
 # Exit codes:
 #   0    done, or the dashboard was stopped
@@ -58,6 +67,7 @@ readonly ROOT
 readonly VENV=.venv
 readonly BERTH_PYTHON=$VENV/bin/python
 readonly PIP_LOG=$VENV/install.log
+readonly TURN=.venv.turn
 readonly NEEDED_MB=1000
 readonly MAKE_ROOM="Free some space, then run ./setup.sh again."
 readonly NO_NETWORK='NewConnection|NameResolution|Network is unreachable|timed out|ProxyError|SSLError'
@@ -68,12 +78,17 @@ main() {
   parse "$@"
   trap interrupted INT TERM
   [[ ${BERTH_HOME:-/} == /* ]] || export BERTH_HOME=$PWD/$BERTH_HOME
+  BERTH_FOLDER=${BERTH_HOME:-$HOME/.berth}
   cd "$ROOT"
   case $COMMAND in
     test) run_tests ;;
-    install) install ;;
+    install) install && put_in_place ;;
     doctor) look_around ;;
     start) start ;;
+    open) open_berth ;;
+    serve) serve ;;
+    stop) stop_berth ;;
+    take_away) take_away ;;
   esac
 }
 
@@ -81,13 +96,19 @@ main() {
 
 parse() {
   COMMAND="start" PORT=8501 PORT_IS_GIVEN="" WITH_BROWSER=yes WITH_STARTER="" ALL_TESTS="" SHARE=""
+  ICON="" LOGIN="" WITH_MODELS=""
   while [[ $# -gt 0 ]]; do
     case $1 in
       test) COMMAND="test" ;;
-      doctor) COMMAND="doctor" ;;
+      doctor | open | serve | stop) COMMAND=$1 ;;
       --all) ALL_TESTS=--all ;;
       --install-only) COMMAND="install" ;;
       --starter) WITH_STARTER=yes ;;
+      --icon) ICON=on ;;
+      --login) LOGIN=on ;;
+      --no-icon) ICON=off COMMAND="take_away" ;;
+      --no-login) LOGIN=off COMMAND="take_away" ;;
+      --models) WITH_MODELS=yes ;;
       --no-browser) WITH_BROWSER="" ;;
       --share) SHARE=always ;;
       --share=1h | --share=8h | --share=today | --share=always) SHARE=${1#--share=} ;;
@@ -104,6 +125,7 @@ parse() {
     shift
   done
   [[ -z $ALL_TESTS || $COMMAND == test ]] || misused "--all belongs to test."
+  [[ -z $WITH_MODELS || $COMMAND == stop ]] || misused "--models belongs to stop."
   [[ -z $SHARE || $COMMAND == start ]] || misused "--share belongs to a start."
 }
 
@@ -114,7 +136,7 @@ use_port() { # NUMBER
 }
 
 misused() { # WHAT
-  fail 2 "$1" "Usage: ./setup.sh [doctor | test [--all]] [--starter] [--share[=TIME]] [--install-only] [--port N] [--no-browser] [--help]"
+  fail 2 "$1" "Usage: ./setup.sh [open | stop [--models] | doctor | test [--all]] [--starter] [--share[=TIME]] [--[no-]icon] [--[no-]login] [--install-only] [--port N] [--no-browser] [--help]"
 }
 
 printable() { # TEXT
@@ -143,8 +165,30 @@ interrupted() {
 # --- install ---
 
 install() {
+  ! is_installed || return 0
+  take_turn
   make_venv
   install_list requirements.txt
+  rm -f "$TURN"
+}
+
+is_installed() {
+  venv_works && [[ $(wanted requirements.txt) == "$(cat "$VENV/installed-requirements.txt" 2>/dev/null)" ]]
+}
+
+# Two clicks install once: the link names the process that does, and counts only while that lives.
+take_turn() {
+  local holder told=""
+  until ln -s "$$" "$TURN" 2>/dev/null; do
+    holder=$(readlink "$TURN") || return 0 # no link can be made here, or it is free again
+    if ! kill -0 "$holder" 2>/dev/null; then
+      rm -f "$TURN"
+      continue
+    fi
+    [[ -n $told ]] || say "Somebody else installs here; this waits for it."
+    told=yes
+    sleep 1
+  done
 }
 
 make_venv() {
@@ -297,15 +341,23 @@ has() { # COMMAND
 
 start() {
   local address
-  if address=$("$BERTH_PYTHON" -m lib.launch running 2>/dev/null); then
+  if address=$(address_of_running); then
     say "Berth already runs: $address"
+    "$BERTH_PYTHON" -m lib.launch outdated || true
     [[ ! -t 1 ]] || tell_link
+    put_in_place
     arrive "$address"
     exit 0
   fi
   install
+  offer_icon
+  put_in_place
   pick_port
   launch
+}
+
+address_of_running() {
+  "$BERTH_PYTHON" -m lib.launch running 2>/dev/null
 }
 
 # Where Berth asks for its key; a terminal alone is told, never a log.
@@ -342,6 +394,8 @@ launch() {
   arrive "$address" || true
   say "Ctrl-C stops the dashboard; models go on without it."
   wait "$SERVER" || code=$?
+  [[ $code != 0 ]] || say "Berth has been quit. Start it again: ./setup.sh"
+  [[ $code != 0 ]] || exit 0
   fail 1 "The dashboard has ended (exit code $code)." "Start it again: ./setup.sh"
 }
 
@@ -391,10 +445,110 @@ stop_dashboard() {
   exit 0
 }
 
+# --- without a terminal ---
+
+# What a click on the icon does. There is no terminal to tell anything to.
+open_berth() {
+  local address log=$BERTH_FOLDER/open.log
+  if ! address=$(address_of_running); then
+    (umask 077 && mkdir -p "$BERTH_FOLDER" && : >"$log")
+    is_installed || notify "Berth installs what is new. That takes a minute."
+    address=$(begin 2>>"$log") || could_not_open "$log"
+  fi
+  open_browser "$address"
+  wait
+}
+
+begin() {
+  install >&2 && "$BERTH_PYTHON" -m lib.launch begin "$PORT"
+}
+
+# What the start at login runs: the service manager keeps what it says.
+serve() {
+  local address
+  if address=$(address_of_running); then
+    say "Berth already runs: $address"
+    exit 0
+  fi
+  install
+  PORT_IS_GIVEN=""
+  pick_port
+  exec "$BERTH_PYTHON" -m lib.server --alone --port "$PORT" </dev/null
+}
+
+could_not_open() { # LOG
+  local page=$BERTH_FOLDER/could-not-start.html
+  if [[ -t 2 ]]; then
+    cat "$1" >&2
+  else
+    {
+      say '<!doctype html><html lang="en"><meta charset="utf-8"><title>Berth</title>' \
+        '<meta name="color-scheme" content="light dark">' \
+        '<body style="font: 16px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto">' \
+        '<h1>Berth could not be started</h1><pre style="white-space: pre-wrap">'
+      sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' "$1"
+      say '</pre><p>Click again once it is mended.</p>'
+    } >"$page"
+    open_browser "$page"
+    wait
+  fi
+  exit 1
+}
+
+notify() { # TEXT
+  if has notify-send; then
+    notify-send Berth "$1" 2>/dev/null || true
+  elif has osascript; then
+    osascript -e 'on run argv' -e 'display notification (item 1 of argv) with title "Berth"' \
+      -e 'end run' "$1" >/dev/null 2>&1 || true
+  fi
+}
+
+# Once, on a terminal of a machine with a desktop.
+offer_icon() {
+  local answer asked=$BERTH_FOLDER/asked-for-icon
+  [[ -t 0 && -t 1 && -z $ICON && ! -e $asked ]] && has_desktop || return 0
+  (umask 077 && mkdir -p "$BERTH_FOLDER" && : >"$asked")
+  ! "$BERTH_PYTHON" -m lib.login icon is >/dev/null 2>&1 || return 0
+  read -r -p "Put an icon there, so that no terminal is needed to start Berth? [Y/n] " answer
+  [[ $answer == [nN]* ]] || ICON=on
+  [[ -z $LOGIN ]] || return 0
+  read -r -p "Start Berth whenever you log in? [y/N] " answer
+  [[ $answer != [yY]* ]] || LOGIN=on
+}
+
+has_desktop() {
+  [[ -z ${SSH_CONNECTION:-}${SSH_TTY:-} ]] || return
+  [[ $(uname -s) == Darwin || -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]
+}
+
+put_in_place() {
+  local port=0
+  [[ -z $PORT_IS_GIVEN ]] || port=$PORT
+  [[ -z $ICON ]] || "$BERTH_PYTHON" -m lib.login icon "$ICON" --port "$port" || exit
+  [[ -z $LOGIN ]] || "$BERTH_PYTHON" -m lib.login start "$LOGIN" --port "$port" || exit
+}
+
+take_away() {
+  require_installed
+  put_in_place
+}
+
+stop_berth() {
+  require_installed
+  "$BERTH_PYTHON" -m lib.launch stop || exit
+  [[ -z $WITH_MODELS ]] || "$BERTH_PYTHON" -m lib.engines stop --all || exit
+  "$BERTH_PYTHON" -m lib.engines
+}
+
+require_installed() {
+  venv_works || fail 4 "Berth is not installed yet." "Install it first: ./setup.sh --install-only"
+}
+
 # --- doctor ---
 
 look_around() {
-  venv_works || fail 4 "Berth is not installed yet." "Install it first: ./setup.sh --install-only"
+  require_installed
   exec "$BERTH_PYTHON" -m lib.doctor
 }
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from lib.core.errors import BadInput, Conflict
 from lib.core.files import make_private, read_json, write_json
-from lib.core.settings import settings
+from lib.core.settings import ROOT, settings
 from lib.processes import background as process
 
 HOST = "127.0.0.1"
@@ -33,6 +33,17 @@ class Dashboard(process.Child):
 def running() -> Dashboard | None:
     """The running dashboard; None where there is none, or its record is stale."""
     return _living(_record())
+
+
+def is_outdated(found: Dashboard) -> bool:
+    """Has Berth's folder been changed since this one was started? It runs as it was then.
+
+    By when a file was put there: copies and archives may bring times of their own along.
+    """
+    files = [ROOT / "requirements.txt", *(ROOT / "lib").rglob("*.py")]
+    with contextlib.suppress(OSError):
+        return max(file.stat().st_ctime for file in files) > found.created_at
+    return False
 
 
 def others() -> list[Dashboard]:

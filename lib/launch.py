@@ -5,11 +5,17 @@ link               its address with the owner's key; exit code 1 where it does n
 free-port PORT     PORT, or the next one that no program uses
 answers PORT PID   its address, as soon as process PID answers there; exit code 1 where it ends
 share LASTING      shares it with the network for 1h, 8h, today or always; address, code and QR code
+outdated           a hint where it runs as it was before its folder was changed
+begin PORT         its address; where none runs, one is started in the background, on PORT or later
+stop               has it end, and waits until it has; its models go on
 """
 
 import argparse
 import io
 import json
+import os
+import shutil
+import signal
 import sys
 import time
 from typing import Any
@@ -17,15 +23,26 @@ from typing import Any
 import psutil
 
 from lib import dashboard
-from lib.core import access, http, owner_key
+from lib.core import access, http, locks, owner_key
 from lib.core.errors import BadInput, BerthError, Conflict, EngineError
+from lib.core.files import make_private, tail
+from lib.core.settings import ROOT, settings
+from lib.processes import background
 
 PATIENCE_SECONDS = 120.0  # a cold disk and a virus scanner make the first start slow
 ASK_EVERY_SECONDS = 0.1
 SHARE_SECONDS = 60.0  # a certificate may have to be made
+OUTDATED = (
+    "It runs as it was before this folder was changed. To use what is new: ./setup.sh stop, "
+    "then start it again. Models go on."
+)
 CODE_IS_ELSEWHERE = "The access code stands on the System page."
 LASTING = ("1h", "8h", "today", "always")
 PORTS_TRIED = 100
+ASK_SECONDS = 5.0
+STOP_SECONDS = 20.0
+LOG, EXIT, LOCK = "berth.log", "berth.exit", "click.lock"  # in BERTH_HOME
+LAST_WORDS = 5  # lines of the log
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,6 +85,54 @@ def answering(port: int, pid: int) -> str:
             return found.url
         time.sleep(ASK_EVERY_SECONDS)
     return ""
+
+
+def begun(wanted: int) -> str:
+    """The address of the dashboard; one is started where none runs, and goes on by itself.
+
+    One after the other: two clicks start one. Conflict where it does not come to run.
+    """
+    home = make_private(settings().home)
+    with locks.locked(home / LOCK):
+        if address := _address():
+            return address
+        bash = shutil.which("bash") or "/bin/bash"
+        command = [bash, str(ROOT / "setup.sh"), "serve", "--port", str(free_port(wanted))]
+        child = background.start(command, os.environ, home / LOG, home / EXIT)
+        address = _awaited(child)
+    if not address:
+        said = "\n".join(tail(home / LOG).strip().splitlines()[-LAST_WORDS:])
+        raise Conflict(f"Berth did not start.\n{said}", f"All that it said is in {home / LOG}.")
+    return address
+
+
+def _awaited(child: background.Child) -> str:
+    """The address once one answers: the child's, or that of one that was quicker."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        is_over = not background.is_alive(child)
+        found = dashboard.running()
+        if found is not None and _is_healthy(found.port):
+            return found.url
+        if is_over and found is None:
+            break
+        time.sleep(ASK_EVERY_SECONDS)
+    return ""
+
+
+def stopped() -> str:
+    """Have the dashboard end as its page does, or by a signal; Conflict where it does not end."""
+    found = dashboard.running()
+    if found is None:
+        return "Berth does not run."
+    try:
+        url = f"http://{dashboard.HOST}:{found.port}/api/quit"
+        http.request_json("POST", url, {}, owner_key.authorization(), ASK_SECONDS)
+    except BerthError:
+        os.kill(found.pid, signal.SIGTERM)
+    if not background.wait_until(lambda: not background.is_alive(found), STOP_SECONDS):
+        raise Conflict(f"Berth (process {found.pid}) does not end.", f"kill -9 {found.pid}")
+    return "Berth has been stopped."
 
 
 def shared(lasting: str) -> str:
@@ -137,6 +202,11 @@ def _address() -> str:
     return found.url if found else ""
 
 
+def _outdated() -> str:
+    found = dashboard.running()
+    return OUTDATED if found is not None and dashboard.is_outdated(found) else ""
+
+
 def _link() -> str:
     address = _address()
     return owner_key.link(address) if address and owner_key.is_asked_for() else ""
@@ -156,6 +226,13 @@ def _parser() -> argparse.ArgumentParser:
     free = asks.add_parser("free-port")
     free.add_argument("port", type=int)
     free.set_defaults(ask=lambda given: free_port(given.port))
+    outdated = asks.add_parser("outdated")
+    outdated.set_defaults(ask=lambda given: _outdated())
+    begin = asks.add_parser("begin")
+    begin.add_argument("port", type=int)
+    begin.set_defaults(ask=lambda given: begun(given.port))
+    stop = asks.add_parser("stop")
+    stop.set_defaults(ask=lambda given: stopped())
     share = asks.add_parser("share")
     share.add_argument("lasting", choices=LASTING)
     share.set_defaults(ask=lambda given: shared(given.lasting))

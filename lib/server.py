@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 if not __package__:  # `streamlit run` puts lib/ on the path, where its http.py would hide Python's
@@ -24,12 +24,14 @@ from streamlit import config, file_util
 from lib import dashboard
 from lib.api import errors, first_message, first_page, gateway, guests, routes, scripts, static
 from lib.api.headers import SecurityHeaders, content_policy
+from lib.api.nowhere import Nowhere
 from lib.batches.watch import Batches
 from lib.chat import attachments
-from lib.core import http, lifecycle, owner_key, patience
+from lib.core import http, lifecycle, locks, owner_key, patience
 from lib.core.access import Role, acting
 from lib.core.errors import BerthError
-from lib.core.settings import ROOT
+from lib.core.files import make_private
+from lib.core.settings import ROOT, settings
 from lib.dashboard import listening
 from lib.doctor.registry import REGISTRY
 from lib.engines import all_models
@@ -46,6 +48,7 @@ from lib.processes.command import become
 from lib.requests import log
 from lib.sharing import connections, listener
 from lib.sharing.gate import Gate
+from lib.ui import own_words
 from lib.ui.elements import element
 
 HEAVY = (
@@ -136,6 +139,7 @@ def _import_heavy() -> None:
         importlib.import_module(name)
 
 
+own_words.use()
 app = st.App(
     ROOT / "Home.py",
     middleware=[
@@ -143,6 +147,7 @@ app = st.App(
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
         Middleware(routes.Api),
+        Middleware(Nowhere, pages=_FILES.pages),
         Middleware(static.Precompressed, files=_FILES),
         Middleware(first_message.FirstMessage),
     ],
@@ -152,31 +157,57 @@ app = st.App(
 
 
 class _Server(uvicorn.Server):
-    """Says where it is as soon as it answers."""
+    """Says where it is as soon as it answers; `is_up` is called then."""
+
+    def __init__(self, web: uvicorn.Config, is_up: Callable[[], None]) -> None:
+        super().__init__(web)
+        self._is_up = is_up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets)
+        lifecycle.ended_by(self.leave)
+        self._is_up()
         address = dashboard.address(config.get_option("server.port"))
         print(f"Berth is ready: {address}", flush=True)
         if owner_key.is_asked_for() and sys.stdout.isatty():  # never into a log
             with acting(Role.OWNER):
                 print(f"Open it with its key: {owner_key.link(address)}", flush=True)
 
+    def leave(self) -> None:
+        """End as a signal would have it end, with exit code 0: nobody starts it again."""
+        self.should_exit = True
+
 
 def main() -> int:
     """Serve until a signal ends it; the exit code where it cannot."""
     open_files.raise_limit()
-    try:
-        listener = listening(_port_wanted())
-    except BerthError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    given = _parser().parse_args()
+    with contextlib.ExitStack() as turn:
+        if given.alone and not _is_first(turn):
+            return 0
+        try:
+            listener = listening(given.port)
+        except BerthError as error:
+            print(error, file=sys.stderr)
+            return error.exit_code
+        return _served(listener, turn.close)
+
+
+def _is_first(turn: contextlib.ExitStack) -> bool:
+    """Does no other run? Whoever starts at the same moment waits until this one is known."""
+    turn.enter_context(locks.locked(make_private(settings().home) / "start.lock"))
+    if found := dashboard.running():
+        print(f"Berth already runs: {found.url}", flush=True)
+    return found is None
+
+
+def _served(listener: socket.socket, is_up: Callable[[], None]) -> int:
     config.set_option("server.port", listener.getsockname()[1])
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     # Ctrl-C then ends the process as it ends any other, also while a thread waits for an engine.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _Server(_web_config()).run(sockets=[listener])
+    _Server(_web_config(), is_up).run(sockets=[listener])
     return 0
 
 
@@ -187,13 +218,16 @@ def _take_over() -> None:
     become([sys.executable, "-m", "lib.server", "--port", port], ROOT)
 
 
-def _port_wanted() -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lib.server", description="Start Berth.")
     usual = os.environ.get("BERTH_PORT") or config.get_option("server.port")
     parser.add_argument(
         "--port", type=int, default=usual, help=f"default {usual}; 0 takes any free one"
     )
-    return int(parser.parse_args().port)
+    parser.add_argument(
+        "--alone", action="store_true", help="do nothing where one runs for this BERTH_HOME"
+    )
+    return parser
 
 
 def _web_config() -> uvicorn.Config:

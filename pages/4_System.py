@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lib.ui import listing, services
+from lib.ui import listing, services, start
 from lib.ui.cards import view as cards
 from lib.ui.deploy import starter
 from lib.ui.doctor import section as doctor
@@ -15,6 +15,7 @@ st.title("System")
 
 with shown_errors():
     about.section()
+    start.link()
     usage.section()
     cards.section()
     services.section()

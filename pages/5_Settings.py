@@ -3,7 +3,7 @@
 import streamlit as st
 
 from lib.core.access import Action, may
-from lib.ui import addresses, demand_view, folders_view, options_view, settings_view
+from lib.ui import addresses, demand_view, folders_view, options_view, settings_view, start
 from lib.ui.shell import page, shown_errors
 
 page("Settings")
@@ -15,7 +15,7 @@ with shown_errors():
         settings_view.problems()
         settings_view.memory()
         demand_view.section()
-        settings_view.start()
+        start.section()
         folders_view.section()
         settings_view.own_program()
         addresses.section()

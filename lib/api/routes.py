@@ -19,6 +19,7 @@ from lib.api import (
     docs,
     guests,
     keys,
+    life,
     models,
     replies,
     requests,
@@ -40,6 +41,7 @@ def described() -> list[Route]:
     found += requests.routes()
     found += sharing.routes()
     found += scripts.routes()
+    found += life.routes()
     return found
 
 

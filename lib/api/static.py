@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lib.api import first_page
+from lib.api.own_page import own
 
 FOREVER = "public, immutable, max-age=31536000"
 
@@ -40,7 +41,7 @@ class Files:
     """The pages and the scripts, by path."""
 
     def __init__(self, folder: Path, pages: frozenset[str], ours: first_page.Ours) -> None:
-        page = (folder / "index.html").read_bytes()
+        page = own((folder / "index.html").read_bytes())
         scripts = folder / "static" / "js"
         self.pages = pages
         self.visited = asyncio.Event()  # somebody has asked for a page

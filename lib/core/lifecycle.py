@@ -8,6 +8,7 @@ import asyncio
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -23,6 +24,7 @@ class _Life:
 
 
 _life: _Life | None = None
+_end: Callable[[], None] | None = None
 
 
 def begin(app: ASGIApp) -> None:
@@ -32,6 +34,28 @@ def begin(app: ASGIApp) -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             _announce_stop(number)
+
+
+def ended_by(end: Callable[[], None]) -> None:
+    """Called by the web server: `end`, called in its loop, has it finish and return."""
+    global _end
+    _end = end
+
+
+def end_soon(seconds: float) -> None:
+    """End the server by itself, after so long: what it is answering now is still to be sent.
+
+    RuntimeError where no server runs in this process.
+    """
+    life, end = _current(), _end
+    if end is None:
+        raise RuntimeError("No web server runs in this process.")
+
+    def ending() -> None:
+        life.stop.set()
+        end()
+
+    life.loop.call_soon_threadsafe(life.loop.call_later, seconds, ending)
 
 
 def loop() -> asyncio.AbstractEventLoop:

@@ -12,8 +12,9 @@ from lib.doctor.finding import Finding
 from lib.engines import find_model
 from lib.engines.base import Model, StartOptions
 from lib.engines.llamacpp import engine, files, records
-from lib.fleet import actions, autostart
+from lib.fleet import actions
 from lib.hub import token
+from lib.login import at_login
 
 PRIVATE = 0o700
 
@@ -101,7 +102,7 @@ def _forget_token(_subject: str, _waits: bool) -> str:
 
 
 def _write_autostart(_subject: str, _waits: bool) -> str:
-    return autostart.turn_on()
+    return at_login.turn_on()
 
 
 def _own(name: str) -> Model:

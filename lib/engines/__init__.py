@@ -32,6 +32,12 @@ def all_models(engine: str = "") -> list[Model]:
     return sorted(models, key=lambda m: (m.state != State.READY, m.state == State.STOPPED, m.name))
 
 
+def running_models() -> list[Model]:
+    """Every model of every engine that is loaded on this machine, or about to be."""
+    found = [model for model in all_models() if not model.is_elsewhere]
+    return [model for model in found if model.state not in (State.STOPPED, State.FAILED)]
+
+
 def find_model(name: str, engine: str = "") -> Model:
     """The model of this exact name (a running one where two engines have it), or NotFound."""
     model_name(name)

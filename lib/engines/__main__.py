@@ -10,12 +10,12 @@ from lib.core import patience, words
 from lib.core.errors import BerthError
 from lib.core.settings import ROOT
 from lib.engines import (
-    all_models,
     engine_of,
     find_model,
+    running_models,
     steps,
 )
-from lib.engines.base import Model, State
+from lib.engines.base import Model
 from lib.engines.llamacpp import adopt as llamacpp_adopt
 from lib.jobs import phase
 from lib.processes import background as process
@@ -34,8 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def running() -> list[Model]:
     """Every model of every engine that is loaded here, or about to be."""
-    found = [model for model in all_models() if not model.is_elsewhere]
-    return [model for model in found if model.state not in (State.STOPPED, State.FAILED)]
+    return running_models()
 
 
 def listing(models: list[Model]) -> str:

@@ -1,4 +1,4 @@
-"""Models of this machine, for a terminal and for scripts: load one, or start Berth at login."""
+"""Models of this machine, for a terminal and for scripts."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from lib.core.access import own_process
 from lib.core.errors import BerthError
 from lib.engines.base import StartOptions
 from lib.engines.llamacpp import fresh_links
-from lib.fleet import autostart, steps
+from lib.fleet import steps
 from lib.jobs import phase
 from lib.jobs.report import Report
 from lib.processes import background as process
@@ -34,14 +34,6 @@ def _give_back(given: argparse.Namespace) -> None:
     steps.tell_taken_back(fresh_links.take_back_for(process.known(given.owner)), Report())
 
 
-def _autostart(given: argparse.Namespace) -> None:
-    if given.dry_run:
-        now = autostart.look()
-        print(f"# {now.path}\n{now.text}", end="")
-    else:
-        print(autostart.turn_off() if given.what == "off" else autostart.turn_on())
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lib.fleet", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -49,10 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("give-back", help="remove the links made for a process")
     one.add_argument("--for", dest="owner", type=int, required=True, metavar="PID")
     one.set_defaults(run=_give_back)
-    one = commands.add_parser("at-login", help="start Berth when you log in, or no more")
-    one.add_argument("what", choices=["on", "off"])
-    one.add_argument("--dry-run", action="store_true", help="print what would be written")
-    one.set_defaults(run=_autostart)
     return parser
 
 

@@ -10,14 +10,14 @@ from lib.core import database, preferences
 from lib.core.errors import BadInput, BerthError
 from lib.engines import variants
 from lib.engines.llamacpp import program
-from lib.fleet import autostart, notices, rules
+from lib.fleet import notices, rules
 from lib.ui import adoption_view, life, markdown
 from lib.ui.deploy import token_form
 from lib.ui.elements import this_browser
 from lib.ui.shell import shown_errors
 
 IDLE, OWN, WEBHOOK = "settings_idle", "settings_own", "settings_webhook"
-CRASHED, AT_LOGIN = "settings_crashed", "settings_at_login"
+CRASHED = "settings_crashed"
 PAGES = ("Settings", "./", "Home", "Deploy", "Models", "Chat", "System", "Connect", "Requests")
 LATER = ":material/restart_alt:"  # marks what does not hold at once
 SAID = "settings_said"  # what came of the last change, by the part it belongs to
@@ -55,35 +55,6 @@ def memory() -> None:
         help="After 5 seconds, after 30, after 2 minutes; then it is left alone. Not one that was "
         "told to end, nor one that the system ended because memory was short.",
     )
-
-
-def start() -> None:
-    """Berth itself, and with it the models whose rule says so."""
-    st.subheader("Start")
-    try:
-        now = autostart.look()
-    except BerthError as error:
-        st.error(markdown.plain(str(error)))
-        return
-    st.toggle(
-        "Start Berth when I log in",
-        value=now.is_on,
-        key=AT_LOGIN,
-        on_change=_save_at_login,
-        help="With it start the models that have “Start with the machine” on the Models page.",
-    )
-    st.caption(f"{LATER} It holds from your next login on.")
-    _said(AT_LOGIN)
-    if now.is_stale:
-        st.warning("It starts another folder than this one, or another BERTH_HOME.")
-        st.button("Write it for this one", key="settings_at_login_again", on_click=_at_login_again)
-    elif now.is_on and (hint := autostart.before_login()):
-        st.caption(markdown.plain(hint))
-    with st.expander("What is written"):
-        st.caption(
-            f"One file, which is removed when you switch it off: {markdown.plain(str(now.path))}"
-        )
-        st.code(now.text, language=None)
 
 
 def own_program() -> None:
@@ -178,16 +149,6 @@ def _save_idle() -> None:
 def _save_crashed() -> None:
     with shown_errors():
         preferences.change(restarts_crashed=bool(st.session_state[CRASHED]))
-
-
-def _save_at_login() -> None:
-    wanted = bool(st.session_state[AT_LOGIN])
-    _tried(AT_LOGIN, autostart.turn_on if wanted else autostart.turn_off)
-    st.session_state[AT_LOGIN] = autostart.look().is_on  # what is so, where it was refused
-
-
-def _at_login_again() -> None:
-    _tried(AT_LOGIN, autostart.turn_on)
 
 
 def _save_own() -> None:

@@ -15,7 +15,24 @@ SECONDS = 120.0
 LINKED = ("Home.py", "lib", "pages", ".streamlit", "requirements.txt", "requirements-dev.txt")
 PASSED_ON = ("HOME", "LANG", "LC_ALL", "TMPDIR", "BERTH_HOME")
 # All that the scripts call.
-NEEDED = ("cat", "cut", "df", "dirname", "grep", "id", "sed", "sort", "tail", "tr", "uname")
+NEEDED = (
+    *(
+        "cat",
+        "cut",
+        "df",
+        "dirname",
+        "grep",
+        "id",
+        "ln",
+        "mkdir",
+        "rm",
+        "sed",
+        "sort",
+        "tail",
+        "tr",
+    ),
+    "uname",
+)
 NOWHERE = "http://127.0.0.1:9/simple"  # nothing listens on the discard port
 # Tests that run in the background inherit ignored signals, and a shell cannot trap those.
 AS_IN_FRONT = """import os, signal, sys

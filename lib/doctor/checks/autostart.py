@@ -1,20 +1,20 @@
 """A start at login that leads to a folder Berth has left."""
 
 from lib.doctor.finding import Check, Finding, Fix, Severity
-from lib.fleet import autostart
-from lib.fleet.autostart import Autostart
+from lib.login import at_login
+from lib.login.piece import Standing
 
 NAME = "autostart"
 
 
-def gathered() -> Autostart:
+def gathered() -> Standing:
     """One small file."""
-    return autostart.look()
+    return at_login.look()
 
 
-def judged(facts: Autostart) -> list[Finding]:
+def judged(facts: Standing) -> list[Finding]:
     """Only one that is on can be wrong."""
-    if not facts.is_stale:
+    if not (facts.is_on and facts.is_stale):
         return []
     return [
         Finding(
