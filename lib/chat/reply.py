@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from lib.chat import loops
 from lib.chat.blocks import Splitter, as_json
 from lib.chat.spools import Header, Spool
 from lib.core import activity
@@ -139,6 +140,7 @@ class Reply:
         self.pieces = 0  # about as many tokens as came
         self._listeners: set[Callable[[], None]] = set()
         self._splitter = Splitter()
+        self._loops = loops.watcher(request.messages, request.options.json_schema)
         self.first_at: float | None = None  # when the first token came, by the monotonic clock
         self._spool: Spool | None = None
         self._stream: DeltaStream | None = None
@@ -245,6 +247,9 @@ class Reply:
                 self._measure(finish_reason=delta.finish_reason)
             if delta.usage:
                 self._count(delta.usage, time.monotonic() - asked)
+            if self._loops and self._loops.hears(delta) and not delta.finish_reason:
+                self._measure(finish_reason=loops.REPEATS)
+                self._end(ReplyState.STOPPED)
         self._notify()
         if len(self.text) + len(self.reasoning) > LONGEST_REPLY:
             raise BadInput(

@@ -22,12 +22,13 @@ from lib.engines.base import (
     Health,
     Message,
     Model,
+    Sampling,
     StartOptions,
     State,
     Upstream,
 )
 from lib.engines.messages import has_images, require_sight
-from lib.engines.ollama import api, installed, speed, store
+from lib.engines.ollama import api, installed, sampling, speed, store
 from lib.engines.ollama import reply as ollama_reply
 from lib.engines.ollama.questions import stuck
 from lib.engines.ollama.store import SILENCE_SECONDS, Listener
@@ -184,6 +185,13 @@ class Ollama:
     def count(self, model: str, text: str) -> int | None:
         """None: Ollama shows nobody its tokenizers."""
         return None
+
+    def usual(self, model: str) -> Sampling:
+        """What its model file says, else what Ollama says for all models; late is not known."""
+        try:
+            return sampling.usual(api.ask("/api/show", api.Shown, {"model": model}).parameters)
+        except BerthError:
+            return Sampling()
 
     def upstream(self, model: str) -> Upstream | None:
         """Ollama's own `/v1`, under the name it lists; None where the model is not loaded."""

@@ -205,7 +205,7 @@ def test_a_server_killed_in_mid_reply_keeps_what_came(
         shown = re.findall(r"\bt\d+\b", answer(page))
         assert len(shown) > 30
         assert shown == [f"t{n}" for n in range(len(shown))]
-        expect(page.get_by_role("button", name="Retry")).to_be_visible()
+        expect(page.get_by_role("button", name="Continue")).to_be_visible()
 
 
 def test_markup_from_a_model_is_text_and_its_images_are_not_fetched(
