@@ -10,7 +10,7 @@ from typing import Any
 
 from lib.core.errors import NotFound
 from lib.core.names import shown
-from lib.engines import aliases, all_models, llamacpp, variants
+from lib.engines import aliases, all_models, llamacpp, titles, variants
 from lib.engines.base import Model, State
 from lib.engines.llamacpp.launch import context_of
 from lib.engines.variants import Variants
@@ -40,7 +40,8 @@ def every(allowed: Allowed = _anyone) -> dict[str, Any]:
 
 def one(name: str, allowed: Allowed = _anyone) -> dict[str, Any]:
     """The model that goes by this name, which may have `/` and `:` in it; else NotFound."""
-    model = aliases.named(name, _offered(allowed))
+    models = _offered(allowed)
+    model = aliases.named(name, models) or aliases.named(titles.meant(name, models) or name, models)
     if model is None:
         raise NotFound(
             f"There is no model “{shown(name)}”.", "GET /v1/models lists those there are."
@@ -59,6 +60,7 @@ def described(model: Model, settings: Mapping[str, Variants]) -> dict[str, Any]:
     writes = ["text"] if model.writes else []
     return {
         "id": model.name,
+        "name": model.called,  # OpenRouter's word; a request may name it by this too
         "object": "model",
         "created": int(model.started_at or 0),
         "owned_by": model.engine,

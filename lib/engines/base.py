@@ -48,6 +48,7 @@ class Model(Frozen):
     name: ModelName
     engine: str
     state: State
+    title: str = ""  # what people read; "" where that is the name, see lib/engines/titles.py
     size_bytes: int | None = None
     quantization: str = ""
     context: int | None = None  # tokens loaded per slot; None while it is not running
@@ -74,6 +75,11 @@ class Model(Frozen):
     def key(self) -> str:
         """What tells it from every other model: two engines may have one of the same name."""
         return f"{self.engine}/{self.name}"
+
+    @property
+    def called(self) -> str:
+        """What people read."""
+        return self.title or self.name
 
     @property
     def frees_bytes(self) -> int:

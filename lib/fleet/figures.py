@@ -89,12 +89,12 @@ def arranged(
     found = [
         one
         for one in every
-        if text in one.model.name.casefold()
+        if (text in one.model.name.casefold() or text in one.model.title.casefold())
         and (not engines or one.model.engine in engines)
         and (not states or one.state in states)
     ]
     key = _ORDERS[order]
-    by_name = sorted(found, key=lambda one: (one.model.name.casefold(), one.model.engine))
+    by_name = sorted(found, key=lambda one: (one.model.called.casefold(), one.model.engine))
     if order == Order.NAME:
         return by_name[::-1] if is_reversed else by_name
     return sorted(by_name, key=key, reverse=is_reversed)

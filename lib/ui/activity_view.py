@@ -8,6 +8,7 @@ import streamlit as st
 from lib.core import activity, database, words
 from lib.core.access import Action, may
 from lib.core.activity import Event, Kind
+from lib.engines import titles
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
 from lib.ui import markdown
@@ -137,7 +138,8 @@ def _line(one: Job | Event) -> None:
         job_view.line(one)
         return
     by = f", by {one.who}" if one.who and one.kind != Kind.SIGNED_IN else ""
-    said = f"{markdown.plain(one.subject)} {SAID[one.kind]}{by}"
+    subject = titles.of_name(one.subject) if one.kind in (*MODELS, Kind.FAILED) else one.subject
+    said = f"{markdown.plain(subject)} {SAID[one.kind]}{by}"
     detail = f": {markdown.plain(one.detail)}" if one.detail else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{ICONS[one.kind]} {said}{detail}")

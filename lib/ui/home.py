@@ -125,7 +125,7 @@ def _last_half_hour(model: Model) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", key=f"lately-{model.engine}-{model.name}"
     ):
-        told = f"{model.name}: {sums} in the last {MINUTES} minutes"
+        told = f"{model.called}: {sums} in the last {MINUTES} minutes"
         st.html(sparkline.drawn(written, told), width=SPARKLINE_WIDTH)
         st.caption(f"{sums} in {MINUTES} min{fast}", width="content")
 

@@ -347,6 +347,7 @@ def _idle(file: ModelFile, log: str) -> Model:
         name=file.name,
         engine=NAME,
         state=State.FAILED if problem else State.STOPPED,
+        title=file.title,
         task=file.task,
         size_bytes=file.size_bytes,
         quantization=file.quantization,

@@ -33,6 +33,7 @@ from lib.engines.ollama import reply as ollama_reply
 from lib.engines.ollama.questions import stuck
 from lib.engines.ollama.store import SILENCE_SECONDS, Listener
 from lib.engines.openai_api import failed_stream
+from lib.fit import titles
 from lib.fit.kinds import Task
 
 FLOOR = (0, 17, 1)  # older ones hand out parts of their memory to strangers: CVE-2026-7482
@@ -318,6 +319,7 @@ def _model(tag: api.Tag, facts: _Facts, in_memory: api.Loaded | None) -> Model:
         url=f"{api.address()}/v1" if in_memory else "",
         memory_bytes=in_memory.size if in_memory else None,
         source=_source(tag.name),
+        title=titles.of_name(_source(tag.name).rpartition("/")[2]),
     )
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from lib.chat.branches import Tree
 from lib.chat.conversations import File, Turn
 from lib.core import words
+from lib.engines import titles
 from lib.ui import markdown
 from lib.ui.chat import answer, columns, control, conversation, message_actions
 from lib.ui.chat.context_meter import ways_out
@@ -109,7 +110,8 @@ def _file(file: File) -> None:
 
 def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     """Figures and actions, and for a reply that did not end well: why, and Retry."""
-    line = " · ".join(part for part in (answer.outcome(turn), turn["model"]) if part)
+    model = titles.of(turn["engine"], turn["model"])
+    line = " · ".join(part for part in (answer.outcome(turn), model) if part)
     can_go_on = is_last and answer.can_go_on(turn)
     is_retried = is_last and answer.is_to_be_retried(turn)
     message_bar(turn, tree, line, can_go_on, message_actions.act, is_retried)

@@ -73,9 +73,8 @@ def _picker(found: list[Model]) -> Model:
 
 def labels(found: list[Model]) -> dict[str, str]:
     """What a choice of models says, by `engine/name`: the engine only where two have one name."""
-    same = Counter(model.name for model in found)
-    keys = {model.key: model.name for model in found}
-    return {key: key if same[name] > 1 else name for key, name in keys.items()}
+    same = Counter(model.called for model in found)
+    return {one.key: one.key if same[one.called] > 1 else one.called for one in found}
 
 
 def notes() -> None:
@@ -156,4 +155,4 @@ def _welcome(model: Model) -> None:
     where = "this machine; nothing you write leaves it."
     if model.is_elsewhere:
         where = f"{model.place}, another machine: what you write goes there."
-    st.caption(markdown.plain(f"{model.name} runs on {where}{loads}"))
+    st.caption(markdown.plain(f"{model.called} runs on {where}{loads}"))

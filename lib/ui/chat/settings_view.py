@@ -157,7 +157,7 @@ def _loaded(model: Model) -> str:
     if model.context:
         now = f"Loaded now with {model.context:,} tokens."
     longest = f" Trained for at most {model.context_trained:,}." if model.context_trained else ""
-    return f"{markdown.plain(model.name)}: {now}{longest}"
+    return f"{markdown.plain(model.called)}: {now}{longest}"
 
 
 def _not_loaded(model: Model) -> str:
@@ -202,7 +202,7 @@ def _load_news(model: Model) -> None:
 def _loading(model: Model) -> None:
     if not actions.is_starting(model):
         st.rerun()
-    st.caption(f"{markdown.plain(model.name)} is being loaded.")
+    st.caption(f"{markdown.plain(model.called)} is being loaded.")
 
 
 def _buttons(talk: Conversation) -> None:

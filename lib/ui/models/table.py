@@ -61,12 +61,13 @@ def draw(every: Sequence[Figures], page: Sequence[Figures], order: Order) -> Non
 def _line(one: Figures, opened: str) -> Line:
     model, key = one.model, details.key_of(one.model)
     taken, expected = told.memory(one)
-    parts = (told.where(model), model.quantization, told.limits(model))
+    name = model.name if model.title else ""
+    parts = (name, told.where(model), model.quantization, told.limits(model))
     return Line(
         id=one.key,
         opens=key,
         is_opened=key == opened,
-        name=model.name,
+        name=model.called,
         about=" · ".join(part for part in parts if part),
         state="Removed" if one.removal else str(one.state),
         colour="gray" if one.removal else COLOURS[one.state],
