@@ -16,6 +16,7 @@ from lib.ui.deploy import job_view
 from lib.ui.session import activity_shown, show_activity
 
 REFRESH_SECONDS = 10.0
+JOB_SECONDS = 1.0  # while a job runs: what is said of it here agrees with its bar
 SHOWN, STEP = 6, 30  # at first, and with each press for more
 EVERYTHING = "Everything"
 ICONS = {
@@ -57,10 +58,10 @@ FILTERS: dict[str, tuple[Kind, ...]] = {
 def section() -> None:
     """For the owner alone; nothing where nothing has happened yet."""
     if may(Action.DEPLOY):
-        _section()
+        every = JOB_SECONDS if jobs.running() else REFRESH_SECONDS
+        st.fragment(_section, run_every=every)()
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
 def _section() -> None:
     chosen = st.session_state.get("activity_filter") or EVERYTHING
     limit = activity_shown() or SHOWN

@@ -27,6 +27,7 @@ ASKERS = {"": "you", "guest": "guests", PROGRAM: "programs", "Berth": "Berth's o
 
 def overview(found: Sequence[Model]) -> None:
     """All of it, kept up to date; `found` are the models as they are now."""
+    starter.news()
     at_first = [found]  # looking for them is what costs most
     st.fragment(_overview, run_every=REFRESH_SECONDS)(at_first)
 
@@ -35,7 +36,7 @@ def first_day() -> None:
     """What stands here as long as there is no model."""
     if may(Action.CONFIGURE):
         guide.section(has_models=False)
-        figures([])
+        st.fragment(figures, run_every=REFRESH_SECONDS)([])
     starter.invitation()
     deploy_link("Deploy another model from Hugging Face")
 

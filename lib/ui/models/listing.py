@@ -65,6 +65,17 @@ def browse(otherwise: Callable[[], None]) -> None:
         otherwise()
 
 
+def nothing() -> None:
+    """What stands here as long as there is no model."""
+    if not may(Action.DEPLOY):
+        st.info("No model runs here for guests now. The owner of this machine starts them.")
+        return
+    st.markdown("The models that you deploy stand here, with what they take and how they are used.")
+    icon = ":material/rocket_launch:"
+    if st.button("Deploy a model", type="primary", icon=icon, key="models_deploy"):
+        st.switch_page("pages/1_Deploy.py")
+
+
 def _look() -> Look:
     began = time.monotonic()
     every = [_for_whoever_looks(one) for one in figures.of_all(all_models())]

@@ -13,6 +13,7 @@ from lib.core.access import Role
 from lib.core.errors import BrokenFile
 from lib.core.preferences import change
 from lib.core.settings import settings
+from lib.engines import all_models, find_model, titles
 from lib.fleet import actions
 from lib.sharing.for_guests import OTHERWISE
 from tests.conftest import ROOT
@@ -272,3 +273,17 @@ def test_a_guest_reads_how_long_a_reply_may_get() -> None:
     change(guests={"may_load": True, "tokens_per_reply": 300})
     page = opened(Role.GUEST)
     assert page.number_input(key=key(page, "max_tokens")).placeholder == "300"
+
+
+def test_a_chosen_model_stays_chosen_when_it_is_renamed(models: Path) -> None:
+    tiny_gguf.write_tiny(models / "second-1b-q4_k_m.gguf")
+    page = AppTest.from_file(ROOT / "pages/3_Chat.py", default_timeout=SECONDS)
+    checked(page.run())
+    picker = page.selectbox(key="chat_model")
+    assert picker.options == ["Second 1B", "tiny"]
+    checked(picker.select("tiny").run())
+    titles.rename(find_model("tiny"), "My helper", all_models())
+    checked(page.run())
+    assert page.selectbox(key="chat_model").options == ["Second 1B", "My helper"]
+    assert page.selectbox(key="chat_model").value == "llamacpp/tiny"
+    assert "My helper runs on this machine" in told(page)
