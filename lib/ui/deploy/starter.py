@@ -65,20 +65,16 @@ def _offer(offer: Offer, have: Have, is_first: bool, job: Job | None) -> None:
         is_resumed = job is not None and starters.of(job) == model and not job.is_active
         name = NAMES.get(model.key, model.title)
         is_over = is_resumed and job is not None and job.state == JobState.SUCCEEDED
-        st.button(
+        if st.button(
             "Resume" if is_resumed and not is_over else f"Start with {name}",
             type="primary" if is_first else "secondary",
             icon=":material/rocket_launch:",
             key="start_small" if model.key == starters.SMALL else f"start_{model.key}",
             disabled=bool(offer.problem),
-            on_click=_begin,
-            args=(model,),
-        )
-
-
-def _begin(model: starters.Starter) -> None:
-    with shown_errors():
-        starters.begin(model)
+        ):
+            with shown_errors():
+                starters.begin(model)
+                st.rerun()  # the whole page: what is on its way takes the place of the choice
 
 
 def news() -> None:

@@ -310,7 +310,7 @@ def test_four_models_are_offered_each_with_what_it_takes() -> None:
     said = " ".join(caption.value for caption in page.caption)
     assert "491 MB to download" in said
     assert "Apache-2.0" in said
-    starts = [button for button in page.button if button.key.startswith("start_")]
+    starts = [button for button in page.button if str(button.key).startswith("start_")]
     assert len(starts) == 4
     assert starts[-1].label == "Start with a small model"
     assert sum(button.proto.type == "primary" for button in starts) <= 1

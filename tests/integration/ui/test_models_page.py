@@ -335,7 +335,12 @@ def test_a_look_at_many_names_reads_no_file_for_each(
     all_models()
     asked: list[str] = []
     read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: asked.append(path.name) or read(path))
+
+    def noted(path: Path) -> bytes:
+        asked.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
     assert "Seven" in {model.called for model in all_models()}
     assert asked.count("titles.json") == 0
     assert len(asked) <= 2
