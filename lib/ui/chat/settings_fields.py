@@ -128,6 +128,7 @@ def number(talk: Conversation, one: Number) -> None:
         one.label,
         value=None,
         step=one.step,
+        format="%g" if isinstance(one.step, float) else "%d",
         key=seed(talk, one.name),
         placeholder=one.usual,
         help=one.about,

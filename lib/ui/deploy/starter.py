@@ -63,7 +63,7 @@ def _offer(offer: Offer, have: Have, is_first: bool, job: Job | None) -> None:
             st.markdown(f"**{purpose.title}** · {markdown.plain(model.title)}")
             st.caption(f"{purpose.about} {offer.problem or starters.facts(model, have)}")
         is_resumed = job is not None and starters.of(job) == model and not job.is_active
-        name = NAMES.get(model.key, model.title)
+        name = NAMES.get(model.key, model.title.partition(" Instruct")[0])
         is_over = is_resumed and job is not None and job.state == JobState.SUCCEEDED
         if st.button(
             "Resume" if is_resumed and not is_over else f"Start with {name}",
