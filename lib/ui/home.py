@@ -102,7 +102,7 @@ def by_whom(by: Mapping[str, Share]) -> str:
 def running(found: Sequence[Model]) -> None:
     """The models that run or are about to, each with its last half hour; else those to start."""
     awake = [model for model in found if model.state != State.STOPPED]
-    st.subheader("Running" if awake else "Ready to start")
+    st.subheader("Running" if awake else "Not running")
     for model in awake[:SHOWN] or _used_lately(found)[:SHOWN]:
         with st.container(gap="xsmall"):
             models.row(model)

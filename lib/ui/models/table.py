@@ -76,7 +76,7 @@ def _line(one: Figures, opened: str) -> Line:
         disk=words.disk(model.size_bytes) if model.size_bytes else "",
         memory=taken,
         expected=expected,
-        context=f"{context:,}" if (context := model.context or model.context_trained) else "",
+        context=f"{one.context:,}" if one.context else "",
         speed=told.speed(one),
         used=words.ago(one.used_at) if one.used_at else "",
         endpoint=endpoints.call_of(model).path,

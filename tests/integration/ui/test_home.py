@@ -101,7 +101,7 @@ def test_where_nothing_runs_what_was_used_last_comes_first(home: Path) -> None:
     starts = [button.key for button in page.button if button.label == "Start"]
     assert starts[0] == "start-llamacpp-m6"
     assert len(starts) == 5
-    assert "Ready to start" in shown(page)
+    assert "Not running" in shown(page)
     assert "All models" in links(page)
     assert "role=" not in drawings(page)
 

@@ -10,13 +10,15 @@ from lib.core import activity
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.core.settings import settings
-from lib.engines import all_models, find_model, titles
-from lib.engines.base import Model, State
+from lib.engines import all_models, find_model, titles, variants
+from lib.engines.base import Model, StartOptions, State
 from lib.fleet import removals, removing, rules
 from lib.fleet.figures import Order
 from lib.jobs import jobs
 from lib.ui.models import listing
 from tests.conftest import ROOT
+from tests.support.berth import lay_fake
+from tests.support.fake_engine import running_fake
 from tests.support.ollama import faking
 from tests.support.tiny_gguf import CHATML, write_tiny, write_truncated
 from tests.support.visitors import GUEST
@@ -344,3 +346,28 @@ def test_a_look_at_many_names_reads_no_file_for_each(
     assert "Seven" in {model.called for model in all_models()}
     assert asked.count("titles.json") == 0
     assert len(asked) <= 2
+
+
+def test_a_row_keeps_its_place_when_its_model_starts_or_stops(models: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_tiny(models / f"{name}.gguf")
+    with running_fake() as fake:
+        lay_fake(settings().home, fake, "b")
+        page = opened()
+        assert names(page) == ["b", "a", "c"]
+        (settings().engines / "b.json").unlink()
+        page.run()
+        assert names(page) == ["b", "a", "c"], "while one looks"
+        page.text_input(key="models_search").set_value("c").run()
+        page.text_input(key="models_search").set_value("").run()
+        assert names(page) == ["b", "a", "c"]
+        page.session_state["models_places"]["at"] -= 60
+        page.run()
+        assert names(page) == ["a", "b", "c"], "when one comes back later"
+
+
+def test_a_stopped_model_tells_the_context_that_it_will_be_loaded_with(models: Path) -> None:
+    write_tiny(models / "long.gguf", context=131_072)
+    assert "context 8,192" in shown(opened())
+    variants.save("llamacpp/long", "Long texts", StartOptions(context=16_384))
+    assert "context 16,384" in shown(opened())
