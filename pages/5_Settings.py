@@ -16,6 +16,7 @@ with shown_errors():
         settings_view.memory()
         demand_view.section()
         start.section()
+        settings_view.chat()
         folders_view.section()
         settings_view.own_program()
         addresses.section()

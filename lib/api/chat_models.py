@@ -40,6 +40,9 @@ class Options(Strict):
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0, le=1_000, description="0: all.")
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repeat_penalty: float | None = Field(default=None, ge=0.5, le=2, description="1: none.")
     max_tokens: MostTokens | None = Field(default=None, description="Of the reply.")
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     stop: list[Stop] = Field(default=[], max_length=MOST_STOPS, description="Texts that end it.")
@@ -89,6 +92,9 @@ class Chat(Strict):
             options=ChatOptions(
                 temperature=given.temperature,
                 top_p=given.top_p,
+                top_k=given.top_k,
+                min_p=given.min_p,
+                repeat_penalty=given.repeat_penalty,
                 max_tokens=given.max_tokens,
                 seed=given.seed,
                 stop=tuple(given.stop),

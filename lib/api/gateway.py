@@ -157,6 +157,7 @@ async def _order(request: Request) -> Order:
         raise shield.WrongField(
             'The field "model" is missing.', f"Name a model that {MODELS} lists.", "model"
         )
+    model = await upstreams.exact(model)
     if doing := running.current():
         doing.names(model, *callers.whose(_who(request)))
     checked = shield.checked(request.scope["path"].removeprefix("/v1"), fields)

@@ -10,11 +10,11 @@ from typing import Any
 
 from lib.core.errors import NotFound
 from lib.core.names import shown
-from lib.engines import aliases, all_models, llamacpp, variants
+from lib.engines import aliases, all_models, titles, variants
 from lib.engines.base import Model, State
-from lib.engines.llamacpp.launch import context_of
 from lib.engines.variants import Variants
 from lib.fit.kinds import Task
+from lib.fleet import figures
 
 STATES = {
     State.READY: "running",
@@ -40,7 +40,8 @@ def every(allowed: Allowed = _anyone) -> dict[str, Any]:
 
 def one(name: str, allowed: Allowed = _anyone) -> dict[str, Any]:
     """The model that goes by this name, which may have `/` and `:` in it; else NotFound."""
-    model = aliases.named(name, _offered(allowed))
+    models = _offered(allowed)
+    model = aliases.named(name, models) or aliases.named(titles.meant(name, models) or name, models)
     if model is None:
         raise NotFound(
             f"There is no model “{shown(name)}”.", "GET /v1/models lists those there are."
@@ -54,11 +55,12 @@ def _offered(allowed: Allowed) -> list[Model]:
 
 def described(model: Model, settings: Mapping[str, Variants]) -> dict[str, Any]:
     """One row; what is not known is null."""
-    context = _context(model, settings.get(model.key, Variants()))
+    context = figures.context(model, settings.get(model.key, Variants()))
     reads = ["text", "image"] if model.can_see else ["text"]
     writes = ["text"] if model.writes else []
     return {
         "id": model.name,
+        "name": model.called,  # OpenRouter's word; a request may name it by this too
         "object": "model",
         "created": int(model.started_at or 0),
         "owned_by": model.engine,
@@ -73,12 +75,3 @@ def described(model: Model, settings: Mapping[str, Variants]) -> dict[str, Any]:
         "tools": model.calls_tools,
         "reasoning": model.thinks,
     }
-
-
-def _context(model: Model, how: Variants) -> int | None:
-    """Tokens of one conversation: as it is loaded, or as it will be."""
-    if model.context is not None:
-        return model.context
-    if model.engine == llamacpp.NAME:
-        return context_of(how.options.context, model.context_trained, model.task)
-    return model.context_trained

@@ -11,13 +11,14 @@ from lib.api.errors import NoSuchModel
 from lib.api.pools import EVERYBODY, LOOKS
 from lib.core.errors import BadInput, EngineDown
 from lib.core.names import model_name, shown
-from lib.engines import aliases, all_engines, all_models
+from lib.engines import aliases, all_engines, all_models, titles
 from lib.engines.base import Model, State, Upstream
 
 FRESH_SECONDS = 1.0
 LATER_SECONDS = 0.2  # a look beside a request's first token would delay that by milliseconds
 # A model that has moved meanwhile refuses the connection, or the key, and is looked up again.
 USABLE_SECONDS = 30.0
+ALIAS_SECONDS, MOST_ALIASES = 5.0, 256
 
 
 class Asleep(EngineDown, code="engine_down"):
@@ -37,7 +38,30 @@ class _Lookup(NamedTuple):
     is_due: bool = False  # the next one will soon begin
 
 
+class _Meant(NamedTuple):
+    at: float
+    name: str
+
+
 _lookups: dict[str, _Lookup] = {}
+_meant: dict[str, _Meant] = {}  # what was asked for by a readable name
+
+
+async def exact(name: str) -> str:
+    """The id of the model that people call `name`; what is an id, or nobody's name, as it is."""
+    if name in _lookups:
+        return name
+    known, now = _meant.get(name), time.monotonic()
+    if known is None or now - known.at >= ALIAS_SECONDS:
+        while len(_meant) >= MOST_ALIASES:
+            _meant.pop(next(iter(_meant)))
+        known = _meant[name] = _Meant(now, await LOOKS.run(EVERYBODY, _exact, name))
+    return known.name
+
+
+def _exact(name: str) -> str:
+    models = all_models()
+    return name if aliases.named(name, models) else titles.meant(name, models) or name
 
 
 async def find(name: str) -> Upstream:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any
 
-from lib.chat import spools
+from lib.chat import loops, spools
 from lib.chat.blocks import Splitter, as_json
 from lib.chat.growing import Growing
 from lib.chat.request import Place as Place  # for whoever asks
@@ -107,6 +107,7 @@ class Reply:
         self.pieces = 0  # about as many tokens as came
         self._listeners: set[Callable[[], None]] = set()
         self._splitter = Splitter()
+        self._loops = loops.watcher(request.messages, request.options.json_schema)
         self.first_at: float | None = None  # when the first token came, by the monotonic clock
         self._spool: Spool | None = None
         self._stream: DeltaStream | None = None
@@ -231,6 +232,9 @@ class Reply:
                 self._measure(finish_reason=delta.finish_reason)
             if delta.usage:
                 self._count(delta.usage, time.monotonic() - asked)
+            if self._loops and self._loops.hears(delta) and not delta.finish_reason:
+                self._measure(finish_reason=loops.REPEATS)
+                self._end(ReplyState.STOPPED)
         self._notify()
         if self._text.length + self._reasoning.length > LONGEST_REPLY:
             raise BadInput(

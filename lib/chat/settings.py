@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +21,9 @@ _WANTED = {
     "system": f"A system prompt has at most {LONGEST_PROMPT:,} characters.",
     "temperature": "Temperature goes from 0 to 2.",
     "top_p": "Top-p is more than 0 and at most 1.",
+    "top_k": "Top-k is a whole number from 0 to 1,000; 0 means all.",
+    "min_p": "Min-p goes from 0 to 1.",
+    "repeat_penalty": "A repetition penalty goes from 0.5 to 2; 1 means none.",
     "max_tokens": "Max tokens goes from 1 to 1,000,000.",
     "seed": "A seed is a whole number from 0 to 2,147,483,647.",
     "stop": f"There can be {MOST_STOPS} stop sequences of at most {LONGEST_STOP} characters each.",
@@ -41,6 +45,9 @@ class ChatSettings(BaseModel):
     system: str = Field(default="", max_length=LONGEST_PROMPT)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0, le=1_000)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repeat_penalty: float | None = Field(default=None, ge=0.5, le=2)
     max_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     stop: list[Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]] = Field(
@@ -54,6 +61,9 @@ class ChatSettings(BaseModel):
         return ChatOptions(
             temperature=self.temperature,
             top_p=self.top_p,
+            top_k=self.top_k,
+            min_p=self.min_p,
+            repeat_penalty=self.repeat_penalty,
             max_tokens=self.max_tokens,
             seed=self.seed,
             stop=tuple(self.stop),
@@ -68,13 +78,19 @@ class ChatSettings(BaseModel):
         """What differs from the defaults, as plain data."""
         return self.model_dump(exclude_defaults=True)
 
-    def summary(self) -> str:
+    def summary(self, before: Sequence[str] = ()) -> str:
         """`System prompt · JSON · temperature 0.2`: what was set; empty where nothing was."""
         parts = [
+            *before,
             "System prompt" if self.system.strip() else "",
             "JSON" if self.json_schema else "",
             f"temperature {self.temperature:g}" if self.temperature is not None else "",
             f"top-p {self.top_p:g}" if self.top_p is not None else "",
+            f"top-k {self.top_k}" if self.top_k is not None else "",
+            f"min-p {self.min_p:g}" if self.min_p is not None else "",
+            f"repetition penalty {self.repeat_penalty:g}"
+            if self.repeat_penalty is not None
+            else "",
             f"at most {words.count(self.max_tokens, 'token')}" if self.max_tokens else "",
             f"seed {self.seed}" if self.seed is not None else "",
             words.count(len(self.stop), "stop sequence") if self.stop else "",

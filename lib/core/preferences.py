@@ -70,6 +70,7 @@ class Preferences(BaseModel):
     # Who else may be named in Host and Origin of a request to /v1; see lib/sharing/named.py.
     v1_hosts: list[str] = Field(default=[], max_length=16)
     v1_origins: list[str] = Field(default=[], max_length=16)
+    stops_repetition: bool = True  # a chat's reply that goes round, see lib/chat/loops.py
     steady_prompts: bool = True  # see lib/api/shield/steady.py
     # Where models may lie besides other tools' folders; see fleet/adoption.py, which checks them.
     model_folders: list[str] = Field(default=[], max_length=64)

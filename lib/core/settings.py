@@ -100,6 +100,11 @@ class Settings(BaseModel):
         return self.home / "variants.json"
 
     @property
+    def titles(self) -> Path:
+        """What the owner calls single models, see lib/engines/titles.py."""
+        return self.home / "titles.json"
+
+    @property
     def replies(self) -> Path:
         """One spool file per reply that its browser has not fetched yet."""
         return self.home / "replies"

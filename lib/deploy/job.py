@@ -27,8 +27,6 @@ def start(request: DeployRequest) -> Job:
     Refused before it starts: DoesNotFit, NotFound, BadInput and what else the plan raises.
     """
     require(Action.DEPLOY)
-    if not shutil.which("bash"):
-        raise EngineError("Deployments need bash, which this machine lacks.", "Install bash.")
     under_way = [job for job in jobs.running(KIND) if job.resource == request.resource]
     if under_way:
         return under_way[0]
@@ -36,9 +34,17 @@ def start(request: DeployRequest) -> Job:
     found = plan(request)
     require_room(found, request.accept_danger)
     require_disk(found)
+    return begin(request, request.title)
+
+
+def begin(request: DeployRequest, title: str) -> Job:
+    """The same at once: the job itself makes the plan, and ends where that cannot be."""
+    if not shutil.which("bash"):
+        raise EngineError("Deployments need bash, which this machine lacks.", "Install bash.")
+    model_place.require_there(settings().home)
     return jobs.start_once(
         request.command(),
-        title=request.title,
+        title=title,
         kind=KIND,
         resource=request.resource,
         details=request.model_dump(),

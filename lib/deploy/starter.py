@@ -23,6 +23,7 @@ from lib.core.errors import (
     NoSpace,
 )
 from lib.core.http import outside_answer
+from lib.core.names import shown
 from lib.core.settings import settings
 from lib.download import pypi
 from lib.download.hub_files import folder_of
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 ENGINE = "llamacpp"
 QUESTION = "What is the capital of France?"
 LONGEST_ANSWER_TOKENS = 200
+LONGEST_ANSWER = 300  # letters that are told of it
 HUB_SECONDS = 5.0  # a Hub that has not answered by then counts as out of reach
 
 
@@ -265,7 +267,8 @@ def _ask(engine: "Engine", name: str, question: str, report: Report) -> None:
         answer += delta.text
     if not answer.strip():
         raise NoAnswer(f"{name} runs, but its answer was empty.", "Open Models to see its log.")
-    report.say(f"It answers: {answer.strip()}")
+    said = shown(" ".join(answer.split()), LONGEST_ANSWER)
+    report.say(f"It says: {said}")
     report.end(f"{name} is ready. First token after {words.duration(first)}.")
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 from lib.core.errors import NotFound
 from lib.core.names import model_name, shown
+from lib.engines import titles
 from lib.engines.base import Engine, Health, Model, State
 
 
@@ -28,7 +29,8 @@ def present_engines() -> dict[str, Health]:
 def all_models(engine: str = "") -> list[Model]:
     """Every model of every engine, or of the one named: running ones first, then by name."""
     asked = [found for name, found in all_engines().items() if engine in ("", name)]
-    models = [model for found in asked for model in found.models()]
+    found = [model for one in asked for model in one.models()]
+    models = titles.titled(found, is_all=len(asked) == len(all_engines()))
     return sorted(models, key=lambda m: (m.state != State.READY, m.state == State.STOPPED, m.name))
 
 

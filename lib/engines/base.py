@@ -48,6 +48,7 @@ class Model(Frozen):
     name: ModelName
     engine: str
     state: State
+    title: str = ""  # what people read; "" where that is the name, see lib/engines/titles.py
     size_bytes: int | None = None
     quantization: str = ""
     context: int | None = None  # tokens loaded per slot; None while it is not running
@@ -74,6 +75,11 @@ class Model(Frozen):
     def key(self) -> str:
         """What tells it from every other model: two engines may have one of the same name."""
         return f"{self.engine}/{self.name}"
+
+    @property
+    def called(self) -> str:
+        """What people read."""
+        return self.title or self.name
 
     @property
     def frees_bytes(self) -> int:
@@ -124,10 +130,24 @@ class ChatOptions(Frozen):
 
     temperature: float | None = Field(default=None, ge=0, le=5)
     top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0, le=1_000)  # 0: all that the model knows
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repeat_penalty: float | None = Field(default=None, ge=0.5, le=2)  # 1: none
     max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
     stop: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None
+
+
+class Sampling(Frozen):
+    """How an engine draws the replies of a model where nobody chooses; None: nobody can tell."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: float | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    takes_more: bool = True  # than OpenAI's fields: top-k, min-p and a repetition penalty
 
 
 class Usage(Frozen):
@@ -195,6 +215,9 @@ class Engine(Protocol):
 
         None where it does not run, or nobody can tell within two seconds.
         """
+
+    def usual(self, model: str) -> Sampling:
+        """How it draws where nobody chooses, as far as that is known soon; never raises."""
 
     def upstream(self, model: str) -> Upstream | None:
         """Where the gateway reaches the running model; None where it does not run."""

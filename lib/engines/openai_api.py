@@ -51,10 +51,17 @@ def complete_stream(
     prompt: str,
     options: ChatOptions,
     key: SecretStr | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> DeltaStream:
     """Continue a text at `base_url` (…/v1); nothing is sent before the first `next`."""
-    body = {"model": model, "prompt": prompt, **_sampling(options)}
+    body = {"model": model, "prompt": prompt, **_sampling(options), **(extra or {})}
     return _reply(f"{base_url}/completions", body, key)
+
+
+def beyond_openai(options: ChatOptions, names: Mapping[str, str]) -> dict[str, Any]:
+    """What was chosen that OpenAI's dialect has no word for, under the `names` of an engine."""
+    chosen = {field: getattr(options, name) for name, field in names.items()}
+    return {field: value for field, value in chosen.items() if value is not None}
 
 
 def failed_stream(error: BerthError) -> DeltaStream:

@@ -23,7 +23,7 @@ from lib.core.access import (
 from lib.core.activity import Kind
 from lib.core.errors import BerthError
 from lib.core.preferences import preferences
-from lib.engines import engine_of, find_model, llamacpp, variants
+from lib.engines import engine_of, find_model, llamacpp, titles, variants
 from lib.engines.base import Model, StartOptions, State
 from lib.engines.llamacpp import records
 from lib.fleet import ledger, on_demand, removals, rules, tries, use
@@ -158,6 +158,7 @@ def remove(model: Model) -> None:
     engine_of(model).remove(model.name)
     rules.forget(model)
     variants.forget(model.key)
+    titles.forget(model.key)
     activity.note(Kind.REMOVED, model.name)
 
 

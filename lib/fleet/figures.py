@@ -8,10 +8,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lib.core.settings import settings
-from lib.engines import llamacpp
+from lib.engines import llamacpp, variants
 from lib.engines.base import Model, State
 from lib.engines.llamacpp import measured
+from lib.engines.llamacpp.launch import context_of
 from lib.engines.llamacpp.measured import Measured
+from lib.engines.variants import Variants
 from lib.fleet import actions, ledger, removals, served
 from lib.fleet.removals import Removal
 
@@ -29,6 +31,7 @@ class Figures(NamedTuple):
     speed: float | None  # tokens a second of its last answer
     used_at: float | None  # epoch seconds
     removal: Removal | None
+    context: int | None = None  # tokens of a conversation: as it is loaded, or as it will be
 
     @property
     def key(self) -> str:
@@ -56,7 +59,7 @@ _ORDERS: Mapping[Order, _Key] = {
     Order.ENGINE: lambda one: (one.model.engine, one.model.place),
     Order.DISK: lambda one: (-(one.model.size_bytes or 0),),
     Order.MEMORY: lambda one: (-(one.taken_bytes or one.expected_bytes),),
-    Order.CONTEXT: lambda one: (-(one.model.context or one.model.context_trained or 0),),
+    Order.CONTEXT: lambda one: (-(one.context or 0),),
     Order.SPEED: lambda one: (-(one.speed or 0.0),),
     Order.USED: lambda one: (-(one.used_at or 0.0),),
 }
@@ -64,13 +67,14 @@ _ORDERS: Mapping[Order, _Key] = {
 
 def of_all(models: Sequence[Model]) -> list[Figures]:
     """The figures of all of them: two looks at folders and one at the database."""
-    going, taken = removals.waiting(), _taken()
-    return [_of(model, going.get(model.key), taken) for model in models]
+    going, taken, how = removals.waiting(), _taken(), variants.every()
+    return [_of(model, going.get(model.key), taken, how) for model in models]
 
 
 def of_one(model: Model) -> Figures:
     """Of one alone as it is now, without what is remembered of it."""
-    return _of(model, removals.of(model), {})._replace(speed=None, used_at=None)
+    one = _of(model, removals.of(model), {}, variants.every())
+    return one._replace(speed=None, used_at=None)
 
 
 def arranged(
@@ -89,18 +93,32 @@ def arranged(
     found = [
         one
         for one in every
-        if text in one.model.name.casefold()
+        if (text in one.model.name.casefold() or text in one.model.title.casefold())
         and (not engines or one.model.engine in engines)
         and (not states or one.state in states)
     ]
     key = _ORDERS[order]
-    by_name = sorted(found, key=lambda one: (one.model.name.casefold(), one.model.engine))
+    by_name = sorted(found, key=lambda one: (one.model.called.casefold(), one.model.engine))
     if order == Order.NAME:
         return by_name[::-1] if is_reversed else by_name
     return sorted(by_name, key=key, reverse=is_reversed)
 
 
-def _of(model: Model, removal: Removal | None, taken: Mapping[str, Measured]) -> Figures:
+def context(model: Model, how: Variants) -> int | None:
+    """Tokens of one conversation: as it is loaded, or as it will be."""
+    if model.context is not None:
+        return model.context
+    if model.engine == llamacpp.NAME and not model.problem:
+        return context_of(how.options.context, model.context_trained, model.task)
+    return model.context_trained
+
+
+def _of(
+    model: Model,
+    removal: Removal | None,
+    taken: Mapping[str, Measured],
+    how: Mapping[str, Variants],
+) -> Figures:
     before = taken.get(model.name) if model.engine == llamacpp.NAME else None
     size = 0 if model.is_elsewhere else model.size_bytes
     rough = ledger.rough_bytes(size) if size else 0
@@ -114,6 +132,7 @@ def _of(model: Model, removal: Removal | None, taken: Mapping[str, Measured]) ->
         or (before.tokens_per_second if before else None),
         used_at=served.last_used(model.engine, model.name),
         removal=removal,
+        context=context(model, how.get(model.key, Variants())),
     )
 
 

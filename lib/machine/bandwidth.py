@@ -53,6 +53,7 @@ class Measured(NamedTuple):
 
 _KEPT = TypeAdapter(dict[str, Known])
 _lock = threading.RLock()
+_looking = threading.Event()
 _read_last: dict[Path, tuple[tuple[int, int], dict[str, Known]]] = {}
 _unwritten: dict[Path, dict[str, Known]] = {}  # where BERTH_HOME cannot be written
 
@@ -82,6 +83,13 @@ def known() -> Known:
 def told() -> Known:
     """The same as far as it is known by now; nothing is measured."""
     return _kept().get(_machine(), Known())
+
+
+def look_soon() -> None:
+    """Measure in the background where nothing is known yet; once, and nobody waits for it."""
+    if not told().measured and not _looking.is_set():
+        _looking.set()
+        threading.Thread(target=known, name="bandwidth", daemon=True).start()
 
 
 def has_reached(bytes_per_second: float) -> None:

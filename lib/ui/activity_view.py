@@ -8,6 +8,7 @@ import streamlit as st
 from lib.core import activity, database, words
 from lib.core.access import Action, may
 from lib.core.activity import Event, Kind
+from lib.engines import titles
 from lib.jobs import jobs
 from lib.jobs.jobs import Job, JobState
 from lib.ui import markdown
@@ -15,6 +16,7 @@ from lib.ui.deploy import job_view
 from lib.ui.session import activity_shown, show_activity
 
 REFRESH_SECONDS = 10.0
+JOB_SECONDS = 1.0  # while a job runs: what is said of it here agrees with its bar
 SHOWN, STEP = 6, 30  # at first, and with each press for more
 EVERYTHING = "Everything"
 ICONS = {
@@ -56,10 +58,10 @@ FILTERS: dict[str, tuple[Kind, ...]] = {
 def section() -> None:
     """For the owner alone; nothing where nothing has happened yet."""
     if may(Action.DEPLOY):
-        _section()
+        every = JOB_SECONDS if jobs.running() else REFRESH_SECONDS
+        st.fragment(_section, run_every=every)()
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
 def _section() -> None:
     chosen = st.session_state.get("activity_filter") or EVERYTHING
     limit = activity_shown() or SHOWN
@@ -137,7 +139,8 @@ def _line(one: Job | Event) -> None:
         job_view.line(one)
         return
     by = f", by {one.who}" if one.who and one.kind != Kind.SIGNED_IN else ""
-    said = f"{markdown.plain(one.subject)} {SAID[one.kind]}{by}"
+    subject = titles.of_name(one.subject) if one.kind in (*MODELS, Kind.FAILED) else one.subject
+    said = f"{markdown.plain(subject)} {SAID[one.kind]}{by}"
     detail = f": {markdown.plain(one.detail)}" if one.detail else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"{ICONS[one.kind]} {said}{detail}")

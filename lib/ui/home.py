@@ -27,6 +27,7 @@ ASKERS = {"": "you", "guest": "guests", PROGRAM: "programs", "Berth": "Berth's o
 
 def overview(found: Sequence[Model]) -> None:
     """All of it, kept up to date; `found` are the models as they are now."""
+    starter.news()
     at_first = [found]  # looking for them is what costs most
     st.fragment(_overview, run_every=REFRESH_SECONDS)(at_first)
 
@@ -35,7 +36,7 @@ def first_day() -> None:
     """What stands here as long as there is no model."""
     if may(Action.CONFIGURE):
         guide.section(has_models=False)
-        figures([])
+        st.fragment(figures, run_every=REFRESH_SECONDS)([])
     starter.invitation()
     deploy_link("Deploy another model from Hugging Face")
 
@@ -101,7 +102,7 @@ def by_whom(by: Mapping[str, Share]) -> str:
 def running(found: Sequence[Model]) -> None:
     """The models that run or are about to, each with its last half hour; else those to start."""
     awake = [model for model in found if model.state != State.STOPPED]
-    st.subheader("Running" if awake else "Ready to start")
+    st.subheader("Running" if awake else "Not running")
     for model in awake[:SHOWN] or _used_lately(found)[:SHOWN]:
         with st.container(gap="xsmall"):
             models.row(model)
@@ -125,7 +126,7 @@ def _last_half_hour(model: Model) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", key=f"lately-{model.engine}-{model.name}"
     ):
-        told = f"{model.name}: {sums} in the last {MINUTES} minutes"
+        told = f"{model.called}: {sums} in the last {MINUTES} minutes"
         st.html(sparkline.drawn(written, told), width=SPARKLINE_WIDTH)
         st.caption(f"{sums} in {MINUTES} min{fast}", width="content")
 

@@ -18,6 +18,7 @@ from lib.ui.shell import shown_errors
 
 IDLE, OWN, WEBHOOK = "settings_idle", "settings_own", "settings_webhook"
 CRASHED = "settings_crashed"
+REPETITION = "settings_repetition"
 PAGES = ("Settings", "./", "Home", "Deploy", "Models", "Chat", "System", "Connect", "Requests")
 LATER = ":material/restart_alt:"  # marks what does not hold at once
 SAID = "settings_said"  # what came of the last change, by the part it belongs to
@@ -86,6 +87,19 @@ def own_program() -> None:
     _said(OWN)
 
 
+def chat() -> None:
+    """What holds for every conversation."""
+    st.subheader("Chat")
+    st.toggle(
+        "Stop a reply that repeats itself",
+        value=preferences.preferences().stops_repetition,
+        key=REPETITION,
+        help="A small model may write one phrase for ever. What came is kept, and it can be "
+        "continued. Programs that use /v1 get every word all the same.",
+        on_change=_save_repetition,
+    )
+
+
 def looks() -> None:
     """The theme, of this browser."""
     st.subheader("Theme")
@@ -144,6 +158,11 @@ def _said(part: str) -> None:
 def _save_idle() -> None:
     with shown_errors():
         preferences.change(idle_minutes=st.session_state[IDLE])
+
+
+def _save_repetition() -> None:
+    with shown_errors():
+        preferences.change(stops_repetition=bool(st.session_state[REPETITION]))
 
 
 def _save_crashed() -> None:

@@ -73,6 +73,16 @@ class Behaviour:
     split_utf8: bool = False  # every chunk ends inside a character where there is one
 
 
+# As llama-server b9960 tells them, 32-bit numbers and all.
+SAMPLING = {
+    "temperature": 0.800000011920929,
+    "top_k": 40,
+    "top_p": 0.949999988079071,
+    "min_p": 0.05000000074505806,
+    "repeat_penalty": 1.0,
+}
+
+
 @dataclass
 class Call:
     """One request and how its answer went."""
@@ -136,7 +146,7 @@ class Fake:
 
     async def props(self, request: web.Request) -> web.Response:
         self._check_key(request)
-        settings = {"n_ctx": self.behaviour.context, "params": {}}
+        settings = {"n_ctx": self.behaviour.context, "params": SAMPLING}
         named = {"model_alias": self.behaviour.model, "total_slots": 1}
         told = {"modalities": {"vision": self.behaviour.can_see, "audio": False}}
         return web.json_response({"default_generation_settings": settings, **named, **told})

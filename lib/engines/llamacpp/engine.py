@@ -23,6 +23,7 @@ from lib.engines.base import (
     Health,
     Message,
     Model,
+    Sampling,
     StartOptions,
     State,
     Upstream,
@@ -35,6 +36,7 @@ from lib.engines.llamacpp import (
     measured,
     program,
     records,
+    sampling,
     strays,
     wheel,
 )
@@ -135,7 +137,8 @@ class LlamaCpp:
             require_sight(model, record.can_see, messages)
         except BerthError as error:
             return failed_stream(error)
-        stream = chat_stream(to.base_url, to.model, messages, options, to.key)
+        extra = sampling.fields(options)
+        stream = chat_stream(to.base_url, to.model, messages, options, to.key, extra)
         return Noted(stream, record.token_bytes)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
@@ -144,7 +147,8 @@ class LlamaCpp:
         if record and record.task != Task.WRITING:
             return failed_stream(writes_nothing(model, record.task))
         if record and to:
-            stream = complete_stream(to.base_url, to.model, prompt, options, to.key)
+            extra = sampling.fields(options)
+            stream = complete_stream(to.base_url, to.model, prompt, options, to.key, extra)
             return Noted(stream, record.token_bytes)
         return not_running(model)
 
@@ -154,6 +158,10 @@ class LlamaCpp:
         if record is None or not record.is_alive:
             return None
         return llamacpp_props.count(record.url, records.key(model), text)
+
+    def usual(self, model: str) -> Sampling:
+        """As the child tells it, which nothing but a new load changes."""
+        return sampling.usual(records.read(model))
 
     def upstream(self, model: str) -> Upstream | None:
         """Two small files and one look at the process table."""
@@ -339,6 +347,7 @@ def _idle(file: ModelFile, log: str) -> Model:
         name=file.name,
         engine=NAME,
         state=State.FAILED if problem else State.STOPPED,
+        title=file.title,
         task=file.task,
         size_bytes=file.size_bytes,
         quantization=file.quantization,

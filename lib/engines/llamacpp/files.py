@@ -30,11 +30,11 @@ from lib.engines.llamacpp import templates
 from lib.engines.llamacpp.projector import Looked, can_see, kind_at, projector_of, real_roots
 from lib.engines.llamacpp.speed import token_bytes
 from lib.engines.llamacpp.templates import template_of
-from lib.fit import gguf, kinds
+from lib.fit import gguf, kinds, titles
 from lib.fit.kinds import Kind, Task
 
 _PART = re.compile(r"-\d{5}-of-(\d{5})$")
-FACTS = 6  # of what is kept about a file: with another number all headers are read anew
+FACTS = 7  # of what is kept about a file: with another number all headers are read anew
 LONGEST_BASE = 150  # of a name that needs a suffix
 LONGEST_SUFFIX = 40
 LONGEST_SHOWN = 200
@@ -47,6 +47,7 @@ class ModelFile(Frozen):
     name: ModelName
     path: str  # under its root; of a divided model, its first part
     root: str = ""  # one of settings().model_roots; "" is the folder in BERTH_HOME
+    title: str = ""  # what its header and repository call it, where that is not its name
     size_bytes: int  # with its projector, which other quantizations of it may share
     changed: str  # another text when any of its files has changed
     projector: str = ""  # the whole path of the file that lets it see images
@@ -87,8 +88,7 @@ class ModelFile(Frozen):
     @property
     def source(self) -> str:
         """The repository it came from, where the folders tell it, else its path."""
-        parts = Path(self.path).parts
-        return "/".join(parts[:2]) if len(parts) > 2 else self.path
+        return _source(self.path)
 
 
 class _Seen(NamedTuple):
@@ -107,6 +107,11 @@ class _Look(NamedTuple):
     usual: Path
     roots: list[Path]
     folders: Looked
+
+
+def _source(path: str) -> str:
+    parts = Path(path).parts
+    return "/".join(parts[:2]) if len(parts) > 2 else path
 
 
 _CACHE = TypeAdapter(dict[str, ModelFile])
@@ -323,6 +328,7 @@ def _read(name: str, path: str, now: _Seen) -> ModelFile:
         **common,
         kind=kinds.kind_of(header),
         projector=now.projector if now.projector and can_see(Path(now.projector)) else "",
+        title=titles.of_file(header.values, path, _source(path)),
         quantization=header.quantization,
         context_trained=header.context_length,
         can_chat=header.chat_template is not None or bool(now.template),

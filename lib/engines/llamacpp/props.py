@@ -2,8 +2,9 @@
 
 import contextlib
 import time
+from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from lib.core.errors import BerthError, EngineError
 from lib.core.http import get_json, request_json
@@ -19,6 +20,7 @@ _silent_until: dict[str, float] = {}  # by the monotonic clock
 
 class _Generation(BaseModel):
     n_ctx: int
+    params: dict[str, Any] = Field(default_factory=dict)  # how replies are drawn
 
 
 class _Modalities(BaseModel):

@@ -22,16 +22,18 @@ from lib.engines.base import (
     Health,
     Message,
     Model,
+    Sampling,
     StartOptions,
     State,
     Upstream,
 )
 from lib.engines.messages import has_images, require_sight
-from lib.engines.ollama import api, installed, speed, store
+from lib.engines.ollama import api, installed, sampling, speed, store
 from lib.engines.ollama import reply as ollama_reply
 from lib.engines.ollama.questions import stuck
 from lib.engines.ollama.store import SILENCE_SECONDS, Listener
 from lib.engines.openai_api import failed_stream
+from lib.fit import titles
 from lib.fit.kinds import Task
 
 FLOOR = (0, 17, 1)  # older ones hand out parts of their memory to strangers: CVE-2026-7482
@@ -185,6 +187,13 @@ class Ollama:
         """None: Ollama shows nobody its tokenizers."""
         return None
 
+    def usual(self, model: str) -> Sampling:
+        """What its model file says, else what Ollama says for all models; late is not known."""
+        try:
+            return sampling.usual(api.ask("/api/show", api.Shown, {"model": model}).parameters)
+        except BerthError:
+            return Sampling()
+
     def upstream(self, model: str) -> Upstream | None:
         """Ollama's own `/v1`, under the name it lists; None where the model is not loaded."""
         for known in self.models():
@@ -310,6 +319,7 @@ def _model(tag: api.Tag, facts: _Facts, in_memory: api.Loaded | None) -> Model:
         url=f"{api.address()}/v1" if in_memory else "",
         memory_bytes=in_memory.size if in_memory else None,
         source=_source(tag.name),
+        title=titles.of_name(_source(tag.name).rpartition("/")[2]),
     )
 
 

@@ -120,6 +120,9 @@ def _sampling(options: ChatOptions) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "temperature": options.temperature,
         "top_p": options.top_p,
+        "top_k": options.top_k,
+        "min_p": options.min_p,
+        "repeat_penalty": options.repeat_penalty,
         "num_predict": options.max_tokens,
         "seed": options.seed,
         "stop": list(options.stop) or None,

@@ -22,6 +22,7 @@ from lib.engines.vllm.sight import Sight, Target, log_file
 from lib.engines.vllm.standing import standing
 from lib.engines.vllm.units import Found, Unit, scan
 from lib.engines.vllm.watch import Watcher
+from lib.fit import titles
 
 NAME = "vllm"
 _NAMES: TypeAdapter[str] = TypeAdapter(ModelName)
@@ -130,6 +131,7 @@ def _of_slot(place: Place, unit: Unit, *, is_alone: bool) -> Entry:
         note=how.note,
         log=str(log) if log.exists() else "",
         source=unit.model,
+        title=titles.of_name(unit.model.rpartition("/")[2]),
         place=f"slot {unit.slot}",
         activity=seen.activity if seen and is_ready else "",
         remove_with=removal_command(unit.slot),

@@ -6,6 +6,7 @@ watched and asked. Servers elsewhere are only asked.
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from lib.core.errors import BadInput, BerthError, Conflict, EngineDown, EngineError, NotFound
 from lib.core.names import shown
@@ -15,15 +16,22 @@ from lib.engines.base import (
     Health,
     Message,
     Model,
+    Sampling,
     StartOptions,
     State,
     Upstream,
 )
 from lib.engines.messages import continued, require_sight
-from lib.engines.openai_api import chat_stream, complete_stream, failed_stream
-from lib.engines.vllm import addresses, answers, systemd
+from lib.engines.openai_api import (
+    beyond_openai,
+    chat_stream,
+    complete_stream,
+    failed_stream,
+)
+from lib.engines.vllm import addresses, answers, folder, systemd
 from lib.engines.vllm.catalog import NAME, Catalog, Entry, Place, catalog
 from lib.engines.vllm.floors import objection
+from lib.engines.vllm.places import places
 from lib.engines.vllm.sight import Sight
 from lib.engines.vllm.standing import cause_of, standing
 from lib.engines.vllm.units import Unit
@@ -32,6 +40,7 @@ from lib.engines.vllm.watch import Watcher
 LOAD_SECONDS = 4_000.0  # vLLM gives itself an hour
 LOOK_SECONDS = 0.5
 MOST_STOPS = 4
+FIELDS = {"top_k": "top_k", "min_p": "min_p", "repeat_penalty": "repetition_penalty"}
 # Only vLLM and what is built like it knows these two; a reply that is there is gone on with.
 CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 ABSENT = Health(
@@ -105,8 +114,8 @@ class Vllm:
             _require_few_stops(entry, options)
         except BerthError as error:
             return failed_stream(error)
-        extra = CONTINUE if entry.is_vllm and continued(messages) else None
-        to = entry.to
+        more = CONTINUE if entry.is_vllm and continued(messages) else {}
+        extra, to = {**more, **_further(entry, options)}, entry.to
         return chat_stream(to.base_url, to.model, messages, options, to.key, extra)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
@@ -116,7 +125,8 @@ class Vllm:
             _require_few_stops(entry, options)
         except BerthError as error:
             return failed_stream(error)
-        return complete_stream(entry.to.base_url, entry.to.model, prompt, options, entry.to.key)
+        to, extra = entry.to, _further(entry, options)
+        return complete_stream(to.base_url, to.model, prompt, options, to.key, extra)
 
     def count(self, model: str, text: str) -> int | None:
         """By the engine itself; other servers have no such question."""
@@ -124,6 +134,14 @@ class Vllm:
         if entry is None or not (entry.is_ready and entry.is_vllm and entry.target.root):
             return None
         return answers.count(entry.target.root, entry.to.model, entry.to.key, text)
+
+    def usual(self, model: str) -> Sampling:
+        """As the model's own folder says, which vLLM goes by; of servers elsewhere nobody knows."""
+        entry = self._find(model)
+        if entry is None or entry.unit is None:
+            return Sampling(takes_more=entry is not None and entry.is_vllm)
+        unit = entry.unit
+        return folder.sampling(places().model(unit.model, unit.revision))
 
     def upstream(self, model: str) -> Upstream | None:
         """Where it is asked, under the name that it is served by."""
@@ -206,6 +224,11 @@ def _why(seen: Sight) -> EngineError:
     if cause is not None:
         return cause.error
     return EngineError("The engine ended before it was ready.", seen.log_problem or "See its log.")
+
+
+def _further(entry: Entry, options: ChatOptions) -> dict[str, Any]:
+    """What vLLM takes beside OpenAI's fields; of another server nobody knows what it takes."""
+    return beyond_openai(options, FIELDS) if entry.is_vllm else {}
 
 
 def _require_few_stops(entry: Entry, options: ChatOptions) -> None:

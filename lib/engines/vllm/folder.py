@@ -1,5 +1,6 @@
 """What the files of a model on this machine say about it, as far as a list of models needs it."""
 
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -7,7 +8,10 @@ from typing import Any
 
 from lib.core.files import read_json
 from lib.core.values import Frozen
+from lib.engines.base import Sampling
 
+# Of vLLM's SamplingParams; it takes what the model's makers advise before them.
+USUAL = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 LARGEST_CONFIG = 4 * 2**20
 _ODD = re.compile(r"[^A-Za-z0-9]+")
 _TEMPLATES = ("chat_template.jinja", "chat_template.json")
@@ -46,6 +50,25 @@ def _facts(folder: Path, _changed_at: int) -> Facts:
         can_chat=_has_template(folder),
         can_see=any(config.get(name) for name in _SIGHT),
     )
+
+
+def sampling(folder: Path) -> Sampling:
+    """How vLLM draws a reply where nobody chooses; nothing is known where no model lies there."""
+    if not (folder / "config.json").is_file():
+        return Sampling()
+    told = {**USUAL, **_advised(_read(folder / "generation_config.json"))}
+    return Sampling(repeat_penalty=told.pop("repetition_penalty"), **told)
+
+
+def _advised(config: dict[str, Any]) -> dict[str, Any]:
+    """The numbers among its settings, as vLLM reads them: it samples, whatever `do_sample` says."""
+    return {
+        name: value
+        for name in USUAL
+        if isinstance(value := config.get(name), int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    }
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from lib.chat import schema_check
+from lib.chat import loops, schema_check
 from lib.chat.blocks import Part, as_json, groups, parts, split
 from lib.chat.conversations import Turn
 from lib.chat.reply import Figures, ReplyState
@@ -17,6 +17,7 @@ from lib.ui.elements.kept_reply import drawn_blocks, kept_reply
 
 HANDOVER_SECONDS = 0.03  # between two groups: drawn at once they would freeze the browser
 DRAWN_KEPT = 200
+LOOP = "It repeats itself: stopped"
 ENDINGS = {
     ReplyState.STOPPED: "Stopped",
     ReplyState.INTERRUPTED: "Berth was restarted while this reply was written",
@@ -103,9 +104,23 @@ def _thought(turn: Turn) -> str:
 
 def outcome(turn: Turn) -> str:
     """How it ended, where that was not well, and the figures."""
-    ending = ENDINGS.get(ReplyState(turn["state"]), "")
-    line = figures_line(Figures.model_validate(turn["figures"]))
+    figures = Figures.model_validate(turn["figures"])
+    is_loop = figures.finish_reason == loops.REPEATS
+    ending = LOOP if is_loop else ENDINGS.get(ReplyState(turn["state"]), "")
+    line = figures_line(figures)
     return " · ".join(part for part in (ending, line) if part)
+
+
+def can_go_on(turn: Turn) -> bool:
+    """Is there more to come of it: cut at its limit, stopped, or broken off in the middle?"""
+    is_cut = Figures.model_validate(turn["figures"]).finish_reason == "length"
+    return bool(turn["content"]) and (is_cut or turn["state"] != ReplyState.DONE)
+
+
+def is_to_be_retried(turn: Turn) -> bool:
+    """Did it fail, or end before there was anything to go on from?"""
+    is_bad = turn["state"] != ReplyState.DONE
+    return turn["state"] == ReplyState.FAILED or (is_bad and not turn["content"])
 
 
 def problem(turn: Turn) -> None:

@@ -13,7 +13,7 @@ from lib.chat.conversations import Turn
 from lib.chat.reply import ReplyRequest, ReplyState
 from lib.core import names
 from lib.core.errors import BerthError, NotFound
-from lib.engines import find_model
+from lib.engines import find_model, titles
 from lib.ui import markdown, models
 from lib.ui.chat import answer, control, message_actions
 from lib.ui.chat import conversation as chat
@@ -105,7 +105,8 @@ def _live(card: DeltaGenerator, column: Column, talk_id: str) -> DeltaGenerator:
     """Draw the head and the live element; the place between them is for the answer."""
     with card:
         with st.container(horizontal=True, wrap=False, vertical_alignment="top"):
-            st.markdown(f"**{markdown.plain(column.model)}**", width="stretch")
+            called = titles.of(column.engine, column.model)
+            st.markdown(f"**{markdown.plain(called)}**", width="stretch")
             _badge(column)
         place = st.container()
         if column.reply:
@@ -165,15 +166,14 @@ def _onward(talk: Conversation, round_id: str) -> str:
     turn = next((turn for turn in chat.path(talk) if turn["round"] == round_id), None)
     if turn is None:
         return ""
+    called = titles.of(turn["engine"], turn["model"])
     until = "" if turn["vote"] else ", until one is preferred"
-    return (
-        f"The conversation goes on from the answer of **{markdown.plain(turn['model'])}**{until}."
-    )
+    return f"The conversation goes on from the answer of **{markdown.plain(called)}**{until}."
 
 
 def _votes(votes: Sequence[tuple[str, int]]) -> str:
     """`Preferred so far: mistral 3 · qwen 1.`"""
-    each = " · ".join(f"{markdown.plain(model)} {count}" for model, count in votes)
+    each = " · ".join(f"{markdown.plain(titles.of_name(model))} {count}" for model, count in votes)
     return f"Preferred so far: {each}." if each else ""
 
 

@@ -6,8 +6,8 @@ import streamlit as st
 
 from lib.chat.branches import Tree
 from lib.chat.conversations import File, Turn
-from lib.chat.reply import Figures, ReplyState
 from lib.core import words
+from lib.engines import titles
 from lib.ui import markdown
 from lib.ui.chat import answer, columns, control, conversation, message_actions
 from lib.ui.chat.context_meter import ways_out
@@ -117,11 +117,13 @@ def _file(file: File) -> None:
 
 def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     """Figures and actions, and for a reply that did not end well: why, and Retry."""
-    line = " · ".join(part for part in (answer.outcome(turn), turn["model"]) if part)
-    is_cut = Figures.model_validate(turn["figures"]).finish_reason == "length"
-    message_bar(turn, tree, line, is_last and is_cut, message_actions.act)
+    model = titles.of(turn["engine"], turn["model"])
+    line = " · ".join(part for part in (answer.outcome(turn), model) if part)
+    can_go_on = is_last and answer.can_go_on(turn)
+    is_retried = is_last and answer.is_to_be_retried(turn)
+    message_bar(turn, tree, line, can_go_on, message_actions.act, is_retried)
     answer.problem(turn)
     if is_last and turn["problem"]:
         ways_out(turn["problem"])
-    if is_last and turn["state"] != ReplyState.DONE:
+    if is_retried:
         st.button("Retry", icon=":material/refresh:", key="chat_retry", on_click=control.retry)

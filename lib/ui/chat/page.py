@@ -1,5 +1,6 @@
 """The chat page's parts beside the messages: choice of model, what has to be said, the input."""
 
+import contextlib
 from collections import Counter
 from functools import partial
 
@@ -12,6 +13,8 @@ from lib.chat.conversations import (
     read_document,
 )
 from lib.core import names
+from lib.core.errors import BerthError
+from lib.engines import find_model
 from lib.engines.base import Model, State
 from lib.ui import markdown, models, session
 from lib.ui.chat import compare, control, conversation
@@ -25,6 +28,7 @@ ROOM_FOR_NAMES = (  # on a phone the buttons go below
     "<style>.st-key-chat_model { min-width: 15rem }"
     " .st-key-chat_compared { min-width: 20rem }</style>"
 )
+BADGE_SECONDS = 1.0
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "
     "closed. Export it, or delete older conversations and save again.",
@@ -42,7 +46,7 @@ def header(talk: Conversation, found: list[Model]) -> Model:
             model = compare.picker(found, labels(found))
         else:
             model = _picker(found)
-            models.badge(model)
+            _badge(talk, model)
         compare.toggle(found)
         st.button("New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -50,6 +54,21 @@ def header(talk: Conversation, found: list[Model]) -> Model:
         context_meter(talk, model)
     chat_settings_view.dialog(talk, model)
     return model
+
+
+def _badge(talk: Conversation, model: Model) -> None:
+    """How the model is; looked at again while one that did not run is loaded for a reply."""
+    is_loaded = is_running(talk) and model.state != State.READY
+    st.fragment(_state, run_every=BADGE_SECONDS if is_loaded else None)(model, is_loaded)
+
+
+def _state(model: Model, is_loaded: bool) -> None:
+    if is_loaded:
+        with contextlib.suppress(BerthError):
+            model = find_model(model.name, model.engine)
+        if model.state == State.STOPPED:  # its load is about to begin
+            model = model.model_copy(update={"state": State.STARTING})
+    models.badge(model)
 
 
 def _picker(found: list[Model]) -> Model:
@@ -73,9 +92,8 @@ def _picker(found: list[Model]) -> Model:
 
 def labels(found: list[Model]) -> dict[str, str]:
     """What a choice of models says, by `engine/name`: the engine only where two have one name."""
-    same = Counter(model.name for model in found)
-    keys = {model.key: model.name for model in found}
-    return {key: key if same[name] > 1 else name for key, name in keys.items()}
+    same = Counter(model.called for model in found)
+    return {one.key: one.key if same[one.called] > 1 else one.called for one in found}
 
 
 def notes() -> None:
@@ -156,4 +174,4 @@ def _welcome(model: Model) -> None:
     where = "this machine; nothing you write leaves it."
     if model.is_elsewhere:
         where = f"{model.place}, another machine: what you write goes there."
-    st.caption(markdown.plain(f"{model.name} runs on {where}{loads}"))
+    st.caption(markdown.plain(f"{model.called} runs on {where}{loads}"))

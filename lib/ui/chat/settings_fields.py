@@ -11,6 +11,20 @@ from lib.ui import markdown
 from lib.ui.session import Conversation
 
 UNSET = "As the model has it"
+LEAD = "chat_settings_lead"  # the field that Done has found wanting, and how often it did
+NAMES = {  # as the page names them, in the order of the dialog
+    "system": "system prompt",
+    "temperature": "temperature",
+    "max_tokens": "max tokens",
+    "top_p": "top-p",
+    "repeat_penalty": "repetition penalty",
+    "context": "context",
+    "top_k": "top-k",
+    "min_p": "min-p",
+    "seed": "seed",
+    "stop": "stop sequences",
+    "json_schema": "schema",
+}
 
 
 class Draft(NamedTuple):
@@ -34,6 +48,21 @@ def drafts(talk: Conversation) -> dict[str, Draft]:
     """What stands in the fields without being in force, by field."""
     kept = st.session_state.setdefault("chat_settings_drafts", {})
     return cast("dict[str, Draft]", kept.setdefault(talk["id"], {}))
+
+
+def summary(talk: Conversation) -> str:
+    """What the page says is set, and first of all what was typed and is not in use."""
+    unused = [f"{NAMES[name]} not in use" for name in NAMES if name in drafts(talk)]
+    return settings_of(talk).summary(unused)
+
+
+def lead(talk: Conversation) -> str:
+    """Have the first field that needs mending come into view; "" where none does."""
+    name = next((name for name in NAMES if name in drafts(talk)), "")
+    if name:
+        times = int((st.session_state.get(LEAD) or {}).get("times", 0))
+        st.session_state[LEAD] = {"field": key(talk, name), "times": times + 1}
+    return name
 
 
 def seed(talk: Conversation, name: str) -> str:
@@ -82,19 +111,32 @@ def problem(talk: Conversation, name: str) -> None:
         st.markdown(f":small[:red[:material/error: {said} What is typed here is not in use.]]")
 
 
-def number(talk: Conversation, name: str, label: str, step: float, about: str) -> None:
-    """A field for a number that may also be left to the model."""
+class Number(NamedTuple):
+    """A field for a number that may also be left to the model: then `usual` stands in grey."""
+
+    name: str
+    label: str
+    step: float
+    about: str
+    usual: str
+    is_off: bool = False
+
+
+def number(talk: Conversation, one: Number) -> None:
+    """The field, and what is wrong with what stands in it."""
     st.number_input(
-        label,
+        one.label,
         value=None,
-        step=step,
-        key=seed(talk, name),
-        placeholder=UNSET,
-        help=about,
+        step=one.step,
+        format="%g" if isinstance(one.step, float) else "%d",
+        key=seed(talk, one.name),
+        placeholder=one.usual,
+        help=one.about,
+        disabled=one.is_off,
         on_change=take,
-        args=(talk, name),
+        args=(talk, one.name),
     )
-    problem(talk, name)
+    problem(talk, one.name)
 
 
 def text(talk: Conversation, name: str, label: str, about: str, hint: str, height: int) -> None:

@@ -1,6 +1,7 @@
 """A conversation's settings on the chat page: a line that says what is set, and the dialog."""
 
 import contextlib
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -17,21 +18,17 @@ from lib.ui import markdown
 from lib.ui.chat import conversation as chat
 from lib.ui.chat import presets as chat_presets
 from lib.ui.chat import settings_fields as fields
+from lib.ui.chat import settings_numbers
 from lib.ui.deploy.fit_view import CONTEXT_HELP, steps
+from lib.ui.elements.settings_form import settings_form
 from lib.ui.session import Conversation, conversation
 from lib.ui.shell import shown_errors
 
 OPEN = "chat_settings_before"  # the settings as they were when the dialog opened; None: closed
 SMALLEST_CONTEXT = 256
 LONGEST_UNKNOWN = 131_072  # offered where nobody says what a model was trained for
-TEMPERATURE_HELP = (
-    "How freely the next word is chosen: 0 always takes the likeliest, above 1 it gets wild."
-)
-TOP_P_HELP = (
-    "Only the likeliest words that together have this share of the probability are considered."
-)
-TOKENS_HELP = "The longest a reply may get. A token is about three quarters of an English word."
-SEED_HELP = "The same number with the same question gives the same answer again."
+MORE = "chat_settings_unfolded"  # is the part for experts unfolded?
+FOLDED = ("top_k", "min_p", "seed", "stop", "json_schema")
 STOP_HELP = (
     "One a line: the reply ends where the model writes one of them. `\\n` means a line break."
 )
@@ -43,7 +40,7 @@ SCHEMA_HINT = '{"type": "object", "properties": {"name": {"type": "string"}}, "r
 
 def button(talk: Conversation) -> None:
     """What is set, which opens the dialog."""
-    summary = fields.settings_of(talk).summary()
+    summary = fields.summary(talk)
     st.button(
         f"Settings: {summary}" if summary else "Settings",
         icon=":material/tune:",
@@ -68,6 +65,8 @@ def _is_open() -> bool:
 def _open() -> None:
     if talk := conversation():
         st.session_state[OPEN] = talk["settings"]
+        st.session_state.pop(fields.LEAD, None)
+        _unfold(any(name in FOLDED for name in (*talk["settings"], *fields.drafts(talk))))
 
 
 def _close() -> None:
@@ -77,16 +76,36 @@ def _close() -> None:
         chat.save(talk)
 
 
-@st.dialog("Settings", width="medium", on_dismiss=_close)
+def _unfold(is_unfolded: bool) -> None:
+    """Decided once, when the dialog opens or leads there: it must not fold while one types."""
+    st.session_state[MORE] = is_unfolded
+
+
+def _done(talk: Conversation) -> None:
+    """Close, unless something that was typed is not in use: then its field comes into view."""
+    name = fields.lead(talk)
+    if not name:
+        _close()
+    elif name in FOLDED:
+        _unfold(True)
+
+
+@st.dialog("For this conversation", width="medium", on_dismiss=_close)
 def _dialog(talk: Conversation, model: Model) -> None:
     """Drawn only while it is open; the page around it is drawn anew only once it is closed.
 
     Before, that could take a half-typed text out of a field.
     """
+    settings_form(st.session_state.get(fields.LEAD))
+    model = _now(model)
+    numbers = settings_numbers.of(model)
     chat_presets.prompt(talk)
-    _sampling(talk)
-    _context(talk, _now(model))
-    fields.text(talk, "json_schema", "JSON schema", SCHEMA_HELP, SCHEMA_HINT, height=120)
+    _pairs(talk, numbers, ("temperature", "max_tokens"), ("top_p", "repeat_penalty"))
+    _context(talk, model)
+    with st.expander("More", expanded=bool(st.session_state.get(MORE)), key="chat_settings_more"):
+        _pairs(talk, numbers, ("top_k", "min_p"), ("seed",))
+        fields.text(talk, "stop", "Stop sequences", STOP_HELP, "None", height=70)
+        fields.text(talk, "json_schema", "JSON schema", SCHEMA_HELP, SCHEMA_HINT, height=120)
     _buttons(talk)
     if not _is_open():
         st.rerun()
@@ -99,18 +118,16 @@ def _now(model: Model) -> Model:
     return model
 
 
-def _sampling(talk: Conversation) -> None:
-    left, right = st.columns(2)
-    with left:
-        fields.number(talk, "temperature", "Temperature", 0.1, TEMPERATURE_HELP)
-    with right:
-        fields.number(talk, "top_p", "Top-p", 0.05, TOP_P_HELP)
-    left, right = st.columns(2)
-    with left:
-        fields.number(talk, "max_tokens", "Max tokens", 1, TOKENS_HELP)
-    with right:
-        fields.number(talk, "seed", "Seed", 1, SEED_HELP)
-    fields.text(talk, "stop", "Stop sequences", STOP_HELP, fields.UNSET, height=70)
+def _pairs(
+    talk: Conversation, numbers: Mapping[str, fields.Number], *pairs: tuple[str, ...]
+) -> None:
+    """Fields for numbers, two side by side."""
+    for names in pairs:
+        for name, column in zip(names, st.columns(2), strict=False):
+            with column:
+                fields.number(talk, numbers[name])
+    if any(numbers[name].is_off for names in pairs for name in names):
+        st.caption(settings_numbers.NOT_SENT)
 
 
 def _context(talk: Conversation, model: Model) -> None:
@@ -140,7 +157,7 @@ def _loaded(model: Model) -> str:
     if model.context:
         now = f"Loaded now with {model.context:,} tokens."
     longest = f" Trained for at most {model.context_trained:,}." if model.context_trained else ""
-    return f"{markdown.plain(model.name)}: {now}{longest}"
+    return f"{markdown.plain(model.called)}: {now}{longest}"
 
 
 def _not_loaded(model: Model) -> str:
@@ -185,7 +202,7 @@ def _load_news(model: Model) -> None:
 def _loading(model: Model) -> None:
     if not actions.is_starting(model):
         st.rerun()
-    st.caption(f"{markdown.plain(model.name)} is being loaded.")
+    st.caption(f"{markdown.plain(model.called)} is being loaded.")
 
 
 def _buttons(talk: Conversation) -> None:
@@ -210,7 +227,7 @@ def _buttons(talk: Conversation) -> None:
                 on_click=_use_for_new,
                 args=(talk,),
             )
-        st.button("Done", type="primary", key="chat_settings_done", on_click=_close)
+        st.button("Done", type="primary", key="chat_settings_done", on_click=_done, args=(talk,))
 
 
 def _use_for_new(talk: Conversation) -> None:

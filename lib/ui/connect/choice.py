@@ -23,7 +23,7 @@ def models() -> list[Model]:
 
 def _rank(model: Model) -> tuple[int, bool, str]:
     """What runs before what would have to be started; what calls tools before what does not."""
-    return ORDER.index(model.state), not model.calls_tools, model.name.lower()
+    return ORDER.index(model.state), not model.calls_tools, model.called.lower()
 
 
 def chosen(able: list[Model]) -> Way:
@@ -75,12 +75,12 @@ def _key() -> str:
 
 
 def _label(model: Model) -> str:
-    return model.name if model.state == State.READY else f"{model.name} · {model.state.lower()}"
+    return model.called if model.state == State.READY else f"{model.called} · {model.state.lower()}"
 
 
 def _warn(model: Model) -> None:
     """What coding agents would stumble over."""
-    name, context = markdown.plain(model.name), model.context or model.context_trained
+    name, context = markdown.plain(model.called), model.context or model.context_trained
     if model.calls_tools is False:
         st.caption(
             f":orange[:material/warning:] {name} calls no tools: coding agents can talk with it, "

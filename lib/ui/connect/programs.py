@@ -11,7 +11,6 @@ from lib.connect.way import Way
 from lib.core.names import shown
 from lib.ui import markdown
 from lib.ui.connect import choice, copies
-from lib.ui.deploy import starter
 from lib.ui.shell import shown_errors
 
 SAID = "connect_said"  # what came of the last press, by the program it was about
@@ -24,7 +23,9 @@ def section() -> None:
     able = choice.models()
     if not able:
         st.caption("Programs can use the models here once there is one.")
-        starter.invitation()
+        icon = ":material/rocket_launch:"
+        if st.button("Choose a first model", icon=icon, key="connect_first"):
+            st.switch_page("Home.py")
         return
     st.caption(
         "Coding agents and other programs can ask the models here. Berth adds what they need to "

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lib.batches import watch as batches
+from lib.deploy import starters
 from lib.deploy.starter import STARTER
 from lib.engines import all_models
 from lib.engines.base import Model, State
@@ -37,11 +38,12 @@ def _success(job: Job) -> None:
     if job.kind == slot_job.REMOVAL:
         st.success(markdown.plain(job.last_line()), icon=":material/check_circle:")
         return
-    model = _deployed(job)
+    model = deployed(job)
     if model is None:
         st.info("The model it deployed has been removed since.")
         return
     if model.writes:
+        said(job)
         _chat_button(model)
     if job.kind == slot_job.KIND:
         result.addresses(job, model)
@@ -51,6 +53,13 @@ def _success(job: Job) -> None:
     with st.container(horizontal=True):
         st.code(model.name, language=None, width="stretch")
         st.code(f"{models.base_url()}/v1", language=None, width="stretch")
+
+
+def said(job: Job) -> None:
+    """That it is ready, and what it answered when it was tested."""
+    words = starters.first_words(job)
+    told = f"**Ready.** It says: {markdown.plain(words)}" if words else "**Ready.**"
+    st.success(told, icon=":material/check_circle:")
 
 
 def _chat_button(model: Model) -> None:
@@ -63,7 +72,7 @@ def _chat_button(model: Model) -> None:
             st.switch_page("pages/3_Chat.py")
 
 
-def _deployed(job: Job) -> Model | None:
+def deployed(job: Job) -> Model | None:
     """The model that the job named as ready in its last words, if it is still there."""
     if job.kind == slot_job.KIND:
         return result.deployed(job)

@@ -7,7 +7,7 @@ from lib.engines import all_models
 from lib.engines.llamacpp import stores
 from lib.ui import markdown
 from lib.ui.deploy import starter
-from lib.ui.session import choose_to_deploy, wished_model
+from lib.ui.session import choose_to_deploy
 
 MIRROR = "HF_ENDPOINT=https://mirror.example ./setup.sh"
 
@@ -36,5 +36,5 @@ def draw() -> None:
             "Where a mirror of the Hub can be reached, start Berth with its address:"
         )
         st.code(MIRROR, language="bash")
-        if not here and wished_model():  # where nothing is, the page itself invites
-            starter.invitation()
+        if not here:
+            starter.offline()

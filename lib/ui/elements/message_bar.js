@@ -48,7 +48,7 @@ class Bar {
     if (data.role === "user") {
       iconButton(buttons, "edit", "Edit", () => this.edit()).dataset.berthEdit = data.id;
     } else if (data.role === "assistant") {
-      iconButton(buttons, "refresh", "Answer again", () => this.tell("again"));
+      if (!data.isRetried) iconButton(buttons, "refresh", "Answer again", () => this.tell("again"));
       iconButton(buttons, "swap_horiz", "Answer again with another model", () => this.tell("with"));
       iconButton(buttons, "delete", "Delete question and answer", () => this.tell("delete"));
     }

@@ -11,9 +11,16 @@ from lib.ui.elements.element import element
 
 
 def message_bar(
-    turn: Turn, tree: Tree | None, line: str, is_cut: bool, on_act: Callable[[object], None]
+    turn: Turn,
+    tree: Tree | None,
+    line: str,
+    is_cut: bool,
+    on_act: Callable[[object], None],
+    is_retried: bool = False,
 ) -> None:
     """The bar of one message; `line` stands in it, `is_cut` offers to go on.
+
+    Where `is_retried`, a button below it asks again: the bar has no second one.
 
     Without a tree, as for answers side by side, it can only be copied. `on_act` is told what was
     clicked, before the page's next run.
@@ -27,6 +34,7 @@ def message_bar(
             "role": turn["role"] if tree else "",
             "line": line,
             "isCut": is_cut,
+            "isRetried": is_retried,
             "versions": versions if len(versions) > 1 else [],
         },
         on_act_change=partial(_clicked, key, on_act),

@@ -78,7 +78,7 @@ def _confirm(models: Sequence[Model], can_undo: bool) -> None:
 
 
 def _about_one(model: Model) -> None:
-    name = markdown.plain(model.name)
+    name = markdown.plain(model.called)
     if model.stays_at:
         st.markdown(f"**{name}** is stopped and Berth's link to it is removed.")
         st.caption(f"Its file stays where it is: {markdown.plain(model.stays_at)}")
@@ -92,7 +92,7 @@ def _about_one(model: Model) -> None:
 
 def _about_several(models: Sequence[Model]) -> None:
     st.markdown(f"**{len(models)} models** are stopped and their files are deleted:")
-    named = [f"- {markdown.plain(model.name)}{_at(model)}" for model in models[:MOST_NAMED]]
+    named = [f"- {markdown.plain(model.called)}{_at(model)}" for model in models[:MOST_NAMED]]
     more = len(models) - MOST_NAMED
     st.markdown("\n".join([*named, f"- and {more:,} more"] if more > 0 else named))
     if any(model.stays_at for model in models):

@@ -22,7 +22,7 @@ from lib.fleet.figures import Figures
 from lib.jobs import jobs
 from lib.slots import job as slot_job
 from lib.ui import life, markdown
-from lib.ui.models import asking, doing, endpoints_view, told
+from lib.ui.models import asking, doing, endpoints_view, names, told
 
 ENDPOINTS, ABOUT, FILES, HISTORY, LOG = "Endpoints", "About", "Files", "History", "Log"
 LOG_BYTES = 4_000
@@ -66,6 +66,7 @@ def draw(one: Figures) -> None:
 
 
 def _about(one: Figures) -> None:
+    names.field(one.model, key_of(one.model))
     lines = [f":gray[{name}:] {said}" for name, said in _facts(one) if said]
     st.markdown("  \n".join(lines))
     template = _kept("template", one.model, lambda: contents.template(one.model))
@@ -87,6 +88,7 @@ def _facts(one: Figures) -> list[tuple[str, str]]:
     trained, loaded = model.context_trained, model.context
     needs = _kept("needs", model, lambda: _needs(model))
     return [
+        ("Name for programs", markdown.plain(model.name)),
         ("Source", _source(model)),
         ("Engine", markdown.plain(told.where(model))),
         ("Does", told.limits(model) or "chats"),

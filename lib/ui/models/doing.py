@@ -41,7 +41,7 @@ def undo(*models: Model) -> None:
     for model in models:
         with shown_errors():
             if not removing.undo(model):
-                st.warning(f"It is too late to keep {markdown.plain(model.name)}.")
+                st.warning(f"It is too late to keep {markdown.plain(model.called)}.")
 
 
 def pin(is_wanted: bool, *models: Model) -> None:

@@ -21,6 +21,7 @@ ROWS, TABLE = "List", "Table"
 PER_PAGE = {ROWS: 20, TABLE: 100}
 MOST_IN_ROWS = 12  # beyond, a table tells more
 REFRESH_SECONDS = {True: 1.0, False: 5.0}  # while something changes, and while nothing does
+PLACES, PLACES_LOOKS = "models_places", 3  # looks at the page, until it is in order again
 LOOK_SHARE = 0.05  # so much of its time the page may look at the models
 
 
@@ -65,6 +66,17 @@ def browse(otherwise: Callable[[], None]) -> None:
         otherwise()
 
 
+def nothing() -> None:
+    """What stands here as long as there is no model."""
+    if not may(Action.DEPLOY):
+        st.info("No model runs here for guests now. The owner of this machine starts them.")
+        return
+    st.markdown("The models that you deploy stand here, with what they take and how they are used.")
+    icon = ":material/rocket_launch:"
+    if st.button("Deploy a model", type="primary", icon=icon, key="models_deploy"):
+        st.switch_page("pages/1_Deploy.py")
+
+
 def _look() -> Look:
     began = time.monotonic()
     every = [_for_whoever_looks(one) for one in figures.of_all(all_models())]
@@ -83,8 +95,12 @@ def _listing(given: list[Look]) -> None:
     if not look.every:
         st.rerun()
     wish = _toolbar(look.every)
-    found = figures.arranged(
-        look.every, wish.wanted, wish.engines, wish.states, wish.order, is_reversed()
+    found = _in_place(
+        wish,
+        figures.arranged(
+            look.every, wish.wanted, wish.engines, wish.states, wish.order, is_reversed()
+        ),
+        look.rhythm,
     )
     if not found:
         st.caption(_nothing(wish))
@@ -96,6 +112,22 @@ def _listing(given: list[Look]) -> None:
     if not was_given and look.is_lively != st.session_state.get("models_lively"):
         st.rerun()  # the fragment's own rhythm is set by the page
     st.session_state["models_lively"] = look.is_lively
+
+
+def _in_place(wish: Wish, found: list[Figures], rhythm: float) -> list[Figures]:
+    """What stands on the page keeps its place while one looks, whatever starts or stops.
+
+    A page that nobody looked at for a while, and another wish, are in order again.
+    """
+    now, mark = time.monotonic(), [str(wish.order), is_reversed()]
+    before = st.session_state.get(PLACES) or {}
+    is_seen = before.get("mark") == mark and now - before["at"] < PLACES_LOOKS * rhythm
+    places = {key: place for place, key in enumerate(before["keys"])} if is_seen else {}
+    if wish.order == Order.USUAL and places:
+        found = sorted(found, key=lambda one: places.get(one.key, len(places)))
+    keys = [*places, *(one.key for one in found if one.key not in places)]
+    st.session_state[PLACES] = {"mark": mark, "keys": keys, "at": now}
+    return found
 
 
 def _page(found: list[Figures], view: str) -> list[Figures]:

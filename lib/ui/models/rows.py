@@ -9,7 +9,7 @@ from lib.fleet.figures import Figures
 from lib.fleet.ledger import NoRoom
 from lib.sharing import for_guests, limits
 from lib.ui import life, markdown
-from lib.ui.models import details, doing, told
+from lib.ui.models import details, doing, names, told
 from lib.ui.models.states import COLOURS
 from lib.ui.session import open_details, opened_details
 
@@ -44,8 +44,8 @@ def draw(one: Figures, with_details: bool = False) -> None:
 
 
 def _name(one: Figures) -> str:
-    name = f"**{markdown.plain(one.model.name)}**"
-    return f":gray[{name}]" if one.removal else name
+    name = names.name(one.model)
+    return f":gray[**{markdown.plain(one.model.called)}**]" if one.removal else name
 
 
 def _state(one: Figures) -> None:

@@ -61,12 +61,13 @@ def draw(every: Sequence[Figures], page: Sequence[Figures], order: Order) -> Non
 def _line(one: Figures, opened: str) -> Line:
     model, key = one.model, details.key_of(one.model)
     taken, expected = told.memory(one)
-    parts = (told.where(model), model.quantization, told.limits(model))
+    name = model.name if model.title else ""
+    parts = (name, told.where(model), model.quantization, told.limits(model))
     return Line(
         id=one.key,
         opens=key,
         is_opened=key == opened,
-        name=model.name,
+        name=model.called,
         about=" · ".join(part for part in parts if part),
         state="Removed" if one.removal else str(one.state),
         colour="gray" if one.removal else COLOURS[one.state],
@@ -75,7 +76,7 @@ def _line(one: Figures, opened: str) -> Line:
         disk=words.disk(model.size_bytes) if model.size_bytes else "",
         memory=taken,
         expected=expected,
-        context=f"{context:,}" if (context := model.context or model.context_trained) else "",
+        context=f"{one.context:,}" if one.context else "",
         speed=told.speed(one),
         used=words.ago(one.used_at) if one.used_at else "",
         endpoint=endpoints.call_of(model).path,

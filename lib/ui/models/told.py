@@ -21,7 +21,7 @@ def facts(one: Figures) -> str:
     parts = [
         words.disk(model.size_bytes) if model.size_bytes else "",
         markdown.plain(model.quantization),
-        _context(model),
+        _context(one),
         f"{words.memory(model.memory_bytes)} in memory" if model.memory_bytes else "",
         f"{speed(one)} tok/s" if one.speed else "",
         f"used {words.ago(one.used_at)}" if one.used_at else "",
@@ -76,7 +76,6 @@ def frees(size_bytes: int | None) -> str:
     return words.disk(size_bytes) if size_bytes else "its files"
 
 
-def _context(model: Model) -> str:
+def _context(one: Figures) -> str:
     """Nobody tells it of a broken file, and of a model on another machine, at times."""
-    context = model.context or model.context_trained
-    return f"context {context:,}" if context else ""
+    return f"context {one.context:,}" if one.context else ""

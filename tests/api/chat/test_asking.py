@@ -108,6 +108,7 @@ def test_whole_it_is_one_answer(server: Server, fake: Running) -> None:
 
 def test_what_is_asked_reaches_the_engine(server: Server) -> None:
     options = {"temperature": 0.2, "top_p": 0.9, "max_tokens": 7, "seed": 3, "stop": ["END"]}
+    options |= {"top_k": 20, "min_p": 0.1, "repeat_penalty": 1.1}
     messages = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "What is it?", "images": [PIXEL]},

@@ -7,6 +7,7 @@ import httpx
 import openai
 import pytest
 
+from tests.support import keys
 from tests.support.engines import register
 from tests.support.fake_engine import Running, running_fake
 from tests.support.server import Server, running_server
@@ -73,3 +74,39 @@ def test_a_model_that_was_added_is_listed_at_once(server: Server, fake: Running)
             assert (told["id"], told["state"]) == ("new", "running")
     finally:
         (server.home / "models" / "new.gguf").unlink()
+
+
+def test_a_readable_name_is_as_good_as_the_exact_one(server: Server, fake: Running) -> None:
+    titles_file = server.home / "titles.json"
+    titles_file.write_text('{"llamacpp/fake": {"title": "My Helper"}}')
+    try:
+        rows = httpx.get(f"{server.url}/v1/models").json()["data"]
+        assert {row["id"]: row["name"] for row in rows}["fake"] == "My Helper"
+        body = {"messages": [{"role": "user", "content": "x"}]}
+        for name in ("My Helper", "my helper", "MY-HELPER", "fake"):
+            address = f"{server.url}/v1/chat/completions"
+            answer = httpx.post(address, json={**body, "model": name})
+            assert answer.status_code == 200, answer.text
+            assert fake.record()[-1]["model"] == "fake"
+        told = httpx.get(f"{server.url}/v1/models/My%20Helper").json()
+        assert (told["id"], told["name"]) == ("fake", "My Helper")
+        refused = httpx.post(address, json={**body, "model": "My Hel"})
+        assert refused.status_code == 404
+    finally:
+        titles_file.unlink()
+
+
+def test_what_a_key_may_use_is_judged_by_the_exact_name(server: Server, fake: Running) -> None:
+    titles_file = server.home / "titles.json"
+    titles_file.write_text('{"llamacpp/fake": {"title": "My Helper"}}')
+    try:
+        _, other = keys.made(server, "other", models=["asleep"])
+        _, right = keys.made(server, "right", models=["fake"])
+        body = {"model": "My Helper", "messages": [{"role": "user", "content": "x"}]}
+        for secret, status in ((other, 403), (right, 200)):
+            answer = httpx.post(
+                f"{server.url}/v1/chat/completions", json=body, headers=keys.bearer(secret)
+            )
+            assert answer.status_code == status, answer.text
+    finally:
+        titles_file.unlink()

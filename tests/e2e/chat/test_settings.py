@@ -47,7 +47,15 @@ def done(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def unfold(page: Page) -> None:
+    """The part for experts."""
+    if not page.get_by_label("Seed", exact=True).is_visible():
+        page.get_by_role("dialog").get_by_text("More", exact=True).click()
+
+
 def fill(page: Page, label: str, value: str) -> None:
+    if label in ("Seed", "Stop sequences", "JSON schema", "Top-k", "Min-p"):
+        unfold(page)
     field = page.get_by_role("dialog").get_by_label(label, exact=True)
     field.fill(value)
     field.press("Tab")
@@ -80,6 +88,9 @@ def test_what_is_set_reaches_the_engine_and_is_still_set_after_a_reload(
     fill(chat, "Temperature", "0.2")
     fill(chat, "Top-p", "0.9")
     fill(chat, "Max tokens", "50")
+    fill(chat, "Repetition penalty", "1.1")
+    fill(chat, "Top-k", "20")
+    fill(chat, "Min-p", "0.1")
     fill(chat, "Seed", "0")
     fill(chat, "Stop sequences", "END\n\\n\\n")
     done(chat)
@@ -89,6 +100,7 @@ def test_what_is_set_reaches_the_engine_and_is_still_set_after_a_reload(
     assert body["messages"][0] == {"role": "system", "content": "Answer like a sailor."}
     assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.2, 0.9, 50)
     assert (body["seed"], body["stop"]) == (0, ["END", "\n\n"])
+    assert (body["repeat_penalty"], body["top_k"], body["min_p"]) == (1.1, 20, 0.1)
     reload(chat)
     expect(chat.get_by_text("System prompt · temperature 0.2")).to_be_visible()
     dialog = opened(chat)
@@ -156,6 +168,49 @@ def test_a_text_is_taken_also_when_the_dialog_is_closed_at_once(chat: Page, fake
     assert sent(fake)["messages"][0]["content"] == "Never lost."
 
 
+def test_escape_takes_what_was_typed_and_the_page_says_what_of_it_is_not_in_use(
+    chat: Page, fake: Running
+) -> None:
+    dialog = opened(chat)
+    dialog.get_by_label("System prompt", exact=True).fill("Never lost.")
+    chat.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(chat.get_by_text("Settings: System prompt")).to_be_visible()
+    dialog = opened(chat)
+    dialog.get_by_label("Temperature", exact=True).fill("0.3")
+    chat.keyboard.press("Escape")
+    expect(chat.get_by_text("Settings: System prompt · temperature 0.3")).to_be_visible()
+    dialog = opened(chat)
+    unfold(chat)
+    dialog.get_by_label("JSON schema", exact=True).fill("{")
+    chat.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(chat.get_by_text("Settings: Schema not in use · system prompt")).to_be_visible()
+    ask(chat, "Well?")
+    assert sent(fake)["temperature"] == 0.3
+    assert "response_format" not in sent(fake)
+
+
+def test_an_empty_number_steps_from_the_value_that_stands_in_grey(
+    chat: Page, fake: Running
+) -> None:
+    dialog = opened(chat)
+    field = dialog.get_by_label("Temperature", exact=True)
+    expect(field).to_have_attribute("placeholder", "0.8")
+    place = chat.locator('[class*="st-key-settings-temperature"]')
+    place.get_by_role("button", name="Increment").click(force=True)
+    expect(field).to_have_value("0.9")
+    place.get_by_role("button", name="Increment").click()
+    expect(field).to_have_value("1")
+    penalty = dialog.get_by_label("Repetition penalty", exact=True)
+    penalty.press("ArrowUp")
+    expect(penalty).to_have_value("1.05")
+    done(chat)
+    expect(chat.get_by_text("Settings: Temperature 1 · repetition penalty 1.05")).to_be_visible()
+    ask(chat, "Well?")
+    assert (sent(fake)["temperature"], sent(fake)["repeat_penalty"]) == (1, 1.05)
+
+
 def test_a_running_model_is_loaded_again_with_another_context(
     page: Page, home: Path, starter_file: Path
 ) -> None:
@@ -216,10 +271,14 @@ def test_the_dialog_fits_and_keeps_what_cannot_be_used(
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= size[0]
     picture(chat, f"settings-{size[0]}-{scheme}")
-    dialog.get_by_role("button", name="Done").scroll_into_view_if_needed()
+    dialog.get_by_role("button", name="Done").click()
+    expect(dialog.get_by_label("Seed", exact=True)).to_be_focused()
     picture(chat, f"settings-{size[0]}-{scheme}-end")
+    fill(chat, "Seed", "4")
+    fill(chat, "JSON schema", "{}")
+    expect(dialog.get_by_text("is not in use")).to_have_count(0)
     done(chat)
-    expect(chat.get_by_text("Settings: Temperature 0.2")).to_be_visible()
+    expect(chat.get_by_text("Settings: JSON · temperature 0.2 · seed 4")).to_be_visible()
     picture(chat, f"settings-{size[0]}-{scheme}-closed")
 
 

@@ -205,7 +205,7 @@ def test_a_server_killed_in_mid_reply_keeps_what_came(
         shown = re.findall(r"\bt\d+\b", answer(page))
         assert len(shown) > 30
         assert shown == [f"t{n}" for n in range(len(shown))]
-        expect(page.get_by_role("button", name="Retry")).to_be_visible()
+        expect(page.get_by_role("button", name="Continue")).to_be_visible()
 
 
 def test_markup_from_a_model_is_text_and_its_images_are_not_fetched(
@@ -253,3 +253,20 @@ def test_a_prompt_too_long_is_told_with_its_numbers(
     ask(page, "one two three four five six seven")
     expect(page.get_by_role("alert")).to_contain_text("7")
     expect(page.get_by_role("alert")).to_contain_text("5")
+
+
+def test_a_reply_that_repeats_itself_is_stopped_and_can_be_continued(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    fake.behave(text="Paris, Madrid, London, Madrid. " * 600, gap_ms=1)
+    page.goto(f"{berth.url}/Chat")
+    ask(page)
+    expect(page.get_by_text("It repeats itself", exact=False)).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+    expect(page.get_by_role("button", name="Answer again", exact=True)).to_have_count(1)
+    before = answer(page)
+    fake.behave(text="and Rome.", gap_ms=0)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_test_id("stChatMessage").filter(visible=True).last).to_contain_text("Rome.")
+    assert answer(page).startswith(before[:500])

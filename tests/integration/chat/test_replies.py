@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lib.chat import conversations, replies
 from lib.chat.reply import Reply, ReplyRequest, ReplyState
 from lib.core.errors import BadInput, NotFound
+from lib.core.preferences import change
 from lib.core.settings import settings
 from lib.engines.base import ChatOptions, Message
 from lib.fleet import use
@@ -298,4 +299,29 @@ def test_a_disk_that_fills_ends_the_reply_in_words_and_keeps_what_came(fake: Run
     reply.stop()
     assert not replies.is_answering("", "fake")
     fake.behave(tokens=5, gap_ms=0)
+    assert finished(asked()).state == ReplyState.DONE
+
+
+def test_a_reply_that_repeats_itself_is_ended_with_that_word(fake: Running) -> None:
+    fake.behave(text="Paris, Madrid, London, Madrid. " * 600, gap_ms=1)
+    reply = finished(asked())
+    assert reply.state == ReplyState.STOPPED
+    assert reply.figures.finish_reason == "repetition"
+    assert 1_000 <= len(reply.text) < 6_000
+    until(lambda: fake.record()[-1]["ended"] == "left", "the engine's end")
+    forget_all()
+    kept = replies.find(reply.id, "me")
+    assert (kept.state, kept.text) == (ReplyState.STOPPED, reply.text)
+    assert kept.figures.finish_reason == "repetition"
+
+
+def test_where_that_is_switched_off_it_goes_on(fake: Running) -> None:
+    change(stops_repetition=False)
+    fake.behave(text="Paris, Madrid, London, Madrid. " * 100, gap_ms=0)
+    reply = finished(asked())
+    assert (reply.state, reply.figures.finish_reason) == (ReplyState.DONE, "stop")
+
+
+def test_what_repeats_itself_and_ends_by_itself_is_whole(fake: Running) -> None:
+    fake.behave(text="Paris, Madrid. " * 20, gap_ms=0)
     assert finished(asked()).state == ReplyState.DONE

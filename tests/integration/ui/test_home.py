@@ -1,5 +1,6 @@
 """Home: what was asked today, what runs, the first steps, what happened; a guest sees less."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ from lib.core.activity import KEPT_SECONDS, Kind
 from lib.core.files import write_json
 from lib.core.preferences import change, preferences
 from lib.core.settings import settings
+from lib.deploy.starter import STARTER
 from lib.engines.base import Usage
 from lib.fleet import served
 from lib.fleet.served import PROGRAM
+from lib.jobs import jobs
 from lib.jobs.jobs import Record
 from lib.ui import activity_view, home
 from tests.conftest import ROOT
@@ -22,6 +25,7 @@ from tests.support import tiny_gguf
 from tests.support.berth import lay_fake
 from tests.support.fake_engine import running_fake
 from tests.support.visitors import GUEST, OWNER, nobody_by_default
+from tests.support.waiting import until
 
 SECONDS = 30
 STEPS = ["Berth runs", "A model is here", "You have asked it something", "A program has asked it"]
@@ -97,7 +101,7 @@ def test_where_nothing_runs_what_was_used_last_comes_first(home: Path) -> None:
     starts = [button.key for button in page.button if button.label == "Start"]
     assert starts[0] == "start-llamacpp-m6"
     assert len(starts) == 5
-    assert "Ready to start" in shown(page)
+    assert "Not running" in shown(page)
     assert "All models" in links(page)
     assert "role=" not in drawings(page)
 
@@ -277,3 +281,67 @@ def test_of_many_askers_those_are_named_who_asked_most() -> None:
     told = home.by_whom(by)
     assert told.startswith("key 0 10, key 1 9,")
     assert told.endswith("key 5 5, others 7")
+
+
+def starter_job(state: str, log: str = "") -> jobs.Job:
+    """The small model's job, as its runner and its command leave it."""
+    job = jobs.start(
+        ["sh", "-c", f"printf '%s' \"$SAYS\"; {state}"],
+        title="Deploy Qwen2.5 Coder 0.5B",
+        kind="starter",
+        resource=f"model:{STARTER.name}",
+        env={"SAYS": log},
+    )
+    if state != "sleep 600":
+        until(lambda: not jobs.find(job.id).is_active, "its end")
+    return jobs.find(job.id)
+
+
+def lay_small(home: Path) -> None:
+    """A file that stands for the starter's: of its size, and of no bytes."""
+    path = STARTER.path
+    path.parent.mkdir(parents=True)
+    tiny_gguf.write_tiny(path)
+    os.truncate(path, STARTER.size_bytes)
+
+
+def test_four_models_are_offered_each_with_what_it_takes() -> None:
+    page = opened()
+    said = " ".join(caption.value for caption in page.caption)
+    assert "491 MB to download" in said
+    assert "Apache-2.0" in said
+    starts = [button for button in page.button if str(button.key).startswith("start_")]
+    assert len(starts) == 4
+    assert starts[-1].label == "Start with a small model"
+    assert sum(button.proto.type == "primary" for button in starts) <= 1
+
+
+def test_while_a_starter_runs_no_other_is_offered_and_nothing_waits_in_the_activity() -> None:
+    job = starter_job("sleep 600")
+    try:
+        until(lambda: jobs.find(job.id).state == "running", "its start")
+        page = opened()
+        labels = [button.label for button in page.button]
+        assert not any(label.startswith("Start with") for label in labels)
+        assert labels.count("Cancel") == 1
+        assert "is on its way" in shown(page)
+        assert "Queued" not in [badge.proto.body for badge in page.get("badge")]
+    finally:
+        job.cancel()
+
+
+def test_at_the_end_it_says_what_the_model_said_and_leads_to_the_chat(home: Path) -> None:
+    lay_small(home)
+    says = f"It says: The capital of *France* is Paris.\n{STARTER.name} is ready.\n"
+    starter_job("exit 0", says)
+    page = opened()
+    [box] = [success.value for success in page.success]
+    assert box == r"**Ready.** It says: The capital of \*France\* is Paris\."
+    chat = page.button(key="starter_chat")
+    assert (chat.label, chat.proto.type) == ("Chat", "primary")
+
+
+def test_a_guest_is_told_nothing_of_it(home: Path) -> None:
+    lay_small(home)
+    starter_job("exit 0", "It says: Paris.\n")
+    assert not opened(GUEST).success

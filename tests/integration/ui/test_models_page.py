@@ -10,13 +10,15 @@ from lib.core import activity
 from lib.core.access import Role, acting
 from lib.core.activity import Kind
 from lib.core.settings import settings
-from lib.engines import all_models, find_model
-from lib.engines.base import Model, State
+from lib.engines import all_models, find_model, titles, variants
+from lib.engines.base import Model, StartOptions, State
 from lib.fleet import removals, removing, rules
 from lib.fleet.figures import Order
 from lib.jobs import jobs
 from lib.ui.models import listing
 from tests.conftest import ROOT
+from tests.support.berth import lay_fake
+from tests.support.fake_engine import running_fake
 from tests.support.ollama import faking
 from tests.support.tiny_gguf import CHATML, write_tiny, write_truncated
 from tests.support.visitors import GUEST
@@ -296,3 +298,76 @@ def test_a_run_of_the_page_looks_at_the_models_once(counted: list[int]) -> None:
 def test_the_more_models_the_less_often_they_are_looked_at() -> None:
     assert listing.Look([], 0.01).rhythm == 5.0
     assert listing.Look([], 4.0).rhythm == 80.0
+
+
+def test_without_a_model_one_sentence_says_what_stands_here(models: Path) -> None:
+    page = opened()
+    assert "The models that you deploy stand here" in shown(page)
+    assert [button.label for button in page.button if button.key == "models_deploy"]
+
+
+def test_a_model_is_renamed_and_found_by_both_names(models: Path) -> None:
+    write_tiny(models / "acme" / "Anvil-1B-GGUF" / "main" / "anvil-1b-q4_k_m.gguf")
+    write_tiny(models / "base.gguf")
+    page = opened()
+    assert "**Anvil 1B** :small[:gray[anvil-1b-q4_k_m]]" in shown(page)
+    page.button(key="more-llamacpp-anvil-1b-q4_k_m").click().run()
+    page.button_group(key="section-llamacpp-anvil-1b-q4_k_m").set_value("About").run()
+    field = page.text_input(key="name-llamacpp-anvil-1b-q4_k_m")
+    assert field.placeholder == "Anvil 1B"
+    field.set_value("base")
+    page.button(key="rename-name-llamacpp-anvil-1b-q4_k_m").click().run()
+    assert "Another model is called" in " ".join(error.value for error in page.error)
+    page.text_input(key="name-llamacpp-anvil-1b-q4_k_m").set_value("My helper")
+    page.button(key="rename-name-llamacpp-anvil-1b-q4_k_m").click().run()
+    assert not page.exception
+    assert not page.error
+    assert "**My helper** :small[:gray[anvil-1b-q4_k_m]]" in shown(page)
+    for wanted in ("helper", "anvil"):
+        page.text_input(key="models_search").set_value(wanted).run()
+        assert names(page) == ["anvil-1b-q4_k_m"]
+
+
+def test_a_look_at_many_names_reads_no_file_for_each(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        write_tiny(models / f"model-{number}-q8_0.gguf")
+    titles.rename(find_model("model-7-q8_0"), "Seven", all_models())
+    all_models()
+    asked: list[str] = []
+    read = Path.read_bytes
+
+    def noted(path: Path) -> bytes:
+        asked.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", noted)
+    assert "Seven" in {model.called for model in all_models()}
+    assert asked.count("titles.json") == 0
+    assert len(asked) <= 2
+
+
+def test_a_row_keeps_its_place_when_its_model_starts_or_stops(models: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_tiny(models / f"{name}.gguf")
+    with running_fake() as fake:
+        lay_fake(settings().home, fake, "b")
+        page = opened()
+        assert names(page) == ["b", "a", "c"]
+        (settings().engines / "b.json").unlink()
+        page.run()
+        assert names(page) == ["b", "a", "c"], "while one looks"
+        page.text_input(key="models_search").set_value("c").run()
+        page.text_input(key="models_search").set_value("").run()
+        assert names(page) == ["b", "a", "c"]
+        page.session_state["models_places"]["at"] -= 60
+        page.run()
+        assert names(page) == ["a", "b", "c"], "when one comes back later"
+
+
+def test_a_stopped_model_tells_the_context_that_it_will_be_loaded_with(models: Path) -> None:
+    write_tiny(models / "long.gguf", context=131_072)
+    assert "context 8,192" in shown(opened())
+    variants.save("llamacpp/long", "Long texts", StartOptions(context=16_384))
+    assert "context 16,384" in shown(opened())

@@ -37,9 +37,12 @@ def test_nothing_set_leaves_all_to_the_model() -> None:
 
 def test_what_is_set_reaches_the_engine_and_comes_back_from_a_document() -> None:
     settings = ChatSettings(temperature=0, seed=0, stop=["END"], json_schema=SCHEMA, context=512)
+    settings = settings.model_copy(update={"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.1})
     assert read(json.loads(json.dumps(settings.stored()))) == settings
     assert settings.options().temperature == 0
     assert settings.options().seed == 0
+    given = settings.options()
+    assert (given.top_k, given.min_p, given.repeat_penalty) == (0, 0, 1.1)
     assert settings.options().json_schema == {"type": "object"}
     assert settings.load().context == 512
 
@@ -97,6 +100,10 @@ def test_a_field_that_is_emptied_is_the_models_own_again() -> None:
     [
         ("temperature", 2.1, "Temperature goes from 0 to 2."),
         ("top_p", 0.0, "more than 0"),
+        ("top_k", -1, "0 to 1,000"),
+        ("min_p", 1.5, "from 0 to 1"),
+        ("repeat_penalty", 0.1, "from 0.5 to 2"),
+        ("repeat_penalty", 2.5, "from 0.5 to 2"),
         ("max_tokens", -1, "from 1"),
         ("seed", 2**31, "2,147,483,647"),
         ("stop", "a\nb\nc\nd\ne", "4 stop sequences"),
@@ -125,6 +132,8 @@ def test_the_summary_names_what_was_set_in_a_line() -> None:
     settings = ChatSettings(system="Be brief.", json_schema=SCHEMA, temperature=0.2)
     assert settings.summary() == "System prompt · JSON · temperature 0.2"
     assert ChatSettings(temperature=0).summary() == "Temperature 0"
+    choice = ChatSettings(top_k=0, min_p=0.05, repeat_penalty=1.1)
+    assert choice.summary() == "Top-k 0 · min-p 0.05 · repetition penalty 1.1"
     rest = ChatSettings(top_p=0.9, max_tokens=1, seed=0, stop=["a", "b"], context=16_384)
     assert rest.summary() == (
         "Top-p 0.9 · at most 1 token · seed 0 · 2 stop sequences · context 16,384"

@@ -154,3 +154,14 @@ def test_a_model_that_cannot_see_is_sent_no_image(fake: Running) -> None:
     with pytest.raises(BadInput, match="“fake” cannot see images"):
         told("fake", Message(role="user", content="Hi"), question)
     assert fake.record() == []
+
+
+def test_it_tells_how_it_draws_where_nobody_chooses(starter: str) -> None:
+    usual = ENGINE.usual(starter)
+    assert usual.temperature is not None
+    assert 0 < usual.temperature <= 2
+    assert usual.top_k is not None
+    assert usual.min_p is not None
+    assert usual.repeat_penalty is not None
+    sampled = ChatOptions(top_k=1, min_p=0.5, repeat_penalty=1.3, seed=1, max_tokens=6)
+    assert told(starter, COUNT, options=sampled)[0] == told(starter, COUNT, options=sampled)[0]

@@ -71,12 +71,14 @@ def test_an_empty_reply_at_the_end_is_not_sent(monkeypatch: pytest.MonkeyPatch) 
 def test_every_option_is_sent_under_ollamas_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = {"type": "object", "properties": {"name": {"type": "string"}}}
     options = ChatOptions(
-        temperature=0, top_p=0.5, max_tokens=3, seed=0, stop=("\n", "END"), json_schema=schema
-    )
+        temperature=0, top_p=0.5, max_tokens=3, seed=0, stop=("\n", "END"), json_schema=schema,
+        top_k=20, min_p=0.1, repeat_penalty=1.2,
+    )  # fmt: skip
     with faking(monkeypatch, "--models", STARTER) as fake:
         told(ENGINE.chat(STARTER, asked("Say hi."), options))
         body = fake.bodies("/api/chat")[0]
         sampling = {"temperature": 0, "top_p": 0.5, "num_predict": 3, "seed": 0}
+        sampling |= {"top_k": 20, "min_p": 0.1, "repeat_penalty": 1.2}
         assert body["options"] == {**sampling, "stop": ["\n", "END"]}
         assert body["format"] == schema
         assert body["truncate"] is False, "a conversation that is too long is refused, not cut"

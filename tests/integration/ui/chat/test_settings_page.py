@@ -13,10 +13,13 @@ from lib.core.access import Role
 from lib.core.errors import BrokenFile
 from lib.core.preferences import change
 from lib.core.settings import settings
+from lib.engines import all_models, find_model, titles
 from lib.fleet import actions
 from lib.sharing.for_guests import OTHERWISE
 from tests.conftest import ROOT
 from tests.support import tiny_gguf
+from tests.support.berth import lay_fake
+from tests.support.fake_engine import running_fake
 
 SECONDS = 30
 SCHEMA = '{"type": "object"}'
@@ -73,8 +76,10 @@ def test_a_closed_dialog_draws_nothing() -> None:
 
 def test_every_field_begins_as_the_model_has_it() -> None:
     page = opened()
-    assert [field.value for field in page.number_input] == [None] * 4
-    assert all(field.placeholder == "As the model has it" for field in page.number_input)
+    assert [field.value for field in page.number_input] == [None] * 7
+    grey = {field.label: field.placeholder for field in page.number_input}
+    assert grey["Temperature"] == grey["Min-p"] == "As the engine has it", "it does not run"
+    assert grey["Max tokens"] == "As far as the context goes"
     assert page.selectbox(key=key(page, "context")).value == 0
     assert in_force(page) == {}
 
@@ -102,8 +107,11 @@ def test_a_value_that_cannot_be_used_is_told_and_kept_in_its_field() -> None:
     assert "from 0 to 2" in told(page)
     assert "no schema" in told(page)
     assert "4 stop sequences" in told(page)
-    page.button(key="chat_settings_done").click().run()
-    page.button(key="chat_settings").click().run()
+    checked(page.button(key="chat_settings_done").click().run())
+    assert page.session_state["chat_settings_lead"] == {
+        "field": key(page, "temperature"),
+        "times": 1,
+    }
     assert page.number_input(key=key(page, "temperature")).value == 7.0
     assert page.text_area(key=key(page, "json_schema")).value == '{"type": "objct"}'
     write(page, "json_schema", SCHEMA)
@@ -119,7 +127,7 @@ def test_reset_empties_every_field() -> None:
     checked(page.button(key="chat_settings_reset").click().run())
     assert in_force(page) == {}
     assert page.text_area(key=key(page, "system")).value == ""
-    assert [field.value for field in page.number_input] == [None] * 4
+    assert [field.value for field in page.number_input] == [None] * 7
     assert page.button(key="chat_settings_reset").disabled
 
 
@@ -221,3 +229,61 @@ def test_what_a_schema_came_to_stands_below_the_reply() -> None:
     assert [warning.value for warning in page.warning] == [
         r"**Does not match the schema.** At \<b\>\*a\*\</b\>\: is \!\[x\]\(http\://x/\)\."
     ]
+
+
+def test_the_page_says_what_was_typed_and_is_not_in_use() -> None:
+    page = opened()
+    number(page, "temperature", 0.5)
+    write(page, "json_schema", "{")
+    page.session_state["chat_settings_before"] = None  # as Escape leaves it
+    checked(page.run())
+    assert not page.text_area
+    label = page.button(key="chat_settings").label
+    assert label == "Settings: Schema not in use · temperature 0.5"
+
+
+def test_the_part_for_experts_is_unfolded_where_something_of_it_is_set() -> None:
+    page = opened()
+    assert not page.expander[-1].proto.expanded
+    write(page, "stop", "END")
+    assert not page.expander[-1].proto.expanded, "it does not move while one types"
+    checked(page.button(key="chat_settings_done").click().run())
+    checked(page.button(key="chat_settings").click().run())
+    assert page.expander[-1].label == "More"
+    assert page.expander[-1].proto.expanded
+
+
+def test_the_values_of_a_model_that_runs_stand_in_grey(models: Path) -> None:
+    with running_fake() as fake:
+        lay_fake(settings().home, fake)
+        page = opened()
+        grey = {field.label: field.placeholder for field in page.number_input}
+    assert grey == {
+        "Temperature": "0.8",
+        "Max tokens": "As far as the context goes",
+        "Top-p": "0.95",
+        "Repetition penalty": "1",
+        "Top-k": "40",
+        "Min-p": "0.05",
+        "Seed": "Another one each time",
+    }
+
+
+def test_a_guest_reads_how_long_a_reply_may_get() -> None:
+    change(guests={"may_load": True, "tokens_per_reply": 300})
+    page = opened(Role.GUEST)
+    assert page.number_input(key=key(page, "max_tokens")).placeholder == "300"
+
+
+def test_a_chosen_model_stays_chosen_when_it_is_renamed(models: Path) -> None:
+    tiny_gguf.write_tiny(models / "second-1b-q4_k_m.gguf")
+    page = AppTest.from_file(ROOT / "pages/3_Chat.py", default_timeout=SECONDS)
+    checked(page.run())
+    picker = page.selectbox(key="chat_model")
+    assert picker.options == ["Second 1B", "tiny"]
+    checked(picker.select("tiny").run())
+    titles.rename(find_model("tiny"), "My helper", all_models())
+    checked(page.run())
+    assert page.selectbox(key="chat_model").options == ["Second 1B", "My helper"]
+    assert page.selectbox(key="chat_model").value == "llamacpp/tiny"
+    assert "My helper runs on this machine" in told(page)
