@@ -19,7 +19,7 @@ import psutil
 from charset_normalizer import from_bytes
 from pydantic import BaseModel, ConfigDict
 
-from lib.chat import documents_child
+from lib.chat import documents_child, encodings
 from lib.core import words
 from lib.core.errors import BadInput
 from lib.processes.helper import Helper, helper
@@ -28,8 +28,16 @@ LARGEST_FILE = 20_000_000  # bytes
 MOST_CHARACTERS = documents_child.MOST_CHARACTERS
 DEADLINE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
-SAMPLE_BYTES = 65_536
 CONTROL_SHARE = 0.01  # a text with more control characters than that is none
+TITLES = {  # of encodings, as programs that save in them say
+    "cp1252": "Western European (Windows)",
+    "cp1250": "Central European (Windows)",
+    "cp1251": "Cyrillic (Windows)",
+    "cp1254": "Turkish (Windows)",
+    "gb18030": "Chinese (GB 18030)",
+    "cp932": "Japanese (Shift JIS)",
+    "cp949": "Korean (EUC-KR)",
+}
 READABLE = "text of any kind, PDF, PNG, JPEG, WebP and GIF"
 
 _CHILDREN = threading.BoundedSemaphore(2)
@@ -66,8 +74,12 @@ _DAMAGED = {
 _TOO_MUCH = "Attach the part that matters, or its text."
 _REFUSED = {
     "encrypted": (
-        "This PDF is encrypted.",
+        "This PDF needs a password.",
         "Open it in a viewer, print it as PDF, and attach that.",
+    ),
+    "library": (
+        "This PDF is encrypted, and what opens it is missing here: the file itself is well.",
+        "Run ./setup.sh again, then attach it once more.",
     ),
     "pages": (f"This PDF has more than {documents_child.MOST_PAGES:,} pages.", _TOO_MUCH),
     "long": (f"This file has more than {MOST_CHARACTERS:,} characters.", _TOO_MUCH),
@@ -148,12 +160,18 @@ def _mended(data: bytes) -> tuple[str, str] | None:
 
 
 def _guessed(data: bytes) -> tuple[str, str] | None:
-    """A text from before Unicode; its beginning gives the encoding away, or seems to."""
-    best = from_bytes(data[:SAMPLE_BYTES]).best()
-    if best is None:
+    """A text from before Unicode: in one of the usual encodings, else in what it looks most like."""
+    found = encodings.guessed(data)
+    if found is None:
+        best = from_bytes(encodings.sample(data)).best()
+        text = _in(best.encoding, data) if best else None
+        found = (best.encoding, text) if best and text is not None else None
+    if found is None:
         return None
-    problem = f"Read as {best.encoding}, which is a guess: look for wrong letters."
-    return _tidy(_in(best.encoding, data), problem)
+    name, text = found
+    return _tidy(
+        text, f"Read as {TITLES.get(name, name)}, which is a guess: look for wrong letters."
+    )
 
 
 def _tidy(text: str | None, problem: str) -> tuple[str, str] | None:

@@ -36,7 +36,9 @@ def read_pdf(data: bytes) -> Found:
         if len(reader.pages) > MOST_PAGES:
             return {"refused": "pages", "pages": len(reader.pages)}
         return _pages_text(reader)
-    except (DependencyError, FileNotDecryptedError):
+    except DependencyError:  # nothing is wrong with the file
+        return {"refused": "library"}
+    except FileNotDecryptedError:
         return {"refused": "encrypted"}
     except LimitReachedError:
         return {"refused": "swells"}
@@ -51,7 +53,27 @@ def _pages_text(reader: Any) -> Found:
         if characters > MOST_CHARACTERS:
             return {"refused": "long"}
     with_text = [text for text in texts if text]
-    return {"text": "\n\n".join(with_text), "pages": len(texts), "empty": texts.count("")}
+    filled = _fields_text(reader)
+    if characters + len(filled) > MOST_CHARACTERS:
+        return {"refused": "long"}
+    whole = "\n\n".join([*with_text, filled] if filled else with_text)
+    return {"text": whole, "pages": len(texts), "empty": texts.count("")}
+
+
+def _fields_text(reader: Any) -> str:
+    """What is filled in where the PDF is a form: its pages do not have that in their text."""
+    lines = []
+    for name, field in (reader.get_fields() or {}).items():
+        value = field.get("/V")
+        if isinstance(value, list):  # several choices
+            value = ", ".join(str(one) for one in value)
+        said = "" if value is None else str(value).strip()
+        if said.startswith("/"):  # a box: ticked, or not
+            said = {"/Off": ""}.get(said, said[1:])
+        if said:
+            title = field.get("/TU") or name  # as its viewer calls it
+            lines.append(f"{title}: {said}")
+    return "\n".join(["Filled in:", *lines]) if lines else ""
 
 
 def read_image(data: bytes) -> Found:

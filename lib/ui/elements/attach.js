@@ -307,7 +307,7 @@ class Attach {
 
   // A message that is sent now would go without the file that is still on its way.
   hold(event) {
-    const isEnter = event.key === "Enter" && !event.shiftKey && !event.isComposing;
+    const isEnter = event.key === "Enter" && !event.shiftKey;
     const place = event.type === "click" ? "stChatInputSubmitButton" : isEnter ? "stChatInputTextArea" : "";
     if (!place || !event.target.closest?.(`[data-testid="${place}"]`)) return;
     if (!this.chips.some((chip) => chip.isPending)) return;

@@ -8,6 +8,14 @@ export function make(parent, tag, className = "", text = "") {
   return made;
 }
 
+// Does this key belong to an input method that composes a word? Safari says so by its old code alone.
+export function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
+}
+
+// Such a key means nothing to us, nor to Streamlit's fields: Enter chooses a word, Escape drops it.
+addEventListener("keydown", (event) => isComposing(event) && event.stopImmediatePropagation(), true);
+
 const QUIET_MILLISECONDS = 200;
 const KEYS = ["Enter", "Escape"];
 let touched = -QUIET_MILLISECONDS;

@@ -112,7 +112,7 @@ class Bar {
     area.onkeydown = (event) => {
       event.stopPropagation();
       if (event.key === "Escape") this.endEdit();
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      if (event.key === "Enter" && !event.shiftKey) {
         event.preventDefault();
         form.requestSubmit();
       }

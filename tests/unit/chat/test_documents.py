@@ -2,6 +2,8 @@
 
 import base64
 import io
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 
 from lib.chat import documents, documents_child
 from lib.chat.documents import Content, Unreadable, read
+from tests.conftest import ROOT
 from tests.support import files
 
 GERMAN = "Die Straße führt über die Brücke, größer als früher, für alle schönen Mädchen.\n" * 5
@@ -135,12 +138,46 @@ def test_a_scanned_pdf_is_told_to_be_pictures() -> None:
     assert "its pages are pictures" in refusal(files.pdf("", ""))
 
 
-def test_a_locked_pdf_is_told_to_be_encrypted() -> None:
-    assert "encrypted" in refusal(files.locked_pdf("secret"))
+ALGORITHMS = pytest.mark.parametrize(
+    "algorithm", ["RC4-40", "RC4-128", "AES-128", "AES-256-R5", "AES-256"]
+)
 
 
-def test_a_pdf_that_anybody_may_open_is_read_though_encrypted() -> None:
-    assert "no text" in refusal(files.locked_pdf(""))
+@ALGORITHMS
+def test_a_locked_pdf_is_told_to_need_a_password(algorithm: str) -> None:
+    assert "needs a password" in refusal(files.locked_pdf("secret", algorithm))
+
+
+@ALGORITHMS
+def test_a_pdf_that_anybody_may_open_is_read_however_it_is_encrypted(algorithm: str) -> None:
+    found = read("x.pdf", files.locked_pdf("", algorithm, "Balance: 1234"))
+    assert found == Content(kind="text", text="Balance: 1234")
+
+
+def test_what_is_missing_here_is_not_told_as_a_fault_of_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "_answer", lambda *_: b'{"refused": "library"}')
+    assert "the file itself is well" in refusal(files.locked_pdf(""))
+    without = [f"sys.modules[{name!r}] = None" for name in ("cryptography", "Crypto")]
+    read_it = "documents_child.read_pdf(sys.stdin.buffer.read())"
+    asks = (
+        f"import sys; {'; '.join(without)}; from lib.chat import documents_child; print({read_it})"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", asks],
+        input=files.locked_pdf("", "AES-256"),
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=ROOT,
+    )
+    assert told.stdout.strip() == b"{'refused': 'library'}"
+
+
+def test_what_is_filled_into_a_form_is_read() -> None:
+    form: dict[str, str | bool] = {"Name": "Ada", "City": "", "Member": True, "Student": False}
+    found = read("x.pdf", files.form_pdf("Application", form))
+    assert found.text == "Application\n\nFilled in:\nName: Ada\nMember: Yes"
 
 
 def test_a_pdf_with_too_many_pages_is_refused() -> None:
