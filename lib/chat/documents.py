@@ -160,7 +160,7 @@ def _mended(data: bytes) -> tuple[str, str] | None:
 
 
 def _guessed(data: bytes) -> tuple[str, str] | None:
-    """A text from before Unicode: in one of the usual encodings, else in what it looks most like."""
+    """A text from before Unicode: in a usual encoding, else in what it looks most like."""
     found = encodings.guessed(data)
     if found is None:
         best = from_bytes(encodings.sample(data)).best()

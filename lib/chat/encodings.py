@@ -163,7 +163,7 @@ def _japanese(lead: int, trail: int) -> float:
 
 
 def _shifted(_: bytes, text: str) -> float:
-    """Shift JIS: full-width kana and the first level; half-width kana are what others misread as."""
+    """Shift JIS: full-width kana, the first level; others are misread as half-width kana."""
     beyond = [c for c in text if c > "\x7f"]
     return sum(_shifted_worth(c) for c in beyond) / max(1, len(beyond))
 

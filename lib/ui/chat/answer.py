@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from lib.chat import schema_check
+from lib.chat import prompt, schema_check
 from lib.chat.blocks import as_json, groups, split
 from lib.chat.conversations import Turn
 from lib.chat.reply import Figures, ReplyState
@@ -51,7 +51,9 @@ def outcome(turn: Turn) -> str:
 
 
 def problem(turn: Turn) -> None:
-    """What is wrong with it: not what the schema asks for, or why it failed."""
+    """What is wrong with it: no words, not what the schema asks for, or why it failed."""
+    if why := prompt.silence(turn):
+        st.caption(why)
     if turn["check"] == schema_check.OK:
         st.caption(":material/check: Matches the schema")
     elif turn["check"] == schema_check.UNFINISHED:
@@ -74,4 +76,7 @@ def figures_line(figures: Figures) -> str:
         parts.append(words.count(figures.completion_tokens, "token"))
     if figures.finish_reason == "length":
         parts.append("cut at the token limit")
+    if figures.unseen_images:
+        pictures = words.count(figures.unseen_images, "picture")
+        parts.append(f"{pictures} left out, because this model cannot see")
     return " · ".join(parts)

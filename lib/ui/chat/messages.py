@@ -4,9 +4,10 @@ import base64
 
 import streamlit as st
 
+from lib.chat import prompt
 from lib.chat.branches import Tree
 from lib.chat.conversations import File, Turn
-from lib.chat.reply import Figures, ReplyState
+from lib.chat.reply import ReplyState
 from lib.core import words
 from lib.ui import markdown
 from lib.ui.chat import answer, columns, control, conversation, message_actions
@@ -111,8 +112,7 @@ def _file(file: File) -> None:
 def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     """Figures and actions, and for a reply that did not end well: why, and Retry."""
     line = " · ".join(part for part in (answer.outcome(turn), turn["model"]) if part)
-    is_cut = Figures.model_validate(turn["figures"]).finish_reason == "length"
-    message_bar(turn, tree, line, is_last and is_cut, message_actions.act)
+    message_bar(turn, tree, line, is_last and prompt.can_go_on(turn), message_actions.act)
     answer.problem(turn)
     if is_last and turn["problem"]:
         ways_out(turn["problem"])

@@ -27,6 +27,7 @@ def message_bar(
             "role": turn["role"] if tree else "",
             "line": line,
             "isCut": is_cut,
+            "files": [file["name"] for file in turn["files"]] if turn["role"] == "user" else [],
             "versions": versions if len(versions) > 1 else [],
         },
         on_act_change=partial(_clicked, key, on_act),

@@ -34,8 +34,13 @@ WRITTEN = [
 EACH = pytest.mark.parametrize(
     ("encoding", "text"), WRITTEN, ids=[f"{name}-{text[:4]}" for name, text in WRITTEN]
 )
-EAST_ASIAN = [("gb18030", "产品名称数量"), ("big5", "產品名稱"), ("cp932", "商品の名"), ("euc_jp", "商品の名"),
-              ("cp949", "이름도시")]  # fmt: skip
+EAST_ASIAN = [
+    ("gb18030", "产品名称数量"),
+    ("big5", "產品名稱"),
+    ("cp932", "商品の名"),
+    ("euc_jp", "商品の名"),
+    ("cp949", "이름도시"),
+]
 PLAIN = b"".join(b"Item %05d;%d,00\r\n" % (n, n) for n in range(4_200))
 
 
