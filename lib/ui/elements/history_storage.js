@@ -101,6 +101,29 @@ function storedTurns(stored) {
   }
 }
 
+// Stores one imported conversation; tells whether it is new, known, or has more turns now.
+function added({ id, title, ts, pinned, rev, doc }) {
+  const there = meta(id);
+  const stored = there && !there.deleted ? localStorage.getItem(DOCUMENT + id) : null;
+  if (stored === null) {
+    write(fresh({ id, title, rev, pinned, ts: ts || Date.now(), n: doc.length }), doc);
+    return "added";
+  }
+  const before = storedTurns(stored);
+  if (!before.length) {
+    write(fresh({ id: newId(), title, rev, pinned, ts: ts || Date.now(), n: doc.length }), doc);
+    return "added"; // beside one that cannot be read
+  }
+  const known = new Set(before.map((turn) => turn.id));
+  const [old, next] = [JSON.parse(stored), JSON.parse(doc)];
+  const more = next.turns.filter((turn) => !known.has(turn.id));
+  if (!more.length) return "known";
+  const leaf = more.some((turn) => turn.id === next.leaf) ? next.leaf : old.leaf;
+  const whole = JSON.stringify({ ...old, leaf, turns: [...before, ...more] });
+  write({ ...there, rev, n: whole.length }, whole);
+  return "joined";
+}
+
 // -- what Python asks for ----------------------------------------------------------------------
 
 const OPERATIONS = {
@@ -129,15 +152,19 @@ const OPERATIONS = {
     return op.answer ? { kind: "saved", id: op.id } : null;
   },
 
+  // What is imported: nothing that is there is overwritten, what it has more of is added to it.
   add(op) {
-    const id = localStorage.getItem(META + op.id) === null ? op.id : newId();
-    const { title, rev, pinned } = op;
-    try {
-      write(fresh({ id, title, rev, pinned, ts: op.ts || Date.now(), n: op.doc.length }), op.doc);
-    } catch (error) {
-      return { kind: "refused", id, title, mine: op.doc, why: reason(error) };
+    const counts = { added: 0, known: 0, joined: 0, left: 0 };
+    let why = "";
+    for (const one of op.entries) {
+      try {
+        counts[added(one)]++;
+      } catch (error) {
+        counts.left++;
+        why = reason(error);
+      }
     }
-    return null;
+    return { kind: "imported", counts, why, note: op.note };
   },
 
   file(op) {

@@ -9,6 +9,8 @@ const LONGEST_LANGUAGE = 24;
 const FENCE = /^((?:[ \t>]|[-*+][ \t]|\d{1,9}[.)][ \t])*)(`{3,}|~{3,})([^`]*)$/;
 const FENCE_INSTEAD = "``````";
 const MAY_OPEN = /^[ \t>]*(?:`{1,2}|`{3,}[^`]*|~{2,}[^~]*)$/;
+const BEGUN_BREAK = /<(?:b(?:r[ \t]*\/?)?)?$/i; // not drawn before it is known to be one
+const LONGEST_PARAGRAPH = 6_000;
 const MAY_CLOSE = /^[ \t>]*~{1,}[ \t]*$/;
 const TANGLED = new Error("nested too deeply");
 
@@ -77,6 +79,7 @@ class Source {
     this.paragraph = "";
     this.line = "";
     this.fence = "";
+    this.isCut = false; // has the paragraph been settled in the middle of its line?
   }
 
   // All there is to draw, after this piece.
@@ -84,15 +87,27 @@ class Source {
     const lines = (this.line + text).split("\n");
     this.line = lines.pop();
     for (const line of lines) this.takeLine(line);
+    if (!this.fence && this.paragraph.length + this.line.length > LONGEST_PARAGRAPH) this.cut();
     return this.drawn(true);
+  }
+
+  // What goes on without end is not looked through again and again.
+  cut() {
+    const { line } = this;
+    this.paragraph += line;
+    this.line = "";
+    this.settle();
+    this.isCut = Boolean(line);
   }
 
   drawn(isOpen) {
     const { fixed, paragraph, line } = this;
+    const part = (text) => prose(text, isOpen, this.isCut);
     if (this.fence) return fixed + (isOpen && MAY_CLOSE.test(line) ? "" : this.inFence(line));
-    if (isOpen && MAY_OPEN.test(line)) return fixed + prose(paragraph, isOpen);
-    if (!STARTS_ANEW.test(line)) return fixed + prose(paragraph + line, isOpen);
-    return fixed + prose(paragraph, isInMaths(paragraph) && isOpen) + prose(line, isOpen);
+    if (isOpen && MAY_OPEN.test(line) && !this.isCut) return fixed + part(paragraph);
+    const begun = isOpen ? line.replace(BEGUN_BREAK, "") : line;
+    if (!STARTS_ANEW.test(line) || this.isCut || isInMaths(paragraph)) return fixed + part(paragraph + begun);
+    return fixed + prose(paragraph, false) + prose(begun, isOpen);
   }
 
   takeLine(line) {
@@ -102,10 +117,11 @@ class Source {
       if (bare.startsWith(this.fence) && !bare.replaceAll(this.fence[0], "")) this.fence = "";
       return;
     }
-    const isInside = isInMaths(this.paragraph);
+    const isInside = this.isCut || isInMaths(this.paragraph);
     const opened = isInside ? null : FENCE.exec(line);
     if (opened || (!isInside && (!line.trim() || STARTS_ANEW.test(line)))) this.settle();
     this.paragraph += `${line}\n`;
+    if (this.isCut) this.settle();
     if (!opened) return;
     this.fence = opened[2];
     this.fixed += `${opened[1]}${this.fence[0] === "~" ? FENCE_INSTEAD : this.fence}${opened[3]}\n`;
@@ -113,8 +129,9 @@ class Source {
   }
 
   settle() {
-    this.fixed += prose(this.paragraph, false);
+    this.fixed += prose(this.paragraph, false, this.isCut);
     this.paragraph = "";
+    this.isCut = false;
   }
 
   // The parser knows no fences of tildes.

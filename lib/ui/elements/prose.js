@@ -10,6 +10,7 @@ const LINE_END = String.fromCharCode(PRIVATE + 10); // inside a cell
 const CODED = /[\uee00-\uee7f]/g;
 const SPECIAL = /[$[\]<>*_~`\\!&|#+\-:.()=]/g;
 const CODE = /(?<![`\\])(`+)(?!`)[^\n]*?(?<!`)\1(?!`)/g;
+const OPEN_CODE = /^(`+)[^`\n][^`\n]*$/;
 const ROW = /^[ \t>]*\|/;
 const RAW_LINE = /^[ \t>]*(?:([-*_])(?:[ \t]*\1){2,}|\|[ \t|:-]*|=+|-+)[ \t]*$/;
 const MARKER = /^[ \t>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*(?:\[[ x]\] )?(?:#{1,6} )?/;
@@ -139,14 +140,15 @@ function drawnRun({ signs, used, isEnd }) {
 }
 
 // A paragraph, or lines that begin anew; while it `isOpen` more may follow.
-export function prose(text, isOpen) {
+// Its first line may be one that `goesOn`. Inside of code that has not ended yet all is code.
+export function prose(text, isOpen, goesOn = false) {
   const inTable = ROW.test(text);
   const masked = text.replace(CODE, (code) => "`".repeat(code.length));
   const codes = new Map([...text.matchAll(CODE)].map((code) => [code.index, code[0]]));
   const maths = new Map(formulas(masked, inTable, isOpen).map((formula) => [formula.at, formula]));
   const drawn = [];
   for (let at = 0; at < text.length; ) {
-    if (at === 0 || text[at - 1] === "\n") {
+    if (at === 0 ? !goesOn : text[at - 1] === "\n") {
       const line = text.slice(at).split("\n", 1)[0];
       if (STARTS_ANEW.test(line)) drawn.push({ ends: true });
       const begin = RAW_LINE.test(line) ? line : MARKER.exec(line)[0];
@@ -162,6 +164,9 @@ export function prose(text, isOpen) {
     } else if (formula) {
       drawn.push(formula.is === "inline" ? `\\(${formula.says}\\)` : `\\[\n${formula.says.trim()}\n\\]`);
       at = formula.end;
+    } else if (isOpen && text[at] === "`" && OPEN_CODE.test(text.slice(at))) {
+      drawn.push(text.slice(at));
+      break;
     } else if (/[*_~]/.test(text[at])) {
       drawn.push(run(text, at));
       at += drawn.at(-1).signs.length;

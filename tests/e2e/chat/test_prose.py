@@ -52,7 +52,8 @@ def test_after_it_a_text_is_drawn_as_while_it_streamed(
     expect(chat.get_by_text("first token")).to_be_visible()
     reload(chat)  # then Streamlit has drawn it
     expect(chat.get_by_text("CASE 999")).to_be_visible()
-    chat.wait_for_timeout(500)
+    expect(chat.get_by_text("a $5 ~b~")).to_be_visible()  # code comes last
+    expect(chat.get_by_text("x = '$5'")).to_be_visible()
     found = chat.evaluate(AFTER % SHOWN)[:-1]
     assert found == [one.drawn for one in table]
 
