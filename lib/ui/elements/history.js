@@ -206,10 +206,14 @@ class History {
       this.change(one.id, { pinned: !one.pinned });
       done();
     });
-    add("Export as JSON", () => download(`${fileName(one.title)}.json`, bundle([one]), "application/json"));
+    add("Export as JSON", () => {
+      download(`${fileName(one.title)}.json`, bundle([one]), "application/json");
+      done();
+    });
     add("Export as Markdown", () => {
       const raw = storedDocument(one.id) ?? "";
       this.tell({ kind: "export", id: one.id, title: one.title, raw });
+      done();
     });
     add("Delete", () => this.remove(one)).classList.add("berth-danger");
   }
