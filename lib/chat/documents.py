@@ -26,6 +26,9 @@ from lib.processes.helper import Helper, helper
 
 LARGEST_FILE = 20_000_000  # bytes
 MOST_CHARACTERS = documents_child.MOST_CHARACTERS
+USUAL_PIXELS = 2_400_000  # an A4 page at 160 dpi: print can still be read
+LEAST_PIXELS = 1_050_000
+MOST_PIXELS = 4_000_000  # browsers keep about five million characters
 DEADLINE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
 CONTROL_SHARE = 0.01  # a text with more control characters than that is none
@@ -107,8 +110,11 @@ class Content(BaseModel):
     problem: str = ""
 
 
-def read(name: str, data: bytes) -> Content:
-    """The file's text or picture, or Unreadable; takes up to DEADLINE_SECONDS."""
+def read(name: str, data: bytes, most_pixels: int = USUAL_PIXELS) -> Content:
+    """The file's text or picture, or Unreadable; takes up to DEADLINE_SECONDS.
+
+    A picture has at most so many pixels.
+    """
     if not data:
         raise Unreadable("This file is empty.", "Choose another one.")
     if len(data) > LARGEST_FILE:
@@ -117,7 +123,7 @@ def read(name: str, data: bytes) -> Content:
     if _PDF.match(data):
         return _pdf(data)
     if _IMAGE.match(data):
-        return Content(kind="image", image=_found("image", data)["image"])
+        return _picture(data, most_pixels)
     return _plain(name, data)
 
 
@@ -212,10 +218,19 @@ def _pdf(data: bytes) -> Content:
     return Content(kind="text", text=_bounded(text), problem=problem if empty else "")
 
 
-def _found(kind: str, data: bytes) -> dict[str, Any]:
+def _picture(data: bytes, most_pixels: int) -> Content:
+    found = _found("image", data, str(most_pixels))
+    (width, height), (less_wide, less_high) = found["from"], found["to"]
+    problem = ""
+    if less_wide < width:
+        problem = f"Made smaller, from {width:,} × {height:,} to {less_wide:,} × {less_high:,}."
+    return Content(kind="image", image=found["image"], problem=problem)
+
+
+def _found(kind: str, data: bytes, *limits: str) -> dict[str, Any]:
     """What the child found in the file, or Unreadable."""
     try:
-        found = json.loads(_answer(kind, data))
+        found = json.loads(_answer(kind, data, *limits))
     except ValueError:  # it crashed
         raise Unreadable(*_DAMAGED[kind]) from None
     if "refused" in found:
@@ -223,9 +238,9 @@ def _found(kind: str, data: bytes) -> dict[str, Any]:
     return dict(found)
 
 
-def _answer(kind: str, data: bytes) -> bytes:
+def _answer(kind: str, data: bytes, *limits: str) -> bytes:
     """The child's output. It reads a file, because a pipe stays half filled when nobody waits."""
-    command = [sys.executable, "-I", str(Path(documents_child.__file__)), kind]
+    command = [sys.executable, "-I", str(Path(documents_child.__file__)), kind, *limits]
     with _CHILDREN, tempfile.TemporaryFile() as file:
         file.write(data)
         file.seek(0)
