@@ -93,11 +93,21 @@ def _message(turn: Turn, tree: Tree, is_new: bool, is_last: bool) -> None:
             for file in turn["files"]:
                 _file(file)
             st.text(turn["content"])
-            message_bar(turn, tree, line="", is_cut=False, on_act=message_actions.act)
+            line = _passed_over(turn, tree)
+            message_bar(turn, tree, line, is_cut=False, on_act=message_actions.act)
     else:
         with st.chat_message("assistant", avatar=MODEL_AVATAR):
             answer.text(turn, is_new)
             _foot(turn, tree, is_last)
+
+
+def _passed_over(turn: Turn, tree: Tree) -> str:
+    """That more was said on another branch: whoever answers again or edits sees it no more."""
+    version, later = tree.passed_over(turn)
+    if not later:
+        return ""
+    follow = "follows" if later == 1 else "follow"
+    return f"{words.count(later, 'later message')} {follow} version {version}"
 
 
 def _file(file: File) -> None:
@@ -111,7 +121,8 @@ def _file(file: File) -> None:
 
 def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     """Figures and actions, and for a reply that did not end well: why, and Retry."""
-    line = " · ".join(part for part in (answer.outcome(turn), turn["model"]) if part)
+    said = (answer.outcome(turn), turn["model"], _passed_over(turn, tree))
+    line = " · ".join(part for part in said if part)
     message_bar(turn, tree, line, is_last and prompt.can_go_on(turn), message_actions.act)
     answer.problem(turn)
     if is_last and turn["problem"]:

@@ -9,7 +9,7 @@ import { make, mounted } from "./dom.js";
 
 const LARGEST_FILE = 20_000_000;
 const DRAG_MILLISECONDS = 600; // browsers tell of a drag more often than that
-const BLIND = "This model cannot see images: it is sent without. Choose one that does, or remove it.";
+const BLIND = "This model cannot see images: your message goes without it. Choose one that sees, or remove it.";
 const UNREACHED = "The file did not arrive: Berth cannot be reached. Check that it runs, and attach it again.";
 const UNREADABLE = "The browser cannot read this file. Attach a file, not a folder.";
 const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // would turn a name round

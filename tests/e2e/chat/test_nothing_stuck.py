@@ -37,7 +37,7 @@ def blind_image(page: Page) -> None:
     field = page.locator(".berth-attach input[type=file]")
     picture = {"name": "cat.png", "mimeType": "image/png", "buffer": files.picture()}
     field.set_input_files(picture)  # type: ignore[arg-type]
-    expect(page.locator(".berth-chip")).to_contain_text("it is sent without")
+    expect(page.locator(".berth-chip")).to_contain_text("your message goes without it")
 
 
 def sent(fake: Running) -> list[tuple[str, Any]]:
@@ -124,3 +124,16 @@ def test_the_only_model_is_not_offered_as_another_one(chat: Page) -> None:
     expect(dialog).to_contain_text("There is one model here.")
     expect(dialog.get_by_role("link", name="Deploy another")).to_be_visible()
     expect(dialog.get_by_role("radio")).to_have_count(0)
+
+
+def test_what_came_after_an_answer_that_is_given_again_is_said_to_be_there(chat: Page) -> None:
+    for question in ("One", "Two", "Three"):
+        ask(chat, question)
+    message(chat, "One").get_by_text("One").wait_for()
+    first = chat.get_by_test_id("stChatMessage").filter(visible=True).nth(1)
+    first.get_by_role("button", name="Answer again", exact=True).click()
+    expect(chat.get_by_text("4 later messages follow version 1")).to_be_visible()
+    expect(chat.get_by_test_id("stChatMessage").filter(visible=True)).to_have_count(2)
+    first.get_by_role("button", name="Version before").click()
+    expect(chat.get_by_text(FIGURES)).to_have_count(3)
+    expect(chat.get_by_text("later message")).to_have_count(0)
