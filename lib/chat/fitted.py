@@ -15,11 +15,13 @@ from lib.engines.base import ChatOptions, DeltaStream, Message, Model
 UNSEEN = "(A picture was attached here, which you cannot see.)"  # in place of a question's words
 
 
-def ask(model: Model, messages: Sequence[Message], options: ChatOptions) -> DeltaStream:
+def ask(
+    model: Model, messages: Sequence[Message], options: ChatOptions, with_images: bool
+) -> DeltaStream:
     """Chat where the model can; otherwise it goes on with the text of the last messages."""
     engine = engine_of(model)
     if model.can_chat:
-        return engine.chat(model.name, fitted(messages, model.can_see), options)
+        return engine.chat(model.name, fitted(messages, with_images), options)
     is_begun = messages[-1].role == "assistant"
     last = messages[-2:] if is_begun and messages[-1].content else messages[-1:]
     return engine.complete(model.name, "".join(each.content for each in last), options)

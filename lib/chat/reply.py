@@ -69,6 +69,7 @@ class ReplyRequest(Frozen):
     turns: tuple[str, ...] = ()  # the ids of the messages in the conversation, without the system's
     parent: str = ""  # the id of the question
     round: str = ""  # replies that are compared share one
+    leaves_out_images: bool = False  # where the model cannot see; else that is refused
     lane: int = 0  # its place among those that are written side by side
 
     @property
@@ -229,9 +230,10 @@ class Reply:
         with self._lock:
             if self.is_over:
                 return
-            self._stream = ask(model, self.request.messages, options)
+            sees = model.can_see or not self.request.leaves_out_images
+            self._stream = ask(model, self.request.messages, options, sees)
             self._asked = model
-            self._measure(unseen_images=left_out(self.request.messages, model.can_see))
+            self._measure(unseen_images=left_out(self.request.messages, sees))
             self._tell(ReplyState.THINKING)
         with contextlib.closing(self._stream) as stream:
             for delta in stream:

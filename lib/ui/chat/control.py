@@ -235,5 +235,6 @@ def _request(talk: Conversation, choice: str, lane: int = 0, round_id: str = "")
         turns=tuple(turn["id"] for turn in turns),
         parent=last["parent"] if last["role"] == "assistant" else last["id"],
         round=round_id,
+        leaves_out_images=True,
         lane=lane,
     )
