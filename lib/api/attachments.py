@@ -22,7 +22,8 @@ from lib.chat.attachments import Attachment, Count
 from lib.chat.documents import LARGEST_FILE
 from lib.core.access import Action, require
 from lib.core.errors import BadInput, Conflict, NoSpace, NotFound
-from lib.engines import engine_of, find_model
+from lib.engines import engine_of, find_model, pictures
+from lib.fit.picture import Picture
 from lib.sharing.gate import browser_of
 
 LARGEST_BODY = LARGEST_FILE * 4 // 3 + 65_536  # bytes; the file as base64, and its name
@@ -101,8 +102,8 @@ def _added(upload: Upload, owner: str, conversation: str, model: str) -> Attachm
         data = binascii.a2b_base64(upload.data, strict_mode=True)
     except ValueError:
         raise BadInput("The file is not base64.", "Encode its bytes and send it again.") from None
-    count = _counter(model)
-    return attachments.add(owner, conversation, upload.name, data, count, model)
+    count, sees = _counter(model), _sight(model)
+    return attachments.add(owner, conversation, upload.name, data, count, model, sees)
 
 
 def _listed(owner: str, conversation: str, model: str) -> list[Attachment]:
@@ -117,6 +118,14 @@ def _counter(key: str) -> Count:
     with contextlib.suppress(BadInput, NotFound):
         return partial(engine_of(find_model(name, engine)).count, name)
     return lambda _text: None
+
+
+def _sight(key: str) -> Picture | None:
+    """What the model `engine/name` looks at of a picture; None where nobody can tell."""
+    engine, _, name = key.partition("/")
+    with contextlib.suppress(BadInput, NotFound):
+        return pictures.seen(find_model(name, engine))
+    return None
 
 
 def _place(request: Request) -> tuple[str, str]:

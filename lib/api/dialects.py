@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lib.core.errors import BerthError
+from lib.engines import template_words
 
 Mend = Callable[[dict[str, Any]], bool]
 _DATA = b"data: "
@@ -186,6 +187,9 @@ def engine_failure(dialect: Dialect, body: bytes, status: int) -> bytes:
     except (ValueError, RecursionError):
         told = {}
     message, kind, is_right = _message(told)
+    if of_template := template_words.plain(message):
+        what, fix = of_template
+        return json.dumps(dialect.failed(what, kind, "messages", status, fix)).encode()
     if is_right and dialect.failed is not anthropic_failed:
         return body
     text = message or f"The engine answered {status} and did not say why."

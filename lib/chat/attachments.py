@@ -25,11 +25,13 @@ from lib.core.access import Role, role
 from lib.core.errors import BadInput, Conflict, NoSpace, NotFound
 from lib.core.files import make_private, write_text
 from lib.core.settings import settings
+from lib.fit.picture import Picture
 from lib.sharing import logins
 
 MOST_BYTES_OF_OWNER = 1_000_000_000  # in all browsers
 MOST_BYTES_OF_GUEST = 200_000_000  # a full message has 160 MB at most
 MOST_BYTES_OF_GUESTS = 1_000_000_000
+FINE_PRINT_PIXELS = 300_000  # fewer show a page's headings alone
 LEAST_BYTES = 65_536  # that a draft counts for, so that there is an end to small ones too
 KEPT_SECONDS = 86_400
 LONGEST_NAME = 120
@@ -65,18 +67,25 @@ class Attachment(BaseModel):
 
 
 def add(
-    owner: str, conversation: str, name: str, data: bytes, count: Count, model: str = ""
+    owner: str,
+    conversation: str,
+    name: str,
+    data: bytes,
+    count: Count,
+    model: str = "",
+    sees: Picture | None = None,
 ) -> Attachment:
     """Read a file and keep it as a draft; takes seconds for a large PDF.
 
-    `count` tells the tokens of a text, or None where nobody can; `model` is whose they are.
+    `count` tells the tokens of a text, or None where nobody can; `model` is whose they are, and
+    `sees` what it looks at of a picture.
     BadInput where the file is of no use or there are too many, NoRoom where drafts take as much as
     they may, NoSpace where the disk is full.
     """
     folder = _folder(owner, conversation)
     with _told_of_disk():
-        found = documents.read(name, data)
-    tokens, is_estimate = _tokens(found, count)
+        found = documents.read(name, data, _most_pixels(sees))
+    tokens, is_estimate = _tokens(found, count, sees)
     attachment = Attachment(
         id=secrets.token_hex(16),
         name=file_name(name),
@@ -84,7 +93,7 @@ def add(
         tokens=tokens,
         is_estimate=is_estimate,
         characters=len(found.text),
-        problem=found.problem,
+        problem=_told(found, sees),
         created=time.time(),
         counted_by=model,
     )
@@ -166,10 +175,28 @@ def file_name(given: str) -> str:
     return name or "file"
 
 
-def _tokens(found: Content, count: Count) -> tuple[int, bool]:
+def _most_pixels(sees: Picture | None) -> int:
+    """What a picture is limited to: another model may be asked about it later."""
+    if sees is None:
+        return documents.USUAL_PIXELS
+    return max(documents.LEAST_PIXELS, min(sees.pixels, documents.MOST_PIXELS))
+
+
+def _told(found: Content, sees: Picture | None) -> str:
+    """What may be missing; of a picture also what the model does not look at."""
+    if found.kind == "text" or sees is None:
+        return found.problem
+    seen = words.megapixels(sees.pixels)
+    if found.problem:
+        return f"{found.problem} This model looks at {seen}."
+    is_coarse = sees.pixels < FINE_PRINT_PIXELS
+    return f"This model looks at {seen}: small text in it is lost." if is_coarse else ""
+
+
+def _tokens(found: Content, count: Count, sees: Picture | None = None) -> tuple[int, bool]:
     """How many, and whether that is an estimate."""
     if found.kind == "image":
-        return IMAGE_TOKENS, True
+        return (sees.tokens if sees else IMAGE_TOKENS), True
     counted = count(found.text)
     if counted is not None:
         return counted, False

@@ -49,6 +49,25 @@ class Tree:
         beside = self._followers.get(self.parent(turn), [])
         return [one for one in beside if one["role"] == turn["role"]]
 
+    def passed_over(self, turn: Turn) -> tuple[int, int]:
+        """The version in its place that was gone on with further: its number, and how many
+        messages came after it and its answer. `(0, 0)` where none was."""
+        versions = self.versions(turn)
+        lengths = [self._length(one["id"]) for one in versions]
+        longest = max(lengths, default=0)
+        if longest <= self._length(turn["id"]):
+            return 0, 0
+        is_question = turn["role"] == "user"
+        return lengths.index(longest) + 1, longest - is_question
+
+    def _length(self, turn_id: str) -> int:
+        """How many messages follow down to the newest end."""
+        length = 0
+        while below := self._followers.get(turn_id):
+            turn_id = below[-1]["id"]
+            length += 1
+        return length
+
     def followers(self, turn_id: str) -> list[Turn]:
         """What follows the turn, on all branches, the oldest first."""
         return list(self._followers.get(turn_id, ()))

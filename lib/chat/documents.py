@@ -19,17 +19,28 @@ import psutil
 from charset_normalizer import from_bytes
 from pydantic import BaseModel, ConfigDict
 
-from lib.chat import documents_child
+from lib.chat import documents_child, encodings
 from lib.core import words
 from lib.core.errors import BadInput
 from lib.processes.helper import Helper, helper
 
 LARGEST_FILE = 20_000_000  # bytes
 MOST_CHARACTERS = documents_child.MOST_CHARACTERS
+USUAL_PIXELS = 2_400_000  # an A4 page at 160 dpi: print can still be read
+LEAST_PIXELS = 1_050_000
+MOST_PIXELS = 4_000_000  # browsers keep about five million characters
 DEADLINE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
-SAMPLE_BYTES = 65_536
 CONTROL_SHARE = 0.01  # a text with more control characters than that is none
+TITLES = {  # of encodings, as programs that save in them say
+    "cp1252": "Western European (Windows)",
+    "cp1250": "Central European (Windows)",
+    "cp1251": "Cyrillic (Windows)",
+    "cp1254": "Turkish (Windows)",
+    "gb18030": "Chinese (GB 18030)",
+    "cp932": "Japanese (Shift JIS)",
+    "cp949": "Korean (EUC-KR)",
+}
 READABLE = "text of any kind, PDF, PNG, JPEG, WebP and GIF"
 
 _CHILDREN = threading.BoundedSemaphore(2)
@@ -66,8 +77,12 @@ _DAMAGED = {
 _TOO_MUCH = "Attach the part that matters, or its text."
 _REFUSED = {
     "encrypted": (
-        "This PDF is encrypted.",
+        "This PDF needs a password.",
         "Open it in a viewer, print it as PDF, and attach that.",
+    ),
+    "library": (
+        "This PDF is encrypted, and what opens it is missing here: the file itself is well.",
+        "Run ./setup.sh again, then attach it once more.",
     ),
     "pages": (f"This PDF has more than {documents_child.MOST_PAGES:,} pages.", _TOO_MUCH),
     "long": (f"This file has more than {MOST_CHARACTERS:,} characters.", _TOO_MUCH),
@@ -95,8 +110,11 @@ class Content(BaseModel):
     problem: str = ""
 
 
-def read(name: str, data: bytes) -> Content:
-    """The file's text or picture, or Unreadable; takes up to DEADLINE_SECONDS."""
+def read(name: str, data: bytes, most_pixels: int = USUAL_PIXELS) -> Content:
+    """The file's text or picture, or Unreadable; takes up to DEADLINE_SECONDS.
+
+    A picture has at most so many pixels.
+    """
     if not data:
         raise Unreadable("This file is empty.", "Choose another one.")
     if len(data) > LARGEST_FILE:
@@ -105,7 +123,7 @@ def read(name: str, data: bytes) -> Content:
     if _PDF.match(data):
         return _pdf(data)
     if _IMAGE.match(data):
-        return Content(kind="image", image=_found("image", data)["image"])
+        return _picture(data, most_pixels)
     return _plain(name, data)
 
 
@@ -148,12 +166,18 @@ def _mended(data: bytes) -> tuple[str, str] | None:
 
 
 def _guessed(data: bytes) -> tuple[str, str] | None:
-    """A text from before Unicode; its beginning gives the encoding away, or seems to."""
-    best = from_bytes(data[:SAMPLE_BYTES]).best()
-    if best is None:
+    """A text from before Unicode: in a usual encoding, else in what it looks most like."""
+    found = encodings.guessed(data)
+    if found is None:
+        best = from_bytes(encodings.sample(data)).best()
+        text = _in(best.encoding, data) if best else None
+        found = (best.encoding, text) if best and text is not None else None
+    if found is None:
         return None
-    problem = f"Read as {best.encoding}, which is a guess: look for wrong letters."
-    return _tidy(_in(best.encoding, data), problem)
+    name, text = found
+    return _tidy(
+        text, f"Read as {TITLES.get(name, name)}, which is a guess: look for wrong letters."
+    )
 
 
 def _tidy(text: str | None, problem: str) -> tuple[str, str] | None:
@@ -194,10 +218,19 @@ def _pdf(data: bytes) -> Content:
     return Content(kind="text", text=_bounded(text), problem=problem if empty else "")
 
 
-def _found(kind: str, data: bytes) -> dict[str, Any]:
+def _picture(data: bytes, most_pixels: int) -> Content:
+    found = _found("image", data, str(most_pixels))
+    (width, height), (less_wide, less_high) = found["from"], found["to"]
+    problem = ""
+    if less_wide < width:
+        problem = f"Made smaller, from {width:,} × {height:,} to {less_wide:,} × {less_high:,}."
+    return Content(kind="image", image=found["image"], problem=problem)
+
+
+def _found(kind: str, data: bytes, *limits: str) -> dict[str, Any]:
     """What the child found in the file, or Unreadable."""
     try:
-        found = json.loads(_answer(kind, data))
+        found = json.loads(_answer(kind, data, *limits))
     except ValueError:  # it crashed
         raise Unreadable(*_DAMAGED[kind]) from None
     if "refused" in found:
@@ -205,9 +238,9 @@ def _found(kind: str, data: bytes) -> dict[str, Any]:
     return dict(found)
 
 
-def _answer(kind: str, data: bytes) -> bytes:
+def _answer(kind: str, data: bytes, *limits: str) -> bytes:
     """The child's output. It reads a file, because a pipe stays half filled when nobody waits."""
-    command = [sys.executable, "-I", str(Path(documents_child.__file__)), kind]
+    command = [sys.executable, "-I", str(Path(documents_child.__file__)), kind, *limits]
     with _CHILDREN, tempfile.TemporaryFile() as file:
         file.write(data)
         file.seek(0)

@@ -11,6 +11,7 @@ import io
 import json
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 SECONDS = 60  # of work, should nobody end it
@@ -18,7 +19,8 @@ MOST_BYTES = 2**30  # of memory; on macOS nothing enforces this, so the parent w
 MOST_PAGES = 2_000
 MOST_CHARACTERS = 2_000_000
 MOST_PIXELS = 64_000_000
-LONGER_SIDE_PIXELS = 1_024
+MOST_ENCODED = 1_400_000  # bytes; a conversation keeps two million characters of it
+LONGEST_SIDE = 4_096  # pixels
 JPEG_QUALITY = 82
 
 Found = dict[str, Any]
@@ -36,7 +38,9 @@ def read_pdf(data: bytes) -> Found:
         if len(reader.pages) > MOST_PAGES:
             return {"refused": "pages", "pages": len(reader.pages)}
         return _pages_text(reader)
-    except (DependencyError, FileNotDecryptedError):
+    except DependencyError:  # nothing is wrong with the file
+        return {"refused": "library"}
+    except FileNotDecryptedError:
         return {"refused": "encrypted"}
     except LimitReachedError:
         return {"refused": "swells"}
@@ -51,11 +55,31 @@ def _pages_text(reader: Any) -> Found:
         if characters > MOST_CHARACTERS:
             return {"refused": "long"}
     with_text = [text for text in texts if text]
-    return {"text": "\n\n".join(with_text), "pages": len(texts), "empty": texts.count("")}
+    filled = _fields_text(reader)
+    if characters + len(filled) > MOST_CHARACTERS:
+        return {"refused": "long"}
+    whole = "\n\n".join([*with_text, filled] if filled else with_text)
+    return {"text": whole, "pages": len(texts), "empty": texts.count("")}
 
 
-def read_image(data: bytes) -> Found:
-    """The picture upright, small, and without anything that it said about itself."""
+def _fields_text(reader: Any) -> str:
+    """What is filled in where the PDF is a form: its pages do not have that in their text."""
+    lines = []
+    for name, field in (reader.get_fields() or {}).items():
+        value = field.get("/V")
+        if isinstance(value, list):  # several choices
+            value = ", ".join(str(one) for one in value)
+        said = "" if value is None else str(value).strip()
+        if said.startswith("/"):  # a box: ticked, or not
+            said = {"/Off": ""}.get(said, said[1:])
+        if said:
+            title = field.get("/TU") or name  # as its viewer calls it
+            lines.append(f"{title}: {said}")
+    return "\n".join(["Filled in:", *lines]) if lines else ""
+
+
+def read_image(data: bytes, most_pixels: str) -> Found:
+    """The picture upright, not too large, and without anything that it said about itself."""
     from PIL import Image, ImageOps
 
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
@@ -64,13 +88,27 @@ def read_image(data: bytes) -> Found:
         image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF"))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return {"refused": "pixels"}
-    image.draft("RGB", (2 * LONGER_SIDE_PIXELS, 2 * LONGER_SIDE_PIXELS))  # spares a JPEG's memory
+    width, height = image.size
+    side = _longer_side(width, height, int(most_pixels))
+    image.draft("RGB", (side, side))  # spares a JPEG's memory
     ImageOps.exif_transpose(image, in_place=True)
+    if (image.width < image.height) != (width < height):  # it was lying on its side
+        width, height = height, width
     small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    small.thumbnail((LONGER_SIDE_PIXELS, LONGER_SIDE_PIXELS))
+    small.thumbnail((side, side))
     small.info.clear()  # the place where it was taken, comments, profiles
     media_type, encoded = _encoded(small)
-    return {"image": f"data:{media_type};base64,{base64.b64encode(encoded).decode()}"}
+    while len(encoded) > MOST_ENCODED:  # noise, which no encoding makes smaller
+        small.thumbnail((small.width * 4 // 5, small.height * 4 // 5))
+        media_type, encoded = _encoded(small)
+    url = f"data:{media_type};base64,{base64.b64encode(encoded).decode()}"
+    return {"image": url, "from": [width, height], "to": list(small.size)}
+
+
+def _longer_side(width: int, height: int, most_pixels: int) -> int:
+    """Of the largest picture in this shape that has no more pixels."""
+    share = (most_pixels / (width * height)) ** 0.5
+    return max(1, min(LONGEST_SIDE, int(max(width, height) * min(1.0, share))))
 
 
 def _encoded(image: Any) -> tuple[str, bytes]:
@@ -109,8 +147,8 @@ def limit() -> None:
 
 if __name__ == "__main__":
     limit()
-    READERS = {"pdf": read_pdf, "image": read_image}
+    READERS: dict[str, Callable[..., Found]] = {"pdf": read_pdf, "image": read_image}
     try:
-        json.dump(READERS[sys.argv[1]](sys.stdin.buffer.read()), sys.stdout)
+        json.dump(READERS[sys.argv[1]](sys.stdin.buffer.read(), *sys.argv[2:]), sys.stdout)
     except MemoryError:
         json.dump({"refused": "swells"}, sys.stdout)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from lib.chat.conversations import File, Turn
+from lib.chat.reply import ReplyState
 from lib.engines.base import Message
 
 _FENCE = re.compile(r"`{3,}")
@@ -19,6 +20,20 @@ def messages(turns: Sequence[Turn], system: str) -> tuple[Message, ...]:
 def said(turns: Iterable[Turn]) -> list[Turn]:
     """The turns that a model is told of: failed replies without a word are not."""
     return [turn for turn in turns if turn["content"] or turn["files"]]
+
+
+def silence(turn: Turn) -> str:
+    """Why a whole answer has no words, and what to do; empty where it has some, or did not end."""
+    if turn["content"] or turn["state"] != ReplyState.DONE:
+        return ""
+    if turn["figures"].get("finish_reason") == "length":
+        return (
+            "It was cut at the token limit while it was still thinking, and cannot go on from "
+            "there. Raise the limit in Settings, then answer again."
+        )
+    if turn["reasoning"]:
+        return "It ended after thinking, without an answer. Answer again, or ask in other words."
+    return "It ended without a word. Answer again, or ask in other words."
 
 
 def message(turn: Turn) -> Message:

@@ -14,8 +14,11 @@ from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from lib.chat import loops, spools
 from lib.chat.blocks import Splitter, as_json
+from lib.chat.fitted import ask, left_out
 from lib.chat.growing import Growing
 from lib.chat.request import Place as Place  # for whoever asks
 from lib.chat.request import ReplyRequest as ReplyRequest
@@ -65,6 +68,7 @@ class Figures(Frozen):
     prompt_tokens: int | None = None
     seconds: float | None = None
     finish_reason: str = ""
+    unseen_images: int = Field(default=0, ge=0)  # not sent, because the model cannot see
 
 
 class Problem(Frozen):
@@ -187,7 +191,7 @@ class Reply:
                     admitted = limits.admitted(model, self.request.options)
                     options = under_way.enter_context(admitted)
                     under_way.enter_context(use.using(model.name))
-                    self._load(model)
+                    model = self._loaded(model)
                 self._read(model, options)
         except BerthError as error:
             self.error = error
@@ -199,18 +203,23 @@ class Reply:
     def _found(self) -> Model:
         return find_model(self.request.model, self.request.engine)
 
-    def _load(self, model: Model) -> None:
-        if model.state != State.READY and not self.is_over:
-            self._tell(ReplyState.LOADING)
-            actions.load(model, self.request.load)
+    def _loaded(self, model: Model) -> Model:
+        """The model as it runs: how it was loaded decides what it can."""
+        if model.state == State.READY or self.is_over:
+            return model
+        self._tell(ReplyState.LOADING)
+        actions.load(model, self.request.load)
+        return find_model(model.name, model.engine)
 
     def _read(self, model: Model, options: ChatOptions) -> None:
         asked = time.monotonic()
         with self._lock:
             if self.is_over:
                 return
-            self._stream = _ask(model, self.request.model_copy(update={"options": options}))
+            sees = model.can_see or not self.request.leaves_out_images
+            self._stream = ask(model, self.request.messages, options, sees)
             self._asked = model
+            self._measure(unseen_images=left_out(self.request.messages, sees))
             self._tell(ReplyState.THINKING)
         with contextlib.closing(self._stream) as stream:
             for delta in stream:
@@ -378,12 +387,3 @@ def _running(seen: Model | None) -> Model | None:
 
 def _plain(problem: Problem | None) -> dict[str, Any] | None:
     return problem.model_dump() if problem else None
-
-
-def _ask(model: Model, request: ReplyRequest) -> DeltaStream:
-    """Chat where the model can; otherwise it goes on with the text of the last messages."""
-    engine = engine_of(model)
-    if model.can_chat:
-        return engine.chat(model.name, request.messages, request.options)
-    last = request.messages[-2:] if request.beginning else request.messages[-1:]
-    return engine.complete(model.name, "".join(m.content for m in last), request.options)

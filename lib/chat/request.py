@@ -23,6 +23,7 @@ class ReplyRequest(Frozen):
     before: str = ""  # the reply that is before them, where what it answered is kept with that one
     parent: str = ""  # the id of the question
     round: str = ""  # replies that are compared share one
+    leaves_out_images: bool = False  # where the model cannot see; else that is refused
     lane: int = 0  # its place among those that are written side by side
 
     @property

@@ -153,6 +153,7 @@ def _request(standing: Standing, question: Turn) -> ReplyRequest:
         load=standing.settings.load(),
         turns=(*standing.turns, question["id"]),
         parent=question["id"],
+        leaves_out_images=True,
     )
 
 

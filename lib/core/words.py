@@ -71,6 +71,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def megapixels(pixels: int) -> str:
+    """`0.1 megapixels`, `2.4 megapixels`."""
+    return f"{pixels / 1e6:.1f} megapixels"
+
+
 def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *before, last = names or ("",)

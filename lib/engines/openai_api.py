@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from lib.core.errors import BerthError, EngineError, TooLong
 from lib.core.http import Lines, Refused
 from lib.core.names import shown
+from lib.engines import template_words
 from lib.engines.base import ChatOptions, Delta, DeltaStream, Message, Usage
 from lib.engines.http_reply import HttpReply
 from lib.engines.messages import continued, sent, without_echo
@@ -264,6 +265,8 @@ def _in_words(said: Any) -> EngineError:
     message = shown(str(fields.get("message") or said), 500).rstrip(".")
     if too_long := _too_long(fields, message):
         return too_long
+    if of_template := template_words.plain(message):
+        return EngineError(*of_template)
     for pattern, what, fix in _KNOWN:
         if match := pattern.search(message):
             return EngineError(what.format(*(shown(group, 100) for group in match.groups())), fix)

@@ -43,28 +43,28 @@ def described(header: Header, file_bytes: int) -> Projector:
 
 def limits_images(header: Header) -> bool:
     """Does it take images of a size that can, and should, be limited to MOST_TOKENS?"""
-    return _kind(header) in LIMITED
+    return kind(header) in LIMITED
 
 
 def image_bytes(header: Header) -> int:
     """Working memory for the largest image; UNKNOWN_BYTES where the header does not tell."""
     width, forward, patch = (
-        _number(header, name) for name in ("embedding_length", "feed_forward_length", "patch_size")
+        number(header, name) for name in ("embedding_length", "feed_forward_length", "patch_size")
     )
     patches = _patches(header, patch) if patch else 0
     if not (width and forward and patches):
         return UNKNOWN_BYTES
     found = 4 * patches * max(_layer(header, width, forward), _projection(header, width))
-    if _kind(header) in LIMITED:  # the image itself stays, and with windows a mask of it
+    if kind(header) in LIMITED:  # the image itself stays, and with windows a mask of it
         found += 4 * patches * _COLOURS * patch * patch
-        found += 2 * patches * patches if _number(header, "n_wa_pattern") else 0
+        found += 2 * patches * patches if number(header, "n_wa_pattern") else 0
     return found if found <= MOST_BYTES else UNKNOWN_BYTES
 
 
 def _layer(header: Header, width: int, forward: int) -> int:
     """Floats of a patch in a layer."""
     has_gate = any(tensor.name == "v.blk.0.ffn_gate.weight" for tensor in header.tensors)
-    widths = _WIDTHS.get(_kind(header), _USUAL_WIDTHS)
+    widths = _WIDTHS.get(kind(header), _USUAL_WIDTHS)
     return (3 if has_gate else 1) * forward + widths * width
 
 
@@ -73,7 +73,7 @@ def _projection(header: Header, width: int) -> int:
 
     Elsewhere several patches become one, and that is less than a layer.
     """
-    if _kind(header) != "mlp":
+    if kind(header) != "mlp":
         return 0
     names = ("mm.0.weight", "mm.2.weight")
     matrices = [t for t in header.tensors if t.name in names and len(t.shape) > 1]
@@ -83,28 +83,30 @@ def _projection(header: Header, width: int) -> int:
 
 def _patches(header: Header, patch: int) -> int:
     """Of the largest image that is worked on at once."""
-    side = _number(header, "image_size") // patch
+    side = number(header, "image_size") // patch
     each = side * side + any(tensor.name == "v.class_embd" for tensor in header.tensors)
-    if _kind(header) in _ANY_SIZE:
-        return MOST_TOKENS * _merged(header) ** 2
-    if _kind(header) in _TILED:
-        tokens = max(1, each // _merged(header) ** 2)
+    if kind(header) in _ANY_SIZE:
+        return MOST_TOKENS * merged(header) ** 2
+    if kind(header) in _TILED:
+        tokens = max(1, each // merged(header) ** 2)
         return each * max(1, MOST_TOKENS // tokens)
     return each
 
 
-def _merged(header: Header) -> int:
+def merged(header: Header) -> int:
     """How many patches, along one side, become one token."""
     names = ("spatial_merge_size", "projector.scale_factor")
-    return next((n for n in (_number(header, name) for name in names) if 0 < n <= 16), 2)
+    return next((n for n in (number(header, name) for name in names) if 0 < n <= 16), 2)
 
 
-def _kind(header: Header) -> str:
+def kind(header: Header) -> str:
+    """The projector's type; "" where it does not say."""
     values = header.values
     found = values.get("clip.vision.projector_type") or values.get("clip.projector_type")
     return str(found or "")
 
 
-def _number(header: Header, name: str) -> int:
+def number(header: Header, name: str) -> int:
+    """A size of the part that sees; 0 where there is none, or none that can be."""
     value = header.values.get(f"clip.vision.{name}", 0)
     return value if isinstance(value, int) and 0 < value < 2**20 else 0

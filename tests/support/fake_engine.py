@@ -38,6 +38,12 @@ NO_IMAGES = (
     "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
 )
 
+NOT_IN_TURN = (
+    "Unable to generate parser for this template. Automatic parser generation failed: While "
+    "executing CallExpression at line 1, column 92 in source: raise_exception('Conversation roles "
+    "must alternate user/assistant/user/assistant/...')"
+)
+
 
 @dataclass
 class Behaviour:
@@ -53,6 +59,7 @@ class Behaviour:
     prompt_tokens: int = -1  # told as the length of every prompt, instead of its words
     can_see: bool = False  # otherwise an image is an error
     about: bool = False  # the first token names what it answers: `re:` and the last message
+    in_turn: bool = False  # two messages of one role in a row are an error, as in many templates
     echo: bool = False  # what it continues comes first once more, as in versions of early 2026
     gap_ms: float = 0
     prefill_ms: float = 0
@@ -214,6 +221,9 @@ class Fake:
         if has_image(call.body) and not self.behaviour.can_see:
             call.ended = "refused"
             return refusal(500, "server_error", NO_IMAGES)
+        if self.behaviour.in_turn and not is_in_turn(call.body):
+            call.ended = "refused"
+            return refusal(400, "invalid_request_error", NOT_IN_TURN)
         if (count := self._prompt_tokens(call)) > self.behaviour.context:
             call.ended = "refused"
             limit = self.behaviour.context
@@ -387,6 +397,12 @@ def content_parts(body: dict[str, Any]) -> list[dict[str, Any]]:
     contents = [message.get("content", "") for message in body.get("messages", [])]
     whole = [c if isinstance(c, list) else [{"type": "text", "text": c}] for c in contents]
     return [part for parts in whole for part in parts]
+
+
+def is_in_turn(body: dict[str, Any]) -> bool:
+    """Do a question and an answer follow each other, a question first?"""
+    roles = [m["role"] for m in body.get("messages", []) if m["role"] != "system"]
+    return roles == (["user", "assistant"] * len(roles))[: len(roles)]
 
 
 def has_image(body: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 from pypdf import PdfWriter
+from pypdf.generic import ArrayObject, DictionaryObject, NameObject, TextStringObject
 
 
 def picture(
@@ -64,11 +65,31 @@ def _drawn(text: str) -> bytes:
     return f"BT /F 12 Tf 50 700 Td ({text}) Tj ET".encode("latin-1") if text else b""
 
 
-def locked_pdf(password: str) -> bytes:
-    """A PDF that opens with a password only."""
+def locked_pdf(password: str, algorithm: str = "RC4-128", text: str = "") -> bytes:
+    """A PDF that opens with this password, with none where it is empty; its owner has another."""
     writer = PdfWriter()
-    writer.add_blank_page(100, 100)
-    writer.encrypt(password, algorithm="RC4-128")
+    writer.append(io.BytesIO(pdf(text)))
+    writer.encrypt(password, "the owner's", algorithm=algorithm)
+    output = io.BytesIO()
+    writer.write(output)
+    return output.getvalue()
+
+
+def form_pdf(text: str, fields: dict[str, str | bool]) -> bytes:
+    """A page with a form that is filled in: texts, and boxes that are ticked or not."""
+    writer = PdfWriter()
+    writer.append(io.BytesIO(pdf(text)))
+    kinds = ArrayObject()
+    for name, value in fields.items():
+        is_box = isinstance(value, bool)
+        said = NameObject("/Yes" if value else "/Off") if is_box else TextStringObject(str(value))
+        field = DictionaryObject()
+        field[NameObject("/FT")] = NameObject("/Btn" if is_box else "/Tx")
+        field[NameObject("/T")] = TextStringObject(name)
+        field[NameObject("/V")] = said
+        kinds.append(writer._add_object(field))
+    form = DictionaryObject({NameObject("/Fields"): kinds})
+    writer.root_object[NameObject("/AcroForm")] = writer._add_object(form)
     output = io.BytesIO()
     writer.write(output)
     return output.getvalue()

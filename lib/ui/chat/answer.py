@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from lib.chat import loops, schema_check
+from lib.chat import loops, prompt, schema_check
 from lib.chat.blocks import Part, as_json, groups, parts, split
 from lib.chat.conversations import Turn
 from lib.chat.reply import Figures, ReplyState
@@ -124,7 +124,9 @@ def is_to_be_retried(turn: Turn) -> bool:
 
 
 def problem(turn: Turn) -> None:
-    """What is wrong with it: not what the schema asks for, or why it failed."""
+    """What is wrong with it: no words, not what the schema asks for, or why it failed."""
+    if why := prompt.silence(turn):
+        st.caption(why)
     if turn["check"] == schema_check.OK:
         st.caption(":material/check: Matches the schema")
     elif turn["check"] == schema_check.UNFINISHED:
@@ -147,4 +149,7 @@ def figures_line(figures: Figures) -> str:
         parts.append(words.count(figures.completion_tokens, "token"))
     if figures.finish_reason == "length":
         parts.append("cut at the token limit")
+    if figures.unseen_images:
+        pictures = words.count(figures.unseen_images, "picture")
+        parts.append(f"{pictures} left out, because this model cannot see")
     return " · ".join(parts)

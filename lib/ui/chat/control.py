@@ -95,13 +95,16 @@ def regenerate(turn_id: str, model: str = "") -> None:
         _ask_at(talk, turn["parent"], choice)
 
 
-def edit(turn_id: str, text: str) -> None:
-    """Ask something else in place of a question, on a branch of its own."""
+def edit(turn_id: str, text: str, kept: Sequence[int]) -> None:
+    """Ask something else in place of a question, on a branch of its own.
+
+    Of its files those of these numbers go along.
+    """
     choices, talk = _asked_models(), _ready()
     turn = _known(talk, turn_id)
     if talk and turn and turn["role"] == "user" and text.strip():
         changed = said("user", text.strip(), parent=turn["parent"])
-        changed["files"] = turn["files"]
+        changed["files"] = [file for at, file in enumerate(turn["files"]) if at in kept]
         add(talk, [changed])
         _ask(talk, choices)
 
@@ -235,5 +238,6 @@ def _request(talk: Conversation, choice: str, lane: int = 0, round_id: str = "")
         turns=tuple(turn["id"] for turn in turns),
         parent=last["parent"] if last["role"] == "assistant" else last["id"],
         round=round_id,
+        leaves_out_images=True,
         lane=lane,
     )

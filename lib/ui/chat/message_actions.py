@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from lib.core.access import Action, may
 from lib.ui.chat import control
 from lib.ui.session import chosen_model
 
@@ -11,8 +12,8 @@ from lib.ui.session import chosen_model
 def act(clicked: object) -> None:
     """Do what was clicked below a message."""
     match clicked:
-        case {"do": "edit", "id": str(turn_id), "text": str(text)}:
-            control.edit(turn_id, text)
+        case {"do": "edit", "id": str(turn_id), "text": str(text), "files": list(kept)}:
+            control.edit(turn_id, text, kept)
         case {"do": "again", "id": str(turn_id)}:
             control.regenerate(turn_id)
         case {"do": "with", "id": str(turn_id)}:
@@ -34,8 +35,10 @@ def ask_again_with(labels: dict[str, str]) -> None:
 
 @st.dialog("Answer again with another model")
 def _choice(turn_id: str, labels: dict[str, str]) -> None:
-    keys = list(labels)
-    others = [key for key in keys if key != chosen_model()] or keys
+    others = [key for key in labels if key != chosen_model()]
+    if not others:
+        _alone()
+        return
     st.radio("Model", others, format_func=labels.__getitem__, key="chat_again_model")
     st.caption("The answer there is stays: the arrows below it lead from one to the other.")
     st.button(
@@ -45,6 +48,15 @@ def _choice(turn_id: str, labels: dict[str, str]) -> None:
         on_click=_again_with,
         args=(turn_id,),
     )
+
+
+def _alone() -> None:
+    """What to do where there is no other model."""
+    if may(Action.DEPLOY):
+        st.markdown("There is one model here. Another one can answer once it is deployed.")
+        st.page_link("pages/1_Deploy.py", label="Deploy another", icon=":material/rocket_launch:")
+    else:
+        st.markdown("There is one model here. Its owner can deploy another one.")
 
 
 def _again_with(turn_id: str) -> None:

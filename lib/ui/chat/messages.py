@@ -99,11 +99,21 @@ def _message(turn: Turn, tree: Tree, is_new: bool, is_last: bool) -> None:
             for file in turn["files"]:
                 _file(file)
             st.text(turn["content"])
-            message_bar(turn, tree, line="", is_cut=False, on_act=message_actions.act)
+            line = _passed_over(turn, tree)
+            message_bar(turn, tree, line, is_cut=False, on_act=message_actions.act)
     else:
         with st.chat_message("assistant", avatar=MODEL_AVATAR):
             answer.live_text(turn, is_new)
             _foot(turn, tree, is_last)
+
+
+def _passed_over(turn: Turn, tree: Tree) -> str:
+    """That more was said on another branch: whoever answers again or edits sees it no more."""
+    version, later = tree.passed_over(turn)
+    if not later:
+        return ""
+    follow = "follows" if later == 1 else "follow"
+    return f"{words.count(later, 'later message')} {follow} version {version}"
 
 
 def _file(file: File) -> None:
@@ -118,7 +128,8 @@ def _file(file: File) -> None:
 def _foot(turn: Turn, tree: Tree, is_last: bool) -> None:
     """Figures and actions, and for a reply that did not end well: why, and Retry."""
     model = titles.of(turn["engine"], turn["model"])
-    line = " · ".join(part for part in (answer.outcome(turn), model) if part)
+    said = (answer.outcome(turn), model, _passed_over(turn, tree))
+    line = " · ".join(part for part in said if part)
     can_go_on = is_last and answer.can_go_on(turn)
     is_retried = is_last and answer.is_to_be_retried(turn)
     message_bar(turn, tree, line, can_go_on, message_actions.act, is_retried)

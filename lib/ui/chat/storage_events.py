@@ -5,17 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 import streamlit as st
 
-from lib.chat import conversations, replies
+from lib.chat import conversations, imports, replies
 from lib.chat.branches import Tree, merged
 from lib.chat.conversations import (
     Document,
     Turn,
     as_markdown,
-    read_bundle,
     read_document,
 )
 from lib.chat.reply import Reply
-from lib.core import names, words
+from lib.core import names
 from lib.core.errors import BadInput, BerthError, NotFound
 from lib.ui import markdown
 from lib.ui.chat import conversation as chat
@@ -234,12 +233,17 @@ def _export(event: Event) -> None:
 
 
 def _import(event: Event) -> None:
-    entries = read_bundle(event.raw)
+    notices().clear()
+    entries, note = imports.read(event.raw)
     for entry in entries:
         entry.document.replies = []
-        history.add(entry)
-    notices().clear()
-    _say(f"Imported {words.count(len(entries), 'conversation')}.")
+    newest_first = sorted(entries, key=lambda entry: entry.ts, reverse=True)
+    history.add(newest_first, note)
+
+
+def _imported(event: Event) -> None:
+    """What became of the conversations of a file."""
+    _say(imports.outcome(event.counts, event.note))
 
 
 _HANDLERS: dict[str, Callable[[Event], None]] = {
@@ -254,4 +258,5 @@ _HANDLERS: dict[str, Callable[[Event], None]] = {
     "gone": _gone,
     "export": _export,
     "import": _import,
+    "imported": _imported,
 }

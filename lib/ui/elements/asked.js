@@ -6,7 +6,7 @@
 // sent. Where the page is not ready (a run under way, several models, a reply being written),
 // Streamlit takes the message as it always did.
 
-import { around, isComposing, make, mounted, whenQuiet } from "./dom.js";
+import { around, make, mounted, whenQuiet } from "./dom.js";
 import { line } from "./line.js";
 
 const KEPT = "berth:asked";
@@ -46,7 +46,7 @@ function kept() {
 function isSending(event) {
   if (event.type === "click") return Boolean(event.target.closest?.(BUTTON));
   const isPlain = !(event.shiftKey || event.ctrlKey || event.metaKey || event.altKey);
-  return event.key === "Enter" && isPlain && !isComposing(event) && Boolean(event.target.matches?.(INPUT));
+  return event.key === "Enter" && isPlain && Boolean(event.target.matches?.(INPUT));
 }
 
 class Asked {
@@ -99,9 +99,6 @@ class Asked {
   // Enter in the message box, or a click on its button, with something to send.
   caught(event) {
     if (event.key === "Escape" && this.pending?.reply) this.stop();
-    if (event.key === "Enter" && isComposing(event) && event.target.matches?.(INPUT)) {
-      event.stopImmediatePropagation(); // Streamlit knows one way of telling it, and would send
-    }
     if (!isSending(event) || event.defaultPrevented || this.isHandingOver) return;
     const box = document.querySelector(INPUT);
     const text = box?.value.trim();

@@ -10,7 +10,7 @@ import { isComposing, make, mounted } from "./dom.js";
 const LARGEST_FILE = 20_000_000;
 const DRAG_MILLISECONDS = 600; // browsers tell of a drag more often than that
 const SEND = '[data-testid="stChatInputSubmitButton"]';
-const BLIND = "This model cannot see images. Choose one that does, or remove it.";
+const BLIND = "This model cannot see images: your message goes without it. Choose one that sees, or remove it.";
 const UNREACHED = "The file did not arrive: Berth cannot be reached. Check that it runs, and attach it again.";
 const UNREADABLE = "The browser cannot read this file. Attach a file, not a folder.";
 const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // would turn a name round
@@ -316,7 +316,7 @@ class Attach {
 
   // A message that is sent now would go without the file that is still on its way.
   hold(event) {
-    const isEnter = event.key === "Enter" && !event.shiftKey && !isComposing(event);
+    const isEnter = event.key === "Enter" && !event.shiftKey;
     const place = event.type === "click" ? "stChatInputSubmitButton" : isEnter ? "stChatInputTextArea" : "";
     if (!place || !event.target.closest?.(`[data-testid="${place}"]`)) return;
     if (!this.chips.some((chip) => chip.isPending)) return;

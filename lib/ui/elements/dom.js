@@ -19,6 +19,9 @@ export function isComposing(event) {
   return event.isComposing || event.keyCode === 229;
 }
 
+// Such a key means nothing to us, nor to Streamlit's fields: Enter chooses a word, Escape drops it.
+addEventListener("keydown", (event) => isComposing(event) && event.stopImmediatePropagation(), true);
+
 const QUIET_MILLISECONDS = 200;
 const KEYS = ["Enter", "Escape"];
 let touched = -QUIET_MILLISECONDS;

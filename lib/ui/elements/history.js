@@ -4,13 +4,13 @@
 
 import { make, mounted } from "./dom.js";
 import { LONGEST_TITLE, bundle, download, erase, match, meta, metas, run, setMeta, storedDocument } from "./history_storage.js";
+import { importedText } from "./history_import.js";
 import { focusInput, help, listen, walk } from "./shortcuts.js";
 
 const DAY = 86_400_000;
 const SHOWN = 30;
 const LIMIT = 4_500_000; // characters; browsers refuse at about 5.2 million
 const ROOM_AFTER_REMOVAL = 3_600_000;
-const LARGEST_IMPORT = 20_000_000;
 const MOST_WAITING = 5;
 const NARROW = 768; // pixels; below, Streamlit lays the sidebar over the page
 const SEARCH_PAUSE = 150; // milliseconds
@@ -68,7 +68,7 @@ class History {
     this.unlisten = listen({ begin: () => this.begin(), search: this.search });
     this.file = make(this.root, "input");
     this.file.type = "file";
-    this.file.accept = ".json,application/json";
+    this.file.accept = ".json,application/json,.zip,application/zip";
     this.file.hidden = true;
     this.file.onchange = () => this.read();
     this.onStorage = ({ key }) => {
@@ -197,11 +197,23 @@ class History {
       this.renamed = one.id;
       this.draw();
     });
-    add(one.pinned ? "Unpin" : "Pin", () => this.change(one.id, { pinned: !one.pinned }));
-    add("Export as JSON", () => download(`${fileName(one.title)}.json`, bundle([one]), "application/json"));
+    const done = () => {
+      this.expanded = "";
+      this.draw();
+      this.root.querySelector(`[data-focus="${one.id}"]`)?.focus();
+    };
+    add(one.pinned ? "Unpin" : "Pin", () => {
+      this.change(one.id, { pinned: !one.pinned });
+      done();
+    });
+    add("Export as JSON", () => {
+      download(`${fileName(one.title)}.json`, bundle([one]), "application/json");
+      done();
+    });
     add("Export as Markdown", () => {
       const raw = storedDocument(one.id) ?? "";
       this.tell({ kind: "export", id: one.id, title: one.title, raw });
+      done();
     });
     add("Delete", () => this.remove(one)).classList.add("berth-danger");
   }
@@ -341,8 +353,14 @@ class History {
   async read() {
     const [file] = this.file.files;
     if (!file) return;
-    if (file.size > LARGEST_IMPORT) this.say("This file is larger than 20 MB: no browser could keep it.");
-    else this.tell({ kind: "import", title: file.name, raw: await file.text() });
+    this.say("Reading the file…");
+    try {
+      const raw = await importedText(file);
+      this.say("");
+      this.tell({ kind: "import", title: file.name, raw });
+    } catch (error) {
+      this.say(error.message);
+    }
     this.file.value = "";
   }
 

@@ -8,7 +8,7 @@ Neither is state: state would go up to the server again with every run.
 import math
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -30,7 +30,7 @@ class Event(BaseModel):
     n: int
     kind: Literal[
         "new", "open", "document", "missing", "waiting", "refused", "lacking", "saved", "gone",
-        "export", "import",
+        "export", "import", "imported",
     ]  # fmt: skip
     id: str = ""
     title: Title = ""
@@ -39,6 +39,8 @@ class Event(BaseModel):
     mine: str = ""
     why: str = ""
     turns: int = 0  # how many the conversation has, where the change lacked the words of some
+    counts: dict[str, int] = {}  # of imported conversations, by what became of them
+    note: str = ""  # what was said with them
 
 
 _EVENTS: TypeAdapter[list[Event]] = TypeAdapter(list[Event])
@@ -127,17 +129,20 @@ def get(conversation: str) -> None:
     _queue("get", id=conversation)
 
 
-def add(entry: Entry) -> None:
-    """Store an imported conversation; nothing that is there is overwritten."""
-    _queue(
-        "add",
-        id=entry.id,
-        title=entry.title,
-        ts=entry.ts,
-        pinned=entry.pinned,
-        doc=entry.document.text(),
-        rev=secrets.token_hex(4),
-    )
+def add(entries: Sequence[Entry], note: str) -> None:
+    """Store imported conversations; an event `imported` tells what became of them, and the note."""
+    found = [
+        {
+            "id": entry.id,
+            "title": entry.title,
+            "ts": entry.ts,
+            "pinned": entry.pinned,
+            "doc": entry.document.text(),
+            "rev": secrets.token_hex(4),
+        }
+        for entry in entries
+    ]
+    _queue("add", entries=found, note=note)
 
 
 def save_file(name: str, text: str) -> None:

@@ -214,6 +214,35 @@ function fillIn(turns) {
   return true;
 }
 
+function storedTurns(raw) {
+  try {
+    return JSON.parse(raw)?.turns ?? [];
+  } catch {
+    return [];
+  }
+}
+
+// Stores one imported conversation; tells whether it is new, known, or has more turns now.
+function added({ id, title, ts, pinned, rev, doc }) {
+  const there = meta(id);
+  const stored = there && !there.deleted ? storedDocument(id) : null;
+  const before = storedTurns(stored);
+  if (!before.length) { // or beside one that cannot be read
+    const free = localStorage.getItem(META + id) === null ? id : newId();
+    const made = fresh({ id: free, title, rev, pinned, ts: ts || Date.now(), n: doc.length });
+    write([[DOCUMENT + free, doc], [META + free, JSON.stringify(made)]]);
+    return "added";
+  }
+  const known = new Set(before.map((turn) => turn.id));
+  const [old, next] = [JSON.parse(stored), JSON.parse(doc)];
+  const more = next.turns.filter((turn) => !known.has(turn.id));
+  if (!more.length) return "known";
+  const leaf = more.some((turn) => turn.id === next.leaf) ? next.leaf : old.leaf;
+  const { entries, n } = combined(id, { ...old, leaf, turns: more }, before.length + more.length);
+  write([...entries, [META + id, JSON.stringify({ ...there, rev, n })]]);
+  return "joined";
+}
+
 // -- what Python asks for ----------------------------------------------------------------------
 
 const OPERATIONS = {
@@ -249,16 +278,19 @@ const OPERATIONS = {
     return op.answer ? { kind: "saved", id: op.id } : null;
   },
 
+  // What is imported: nothing that is there is overwritten, what it has more of is added to it.
   add(op) {
-    const id = localStorage.getItem(META + op.id) === null ? op.id : newId();
-    const { title, rev, pinned } = op;
-    const made = fresh({ id, title, rev, pinned, ts: op.ts || Date.now(), n: op.doc.length });
-    try {
-      write([[DOCUMENT + id, op.doc], [META + id, JSON.stringify(made)]]);
-    } catch (error) {
-      return { kind: "refused", id, title, mine: op.doc, why: reason(error) };
+    const counts = { added: 0, known: 0, joined: 0, left: 0 };
+    let why = "";
+    for (const one of op.entries) {
+      try {
+        counts[added(one)]++;
+      } catch (error) {
+        counts.left++;
+        why = reason(error);
+      }
     }
-    return null;
+    return { kind: "imported", counts, why, note: op.note };
   },
 
   file(op) {

@@ -95,6 +95,7 @@ class Bar {
     area.dir = "auto";
     area.rows = Math.min(12, area.value.split("\n").length + 1);
     area.setAttribute("aria-label", "Question");
+    const kept = this.drawFiles(form);
     const row = make(form, "div", "berth-edit-row");
     make(row, "span", "berth-line", "Asked again on a branch of its own; this one stays.");
     make(row, "button", "berth-cancel", "Cancel").type = "button";
@@ -103,7 +104,7 @@ class Bar {
     area.onkeydown = (event) => {
       event.stopPropagation();
       if (event.key === "Escape") this.endEdit();
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      if (event.key === "Enter" && !event.shiftKey) {
         event.preventDefault();
         form.requestSubmit();
       }
@@ -111,11 +112,32 @@ class Bar {
     form.onsubmit = (event) => {
       event.preventDefault();
       const text = area.value.trim();
-      if (text) this.tell("edit", { text });
+      if (text) this.tell("edit", { text, files: [...kept] });
       this.endEdit();
     };
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);
+  }
+
+  // The question's files, each of which can be left out; returns the numbers of those that are kept.
+  drawFiles(form) {
+    const kept = new Set(this.data.files.keys());
+    const list = make(form, "ul", "berth-edit-files");
+    list.setAttribute("aria-label", "Files of this question");
+    for (const [number, name] of this.data.files.entries()) {
+      const item = make(list, "li", "berth-edit-file");
+      make(item, "span", "", name).dir = "auto";
+      const out = make(item, "button", "", "×");
+      out.type = "button";
+      out.setAttribute("aria-label", `Leave out ${name}`);
+      out.onclick = () => {
+        kept.delete(number);
+        const next = item.nextElementSibling ?? item.previousElementSibling;
+        item.remove();
+        (next?.querySelector("button") ?? form.querySelector("textarea")).focus();
+      };
+    }
+    return kept;
   }
 
   close() {

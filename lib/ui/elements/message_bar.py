@@ -35,6 +35,7 @@ def message_bar(
             "line": line,
             "isCut": is_cut,
             "isRetried": is_retried,
+            "files": [file["name"] for file in turn["files"]] if turn["role"] == "user" else [],
             "versions": versions if len(versions) > 1 else [],
         },
         on_act_change=partial(_clicked, key, on_act),

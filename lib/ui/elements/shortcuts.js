@@ -22,7 +22,7 @@ function hasMod(event) {
 }
 
 function isPlain(event) {
-  return !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.isComposing);
+  return !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey);
 }
 
 export function focusInput() {

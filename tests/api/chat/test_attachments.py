@@ -150,7 +150,7 @@ def test_another_website_cannot_do_anything(server: Server, method: str) -> None
         (files.declared_png(60_000, 60_000), "megapixels"),
         (files.pdf(""), "no text"),
         (files.pdf("x")[:200], "damaged"),
-        (files.locked_pdf("x"), "encrypted"),
+        (files.locked_pdf("x"), "needs a password"),
         (files.swelling_pdf(400), "swells"),
     ],
     ids=["binary", "svg", "png bomb", "scan", "cut", "locked", "pdf bomb"],

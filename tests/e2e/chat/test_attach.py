@@ -200,7 +200,7 @@ def test_a_model_that_cannot_see_is_told_at_the_image(page: Page, place: Locator
     choose(place, ("photo.png", files.picture()))
     expect(chips(place)).to_contain_text(["about 580 tokens"])
     tell(page, canSee=False)
-    expect(chips(place)).to_contain_text(["This model cannot see images."])
+    expect(chips(place)).to_contain_text(["This model cannot see images"])
     tell(page)
     expect(chips(place)).not_to_contain_text(["cannot see"])
 

@@ -34,6 +34,18 @@ def test_an_engines_error_has_a_message_in_every_dialect(
     assert message in told["error"]["message"]
 
 
+@pytest.mark.parametrize("dialect", [OPENAI, CLAUDE, NEWER])
+def test_a_template_that_refuses_is_told_in_words_not_in_its_source(
+    dialect: dialects.Dialect,
+) -> None:
+    source = "…{{ raise_exception('Roles must alternate') }}… ^ Error: Roles must alternate"
+    body = json.dumps({"error": {"code": 400, "message": source, "type": "invalid_request"}})
+    told = dialects.engine_failure(dialect, body.encode(), 400).decode()
+    assert "takes questions and answers in turn alone" in told
+    assert "Send neighbouring messages of one role as one." in told
+    assert "raise_exception" not in told
+
+
 def test_an_engines_error_that_is_right_goes_through_as_it_is() -> None:
     body = b'{"error": {"message": "too long", "type": "exceed", "n_ctx": 5}}'
     assert dialects.engine_failure(OPENAI, body, 400) == body

@@ -14,6 +14,7 @@ from lib.chat.attachments import Attachment, NoRoom
 from lib.chat.documents import Unreadable
 from lib.core.access import Role, acting
 from lib.core.errors import BadInput, NoSpace, NotFound
+from lib.fit.picture import Picture
 from lib.sharing import logins
 from tests.support import files
 
@@ -71,6 +72,33 @@ def test_without_a_tokenizer_the_count_is_an_estimate() -> None:
 def test_an_image_is_an_estimate_whatever_counts() -> None:
     draft = added("photo.png", files.picture())
     assert (draft.kind, draft.tokens, draft.is_estimate) == ("image", 576, True)
+
+
+COARSE, FINE = Picture(pixels=336**2, tokens=576), Picture(pixels=802_816, tokens=1_024)
+
+
+@pytest.mark.parametrize(
+    ("size", "sees", "told"),
+    [
+        ((40, 30), None, ""),
+        ((40, 30), FINE, ""),
+        ((40, 30), COARSE, "This model looks at 0.1 megapixels: small text in it is lost."),
+        ((2_000, 3_000), None, "Made smaller, from 2,000 × 3,000 to 1,265 × 1,897."),
+        (
+            (3_000, 2_000),
+            FINE,
+            "Made smaller, from 3,000 × 2,000 to 1,254 × 836. This model looks at 0.8 megapixels.",
+        ),
+    ],
+)
+def test_a_picture_says_what_is_seen_of_it(
+    size: tuple[int, int], sees: Picture | None, told: str
+) -> None:
+    data = files.picture(size, "JPEG")
+    draft = attachments.add(ME, TALK, "page.jpg", data, unknown, "m", sees)
+    assert draft.problem == told
+    assert draft.tokens == (sees.tokens if sees else 576)
+    assert draft.is_estimate
 
 
 def test_the_message_takes_the_drafts_in_their_order_and_once(home: Path) -> None:

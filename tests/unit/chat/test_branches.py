@@ -120,3 +120,19 @@ def test_every_undeleted_turn_can_be_reached(turns: list[Turn]) -> None:
         reached |= {turn["id"] for turn in below}
         todo += [turn["id"] for turn in below]
     assert reached == alive
+
+
+def test_a_version_that_was_gone_on_with_further_is_known_by_its_number() -> None:
+    turns = [
+        said("user", "q", "q"),
+        said("assistant", "a", "a", "q"),
+        said("user", "q2", "q2", "a"),
+        said("assistant", "a2", "a2", "q2"),
+        said("assistant", "again", "b", "q"),
+        said("user", "edited", "e2", "a"),
+    ]
+    tree = Tree(turns)
+    assert tree.passed_over(turns[4]) == (1, 1)  # newest below `a` is the edited question
+    assert tree.passed_over(turns[1]) == (0, 0)
+    assert tree.passed_over(turns[5]) == (1, 0)  # of the other question only its answer follows
+    assert tree.passed_over(turns[0]) == (0, 0)

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lib.chat import documents, documents_child
+from lib.chat.conversations import LONGEST_TEXT
 from lib.chat.documents import Content, Unreadable, read
+from tests.conftest import ROOT
 from tests.support import files
 
 GERMAN = "Die Straße führt über die Brücke, größer als früher, für alle schönen Mädchen.\n" * 5
@@ -135,12 +139,46 @@ def test_a_scanned_pdf_is_told_to_be_pictures() -> None:
     assert "its pages are pictures" in refusal(files.pdf("", ""))
 
 
-def test_a_locked_pdf_is_told_to_be_encrypted() -> None:
-    assert "encrypted" in refusal(files.locked_pdf("secret"))
+ALGORITHMS = pytest.mark.parametrize(
+    "algorithm", ["RC4-40", "RC4-128", "AES-128", "AES-256-R5", "AES-256"]
+)
 
 
-def test_a_pdf_that_anybody_may_open_is_read_though_encrypted() -> None:
-    assert "no text" in refusal(files.locked_pdf(""))
+@ALGORITHMS
+def test_a_locked_pdf_is_told_to_need_a_password(algorithm: str) -> None:
+    assert "needs a password" in refusal(files.locked_pdf("secret", algorithm))
+
+
+@ALGORITHMS
+def test_a_pdf_that_anybody_may_open_is_read_however_it_is_encrypted(algorithm: str) -> None:
+    found = read("x.pdf", files.locked_pdf("", algorithm, "Balance: 1234"))
+    assert found == Content(kind="text", text="Balance: 1234")
+
+
+def test_what_is_missing_here_is_not_told_as_a_fault_of_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "_answer", lambda *_: b'{"refused": "library"}')
+    assert "the file itself is well" in refusal(files.locked_pdf(""))
+    without = [f"sys.modules[{name!r}] = None" for name in ("cryptography", "Crypto")]
+    read_it = "documents_child.read_pdf(sys.stdin.buffer.read())"
+    asks = (
+        f"import sys; {'; '.join(without)}; from lib.chat import documents_child; print({read_it})"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", asks],
+        input=files.locked_pdf("", "AES-256"),
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=ROOT,
+    )
+    assert told.stdout.strip() == b"{'refused': 'library'}"
+
+
+def test_what_is_filled_into_a_form_is_read() -> None:
+    form: dict[str, str | bool] = {"Name": "Ada", "City": "", "Member": True, "Student": False}
+    found = read("x.pdf", files.form_pdf("Application", form))
+    assert found.text == "Application\n\nFilled in:\nName: Ada\nMember: Yes"
 
 
 def test_a_pdf_with_too_many_pages_is_refused() -> None:
@@ -192,11 +230,33 @@ def test_a_picture_of_every_kind_becomes_a_jpeg(data: bytes) -> None:
     assert image.size == (40, 30)
 
 
-@pytest.mark.parametrize("size", [(3_000, 1_000), (1_000, 3_000)])
-def test_a_large_picture_becomes_small(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(3_000, 2_000), (2_000, 3_000)])
+def test_a_large_picture_is_made_smaller_and_says_so(size: tuple[int, int]) -> None:
+    found = read("x", files.picture(size, "JPEG"))
     _, image = image_of(files.picture(size, "JPEG"))
-    assert max(image.size) == 1_024
-    assert min(image.size) == pytest.approx(341, abs=1)
+    assert 0.98 * documents.USUAL_PIXELS < image.width * image.height <= documents.USUAL_PIXELS
+    assert image.width / image.height == pytest.approx(size[0] / size[1], rel=0.01)
+    less = f"{image.width:,} × {image.height:,}"
+    assert found.problem == f"Made smaller, from {size[0]:,} × {size[1]:,} to {less}."
+
+
+@pytest.mark.parametrize("size", [(40, 30), (1_500, 1_600)])
+def test_a_picture_that_is_small_enough_stays_as_it_is(size: tuple[int, int]) -> None:
+    assert image_of(files.picture(size, "JPEG"))[1].size == size
+    assert read("x", files.picture(size, "JPEG")).problem == ""
+
+
+def test_a_picture_of_noise_is_small_enough_to_be_kept_with_its_conversation() -> None:
+    output = io.BytesIO()
+    Image.effect_noise((2_400, 2_000), 120).save(output, "PNG")
+    found = read("x", output.getvalue(), documents.MOST_PIXELS)
+    assert len(found.image) < LONGEST_TEXT
+
+
+def test_a_picture_has_no_more_pixels_than_are_asked_for_and_no_side_without_end() -> None:
+    found = read("x", files.picture((2_000, 2_000), "JPEG"), most_pixels=1_000_000)
+    assert "to 1,000 × 1,000." in found.problem
+    assert "to 4,096 ×" in read("x", files.picture((20_000, 100), "JPEG")).problem
 
 
 def test_a_transparent_drawing_stays_a_png_and_a_transparent_photo_lies_on_white() -> None:

@@ -58,6 +58,17 @@ def test_a_key_that_is_refused_is_a_sentence_although_the_body_has_none() -> Non
         ),
         ("tiny is not a multimodal model", "This model cannot see images."),
         (
+            "Unable to generate parser for this template. Automatic parser generation failed: "
+            "While executing CallExpression at line 1, column 92 in source: raise_exception("
+            "'Conversation roles must alternate user/assistant/user/assistant/...')",
+            "This model's template takes questions and answers in turn alone, a question first.",
+        ),
+        ("System role not supported", "This model's template takes no system prompt."),
+        (
+            "Assistant response prefill is incompatible with enable_thinking.",
+            "This engine cannot go on from an answer that has begun: what there is stays.",
+        ),
+        (
             '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser',
             'The engine refused: "auto" tool choice requires --enable-auto-tool-choice and'
             " --tool-call-parser.",

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.core.errors import BrokenFile
+from lib.ui import formulas
 from lib.ui.markdown import error, plain, safe
+from tests.support.prose import Case, cases
 
 
 @pytest.mark.parametrize(
@@ -21,9 +23,9 @@ from lib.ui.markdown import error, plain, safe
         ("$x = 5$ stays", "$x = 5$ stays"),
         ("\\(a+b\\)", "$a+b$"),
         ("\\[a\n+b\\]", "$$a\n+b$$"),
-        (":red[alarm]", "\\:red[alarm]"),
+        (":red[alarm]", "&#58;red[alarm]"),
         (":material/home:", ":\u2060material/home:"),  # a word joiner, which nobody sees
-        (":red[:streamlit:]", "\\:red[:\u2060streamlit:]"),
+        (":red[:streamlit:]", "&#58;red[:\u2060streamlit:]"),
         ("at 16:30:45 o'clock", "at 16:30:45 o'clock"),
         ("`![a](b)`", "`![a](b)`"),
         ("```\n![a](b) $5 :red[x]\n```", "```\n![a](b) $5 :red[x]\n```"),
@@ -32,6 +34,20 @@ from lib.ui.markdown import error, plain, safe
 )
 def test_what_a_model_writes(written: str, drawn: str) -> None:
     assert safe(written) == drawn
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_what_streamlit_is_given_of_real_text(case: Case) -> None:
+    assert safe(case.written) == case.given
+
+
+@given(st.lists(st.sampled_from(["$", "5", " ", "x", "=", ".", "/", "\n", "|"]), max_size=16))
+def test_a_dollar_is_a_formulas_or_escaped(parts: list[str]) -> None:
+    pieces = list(formulas.split("".join(parts)))
+    prose = "".join(piece for kind, piece in pieces if not kind)
+    drawn = safe("".join(parts))
+    assert drawn.count("\\$") == prose.count("$")
+    assert not any("\\$" in piece for kind, piece in pieces if kind)
 
 
 PIECES = st.sampled_from(
