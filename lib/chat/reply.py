@@ -15,11 +15,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from lib.chat.blocks import Splitter, as_json
+from lib.chat.schemas import rewritten
 from lib.chat.spools import Header, Spool
 from lib.core import activity
 from lib.core.errors import BadInput, BerthError
 from lib.core.values import Frozen
-from lib.engines import engine_of, find_model
+from lib.engines import engine_of, find_model, llamacpp
 from lib.engines.base import (
     ChatOptions,
     Delta,
@@ -375,6 +376,13 @@ class Reply:
         self._emit("e", self.state)
 
 
+def _held(model: Model, options: ChatOptions) -> ChatOptions:
+    """The built-in engine gets a schema so that it is held to it; others have their own ways."""
+    if options.json_schema is None or model.engine != llamacpp.NAME:
+        return options
+    return options.model_copy(update={"json_schema": rewritten(options.json_schema).schema})
+
+
 Turn = Callable[[Reply], AbstractContextManager[None]]
 
 
@@ -386,6 +394,6 @@ def _ask(model: Model, request: ReplyRequest) -> DeltaStream:
     """Chat where the model can; otherwise it goes on with the text of the last messages."""
     engine = engine_of(model)
     if model.can_chat:
-        return engine.chat(model.name, request.messages, request.options)
+        return engine.chat(model.name, request.messages, _held(model, request.options))
     last = request.messages[-2:] if request.beginning else request.messages[-1:]
     return engine.complete(model.name, "".join(m.content for m in last), request.options)

@@ -30,16 +30,10 @@ class Grammar:
     def _ends(self, node: Node, at: int) -> frozenset[int]:
         match node:
             case ("rule", str(name)):
-                if (name, at) not in self._known:
-                    self._known[name, at] = frozenset()
-                    self._known[name, at] = self._ends(self.rules[name], at)
-                return self._known[name, at]
+                return self._of_rule(name, at)
             case ("chars", bool(is_not), tuple(ranges)):
-                if at >= len(self._text):
-                    return frozenset()
-                code = ord(self._text[at])
-                is_in = any(low <= code <= high for low, high in ranges)
-                return frozenset([at + 1]) if is_in != is_not else frozenset()
+                is_one = self._text[at:] and _is_allowed(self._text[at], is_not, ranges)
+                return frozenset([at + 1] if is_one else [])
             case ("chain", tuple(parts)):
                 places = frozenset([at])
                 for part in parts:
@@ -50,6 +44,12 @@ class Grammar:
             case ("repeat", part, int(least), most):
                 return self._repeated(part, least, most, at)
         raise AssertionError(node)
+
+    def _of_rule(self, name: str, at: int) -> frozenset[int]:
+        if (name, at) not in self._known:
+            self._known[name, at] = frozenset()
+            self._known[name, at] = self._ends(self.rules[name], at)
+        return self._known[name, at]
 
     def _repeated(self, part: Node, least: int, most: int | None, at: int) -> frozenset[int]:
         found = frozenset([at]) if least == 0 else frozenset()
@@ -71,9 +71,7 @@ class Grammar:
 
     def _draw(self, node: Node, dice: random.Random, made: list[str], depth: int) -> None:
         match node:
-            case ("rule", str(name)):
-                if name == "space":
-                    return
+            case ("rule", str(name)) if name != "space":
                 self._draw(self.rules[name], dice, made, depth + 1)
             case ("chars", bool(is_not), tuple(ranges)):
                 made.append(_char(is_not, ranges, dice))
@@ -83,9 +81,7 @@ class Grammar:
             case ("choice", tuple(options)):
                 self._draw(self._option(options, dice, depth), dice, made, depth)
             case ("repeat", part, int(least), most):
-                upper = least + (0 if depth > 12 else 2)
-                for _ in range(dice.randint(least, upper if most is None else min(upper, most))):
-                    self._draw(part, dice, made, depth)
+                self._draw(("chain", (part,) * _times(dice, least, most, depth)), dice, made, depth)
 
     def _option(self, options: tuple[Node, ...], dice: random.Random, depth: int) -> Node:
         """Deep down the one that ends soonest, or nothing would ever end."""
@@ -106,11 +102,17 @@ class Grammar:
         return 0
 
 
-def _char(is_not: bool, ranges: tuple[tuple[int, int], ...], dice: random.Random) -> str:
-    def is_allowed(char: str) -> bool:
-        return any(low <= ord(char) <= high for low, high in ranges) != is_not
+def _times(dice: random.Random, least: int, most: int | None, depth: int) -> int:
+    upper = least + (0 if depth > 12 else 2)
+    return dice.randint(least, upper if most is None else min(upper, most))
 
-    usual = [char for char in _USUAL if is_allowed(char)]
+
+def _is_allowed(char: str, is_not: bool, ranges: tuple[tuple[int, int], ...]) -> bool:
+    return any(low <= ord(char) <= high for low, high in ranges) != is_not
+
+
+def _char(is_not: bool, ranges: tuple[tuple[int, int], ...], dice: random.Random) -> str:
+    usual = [char for char in _USUAL if _is_allowed(char, is_not, ranges)]
     if usual and (is_not or dice.random() < 0.8):
         return dice.choice(usual)
     low, high = dice.choice(ranges)

@@ -1,9 +1,12 @@
 """A part of a schema as a list of flat ones, of which a value has to be like one."""
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from lib.chat.schemas.flat import (
     ANNOTATIONS,
+    ORIGINS,
     ContradictionError,
     Schema,
     UnusableError,
@@ -13,6 +16,8 @@ from lib.chat.schemas.flat import (
     merged,
 )
 from lib.chat.schemas.work import MOST_ALTERNATIVES, Work
+
+MOST_UNFOLDED = 4  # parts within each other in which a reference is merged with others
 
 _COMBINING = ("$ref", "allOf", "anyOf", "oneOf", "if", "then", "else")
 _DEPENDING = ("dependentRequired", "dependentSchemas")
@@ -98,20 +103,40 @@ def _product(
 ) -> list[Schema]:
     """Each with each; a reference that has to be merged gives way to what it refers to."""
     made: list[Schema] = []
-    for one in some:
-        for other in others:
-            if not one or not other:
-                made.append(one or other)
-                continue
-            for left in _put_in(work, one, place, within):
-                for right in _put_in(work, other, place, within):
-                    _add(work, made, left, right, place)
+    for one, other in product(some, others):
+        for joined in _joined(work, one, other, place, within):
+            if joined not in made:
+                made.append(joined)
     if len(made) > MOST_ALTERNATIVES and len(some) > 1:
         work.note(keyword, place)
         return some
-    if some and others and not made and not work.why:
+    if some and others and not made:
         work.never(keyword, place, "cannot be kept together with what stands beside it")
     return made
+
+
+def _joined(
+    work: Work, one: Schema, other: Schema, place: str, within: tuple[str, ...]
+) -> Iterator[Schema]:
+    if not one or not other:
+        yield one or other
+    elif work.depth > MOST_UNFOLDED and "$ref" in {*one, *other}:
+        yield _reference_alone(work, one, other, place)
+    else:
+        sides = (_put_in(work, one, place, within), _put_in(work, other, place, within))
+        for left, right in product(*sides):
+            try:
+                yield merged(left, right)
+            except ContradictionError as error:
+                work.never(error.keyword, place, error.why)
+
+
+def _reference_alone(work: Work, one: Schema, other: Schema, place: str) -> Schema:
+    """Deep down, where unfolding might never end: what stands beside it only the check knows."""
+    reference, rest = (one, other) if "$ref" in one else (other, one)
+    for name in [name for part in rest.get(ORIGINS, ()) for name in part] or ["$ref"]:
+        work.note(name, place)
+    return reference
 
 
 def _put_in(work: Work, part: Schema, place: str, within: tuple[str, ...]) -> list[Schema]:
@@ -123,13 +148,3 @@ def _put_in(work: Work, part: Schema, place: str, within: tuple[str, ...]) -> li
     target = work.target(reference, place)
     found = alternatives(work, target, place, (*within, reference))
     return [x for each in found for x in _put_in(work, each, place, (*within, reference))]
-
-
-def _add(work: Work, made: list[Schema], one: Schema, other: Schema, place: str) -> None:
-    try:
-        joined = merged(one, other)
-    except ContradictionError as error:
-        work.never(error.keyword, place, error.why)
-        return
-    if joined not in made:
-        made.append(joined)

@@ -31,6 +31,7 @@ _SHAPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), (int, float)),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), (int, float)),
     **dict.fromkeys(("minProperties", "maxProperties", "multipleOf"), (int, float)),
+    **dict.fromkeys(("minContains", "maxContains"), (int, float)),
     **dict.fromkeys(("pattern", "format", "$ref"), (str,)),
     "type": (str, list),
 }
@@ -92,6 +93,8 @@ def flat_of(part: Schema) -> Schema:
         made[PATTERNS] = [part["pattern"]]
     if "format" in part:
         made[FORMATS] = [part["format"]]
+    if "contains" in part:
+        made["minItems"] = max(part.get("minItems", 0), part.get("minContains", 1))
     if set(part) - {*ANNOTATIONS}:
         made[ORIGINS] = [part]
     return made

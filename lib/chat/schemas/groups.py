@@ -7,6 +7,7 @@ from lib.chat.schemas.flat import ContradictionError, Schema, of_name, of_place
 from lib.chat.schemas.texts import bounded, lengths
 from lib.chat.schemas.validator import validator
 from lib.chat.schemas.work import NEVER, Work, inside
+from lib.core.names import shown
 
 MOST_TUPLES = 8  # lists of so many lengths are written out
 MOST_LISTED = 64  # items that are written out one by one
@@ -22,7 +23,7 @@ def thing(work: Work, flat: Schema, place: str, made: Made) -> Schema:
     parts = {name: made(_of_name(work, flat, name), inside(place, f".{name}")) for name in names}
     for name in required:
         if parts[name] is NEVER:
-            return work.never("required", place, f"has “{name}”, which nothing can be like")
+            return work.never("required", place, f"has “{shown(name)}”, which nothing can be like")
     listed = {name: part for name, part in parts.items() if part is not NEVER}
     others = _others(work, flat, place, made, len(listed), least)
     is_closed = others is False or (others is None and bool(listed))
@@ -62,6 +63,8 @@ def _others(
     """
     others = flat.get("additionalProperties")
     patterns = flat.get("patternProperties")
+    if flat.get("propertyNames") is False:
+        return False
     if patterns:
         work.note("patternProperties", place)
         values = [*patterns.values(), *([] if others is False else [others or {}])]
@@ -137,9 +140,10 @@ def _tuples(
     if most is not None and sizes[0] > most:
         sizes = [most]
     parts = [made(of_place(flat, each), inside(place, f"[{each}]")) for each in range(max(sizes))]
-    fitting = [size for size in sizes if all(part is not NEVER for part in parts[:size])]
-    if not fitting:
+    longest = next((n for n, part in enumerate(parts) if part is NEVER), len(parts))
+    if longest < least:
         raise ContradictionError("prefixItems", "has an item that nothing can be like")
+    fitting = [size for size in sizes if size <= longest] or [longest]
     lists: list[Schema] = [
         {"type": "array", "prefixItems": parts[:n]} if n else {"const": []} for n in fitting
     ]

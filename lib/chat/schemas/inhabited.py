@@ -1,22 +1,42 @@
 """What of a rewritten schema something can be like: parts that need themselves have no end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lib.chat.schemas.flat import Schema
+from lib.chat.schemas.flat import Schema, UnusableError
 from lib.chat.schemas.work import NEVER
+from lib.core.names import shown
 
 _DEFINED = "#/$defs/"
 
 
 def without_the_impossible(schema: Schema, named: Mapping[str, Schema]) -> Schema:
     """The schema with its definitions, without parts that nothing can be like; or NEVER."""
+    _check_circles(named)
     possible = _possible(named)
     made: Schema = _pruned(schema, possible)
     if made is NEVER:
         return NEVER
     used = {name: _pruned(named[name], possible) for name in named if name in possible}
     return {**made, "$defs": used} if used else made
+
+
+def _check_circles(named: Mapping[str, Schema]) -> None:
+    """UnusableError where a definition is itself, with nothing between."""
+    open_ends = {name: set(_same_place(part)) for name, part in named.items()}
+    while ended := [name for name, ends in open_ends.items() if not ends & {*open_ends}]:
+        for name in ended:
+            del open_ends[name]
+    if open_ends:
+        name = shown(next(iter(open_ends)))
+        raise UnusableError(f"“{name}” refers to itself with nothing between.", "$ref")
+
+
+def _same_place(part: Schema) -> Iterator[str]:
+    if "$ref" in part:
+        yield part["$ref"].removeprefix(_DEFINED)
+    for each in part.get("anyOf", ()):
+        yield from _same_place(each)
 
 
 def _possible(named: Mapping[str, Schema]) -> set[str]:

@@ -27,7 +27,9 @@ _OF_TYPE = {
         "properties", "required", "additionalProperties", "patternProperties", "minProperties",
         "maxProperties", "propertyNames", "dependentRequired", "dependentSchemas",
     },
-    "array": {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"},
+    "array": {
+        "items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains", "minContains",
+    },
     "string": {"pattern", "format", "minLength", "maxLength"},
     "number": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
 }  # fmt: skip
@@ -43,16 +45,17 @@ class Rewriting(NamedTuple):
 
     schema: Schema
     loose: tuple[Loose, ...]
+    doubts: tuple[str, ...] = ()  # what is surely not meant so, in sentences
 
 
 def rewritten(schema: Schema) -> Rewriting:
     """ImpossibleError or UnusableError where no grammar can be made of it."""
     made = _rewritten(json.dumps(schema))
-    return Rewriting(json.loads(made[0]), made[1])
+    return Rewriting(json.loads(made[0]), *made[1:])
 
 
 @lru_cache(maxsize=64)
-def _rewritten(text: str) -> tuple[str, tuple[Loose, ...]]:
+def _rewritten(text: str) -> tuple[str, tuple[Loose, ...], tuple[str, ...]]:
     schema = json.loads(text)
     work = Work(schema)
     try:
@@ -62,9 +65,9 @@ def _rewritten(text: str) -> tuple[str, tuple[Loose, ...]]:
     except GivenUpError:
         raise UnusableError("The schema takes too long to be read.", "enum") from None
     if made is NEVER:
-        why = work.why or "A part of it requires itself without end."
+        why = work.why or "A part of it forbids every value, or requires itself without end."
         raise ImpossibleError(f"No reply can be what this schema asks for. {why}", _MEND)
-    return json.dumps(made), tuple(work.loose)
+    return json.dumps(made), tuple(work.loose), tuple(work.doubts)
 
 
 _MEND = "Change that part of it."
@@ -87,20 +90,16 @@ def _place_of(reference: str) -> str:
 def _part(work: Work, part: Any, place: str, depth: int = 0) -> Schema:
     """One part, and all in it."""
     work.visit(place, depth)
+    work.depth = depth
     made: list[Schema] = []
     for each in alternatives(work, part, place):
         one = _one(work, each, place, depth)
         if one is not NEVER and one not in made:
             made.append(one)
     if not made:
-        return work.never("false", place, "forbids every value") if part is False else _none(work)
+        return NEVER
     said = described(part) if isinstance(part, dict) else {}
     return {**said, **(made[0] if len(made) == 1 else {"anyOf": made})}
-
-
-def _none(work: Work) -> Schema:
-    work.why = work.why or "A part of it forbids every value."
-    return NEVER
 
 
 def _one(work: Work, flat: Schema, place: str, depth: int) -> Schema:
@@ -109,9 +108,10 @@ def _one(work: Work, flat: Schema, place: str, depth: int) -> Schema:
     if "enum" in flat:
         return _values(work, flat, place)
     types = _types(flat)
-    _note(work, flat, types, place)
-    found = [_typed(work, flat, kind, place, depth) for kind in types]
-    kept = [part for part in found if part is not NEVER]
+    kept = _of_types(work, flat, types, place, depth)
+    if not kept and "type" not in flat and types:
+        kept = _of_types(work, flat, _others(flat, types), place, depth)
+        work.doubt(place, bool(kept))
     if not kept:
         return NEVER
     if len(kept) == 1:
@@ -120,6 +120,18 @@ def _one(work: Work, flat: Schema, place: str, depth: int) -> Schema:
         is_any = len(kept) == len(_TYPES) and "type" not in flat
         return {} if is_any else {"type": [part["type"] for part in kept]}
     return {"anyOf": kept}
+
+
+def _of_types(work: Work, flat: Schema, types: list[str], place: str, depth: int) -> list[Schema]:
+    _note(work, flat, types, place)
+    found = [_typed(work, flat, kind, place, depth) for kind in types]
+    return [part for part in found if part is not NEVER]
+
+
+def _others(flat: Schema, types: list[str]) -> list[str]:
+    """Those that its keywords do not speak of: by the letter they are free."""
+    forbidden = [kind for part in flat.get(ORIGINS, ()) for kind in _forbidden(part)]
+    return [kind for kind in _TYPES if kind not in {*types, *forbidden}]
 
 
 def _values(work: Work, flat: Schema, place: str) -> Schema:
@@ -183,8 +195,10 @@ def _note(work: Work, flat: Schema, types: list[str], place: str) -> None:
             work.note("not", place)
         if "array" in types and part.get("uniqueItems") is True and flat.get("maxItems", 2) > 1:
             work.note("uniqueItems", place)
-        if "array" in types and part.get("contains", True) is not True:
+        if "array" in types and part.get("contains", True) not in (True, {}):
             work.note("contains", place)
+        if "array" in types and "contains" in part and "maxContains" in part:
+            work.note("maxContains", place)
         for name in _UNEVALUATED:
             if name in part:
                 work.note(name, place)

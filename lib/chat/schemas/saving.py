@@ -23,7 +23,8 @@ def notes(schema: Mapping[str, Any], is_built_in: bool) -> list[str]:
     said = [f"{_unknown(part)} is not checked." for part in parts_of(schema) if _unknown(part)]
     if is_built_in:
         try:
-            said = [_sentence(each) for each in rewritten(dict(schema)).loose] + said
+            made = rewritten(dict(schema))
+            said = [*made.doubts, *map(_sentence, made.loose), *said]
         except (ImpossibleError, UnusableError) as error:
             return [str(error)]
     told = list(dict.fromkeys(said))

@@ -35,7 +35,9 @@ class Work:
         self.whole = whole
         self.loose: dict[Loose, None] = {}
         self.why = ""  # the first thing that nothing can be like
+        self.doubts: dict[str, None] = {}
         self.names: dict[str, str] = {}  # of references, by what they refer to
+        self.depth = 0  # of the part that is rewritten now
         self._visits = 0
         self._anchors: dict[str, Any] | None = None
 
@@ -55,6 +57,15 @@ class Work:
         """Nothing can be like this part; the first reason is told."""
         self.why = self.why or f"“{keyword}” of {shown(place)} {why}."
         return NEVER
+
+    def doubt(self, place: str, fits_otherwise: bool) -> None:
+        """What its keywords speak of cannot be, but as no type is named, something else can."""
+        if fits_otherwise:
+            where = shown(place)
+            self.doubts[f"{self.why} Only as {where} names no “type” can it be something else."] = (
+                None
+            )
+            self.why = ""
 
     def name_of(self, reference: str) -> str:
         """Under which a part is defined: the engine mixes up `a-b` and `a_b`."""
