@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from lib.chat.schemas.flat import ContradictionError, Schema, of_name, of_place
+from lib.chat.schemas.flat import ORIGINS, ContradictionError, Schema, of_name, of_place
 from lib.chat.schemas.texts import bounded, lengths
 from lib.chat.schemas.validator import validator
 from lib.chat.schemas.work import NEVER, Work, inside
@@ -31,8 +31,15 @@ def thing(work: Work, flat: Schema, place: str, made: Made) -> Schema:
         return work.never("minProperties", place, "is more than the names that there may be")
     _note_counts(work, flat, place, is_closed, len(listed), len(required))
     if not is_closed and (len(listed) < len(parts) or "propertyNames" in flat):
-        work.note("propertyNames" if "propertyNames" in flat else "properties", place)
+        work.note(_forbidding(flat), place)
     return _object(listed, required, others)
+
+
+def _forbidding(flat: Schema) -> str:
+    """The keyword that forbids a name where the others are free."""
+    given = {name for part in flat.get(ORIGINS, ()) for name in part}
+    usual = ("propertyNames", "dependentSchemas", "dependentRequired")
+    return next((name for name in usual if name in given), "properties")
 
 
 def _names(flat: Schema) -> list[str]:

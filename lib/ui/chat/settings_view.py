@@ -16,6 +16,7 @@ from lib.sharing import for_guests, limits
 from lib.ui import markdown
 from lib.ui.chat import conversation as chat
 from lib.ui.chat import presets as chat_presets
+from lib.ui.chat import schema_notes
 from lib.ui.chat import settings_fields as fields
 from lib.ui.deploy.fit_view import CONTEXT_HELP, steps
 from lib.ui.session import Conversation, conversation
@@ -87,6 +88,7 @@ def _dialog(talk: Conversation, model: Model) -> None:
     _sampling(talk)
     _context(talk, _now(model))
     fields.text(talk, "json_schema", "JSON schema", SCHEMA_HELP, SCHEMA_HINT, height=120)
+    schema_notes.draw(talk, model)
     _buttons(talk)
     if not _is_open():
         st.rerun()
