@@ -52,6 +52,39 @@ def test_a_response_keeps_to_its_schema(client: openai.OpenAI) -> None:
     assert json.loads(answer.output_text)["colour"] in ("red", "blue")
 
 
+def asked_as(client: openai.OpenAI, schema: dict[str, object], question: str) -> str:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    answer = client.chat.completions.create(
+        model="starter",
+        messages=[{"role": "user", "content": question}],
+        temperature=0,
+        max_tokens=120,
+        extra_body={"response_format": wanted},
+    )
+    return answer.choices[0].message.content or ""
+
+
+def test_a_pattern_is_held_that_the_engine_by_itself_overlooks(client: openai.OpenAI) -> None:
+    day = {"type": "string", "pattern": r"^\d{4}-\d{2}$"}
+    schema = {"type": "object", "properties": {"month": day}, "required": ["month"]}
+    said = asked_as(client, schema, "Which month was the first of May 2024 in? In words.")
+    assert re.fullmatch(r"\d{4}-\d{2}", json.loads(said)["month"])
+
+
+def test_a_schema_that_refers_to_itself_is_no_riddle(client: openai.OpenAI) -> None:
+    name = {"type": "string", "pattern": "[A-Z]", "maxLength": 20}
+    schema = {"type": "object", "properties": {"name": name, "child": {"$ref": "#"}}}
+    said = asked_as(client, {**schema, "required": ["name"]}, "Ann has a child, Bob.")
+    assert re.search("[A-Z]", json.loads(said)["name"])
+
+
+def test_a_schema_that_nothing_is_like_is_refused_by_its_keyword(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 5}}}
+    schema["properties"]["age"]["maximum"] = 3  # type: ignore[index]
+    with pytest.raises(openai.BadRequestError, match="“minimum” of age"):
+        asked_as(client, {**schema, "required": ["age"]}, "Hi")
+
+
 def test_the_official_client_puts_a_streamed_response_together(client: openai.OpenAI) -> None:
     asked = "Say only: yes"
     with client.responses.stream(model="starter", input=asked, max_output_tokens=60) as stream:
