@@ -135,7 +135,8 @@ class LlamaCpp:
             require_sight(model, record.can_see, messages)
         except BerthError as error:
             return failed_stream(error)
-        stream = chat_stream(to.base_url, to.model, messages, options, to.key)
+        is_own = bool(record.program)  # of any age; the wheel's streams repeat nothing
+        stream = chat_stream(to.base_url, to.model, messages, options, to.key, may_echo=is_own)
         return Noted(stream, record.token_bytes)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:

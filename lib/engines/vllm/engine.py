@@ -106,8 +106,8 @@ class Vllm:
         except BerthError as error:
             return failed_stream(error)
         extra = CONTINUE if entry.is_vllm and continued(messages) else None
-        to = entry.to
-        return chat_stream(to.base_url, to.model, messages, options, to.key, extra)
+        to, is_other = entry.to, not entry.is_vllm
+        return chat_stream(to.base_url, to.model, messages, options, to.key, extra, is_other)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
         """Continue a text."""
