@@ -137,7 +137,7 @@ def _import_heavy() -> None:
 app = st.App(
     ROOT / "Home.py",
     middleware=[
-        Middleware(SecurityHeaders, policy=content_policy(_FILES.page, guests.PAGE)),
+        Middleware(SecurityHeaders, policy=content_policy(_FILES.page, guests.PAGE, guests.OVER)),
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
         Middleware(routes.Api),
