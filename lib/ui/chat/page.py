@@ -154,8 +154,7 @@ def _welcome(model: Model) -> None:
     )
     loads = "" if model.state == State.READY else " It is loaded when you send the first message."
     st.markdown(f"##### {can}.")
-    guest = "You are a guest here. " if access.role() == Role.GUEST else ""
-    st.caption(markdown.plain(f"{guest}{model.name} runs on {_where(model)}{loads}"))
+    st.caption(markdown.plain(f"{model.name} runs on {_where(model)}{loads}"))
 
 
 def _where(model: Model) -> str:
