@@ -118,10 +118,16 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
     expect(guest.get_by_label("Access code")).to_be_visible()
 
 
+def one_a_minute(berth: Server) -> None:
+    """The owner allows guests so few questions."""
+    with (berth.home / "settings.toml").open("a") as file:
+        file.write("\n[guests]\nquestions_per_minute = 1\n")
+
+
 def test_a_question_over_the_limit_says_when_it_goes_and_goes_then(
     page: Page, guest: Page, berth: Server, fake: Running
 ) -> None:
-    (berth.home / "settings.toml").open("a").write("\n[guests]\nquestions_per_minute = 1\n")
+    one_a_minute(berth)
     url, code = share(page, berth)
     guest.goto(url)
     sign_in(guest, code)
@@ -138,7 +144,7 @@ def test_a_question_over_the_limit_says_when_it_goes_and_goes_then(
 def test_a_question_that_waits_for_its_minute_can_be_stopped(
     page: Page, guest: Page, berth: Server, fake: Running
 ) -> None:
-    (berth.home / "settings.toml").open("a").write("\n[guests]\nquestions_per_minute = 1\n")
+    one_a_minute(berth)
     url, code = share(page, berth)
     guest.goto(url)
     sign_in(guest, code)
