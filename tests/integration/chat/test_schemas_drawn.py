@@ -124,7 +124,7 @@ def keywords_of(error: ValidationError) -> set[str]:
     return own.union(*(keywords_of(each) for each in error.context or ()))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS, st.randoms(use_true_random=False))
 def test_what_the_engine_may_write_is_right_or_fails_where_it_was_told(
     engine: Converter, schema: dict[str, Any], dice: random.Random
@@ -143,7 +143,7 @@ def test_what_the_engine_may_write_is_right_or_fails_where_it_was_told(
         assert not wrong or failed & told, (text, made, failed)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS, st.lists(VALUES, min_size=20, max_size=20))
 @example({"properties": {"a": False}, "type": "object"}, [{}])
 def test_nothing_is_like_a_schema_of_which_that_is_said(
