@@ -143,7 +143,7 @@ own_words.use()
 app = st.App(
     ROOT / "Home.py",
     middleware=[
-        Middleware(SecurityHeaders, policy=content_policy(*_FILES.sent, guests.PAGE)),
+        Middleware(SecurityHeaders, policy=content_policy(*_FILES.sent, guests.PAGE, guests.OVER)),
         Middleware(Gate, lobby=guests.Lobby(_FILES.pages)),
         Middleware(gateway.Gateway),
         Middleware(routes.Api),

@@ -9,7 +9,8 @@ sent is made to fit.
 
 from collections.abc import Iterator, Sequence
 
-from lib.engines import engine_of
+from lib.chat.schemas import rewritten
+from lib.engines import engine_of, llamacpp
 from lib.engines.base import ChatOptions, DeltaStream, Message, Model
 
 UNSEEN = "(A picture was attached here, which you cannot see.)"  # in place of a question's words
@@ -21,10 +22,17 @@ def ask(
     """Chat where the model can; otherwise it goes on with the text of the last messages."""
     engine = engine_of(model)
     if model.can_chat:
-        return engine.chat(model.name, fitted(messages, with_images), options)
+        return engine.chat(model.name, fitted(messages, with_images), _held(model, options))
     is_begun = messages[-1].role == "assistant"
     last = messages[-2:] if is_begun and messages[-1].content else messages[-1:]
     return engine.complete(model.name, "".join(each.content for each in last), options)
+
+
+def _held(model: Model, options: ChatOptions) -> ChatOptions:
+    """The built-in engine gets a schema so that it is held to it; others have their own ways."""
+    if options.json_schema is None or model.engine != llamacpp.NAME:
+        return options
+    return options.model_copy(update={"json_schema": rewritten(options.json_schema).schema})
 
 
 def fitted(messages: Sequence[Message], can_see: bool) -> tuple[Message, ...]:

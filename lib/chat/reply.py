@@ -7,6 +7,7 @@ knows how it is drawn.
 
 import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -172,6 +173,15 @@ class Reply:
                 self._emit("s", self.state, model)
         self._notify()
 
+    def _wait_for_limit(self, seconds: float) -> bool:
+        """Say when the question goes, by the owner's limits; False once it was stopped."""
+        with self._lock:
+            if not self.is_over:
+                self.state = ReplyState.WAITING
+                self._emit("s", "next", math.ceil(seconds))
+        self._notify()
+        return not self.is_over
+
     def wait(self, seconds: float) -> bool:
         """Whether it was over within `seconds`."""
         news = threading.Event()
@@ -188,7 +198,8 @@ class Reply:
             with contextlib.ExitStack() as under_way:
                 with self._turn(self):
                     model = _running(self._seen) or self._found()
-                    admitted = limits.admitted(model, self.request.options)
+                    waits = self._wait_for_limit if self.request.parent else None
+                    admitted = limits.admitted(model, self.request.options, waits)
                     options = under_way.enter_context(admitted)
                     under_way.enter_context(use.using(model.name))
                     model = self._loaded(model)

@@ -2,23 +2,24 @@
 
 Schemas come from people, and with conversations from files of strangers. So a schema has a bounded
 size, refers to nothing but its own parts, and nothing is ever fetched; its patterns cannot run
-away (lib/chat/linear_pattern.py); and a check that takes longer than `SECONDS` is given up.
+away (lib/chat/linear_pattern.py); and a check that takes too long is given up
+(lib/chat/schemas/validator.py).
 """
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NoReturn
 
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError, validators
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError, ValidationError
 from jsonschema.exceptions import best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from lib.chat import linear_pattern
+from lib.chat import linear_pattern, schemas
+from lib.chat.schemas.validator import GivenUpError, validator
 from lib.core.errors import BadInput
 from lib.core.names import shown
 
@@ -26,12 +27,9 @@ OK = "ok"
 UNFINISHED = "It was not finished."
 LONGEST_SCHEMA = 20_000  # characters
 LONGEST_ANSWER = 200_000
-MOST_UNIQUE = 500  # items are compared each with each
-SECONDS = 1.0
 
 _OWN_PART = re.compile(r"#(/(\$defs|definitions|properties)/[^/]+|/items)*")
 _UNSUPPORTED = (
-    "patternProperties",
     "unevaluatedProperties",
     "unevaluatedItems",
     "$dynamicRef",
@@ -56,12 +54,6 @@ _NAMES = {
     "null": "null",
 }
 
-Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
-
-
-class _GivenUpError(Exception):
-    """The check would take too long."""
-
 
 def parsed(text: str) -> dict[str, Any]:
     """The schema that a text holds, or BadInput with what is wrong with it."""
@@ -75,7 +67,9 @@ def parsed(text: str) -> dict[str, Any]:
 def _problem(text: str) -> tuple[str, str] | None:
     """Why this cannot be used as a schema, and what to do."""
     try:
-        _check_schema(_loaded(text))
+        schema = _loaded(text)
+        _check_schema(schema)
+        schemas.rewritten(schema)  # nothing may be like it
     except BadInput as error:
         return error.message, error.fix
     return None
@@ -136,10 +130,14 @@ def _check_part(part: dict[str, Any], whole: dict[str, Any]) -> None:
     foreign = [name for name in ("$schema", "$id") if name in part and part is not whole]
     for name in [name for name in _UNSUPPORTED if name in part] + foreign:
         raise BadInput(f"“{name}” is not supported in a schema.", "Leave it out.")
-    if "pattern" in part:
-        linear_pattern.check(part["pattern"])
+    for pattern in (*([part["pattern"]] if "pattern" in part else ()), *_named(part)):
+        linear_pattern.check(pattern)
     if "$ref" in part:
         _check_reference(part["$ref"], whole)
+
+
+def _named(part: dict[str, Any]) -> Iterator[str]:
+    return iter(part.get("patternProperties", {}))
 
 
 def _check_reference(reference: str, whole: dict[str, Any]) -> None:
@@ -165,10 +163,10 @@ def check(text: str, schema: Mapping[str, Any]) -> str:
     try:
         _check_schema(dict(schema))
         found = json.loads(text, parse_constant=_refuse)
-        wrong = best_match(_validator(schema).iter_errors(found))
+        wrong = best_match(validator(schema).iter_errors(found))
     except BadInput as error:
         return f"The schema cannot be used. {error.message}"
-    except _GivenUpError:
+    except GivenUpError:
         return too_much
     except RecursionError:
         return "It is nested too deeply, or its schema goes in circles."
@@ -177,41 +175,6 @@ def check(text: str, schema: Mapping[str, Any]) -> str:
     except ArithmeticError:
         return "It has a number that is too large to be checked."
     return _sentence(wrong) if wrong else OK
-
-
-def _validator(schema: Mapping[str, Any]) -> Any:
-    """Every keyword of it looks at the clock first, and none knows how to fetch anything."""
-    keywords: dict[str, Any] = {**Draft202012Validator.VALIDATORS, "pattern": _pattern}
-    keywords["uniqueItems"] = partial(_unique, keywords["uniqueItems"])
-    give_up_at = time.monotonic() + SECONDS
-    watched = {name: partial(_watched, run, give_up_at) for name, run in keywords.items()}
-    registry: Registry[Any] = Registry()
-    return validators.extend(Draft202012Validator, watched)(dict(schema), registry=registry)
-
-
-def _watched(
-    run: Keyword, give_up_at: float, validator: Any, value: Any, instance: Any, schema: Any
-) -> Iterator[ValidationError] | None:
-    if time.monotonic() > give_up_at:
-        raise _GivenUpError
-    return run(validator, value, instance, schema)
-
-
-def _pattern(_: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if not isinstance(instance, str):
-        return
-    if linear_pattern.is_too_long(pattern, instance):
-        raise _GivenUpError
-    if not linear_pattern.is_in(pattern, instance):
-        yield ValidationError("does not match")
-
-
-def _unique(
-    run: Keyword, validator: Any, value: Any, instance: Any, schema: Any
-) -> Iterator[ValidationError] | None:
-    if isinstance(instance, list) and len(instance) > MOST_UNIQUE:
-        raise _GivenUpError
-    return run(validator, value, instance, schema)
 
 
 def _sentence(error: ValidationError | SchemaError) -> str:
@@ -234,7 +197,9 @@ def _required_sentence(error: ValidationError) -> str:
 
 
 def _unknown_sentence(error: ValidationError) -> str:
-    unknown = [name for name in error.instance if name not in error.schema.get("properties", {})]
+    known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
+    others = [name for name in error.instance if name not in known]
+    unknown = [n for n in others if not any(linear_pattern.is_in(each, n) for each in patterns)]
     return f"“{shown(unknown[0])}” is not in the schema"
 
 
@@ -259,6 +224,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "const": _values_sentence,
     "anyOf": lambda error: f"{_short(error.instance)} fits none of the allowed forms",
     "oneOf": lambda error: f"{_short(error.instance)} does not fit exactly one allowed form",
+    "format": lambda error: f"{_short(error.instance)} is no {shown(str(error.validator_value))}",
     "uniqueItems": lambda _: "has the same item twice",
     "None": lambda error: f"{_short(error.instance)} should not be there",  # the schema `false`
 }

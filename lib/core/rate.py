@@ -26,6 +26,15 @@ class Rate:
             self._forget(time.monotonic() if now is None else now)
             return len(self._times.get(key, ()))
 
+    def wait(self, key: str, most: int, now: float | None = None) -> float:
+        """The seconds until it happened fewer than `most` times lately; 0: it did not."""
+        moment = time.monotonic() if now is None else now
+        with self._lock:
+            self._forget(moment)
+            times = self._times.get(key, deque())
+            over = len(times) - most
+            return times[over] + self._seconds - moment if over >= 0 and times else 0.0
+
     def all_lately(self) -> dict[str, int]:
         """How often it happened lately, by key."""
         with self._lock:

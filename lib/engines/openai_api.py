@@ -35,15 +35,18 @@ def chat_stream(
     options: ChatOptions,
     key: SecretStr | None = None,
     extra: Mapping[str, Any] | None = None,
+    may_echo: bool = False,
 ) -> DeltaStream:
     """Answer a conversation at `base_url` (…/v1); nothing is sent before the first `next`.
 
     A reply at the end is continued by llama-server of itself (its `--prefill-assistant`); what
-    other servers want for it, and what only they know, is `extra`.
+    other servers want for it, and what only they know, is `extra`. Where such a server `may_echo`
+    what it goes on from, that is taken off.
     """
     turns = [_turn(message) for message in sent(messages)]
     body = {"model": model, "messages": turns, **_sampling(options), **(extra or {})}
-    return _reply(f"{base_url}/chat/completions", body, key, continued(messages))
+    beginning = continued(messages) if may_echo else ""
+    return _reply(f"{base_url}/chat/completions", body, key, beginning)
 
 
 def complete_stream(
@@ -112,7 +115,7 @@ def explained(refused: Refused) -> EngineError:
 
 def _reply(url: str, body: Any, key: SecretStr | None, beginning: str = "") -> DeltaStream:
     lines = Lines(url, body, authorization(key))
-    return HttpReply(lines, without_echo(deltas(_until_broken(lines)), beginning))
+    return HttpReply(lines, without_echo(deltas(_until_broken(lines)), beginning, url))
 
 
 def _turn(message: Message) -> dict[str, Any]:

@@ -11,6 +11,13 @@ from lib.core.errors import BerthError
 from lib.sharing import listener
 from lib.ui import markdown
 
+CHAT = "pages/3_Chat.py"
+# The other pages are the owner's; by their address a guest finds a sentence there.
+MENU = (
+    '<style>:root [data-testid="stSidebarNav"] li:not(:has(a[href$="/Chat"])) { display: none }'
+    "</style>"
+)
+
 
 def line() -> None:
     """For the owner; nothing while nothing is shared."""
@@ -30,13 +37,23 @@ def line() -> None:
         )
 
 
-def guests_own() -> None:
-    """For a guest: what this is, and the way out."""
+def guests_own(title: str) -> None:
+    """For a guest: what this is, and the way out; the chat is the page that guests have."""
     if current().role != Role.GUEST:
         return
+    if title == "Home":
+        st.switch_page(CHAT)
+    st.html(MENU)
     with st.container(horizontal=True, vertical_alignment="center", key="guest_line"):
         st.caption("You are a guest here.", width="content")
         st.button("Sign out", type="tertiary", key="guest_sign_out", on_click=_leave)
+
+
+def privacy() -> str:
+    """What becomes of what a guest writes, by the address that the guest's browser shows."""
+    is_encrypted = str(st.context.url or "").startswith("https:")
+    how = "encrypted" if is_encrypted else "unencrypted"
+    return f"What you write goes there, {how}; its owner could read it, and it stays there a while."
 
 
 def _stop() -> None:

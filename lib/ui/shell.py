@@ -34,7 +34,7 @@ def page(title: str, layout: Literal["centered", "wide"] = "wide") -> None:
     with st.sidebar:
         _status()
         if _role() == Role.GUEST:
-            shared_line.guests_own()
+            shared_line.guests_own(title)
             # Loads the page again when the owner stops sharing, which then says so.
             element("guest_watch")(key="guest_watch", data={})
 

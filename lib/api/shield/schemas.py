@@ -13,6 +13,7 @@ from typing import Any
 from lib.api.shield.told import Told
 from lib.api.shield.values import WrongField, bounded
 from lib.chat import linear_pattern
+from lib.chat import schemas as rewriting
 from lib.core.errors import BadInput
 from lib.core.names import shown
 
@@ -39,14 +40,6 @@ _LEAST, _MOST = (
     ("minLength", "minItems", "minProperties"),
     ("maxLength", "maxItems", "maxProperties"),
 )
-# As tried with llama.cpp b11549: it makes the grammar without them, and says nothing.
-_UNENFORCED = (
-    "multipleOf", "uniqueItems", "contains", "propertyNames", "minProperties", "maxProperties",
-    "dependentRequired", "dependentSchemas", "not", "if", "patternProperties", "contentEncoding",
-    "contentMediaType", "unevaluatedItems", "unevaluatedProperties",
-)  # fmt: skip
-_FORMATS = ("date", "time", "date-time", "uuid")
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 def checked(schema: dict[str, Any], param: str) -> dict[str, Any]:
@@ -84,7 +77,8 @@ def of_tool(schema: dict[str, Any], told: Told, tool: str, mends: bool) -> dict[
 def _made(text: str, tool: str, mends: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
     told, param = Told(), f"tools.{tool}"
     tame = tamed(json.loads(text), told, param)
-    return for_llamacpp(tame, Told(), param) if mends else tame, tuple(told.ignored)
+    is_ready = not mends or rewriting.is_plain(tame)
+    return tame if is_ready else for_llamacpp(tame, Told(), param), tuple(told.ignored)
 
 
 _seen_before = lru_cache(maxsize=256)(_made)
@@ -106,13 +100,18 @@ def tamed(schema: dict[str, Any], told: Told, param: str) -> dict[str, Any]:
 
 
 def for_llamacpp(schema: dict[str, Any], told: Told, param: str) -> dict[str, Any]:
-    """The same schema, so that the built-in engine takes it for what it says."""
-    made: dict[str, Any] = json.loads(json.dumps(schema))
-    for part, _ in _parts(made):
-        _mend(part, param)
-        if lost := [name for name in _UNENFORCED if name in part] + _lost_bounds(part):
-            told.note(f"{param}: the engine does not enforce {', '.join(sorted(set(lost)))}")
-    return made
+    """The same schema, so that the built-in engine takes it for what it says.
+
+    WrongField with the keyword's name where no grammar can be made of it.
+    """
+    try:
+        made = rewriting.rewritten(schema)
+    except (rewriting.ImpossibleError, rewriting.UnusableError) as error:
+        raise WrongField(f"The schema “{param}”: {error.message}", error.fix, param) from None
+    if made.loose:
+        lost = rewriting.unenforced(made.loose)
+        told.note(f"{param}: the engine does not enforce {lost}")
+    return made.schema
 
 
 def _wrong(param: str, what: str) -> WrongField:
@@ -220,47 +219,3 @@ def _target(reference: str, whole: dict[str, Any]) -> dict[str, Any] | None:
         else:
             found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else None
-
-
-def _mend(part: dict[str, Any], param: str) -> None:
-    """Required names stand among the properties, `true` is `{}`, and bounds are ones it knows."""
-    for name in _MOST:
-        if part.get(name, 0) > MOST_REPEATED:
-            del part[name]  # it would be refused, or taken for none
-    _allow_true(part, param)
-    required, known = part.get("required"), part.get("properties", {})
-    if not isinstance(required, list) or not isinstance(known, dict):
-        return
-    others = part.get("additionalProperties", True)
-    missing = [name for name in required if isinstance(name, str) and name not in known]
-    if missing and others is False:
-        raise _wrong(param, f"requires “{shown(missing[0])}” and forbids it")
-    if missing:
-        rule = others if isinstance(others, dict) else {}
-        part["properties"] = {**known, **dict.fromkeys(missing, rule)}
-
-
-def _allow_true(part: dict[str, Any], param: str) -> None:
-    for name in ("properties", "$defs", "definitions"):
-        if isinstance(part.get(name), dict):
-            part[name] = {key: _as_object(one, param) for key, one in part[name].items()}
-    for name in _LISTS:
-        if isinstance(part.get(name), list):
-            part[name] = [_as_object(one, param) for one in part[name]]
-    if "items" in part and isinstance(part["items"], bool):
-        part["items"] = _as_object(part["items"], param)
-
-
-def _as_object(part: Any, param: str) -> Any:
-    if part is False:
-        raise _wrong(param, "has a part that is false, which the engine cannot use")
-    return {} if part is True else part
-
-
-def _lost_bounds(part: dict[str, Any]) -> list[str]:
-    lost = [name for name in _BOUNDS if name in part and part.get("type") != "integer"]
-    if "format" in part and part["format"] not in _FORMATS:
-        lost.append("format")
-    if "$ref" in part and set(part) & {"type", "enum", "const", "properties", "required", *_BOUNDS}:
-        lost.append("what stands beside $ref")
-    return lost

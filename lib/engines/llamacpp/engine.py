@@ -138,7 +138,8 @@ class LlamaCpp:
         except BerthError as error:
             return failed_stream(error)
         extra = sampling.fields(options)
-        stream = chat_stream(to.base_url, to.model, messages, options, to.key, extra)
+        is_own = bool(record.program)  # of any age; the wheel's streams repeat nothing
+        stream = chat_stream(to.base_url, to.model, messages, options, to.key, extra, is_own)
         return Noted(stream, record.token_bytes)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:

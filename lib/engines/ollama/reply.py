@@ -102,9 +102,10 @@ def _turn(message: Message) -> dict[str, Any]:
 
 
 def _reply(path: str, body: dict[str, Any], beginning: str = "") -> DeltaStream:
+    server = f"{path} of {body['model']}"  # what runs it differs by the model
     try:
         lines = Lines(address() + path, body)
-        return HttpReply(lines, without_echo(deltas(_until_broken(lines)), beginning))
+        return HttpReply(lines, without_echo(deltas(_until_broken(lines)), beginning, server))
     except BadInput as error:
         return failed_stream(error)
 

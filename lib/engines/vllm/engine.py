@@ -115,8 +115,8 @@ class Vllm:
         except BerthError as error:
             return failed_stream(error)
         more = CONTINUE if entry.is_vllm and continued(messages) else {}
-        extra, to = {**more, **_further(entry, options)}, entry.to
-        return chat_stream(to.base_url, to.model, messages, options, to.key, extra)
+        extra, to, is_other = {**more, **_further(entry, options)}, entry.to, not entry.is_vllm
+        return chat_stream(to.base_url, to.model, messages, options, to.key, extra, is_other)
 
     def complete(self, model: str, prompt: str, options: ChatOptions) -> DeltaStream:
         """Continue a text."""

@@ -12,11 +12,12 @@ from lib.chat.conversations import (
     bundle,
     read_document,
 )
-from lib.core import names
+from lib.core import access, names
+from lib.core.access import Role
 from lib.core.errors import BerthError
 from lib.engines import find_model
 from lib.engines.base import Model, State
-from lib.ui import markdown, models, session
+from lib.ui import markdown, models, session, shared_line
 from lib.ui.chat import compare, control, conversation
 from lib.ui.chat import settings_view as chat_settings_view
 from lib.ui.chat.context_meter import context_meter, context_warning, room
@@ -171,7 +172,14 @@ def _welcome(model: Model) -> None:
     )
     loads = "" if model.state == State.READY else " It is loaded when you send the first message."
     st.markdown(f"##### {can}.")
-    where = "this machine; nothing you write leaves it."
+    st.caption(markdown.plain(f"{model.called} runs on {_where(model)}{loads}"))
+
+
+def _where(model: Model) -> str:
+    """Where what is written goes, told to whoever reads: a guest writes to somebody's machine."""
+    if access.role() == Role.GUEST:
+        there = "another machine, which the one that shares it asks" if model.is_elsewhere else ""
+        return f"{there or 'the machine that shares it'}. {shared_line.privacy()}"
     if model.is_elsewhere:
-        where = f"{model.place}, another machine: what you write goes there."
-    st.caption(markdown.plain(f"{model.called} runs on {where}{loads}"))
+        return f"{model.place}, another machine: what you write goes there."
+    return "this machine; nothing you write leaves it."

@@ -17,8 +17,8 @@ from lib.sharing import for_guests, limits
 from lib.ui import markdown
 from lib.ui.chat import conversation as chat
 from lib.ui.chat import presets as chat_presets
+from lib.ui.chat import schema_notes, settings_numbers
 from lib.ui.chat import settings_fields as fields
-from lib.ui.chat import settings_numbers
 from lib.ui.deploy.fit_view import CONTEXT_HELP, steps
 from lib.ui.elements.settings_form import settings_form
 from lib.ui.session import Conversation, conversation
@@ -106,6 +106,7 @@ def _dialog(talk: Conversation, model: Model) -> None:
         _pairs(talk, numbers, ("top_k", "min_p"), ("seed",))
         fields.text(talk, "stop", "Stop sequences", STOP_HELP, "None", height=70)
         fields.text(talk, "json_schema", "JSON schema", SCHEMA_HELP, SCHEMA_HINT, height=120)
+    schema_notes.draw(talk, model)
     _buttons(talk)
     if not _is_open():
         st.rerun()

@@ -14,6 +14,7 @@ import { LiveBlock } from "./live_markdown.js";
 
 const WORDS = {
   waiting: (model) => `Waits for ${model}: memory has room for one model at a time`,
+  next: (seconds) => `Next question in ${seconds} s`,
   loading: () => "Loading the model",
   thinking: () => "Reading the question",
 };

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anthropic
 import httpx
@@ -50,6 +51,39 @@ def test_a_response_keeps_to_its_schema(client: openai.OpenAI) -> None:
         max_output_tokens=40,
     )
     assert json.loads(answer.output_text)["colour"] in ("red", "blue")
+
+
+def asked_as(client: openai.OpenAI, schema: dict[str, Any], question: str) -> str:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    answer = client.chat.completions.create(
+        model="starter",
+        messages=[{"role": "user", "content": question}],
+        temperature=0,
+        max_tokens=120,
+        extra_body={"response_format": wanted},
+    )
+    return answer.choices[0].message.content or ""
+
+
+def test_a_pattern_is_held_that_the_engine_by_itself_overlooks(client: openai.OpenAI) -> None:
+    day = {"type": "string", "pattern": r"^\d{4}-\d{2}$"}
+    schema = {"type": "object", "properties": {"month": day}, "required": ["month"]}
+    said = asked_as(client, schema, "Which month was the first of May 2024 in? In words.")
+    assert re.fullmatch(r"\d{4}-\d{2}", json.loads(said)["month"])
+
+
+def test_a_schema_that_refers_to_itself_is_no_riddle(client: openai.OpenAI) -> None:
+    name = {"type": "string", "pattern": "[A-Z]", "maxLength": 20}
+    schema = {"type": "object", "properties": {"name": name, "child": {"$ref": "#"}}}
+    said = asked_as(client, {**schema, "required": ["name"]}, "Ann has a child, Bob.")
+    assert re.search("[A-Z]", json.loads(said)["name"])
+
+
+def test_a_schema_that_nothing_is_like_is_refused_by_its_keyword(client: openai.OpenAI) -> None:
+    age = {"type": "integer", "minimum": 5, "maximum": 3}
+    schema = {"type": "object", "properties": {"age": age}}
+    with pytest.raises(openai.BadRequestError, match="“minimum” of age"):
+        asked_as(client, {**schema, "required": ["age"]}, "Hi")
 
 
 def test_the_official_client_puts_a_streamed_response_together(client: openai.OpenAI) -> None:

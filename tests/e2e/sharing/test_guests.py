@@ -84,11 +84,15 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
     page: Page, guest: Page, berth: Server, fake: Running
 ) -> None:
     url, code = share(page, berth)
-    guest.goto(f"{url}/Chat")
+    guest.goto(url)
     sign_in(guest, "wrong-code")
     expect(guest.get_by_role("alert")).to_contain_text("This is not the access code.")
     sign_in(guest, code.upper())
     expect(guest.get_by_test_id("stChatInput")).to_be_visible()
+    assert guest.url == f"{url}/Chat"
+    expect(guest.get_by_text("What you write goes there, unencrypted")).to_be_visible()
+    menu = guest.get_by_test_id("stSidebarNav").get_by_role("listitem")
+    expect(menu).to_have_text(["Chat"])
     ask(guest, "What is the capital of France?")
     answer = guest.get_by_test_id("stChatMessage").filter(visible=True).last
     expect(answer).to_contain_text(SAID)
@@ -105,6 +109,52 @@ def test_a_guest_signs_in_chats_and_is_told_when_it_is_over(
     page.get_by_role("button", name="Stop sharing").click()
     expect(guest.get_by_text("The owner has stopped sharing")).to_be_visible()
     expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
+    guest.get_by_role("button", name="Try again").click()
+    expect(guest.get_by_role("status")).to_have_text("Not shared yet.")
+    guest.screenshot(path=PICTURES / "guest-over.png")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_role("button", name="Stop sharing")).to_be_visible()
+    guest.get_by_role("button", name="Try again").click()
+    expect(guest.get_by_label("Access code")).to_be_visible()
+
+
+def one_a_minute(berth: Server) -> None:
+    """The owner allows guests so few questions."""
+    with (berth.home / "settings.toml").open("a") as file:
+        file.write("\n[guests]\nquestions_per_minute = 1\n")
+
+
+def test_a_question_over_the_limit_says_when_it_goes_and_goes_then(
+    page: Page, guest: Page, berth: Server, fake: Running
+) -> None:
+    one_a_minute(berth)
+    url, code = share(page, berth)
+    guest.goto(url)
+    sign_in(guest, code)
+    expect(guest.get_by_test_id("stChatInput")).to_be_visible()
+    ask(guest, "What is the capital of France?")
+    expect(guest.get_by_text(SAID)).to_have_count(1)
+    ask(guest, "And again?")
+    expect(guest.get_by_text(re.compile("Next question in [0-9]+ s"))).to_be_visible()
+    guest.screenshot(path=PICTURES / "guest-waits.png")
+    assert len(fake.record()) == 1
+    expect(guest.get_by_text(SAID)).to_have_count(2, timeout=70_000)
+
+
+def test_a_question_that_waits_for_its_minute_can_be_stopped(
+    page: Page, guest: Page, berth: Server, fake: Running
+) -> None:
+    one_a_minute(berth)
+    url, code = share(page, berth)
+    guest.goto(url)
+    sign_in(guest, code)
+    ask(guest, "What is the capital of France?")
+    expect(guest.get_by_text(SAID)).to_have_count(1)
+    ask(guest, "And again?")
+    expect(guest.get_by_text(re.compile("Next question in [0-9]+ s"))).to_be_visible()
+    guest.get_by_role("button", name="Stop").click()
+    expect(guest.get_by_text("Stopped ·")).to_be_visible()
+    assert len(fake.record()) == 1
 
 
 def test_a_named_guest_chats_encrypted_and_is_signed_out(
@@ -235,9 +285,12 @@ def test_how_it_looks(
         assert not visitor.evaluate(wide)
         sign_in(visitor, CODE)
         expect(visitor.get_by_text("You are a guest here.")).to_be_attached()
-        for path in ("", "Models", "Deploy", "System"):
+        expect(visitor.get_by_test_id("stChatInput")).to_be_visible()
+        visitor.wait_for_load_state("networkidle")
+        visitor.screenshot(path=PICTURES / f"{name}-guest-Chat.png")
+        for path in ("Models", "Deploy", "System"):
             visitor.goto(f"{url}/{path}")
             expect(visitor.get_by_role("heading", level=1)).to_be_visible()
             visitor.wait_for_load_state("networkidle")
-            visitor.screenshot(path=PICTURES / f"{name}-guest-{path or 'Home'}.png")
+            visitor.screenshot(path=PICTURES / f"{name}-guest-{path}.png")
             assert not visitor.evaluate(wide)

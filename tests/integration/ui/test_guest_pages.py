@@ -111,6 +111,21 @@ def test_a_guest_chats_with_the_models_that_run_and_are_for_guests() -> None:
     assert "Chat" not in labels(opened(MODELS, GUEST))
 
 
+@pytest.mark.usefixtures("models")
+def test_a_guest_lands_in_the_chat() -> None:
+    page = opened(PAGES[0], GUEST)
+    assert page.selectbox(key="chat_model").value == "llamacpp/fake"
+    assert opened(PAGES[0], OWNER).title[0].value == "Home"
+
+
+@pytest.mark.usefixtures("models")
+def test_a_guest_reads_where_what_is_written_goes() -> None:
+    told = shown(opened(CHAT, GUEST))
+    assert "fake runs on the machine that shares it. What you write goes there, unencrypted" in told
+    assert "nothing you write leaves it" not in told
+    assert "nothing you write leaves it" in shown(opened(CHAT, OWNER))
+
+
 @pytest.mark.parametrize("user", [{}, {"role": "root"}, {"role": ""}, {"email": "a@b.c"}], ids=str)
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_a_page_that_did_not_come_through_the_gate_shows_nothing(

@@ -143,8 +143,30 @@ def test_an_image_that_the_engine_cannot_read_is_told() -> None:
 def test_a_reply_is_continued_and_its_beginning_not_said_again(fake: Running, echo: bool) -> None:
     fake.behave(reply="4, 5\n\n- 6", echo=echo)
     turns = [*HELLO, Message(role="assistant", content="1, 2, 3, ")]
-    assert text_of(chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN)) == "4, 5\n\n- 6"
+    stream = chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN, may_echo=True)
+    assert text_of(stream) == "4, 5\n\n- 6"
     assert fake.record()[-1]["body"]["messages"][-1]["content"] == "1, 2, 3, "
+
+
+def test_of_an_engine_that_repeats_nothing_no_word_is_lost(fake: Running) -> None:
+    fake.behave(reply="and so on")
+    turns = [*HELLO, Message(role="assistant", content="a")]
+    assert text_of(chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN)) == "and so on"
+
+
+@pytest.mark.parametrize("echo", [True, False])
+def test_what_a_server_does_is_learned_from_a_beginning_that_is_no_token(
+    fake: Running, echo: bool
+) -> None:
+    fake.behave(reply="and so on", echo=echo)
+
+    def said(begun: str) -> str:
+        turns = [*HELLO, Message(role="assistant", content=begun)]
+        return text_of(chat_stream(f"{fake.url}/v1", "fake", turns, PLAIN, may_echo=True))
+
+    assert said("one two ") == "and so on"
+    assert said("a") == "and so on"
+    assert said("an") == "and so on"
 
 
 def test_what_a_new_reply_shares_with_an_earlier_one_is_kept(fake: Running) -> None:
@@ -156,15 +178,15 @@ def test_what_a_new_reply_shares_with_an_earlier_one_is_kept(fake: Running) -> N
 @given(st.text(), st.lists(st.text()))
 def test_only_a_whole_beginning_is_taken_off_and_only_once(begun: str, pieces: list[str]) -> None:
     said = "".join(pieces)
-    alone = without_echo((Delta(text=piece) for piece in pieces), "\0" + begun)
+    alone = without_echo((Delta(text=piece) for piece in pieces), "\0" + begun, begun)
     assert text_of(alone) == said or pieces[0].startswith("\0")
-    echoed = without_echo((Delta(text=piece) for piece in [begun + said, *pieces]), begun)
+    echoed = without_echo((Delta(text=piece) for piece in [begun + said, *pieces]), begun, "other")
     assert text_of(echoed) == said + said
 
 
 def test_only_the_first_words_are_taken_for_a_repetition() -> None:
     pieces = [Delta(reasoning="hm"), Delta(text="go go "), Delta(text="go "), Delta(text="on")]
-    assert text_of(without_echo(iter(pieces), "go ")) == "go go on"
+    assert text_of(without_echo(iter(pieces), "go ", "third")) == "go go on"
 
 
 def test_an_empty_reply_at_the_end_is_not_sent(fake: Running) -> None:

@@ -16,6 +16,7 @@ from lib.engines.base import ChatOptions, Model, State
 from lib.sharing import limits
 from lib.sharing.limits import (
     TooMany,
+    TooOften,
     admit,
     admitted,
     may_use,
@@ -180,3 +181,64 @@ def test_a_broken_table_leaves_the_careful_defaults() -> None:
         file.write('\n[guests]\nmay_load = true\nreplies_each = "x"\n')
     assert preferences.preferences().guests == GuestLimits()
     assert "guests" in preferences.problem()
+
+
+def test_how_long_until_the_next_question_is_told_to_the_second() -> None:
+    change(guests={"questions_per_minute": 1})
+    admit(*ME, READY, ChatOptions(), [])
+    with pytest.raises(TooOften, match="asked 1 time in the last minute") as refused:
+        admit(*ME, READY, ChatOptions(), [])
+    assert 59 < refused.value.seconds <= 60
+    assert refused.value.fix == "The next question can go in 1 min 0 s."
+
+
+def test_a_question_waits_for_its_minute_and_then_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_asked", Rate(0.4))
+    monkeypatch.setattr(limits, "TELL_SECONDS", 0.05)
+    change(guests={"questions_per_minute": 1})
+    left: list[float] = []
+
+    def waits(seconds: float) -> bool:
+        left.append(seconds)
+        return True
+
+    with acting(*ME):
+        for _ in range(3):
+            with admitted(READY, ChatOptions(), waits) as options:
+                assert options.max_tokens == 2_048
+    assert len(left) > 2
+    assert max(left) <= 0.4
+
+
+def test_a_question_that_was_stopped_waits_no_more() -> None:
+    change(guests={"questions_per_minute": 1})
+    admit(*ME, READY, ChatOptions(), [])
+    with acting(*ME), pytest.raises(TooOften), admitted(READY, ChatOptions(), lambda _: False):
+        raise AssertionError("It went.")
+    assert limits._waiting == []
+
+
+def test_one_question_of_a_guest_waits_and_a_second_is_refused() -> None:
+    change(guests={"questions_per_minute": 1})
+    admit(*ME, READY, ChatOptions(), [])
+    seen: list[str] = []
+
+    def waits(_: float) -> bool:
+        with pytest.raises(TooOften), admitted(READY, ChatOptions(), waits):
+            raise AssertionError("It went.")
+        seen.append("refused")
+        return False
+
+    with acting(*ME), pytest.raises(TooOften), admitted(READY, ChatOptions(), waits):
+        raise AssertionError("It went.")
+    assert seen == ["refused"]
+
+
+@given(st.lists(st.floats(0, 100), max_size=12), st.integers(1, 5))
+def test_after_the_wait_there_is_room_and_not_before(times: list[float], most: int) -> None:
+    rate, now = Rate(60), 100.0
+    for moment in sorted(times):
+        rate.count("a", moment)
+    wait = rate.wait("a", most, now)
+    assert (wait == 0) == (rate.lately("a", now) < most)
+    assert rate.lately("a", now + wait + 1e-6) < most

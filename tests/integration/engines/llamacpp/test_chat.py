@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lib.core.errors import BadInput, EngineError
@@ -14,6 +15,12 @@ from tests.support.fake_engine import Running, running_fake
 from tests.support.tiny_projector import data_uri, png
 
 EXACT = ChatOptions(temperature=0)
+THINKING = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{% if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}"
+    "{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+)
 COUNT = Message(role="user", content="Count from 1 to 12, with commas.")
 
 
@@ -63,6 +70,65 @@ def test_a_reply_is_continued_where_it_ends(starter: str, begun: str) -> None:
     assert begun.rstrip() + " " + text.lstrip() == "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
     assert (begun + text).count("  ") == 0
     assert last.finish_reason == "stop"
+
+
+def whole(model: str, *messages: Message) -> tuple[str, str]:
+    """The engine's own answer in one piece: it says the beginning again. Text and reasoning."""
+    record, to = records.read(model), ENGINE.upstream(model)
+    assert record is not None and to is not None and to.key is not None
+    body = {
+        "model": to.model,
+        "messages": [message.model_dump(include={"role", "content"}) for message in messages],
+        "temperature": 0,
+        "max_tokens": 24,
+    }
+    key = {"Authorization": f"Bearer {to.key.get_secret_value()}"}
+    answer = httpx.post(f"{to.base_url}/chat/completions", json=body, headers=key, timeout=60)
+    said = answer.json()["choices"][0]["message"]
+    return said["content"], said.get("reasoning_content") or ""
+
+
+BEGINNINGS = {
+    "a sign that begins the next token": (f"Repeat: {'a' * 40}", "a"),
+    "a word that comes again": ("Say: go go go go go go.", "go"),
+    "a line break": ("Count from 1 to 12, with commas.", "1\n"),
+    "two words": ("Say: go go go go go go.", "go go"),
+    "a thought in the text": ("Say: go.", "<think>\nHm\n</think>\n\nThe"),
+}
+
+
+@pytest.mark.parametrize("case", BEGINNINGS)
+def test_a_stream_says_what_a_whole_answer_does_but_for_its_beginning(
+    starter: str, case: str
+) -> None:
+    question, begun = BEGINNINGS[case]
+    turns = [Message(role="user", content=question), Message(role="assistant", content=begun)]
+    told(starter, *turns, options=EXACT.model_copy(update={"max_tokens": 1}))  # both from the cache
+    text, _ = told(starter, *turns, options=EXACT.model_copy(update={"max_tokens": 24}))
+    said, _ = whole(starter, *turns)
+    assert said == begun + text
+
+
+@pytest.fixture
+def thinker(starter: str, home_of_all: Path, starter_file: Path) -> Iterator[str]:
+    """The same model under a template that lets it think before each answer."""
+    place = home_of_all / "models" / "thinker.gguf"
+    place.symlink_to(starter_file)
+    place.with_suffix(".jinja").write_text(THINKING, encoding="utf-8")
+    ENGINE.start("thinker", StartOptions(context=512))
+    yield "thinker"
+    ENGINE.stop("thinker")
+
+
+def test_a_model_that_thinks_goes_on_with_its_words_and_not_with_a_thought(thinker: str) -> None:
+    turns = [COUNT, Message(role="assistant", content="1, 2, 3,")]
+    options = EXACT.model_copy(update={"max_tokens": 24})
+    pieces = list(ENGINE.chat(thinker, turns, options))
+    said, thought = whole(thinker, *turns)
+    assert "".join(piece.text for piece in pieces) == said.removeprefix("1, 2, 3,")
+    assert "".join(piece.reasoning for piece in pieces) == thought == ""
+    pieces = list(ENGINE.chat(thinker, [COUNT], options))
+    assert pieces[0].reasoning
 
 
 def test_a_schema_is_kept_to_whatever_the_question(starter: str) -> None:

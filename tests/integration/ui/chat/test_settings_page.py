@@ -119,6 +119,22 @@ def test_a_value_that_cannot_be_used_is_told_and_kept_in_its_field() -> None:
     assert in_force(page)["json_schema"] == SCHEMA
 
 
+def test_what_only_the_check_holds_to_is_said_where_the_schema_is_saved() -> None:
+    page = opened()
+    number = '{"type": "object", "properties": {"price": {"type": "number", "minimum": 0}}}'
+    write(page, "json_schema", number)
+    assert "`minimum` of price\\: held by the check alone\\." in told(page)
+    write(page, "json_schema", SCHEMA)
+    assert "held by the check" not in told(page)
+
+
+def test_a_schema_that_nothing_can_be_like_is_refused_where_it_is_typed() -> None:
+    page = opened()
+    write(page, "json_schema", '{"type": "object", "properties": {"a": false}, "required": ["a"]}')
+    assert "No reply can be what this schema asks for" in told(page)
+    assert "json_schema" not in in_force(page)
+
+
 def test_reset_empties_every_field() -> None:
     page = opened()
     write(page, "system", "Be brief.")
