@@ -16,6 +16,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lib.api import first_paint
+
 # The elements of the first screens, and what a reply may need, by the names of their scripts.
 SOON = (
     *("BidiComponent", "Button", "ChatInput", "Html", "Metric", "Progress", "Selectbox"),
@@ -71,6 +73,7 @@ class Files:
 
     def __init__(self, folder: Path, pages: frozenset[str]) -> None:
         self.page = hinted((folder / "index.html").read_bytes(), folder / "static" / "js")
+        self.page = first_paint.dressed(self.page)
         self.pages = pages
         self.visited = asyncio.Event()  # somebody has asked for a page
         self._packed_page = gzip.compress(self.page)
