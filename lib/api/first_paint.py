@@ -6,13 +6,14 @@ A style sheet and a script inside the page itself: fetched, they would come afte
 from lib.core.settings import ROOT
 
 FOLDER = ROOT / "lib" / "ui" / "elements"
+STYLES = ("first_paint", "page", "chat_page")
 # Outside of what Streamlit draws: a screen reader hears of a change only in what was there before.
 STATUS = b'<div id="berth-says" class="berth-unseen" role="status"></div>'
 
 
 def dressed(page: bytes) -> bytes:
     """The page with its first styles, its script, and the one region that tells what changed."""
-    style = (FOLDER / "first_paint.css").read_bytes()
+    style = b"".join((FOLDER / f"{name}.css").read_bytes() for name in STYLES)
     script = (FOLDER / "first_paint.js").read_bytes()
     head = b"<style>" + style + b"</style><script>" + script + b"</script>"
     page = page.replace(b"</title>", b"</title>" + head, 1)

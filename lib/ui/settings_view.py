@@ -33,7 +33,7 @@ def problems() -> None:
 
 def memory() -> None:
     """When models give their memory back."""
-    st.subheader("Memory")
+    st.header("Memory")
     usual = preferences.preferences().idle_minutes
     choices = sorted({*life.USUAL_MINUTES, usual})
     st.selectbox(
@@ -59,7 +59,7 @@ def memory() -> None:
 
 def start() -> None:
     """Berth itself, and with it the models whose rule says so."""
-    st.subheader("Start")
+    st.header("Start")
     try:
         now = autostart.look()
     except BerthError as error:
@@ -88,7 +88,7 @@ def start() -> None:
 
 def own_program() -> None:
     """A llama-server of the user's own, which may know the graphics card."""
-    st.subheader("Engines")
+    st.header("Engines")
     own = program.known()
     with _form("settings_own_form"):
         st.text_input(
@@ -117,21 +117,21 @@ def own_program() -> None:
 
 def looks() -> None:
     """The theme, of this browser."""
-    st.subheader("Theme")
+    st.header("Theme")
     this_browser.theme(PAGES)
     st.caption("It holds for this browser.")
 
 
 def hub() -> None:
     """The token for gated and private models."""
-    st.subheader("Hugging Face")
+    st.header("Hugging Face")
     token_form.form(label="Save the token")
     adoption_view.updates_toggle()
 
 
 def notices_section() -> None:
     """One address that is told what ends or fails."""
-    st.subheader("Notices")
+    st.header("Notices")
     st.caption(
         "When a deployment ends, a model fails or something needs you, Berth can say so here, and "
         "tell one address: the incoming web hook of Slack, Mattermost, Discord's Slack form "

@@ -8,6 +8,12 @@ export function make(parent, tag, className = "", text = "") {
   return made;
 }
 
+// Tells a screen reader what changed, in the page's one status region; "" tells nothing.
+export function tell(words) {
+  const region = document.getElementById("berth-says");
+  if (region && words && region.textContent !== words) region.textContent = words;
+}
+
 const QUIET_MILLISECONDS = 200;
 const KEYS = ["Enter", "Escape"];
 let touched = -QUIET_MILLISECONDS;

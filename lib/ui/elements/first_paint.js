@@ -18,8 +18,13 @@
   // -- the theme, as Streamlit will read it --
   const path = `stActiveTheme-${location.pathname}-v2`;
   const theme = kept().find(([key]) => key === path)?.[1] ?? "";
-  const isDark = theme.includes("Dark") || (!theme.includes("Light") && matchMedia("(prefers-color-scheme: dark)").matches);
-  root.dataset.berthTheme = isDark ? "dark" : "light";
+  const PREFERS_DARK = matchMedia("(prefers-color-scheme: dark)");
+  function paint() {
+    const isDark = theme.includes("Dark") || (!theme.includes("Light") && PREFERS_DARK.matches);
+    root.dataset.berthTheme = isDark ? "dark" : "light";
+  }
+  PREFERS_DARK.addEventListener("change", paint);
+  paint();
 
   // -- room for the sidebar; on a phone it is closed after a load --
   const sides = kept().filter(([key]) => key.startsWith("stSidebarCollapsed-"));

@@ -2,7 +2,7 @@
 //
 // Everything in it is drawn as text: titles and what was said may come from anybody.
 
-import { make, mounted } from "./dom.js";
+import { make, mounted, tell } from "./dom.js";
 import { LONGEST_TITLE, bundle, download, erase, match, meta, metas, run, setMeta, storedDocument } from "./history_storage.js";
 import { focusInput, help, listen, walk } from "./shortcuts.js";
 
@@ -59,7 +59,6 @@ class History {
     this.search.oninput = () => this.later("searching", SEARCH_PAUSE, () => this.find());
     this.search.onkeydown = (event) => this.searchKey(event);
     this.says = make(this.root, "div", "berth-says");
-    this.says.setAttribute("role", "status");
     this.list = make(this.root, "div", "berth-list");
     this.foot = make(this.root, "div", "berth-foot");
     help(this.root);
@@ -163,7 +162,7 @@ class History {
     const now = Date.now();
     let day = "";
     for (const one of found.slice(0, this.shown)) {
-      if (group(one, now) !== day) make(this.list, "h4", "berth-day", (day = group(one, now)));
+      if (group(one, now) !== day) make(this.list, "h2", "berth-day", (day = group(one, now)));
       this.drawRow(one);
     }
   }
@@ -348,6 +347,7 @@ class History {
 
   say(words) {
     this.says.textContent = words;
+    tell(words);
   }
 }
 

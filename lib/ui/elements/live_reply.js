@@ -6,7 +6,7 @@
 // Streamlit draws the same blocks itself, group by group; each group's container carries a class
 // by which it is seen here, and this copy is dropped in the same frame.
 
-import { make, mounted, whenQuiet } from "./dom.js";
+import { make, mounted, tell, whenQuiet } from "./dom.js";
 import { LiveBlock } from "./live_markdown.js";
 
 const WORDS = {
@@ -69,7 +69,6 @@ class Live {
     this.failures = 0;
     this.box = make(root, "div", "berth-live");
     this.status = make(this.box, "div", "berth-status");
-    this.status.setAttribute("role", "status");
     this.body = make(this.box, "div", "berth-blocks");
     this.watch = new MutationObserver(() => this.drop());
     this.watch.observe(document.body, { childList: true, subtree: true });
@@ -143,6 +142,7 @@ class Live {
 
   tick() {
     const seconds = Math.floor((performance.now() - this.since) / 1000);
+    tell(this.words);
     this.status.textContent = this.words ? `${this.words}…${seconds > 1 ? ` ${seconds} s` : ""}` : "";
     if (!this.thought || this.thought.isOver) return;
     const thinking = (performance.now() - this.thought.since) / 1000;
