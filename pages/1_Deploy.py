@@ -3,9 +3,8 @@
 import streamlit as st
 
 from lib.core.access import Action, may
-from lib.engines import all_models
 from lib.ui import models
-from lib.ui.deploy import deployments, lookup, starter
+from lib.ui.deploy import deployments, lookup
 from lib.ui.deploy import offer as deploy
 from lib.ui.shell import page, shown_errors
 
@@ -21,8 +20,6 @@ with shown_errors():
         deploy.offer(wanted)
     elif not deployments.is_watching():
         lookup.invitation()
-        if not all_models():
-            starter.invitation()
     deployments.watched()
     deployments.earlier()
     models.removal()

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from lib.ui import listing, services
+from lib.ui import services
 from lib.ui.cards import view as cards
-from lib.ui.deploy import starter
 from lib.ui.doctor import section as doctor
 from lib.ui.sharing import section as sharing
 from lib.ui.shell import page, shown_errors
@@ -15,10 +14,8 @@ st.title("System")
 
 with shown_errors():
     about.section()
+    sharing.section()  # what is open to others is not looked for below everything else
     usage.section()
     cards.section()
     services.section()
-    sharing.section()
-    if not listing.models():
-        starter.invitation()
     doctor.section()  # last: it grows when a look ends, and nothing below may move then

@@ -12,7 +12,7 @@ from lib.engines import variants
 from lib.engines.llamacpp import program
 from lib.fleet import autostart, notices, rules
 from lib.ui import adoption_view, life, markdown
-from lib.ui.deploy import token_form
+from lib.ui.deploy import mirror_form, token_form
 from lib.ui.elements import this_browser
 from lib.ui.shell import shown_errors
 
@@ -123,9 +123,10 @@ def looks() -> None:
 
 
 def hub() -> None:
-    """The token for gated and private models."""
+    """The token for gated and private models, and another address of the Hub."""
     st.header("Hugging Face")
     token_form.form(label="Save the token")
+    mirror_form.form()
     adoption_view.updates_toggle()
 
 

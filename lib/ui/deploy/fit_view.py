@@ -20,6 +20,10 @@ QUANTIZATION_HELP = (
     "How coarsely the model's numbers are stored: fewer bits make the file smaller and faster, and "
     "the answers a little worse. Below Q3 they suffer visibly."
 )
+PARTS_HELP = (
+    "The weights are the model itself. The context (KV cache) is what it keeps in mind of the "
+    "conversation, the prompt cache of earlier ones. The rest is what the engine works with."
+)
 ROUGH = "other programs were busy, so it may be more"
 SMALLEST_CONTEXT = 1_024
 MOST_ROWS = 8
@@ -34,17 +38,20 @@ def verdict(plan: Plan, request: DeployRequest) -> None:
     if plan.estimate:
         st.caption(markdown.plain(plan.estimate))
     why = f"measured while {ROUGH}" if plan.is_speed_rough else "memory cannot be read faster"
-    _estimates(f"{speed.capitalize()}: {why}", request)
+    st.caption(f"{speed.capitalize()}: {why}")
+    with st.expander("What the memory is for", icon=":material/memory:", key="deploy_memory_fold"):
+        st.html(memory_bar.legend(plan.need, plan.room.free_bytes, is_dark))
+        st.caption(PARTS_HELP)
+        _engines_own(request)
 
 
 @st.fragment(parallel=True)
-def _estimates(speed: str, request: DeployRequest) -> None:
-    """The bound of the speed, and a second later what the engine itself says about memory."""
+def _engines_own(request: DeployRequest) -> None:
+    """A second later, what the engine itself says: without what Berth adds for growth."""
     place = st.empty()
-    place.caption(speed)
     total = _engine_bytes(request.model_dump_json())
     if total:
-        place.caption(f"{speed} · the engine's own plan: {words.memory(total)}")
+        place.caption(f"The engine's own plan, which counts less of it: {words.memory(total)}.")
 
 
 @st.cache_data(max_entries=256, ttl=3_600, show_spinner=False)

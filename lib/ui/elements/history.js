@@ -4,7 +4,7 @@
 
 import { make, mounted, tell } from "./dom.js";
 import { LONGEST_TITLE, bundle, download, erase, match, meta, metas, run, setMeta, storedDocument } from "./history_storage.js";
-import { focusInput, help, listen, walk } from "./shortcuts.js";
+import { focusInput, help, listen, rove, walk } from "./shortcuts.js";
 
 const DAY = 86_400_000;
 const SHOWN = 30;
@@ -152,6 +152,7 @@ class History {
     }
     this.drawTrash(all.filter((one) => one.deleted));
     this.drawFoot(all, kept);
+    rove(this.list);
     if (focused) this.root.querySelector(`[data-focus="${focused}"]`)?.focus();
   }
 

@@ -13,7 +13,7 @@ from lib.engines.base import State
 from lib.fleet import figures
 from lib.fleet.figures import Figures, Order
 from lib.sharing.limits import may_use
-from lib.ui.models import rows, table
+from lib.ui.models import gone, places, rows, table
 from lib.ui.models.states import BUSY
 from lib.ui.session import is_reversed, turn_round
 
@@ -86,6 +86,9 @@ def _listing(given: list[Look]) -> None:
     found = figures.arranged(
         look.every, wish.wanted, wish.engines, wish.states, wish.order, is_reversed()
     )
+    if wish.order == Order.USUAL:
+        found = places.kept(found, is_reversed(), look.rhythm)
+    gone.tell(look.every)
     if not found:
         st.caption(_nothing(wish))
     elif wish.view == TABLE:

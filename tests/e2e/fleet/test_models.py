@@ -39,7 +39,7 @@ def test_a_model_is_started_stopped_and_removed(page: Page, home: Path) -> None:
         page.get_by_role("dialog").get_by_role("button", name="Remove").click()
         expect(page.get_by_text("Removed", exact=True)).to_be_visible()
         assert file.exists()
-        begin = page.get_by_role("button", name="Start with a small model")
+        begin = page.get_by_role("link", name="Begin with a small one")
         expect(begin).to_be_visible(timeout=2 * 1_000 * UNDO_SECONDS)
         assert not file.exists()
 
