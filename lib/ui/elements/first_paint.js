@@ -34,10 +34,15 @@
   root.style.setProperty("--berth-side", width ? `${Math.min(600, Math.max(200, width))}px` : "281px");
   root.dataset.berthFirst = "";
 
+  const NEW = ".berth-new, .st-key-chat_new button";
   const COLLAPSE = '[data-testid="stSidebarCollapseButton"] button';
   addEventListener("click", (event) => {
     const isPage = event.target.closest?.('[data-testid="stSidebarNavLink"], [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"]');
     if (isPage && NARROW.matches) setTimeout(() => find(COLLAPSE)?.click());
+    if (event.target.closest?.(NEW)) {
+      isAwaited = true;
+      setTimeout(look);
+    }
   });
 
   // -- on each page once: its name is told, and the message box has the keyboard --
@@ -48,7 +53,7 @@
   // Not from a field in use, nor from a dialog: only from nowhere, or from the link that led here.
   function mayTakeFocus() {
     const now = document.activeElement;
-    return HAS_KEYBOARD.matches && (!now || now === document.body || now.closest('[data-testid="stSidebarNavLink"], [data-testid="stPageLink"]')) && !find('[role="dialog"]');
+    return HAS_KEYBOARD.matches && (!now || now === document.body || now.closest(`[data-testid="stSidebarNavLink"], [data-testid="stPageLink"], ${NEW}`)) && !find('[role="dialog"]');
   }
 
   function arrive() {
