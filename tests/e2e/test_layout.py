@@ -18,8 +18,12 @@ from tests.support.server import Server, running_server
 GOOD = 0.1  # of a cumulative layout shift, as web.dev rates it
 LEAST = 0.65  # of a phone's height that the conversation has
 # What moves after somebody did something is no surprise, and is not counted.
-SHIFTS = """window.shift = 0; new PerformanceObserver((list) => {
-    for (const one of list.getEntries()) if (!one.hadRecentInput) window.shift += one.value;
+SHIFTS = """window.shift = 0; window.moved = []; new PerformanceObserver((list) => {
+    for (const { value, sources } of list.getEntries().filter((one) => !one.hadRecentInput)) {
+        window.shift += value;
+        window.moved.push([value, ...sources.map(({ node, previousRect, currentRect }) =>
+            [node?.className, previousRect.y, currentRect.y, node?.textContent?.slice(0, 30)])]);
+    }
 }).observe({ type: "layout-shift", buffered: true })"""
 DRAWN = """() => document.querySelector('[data-testid="stMain"] :is(h1, [data-testid="stAlert"])')
     && !document.querySelector('[data-testid="stMain"] [data-testid="stSkeleton"]')"""
@@ -71,7 +75,7 @@ def test_a_page_hardly_moves_while_it_comes_cold_or_warm(
         page = context.new_page()
         page.goto(berth.url + path)
         settled(page)
-        assert page.evaluate("shift") < GOOD, kind
+        assert page.evaluate("shift") < GOOD, (kind, page.evaluate("moved"))
         page.close()
     context.close()
 
