@@ -21,9 +21,9 @@ from lib.fleet.adoption import Row
 from lib.fleet.elsewhere import Look
 from lib.hub.revisions import Newer
 from lib.ui import markdown
-from lib.ui.deploy.fit_view import mark
 from lib.ui.session import adoption_chosen, choose_for_adoption, choose_to_deploy
 from lib.ui.shell import shown_errors
+from lib.ui.verdict import mark
 
 FOLD, SEARCH, FOLDER, UPDATES = "adoption", "adoption_search", "adoption_folder", "updates_toggle"
 SAID = "adoption_said"  # what came of adding a folder

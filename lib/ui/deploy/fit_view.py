@@ -10,6 +10,7 @@ from lib.fit.quantizations import LADDER
 from lib.ui import markdown
 from lib.ui.deploy import memory_bar
 from lib.ui.session import DeployChoices
+from lib.ui.verdict import mark as mark
 from lib.ui.waiting import interruptible
 
 CONTEXT_HELP = (
@@ -59,17 +60,6 @@ def _engine_bytes(request: str) -> int | None:
     asked = DeployRequest.model_validate_json(request)
     plan = interruptible(deploy.plan, asked, ask_engine=True).engine_plan
     return plan.total if plan else None
-
-
-def mark(said: Verdict) -> str:
-    """The verdict's word in its colour."""
-    if said.fits and not said.is_tight:
-        return f":green[:material/check_circle: **{said.word}.**]"
-    if said.fits:
-        return f":orange[:material/warning: **{said.word}, tightly.**]"
-    if said.largest_context:
-        return f":orange[:material/warning: **{said.word}.**]"
-    return f":red[:material/block: **{said.word}.**]"
 
 
 def quantizations(plan: Plan, chosen: DeployChoices) -> None:

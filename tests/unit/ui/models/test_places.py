@@ -1,5 +1,7 @@
 """Rows keep their place while somebody looks, and what went is told."""
 
+from typing import Any
+
 from lib.engines.base import Model, State
 from lib.fleet.figures import Figures, arranged
 from lib.fleet.removals import Removal
@@ -7,12 +9,12 @@ from lib.ui.models.gone import sentence
 from lib.ui.models.places import ordered
 
 
-def row(name: str, state: State = State.STOPPED, **known: object) -> Figures:
+def row(name: str, state: State = State.STOPPED, **known: Any) -> Figures:
     model = Model.model_validate({"name": name, "engine": "llamacpp", "state": state, **known})
     return Figures(model, state, 0, False, 0, None, None, None)
 
 
-def removed(frees_bytes: int, **known: object) -> Figures:
+def removed(frees_bytes: int, **known: Any) -> Figures:
     asked = Removal(
         engine="llamacpp", model="tiny", identity="x", frees_bytes=frees_bytes, asked_at=1.0
     )
