@@ -15,8 +15,8 @@ st.title("System")
 with shown_errors():
     about.section()
     start.link()
+    sharing.section()  # what is open to others is not looked for below everything else
     usage.section()
     cards.section()
     services.section()
-    sharing.section()
     doctor.section()  # last: it grows when a look ends, and nothing below may move then

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lib.api import first_page
+from lib.api import first_page, first_paint
 from lib.api.own_page import own
 
 FOREVER = "public, immutable, max-age=31536000"
@@ -41,7 +41,7 @@ class Files:
     """The pages and the scripts, by path."""
 
     def __init__(self, folder: Path, pages: frozenset[str], ours: first_page.Ours) -> None:
-        page = own((folder / "index.html").read_bytes())
+        page = first_paint.dressed(own((folder / "index.html").read_bytes()))
         scripts = folder / "static" / "js"
         self.pages = pages
         self.visited = asyncio.Event()  # somebody has asked for a page

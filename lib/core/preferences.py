@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lib.core import toml_file
 from lib.core.access import Action, require
 from lib.core.errors import BadInput
-from lib.core.settings import settings
+from lib.core.settings import ask_for_mirror, settings
 
 LONGEST_PATH = 4_096
 
@@ -66,6 +66,7 @@ class Preferences(BaseModel):
     programs_need_key: bool = (
         False  # for /v1 on this machine: an API key, see lib/sharing/programs.py
     )
+    hub_mirror: str = Field(default="", max_length=300)  # asked in place of huggingface.co
     checks_for_updates: bool = True  # of models, once a day; see fleet/newer.py
     # Who else may be named in Host and Origin of a request to /v1; see lib/sharing/named.py.
     v1_hosts: list[str] = Field(default=[], max_length=16)
@@ -92,6 +93,9 @@ _known: tuple[_Stamp | None, tuple[Preferences, str]] = None, (Preferences(), ""
 def preferences() -> Preferences:
     """The choices of this moment."""
     return look()[0]
+
+
+ask_for_mirror(lambda: preferences().hub_mirror)
 
 
 def problem() -> str:

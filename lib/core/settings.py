@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -13,16 +14,29 @@ HUB = "https://huggingface.co"
 HEADER_SECONDS = 10.0
 
 
+_mirror: Callable[[], str] = str
+
+
+def ask_for_mirror(look: Callable[[], str]) -> None:
+    """What the owner chose is kept with the preferences, which stand on this module."""
+    global _mirror
+    _mirror = look
+
+
 class Settings(BaseModel):
     """Paths and addresses; the folders need not exist yet."""
 
     model_config = ConfigDict(frozen=True)
 
     home: Path
-    hf_endpoint: str
     is_offline: bool
     header_seconds: float  # in which a request's header has to be whole
     system_root: Path  # what stands above /etc and /var of the GPU side; `/` but for tests
+
+    @property
+    def hf_endpoint(self) -> str:
+        """Where the Hub is: as the environment says, or the owner chose; read as it is wanted."""
+        return (os.environ.get("HF_ENDPOINT") or _mirror() or HUB).rstrip("/")
 
     @property
     def hf_token(self) -> SecretStr | None:
@@ -119,7 +133,6 @@ def settings() -> Settings:
     home = Path(os.environ.get("BERTH_HOME") or "~/.berth").expanduser().resolve()
     return Settings(
         home=home,
-        hf_endpoint=(os.environ.get("HF_ENDPOINT") or HUB).rstrip("/"),
         is_offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"),
         header_seconds=_seconds(os.environ.get("BERTH_HEADER_SECONDS", "")),
         system_root=Path(os.environ.get("BERTH_SYSTEM_ROOT") or "/"),

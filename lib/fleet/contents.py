@@ -18,6 +18,7 @@ from lib.engines.vllm.keys import key_copy
 from lib.fit import gguf
 from lib.fleet.endpoints import Way
 
+LONGEST_LICENCE = 100  # characters; a name, not its text
 LONGEST_TEMPLATE = 200_000  # characters; the longest that are published have some tens of thousands
 
 
@@ -54,6 +55,15 @@ def template(model: Model) -> str:
             return shown.template[:LONGEST_TEMPLATE]
         if file := _file(model):
             return _template_of(file)[:LONGEST_TEMPLATE]
+    return ""
+
+
+def licence(model: Model) -> str:
+    """As its file names it; "" where it does not, or the file is another engine's."""
+    require(Action.CONFIGURE)
+    with contextlib.suppress(BerthError, OSError, ValueError):
+        if file := _file(model):
+            return _licence_of(file)
     return ""
 
 
@@ -96,6 +106,13 @@ def _part(path: Path, what: str = "") -> Part:
     with contextlib.suppress(OSError):
         size = path.stat().st_size
     return Part(str(path), size, what, leads_to)
+
+
+@lru_cache(maxsize=16)
+def _licence_of(file: ModelFile) -> str:
+    found = gguf.read_model(file.full_path).values
+    named = [found.get(f"general.license{part}") for part in ("", ".name")]
+    return next((one[:LONGEST_LICENCE] for one in named if isinstance(one, str) and one), "")
 
 
 @lru_cache(maxsize=16)

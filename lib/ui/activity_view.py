@@ -68,7 +68,7 @@ def _section() -> None:
     found = [*_lines(chosen, limit + 1)]
     if not found and chosen == EVERYTHING:
         return
-    st.subheader("Activity")
+    st.header("Activity")
     st.segmented_control(
         "What to show",
         [*FILTERS],

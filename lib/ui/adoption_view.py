@@ -21,13 +21,13 @@ from lib.fleet.adoption import Row
 from lib.fleet.elsewhere import Look
 from lib.hub.revisions import Newer
 from lib.ui import markdown
-from lib.ui.deploy.fit_view import mark
 from lib.ui.session import adoption_chosen, choose_for_adoption, choose_to_deploy
 from lib.ui.shell import shown_errors
+from lib.ui.verdict import mark
 
 FOLD, SEARCH, FOLDER, UPDATES = "adoption", "adoption_search", "adoption_folder", "updates_toggle"
 SAID = "adoption_said"  # what came of adding a folder
-PER_PAGE, FEW, MOST_NEWER = 20, 8, 3
+PER_PAGE, FEW, MOST_NEWER, FEW_ELSEWHERE = 20, 8, 3, 5
 LOOKING_SECONDS, RESTING_SECONDS = 2.0, 60.0  # between two runs of the section
 USE_SECONDS = 2.0  # that a press waits for the link; it is made all the same
 ICON = ":material/folder_open:"
@@ -42,6 +42,23 @@ def section() -> None:
     adoption.ADOPTION.seen()
     is_busy = _is_busy()
     st.fragment(_found, run_every=LOOKING_SECONDS if is_busy else RESTING_SECONDS)(is_busy)
+
+
+def usable() -> list[Row]:
+    """What was found in other tools' folders and could be used at once; it waits for no look."""
+    adoption.ADOPTION.seen()
+    return [row for row in adoption.ADOPTION.rows() if row.can_be_used]
+
+
+def few(rows: Sequence[Row]) -> None:
+    """The first of them as rows, and the way to all."""
+    look, room, by_ollama = adoption.ADOPTION.known(), room_now(), _by_ollama(rows)
+    for row in rows[:FEW_ELSEWHERE]:
+        _row(row, look, room, by_ollama, can_choose=False)
+    more = len(rows) - FEW_ELSEWHERE
+    label = f"{more:,} more on Models" if more > 0 else "All on Models, and other folders"
+    if st.button(label, icon=ICON, type="tertiary", key="found_all"):
+        st.switch_page("pages/2_Models.py")
 
 
 def _newer_rows() -> None:
@@ -179,7 +196,9 @@ def _use(paths: Sequence[str]) -> None:
         st.rerun()
 
 
-def _row(row: Row, look: Look, room: Room, by_ollama: dict[str, str]) -> None:
+def _row(
+    row: Row, look: Look, room: Room, by_ollama: dict[str, str], can_choose: bool = True
+) -> None:
     """One model: what it is, whether it fits, and the button."""
     found = row.found
     key = hashlib.sha256(found.path.encode()).hexdigest()[:12]
@@ -187,7 +206,7 @@ def _row(row: Row, look: Look, room: Room, by_ollama: dict[str, str]) -> None:
         st.container(border=True, key=f"found_here-{key}"),
         st.container(horizontal=True, vertical_alignment="center"),
     ):
-        if row.can_be_used:
+        if row.can_be_used and can_choose:
             _choice(row, key)
         with st.container(gap=None, width="stretch"):
             st.markdown(f"**{markdown.plain(shown(found.name, 200))}**")

@@ -18,7 +18,7 @@ USUAL_WAITING = (0, 8, 16, 64, 256, 1_000)
 def section() -> None:
     """Three switches and two numbers, each saved by itself."""
     now = preferences.preferences()
-    st.subheader("Programs")
+    st.header("Programs")
     st.caption("What holds for programs that ask models over /v1.")
     st.toggle(
         "Programs may start a model that is stopped",

@@ -22,7 +22,7 @@ TOLD_SECONDS = 600.0  # so long it is said that a move is done
 
 def section() -> None:
     """Where models lie, and where they are to lie."""
-    st.subheader("Folders")
+    st.header("Folders")
     now = model_folder.look()
     _here(now)
     _form(now)

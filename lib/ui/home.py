@@ -59,7 +59,7 @@ def figures(found: Sequence[Model]) -> None:
     now = SAMPLER.latest()
     running = sum(model.state == State.READY for model in found)
     share = now.memory_used_bytes / machine().memory_bytes
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="home_figures"):
         _card("Running", str(running), f"of {words.count(len(found), 'model')}")
         _card("Memory", f"{share:.0%}", f"{words.memory(now.memory_available_bytes)} free")
         _card("Processor", f"{now.cpu_percent:.0f}%", words.count(machine().cores, "core"))
@@ -102,7 +102,7 @@ def by_whom(by: Mapping[str, Share]) -> str:
 def running(found: Sequence[Model]) -> None:
     """The models that run or are about to, each with its last half hour; else those to start."""
     awake = [model for model in found if model.state != State.STOPPED]
-    st.subheader("Running" if awake else "Not running")
+    st.header("Running" if awake else "Not running")
     for model in awake[:SHOWN] or _used_lately(found)[:SHOWN]:
         with st.container(gap="xsmall"):
             models.row(model)
@@ -171,7 +171,7 @@ def _for_a_guest(found: Sequence[Model]) -> None:
         starter.invitation()
         return
     awake = [model for model in found if model.state == State.READY]
-    st.subheader("Running" if awake else "Not running")
+    st.header("Running" if awake else "Not running")
     for model in (awake or found)[:SHOWN]:
         models.row(model)
     with st.container(horizontal=True):

@@ -48,7 +48,7 @@ def _variables() -> list[Variable]:
 
 def section() -> None:
     """A line about guests, and the variables with what they are now."""
-    st.subheader("Limits and variables")
+    st.header("Limits and variables")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(markdown.plain(_guests()), width="content")
         label = "Change them on System"

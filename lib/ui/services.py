@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 def section() -> None:
     """Engines for everybody, the rest for the owner; what is not here is left out."""
-    st.subheader("Services")
+    st.header("Services")
     _live()
 
 

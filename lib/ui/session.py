@@ -199,11 +199,6 @@ def choose_to_deploy(model: str) -> None:
     st.session_state["deploy_model"] = model
 
 
-def wished_model() -> str:
-    """What stands in the deploy page's field."""
-    return str(st.session_state.get("deploy_model") or "").strip()
-
-
 def deploy_choices(model: str) -> DeployChoices:
     """The choices for this model as they stand."""
 

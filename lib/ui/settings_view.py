@@ -12,7 +12,7 @@ from lib.engines import variants
 from lib.engines.llamacpp import program
 from lib.fleet import notices, rules
 from lib.ui import adoption_view, life, markdown
-from lib.ui.deploy import token_form
+from lib.ui.deploy import mirror_form, token_form
 from lib.ui.elements import this_browser
 from lib.ui.shell import shown_errors
 
@@ -34,7 +34,7 @@ def problems() -> None:
 
 def memory() -> None:
     """When models give their memory back."""
-    st.subheader("Memory")
+    st.header("Memory")
     usual = preferences.preferences().idle_minutes
     choices = sorted({*life.USUAL_MINUTES, usual})
     st.selectbox(
@@ -60,7 +60,7 @@ def memory() -> None:
 
 def own_program() -> None:
     """A llama-server of the user's own, which may know the graphics card."""
-    st.subheader("Engines")
+    st.header("Engines")
     own = program.known()
     with _form("settings_own_form"):
         st.text_input(
@@ -89,7 +89,7 @@ def own_program() -> None:
 
 def chat() -> None:
     """What holds for every conversation."""
-    st.subheader("Chat")
+    st.header("Chat")
     st.toggle(
         "Stop a reply that repeats itself",
         value=preferences.preferences().stops_repetition,
@@ -102,21 +102,22 @@ def chat() -> None:
 
 def looks() -> None:
     """The theme, of this browser."""
-    st.subheader("Theme")
+    st.header("Theme")
     this_browser.theme(PAGES)
     st.caption("It holds for this browser.")
 
 
 def hub() -> None:
-    """The token for gated and private models."""
-    st.subheader("Hugging Face")
+    """The token for gated and private models, and another address of the Hub."""
+    st.header("Hugging Face")
     token_form.form(label="Save the token")
+    mirror_form.form()
     adoption_view.updates_toggle()
 
 
 def notices_section() -> None:
     """One address that is told what ends or fails."""
-    st.subheader("Notices")
+    st.header("Notices")
     st.caption(
         "When a deployment ends, a model fails or something needs you, Berth can say so here, and "
         "tell one address: the incoming web hook of Slack, Mattermost, Discord's Slack form "

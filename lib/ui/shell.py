@@ -19,7 +19,7 @@ from lib.machine.sampler import SAMPLER, machine
 from lib.ui import findings, markdown, shared_line
 from lib.ui.cards.lines import sidebar_lines
 from lib.ui.elements import this_browser
-from lib.ui.elements.element import element, styled
+from lib.ui.elements.element import element
 
 LOGO = ROOT / "docs" / "logo.svg"
 MARK = ROOT / "docs" / "mark.svg"
@@ -29,7 +29,6 @@ def page(title: str, layout: Literal["centered", "wide"] = "wide") -> None:
     """The first line of every page."""
     # Our own icon: a Material one would be fetched from a font server outside.
     st.set_page_config(page_title=f"{title} · Berth", page_icon=str(MARK), layout=layout)
-    styled("page")
     st.logo(str(LOGO), icon_image=str(MARK), size="large")
     with st.sidebar:
         _status()

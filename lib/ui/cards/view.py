@@ -21,7 +21,7 @@ def section() -> None:
     """All that is known of each card, kept up to date."""
     seen = SAMPLER.cards()
     if seen.cards or seen.problem:
-        st.subheader("Graphics cards")
+        st.header("Graphics cards")
         _live()
 
 

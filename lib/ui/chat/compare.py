@@ -57,9 +57,23 @@ def take_up(talk: Conversation) -> None:
 
 
 def toggle(found: list[Model]) -> None:
-    """The switch, where there is something to compare."""
-    if is_comparing() or _is_possible(found):
-        st.toggle("Compare", key="chat_compare", persist_state="session")
+    """The switch; where there is nothing to compare it says what it needs."""
+    is_off = not (is_comparing() or _is_possible(found))
+    st.toggle(
+        "Compare",
+        key="chat_compare",
+        persist_state="session",
+        disabled=is_off,
+        help=_needs() if is_off else None,
+    )
+
+
+def _needs() -> str:
+    if may(Action.RUN):
+        return "Asks several models the same. It needs two: deploy another on the Deploy page."
+    if most() < LEAST:
+        return "Asks several models the same. The owner's limits allow guests one at a time."
+    return "Asks several models the same. It needs two that run."
 
 
 def _is_possible(found: list[Model]) -> bool:
@@ -112,7 +126,7 @@ def lacks() -> str:
 
 def welcome() -> None:
     """What an empty conversation says."""
-    st.markdown("##### Ask several models the same.")
+    st.header("Ask several models the same.", anchor=False)
     told = "Their answers appear side by side, each with its figures."
     if may(Action.RUN):
         told += (

@@ -5,6 +5,7 @@ from collections import Counter
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lib.chat.conversations import (
     Document,
@@ -25,10 +26,6 @@ from lib.ui.chat.conversation import is_running
 from lib.ui.elements.attach import attach, taken
 from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
-ROOM_FOR_NAMES = (  # on a phone the buttons go below
-    "<style>.st-key-chat_model { min-width: 15rem }"
-    " .st-key-chat_compared { min-width: 20rem }</style>"
-)
 BADGE_SECONDS = 1.0
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "
@@ -39,22 +36,32 @@ UNSAVED = {
 
 
 def header(talk: Conversation, found: list[Model]) -> Model:
-    """The model to ask, its state, the conversation's settings, and how full its context is."""
-    st.html(ROOM_FOR_NAMES)
+    """The model to ask, its state, the conversation's settings, and how full its context is.
+
+    It stays in view while the conversation scrolls (chat_page.css).
+    """
     compare.settle(found)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if is_comparing():
-            model = compare.picker(found, labels(found))
-        else:
-            model = _picker(found)
-            _badge(talk, model)
-        compare.toggle(found)
-        st.button("New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        chat_settings_view.button(talk)
-        context_meter(talk, model)
+    with st.container(key="chat_head"):
+        st.title("Chat", anchor=False)  # heard, and not seen: the page list says where one is
+        with _row("chat_head_top"):
+            if is_comparing():
+                model = compare.picker(found, labels(found))
+            else:
+                model = _picker(found)
+                _badge(talk, model)
+            compare.toggle(found)
+            st.button(
+                "New", icon=":material/edit_square:", key="chat_new", on_click=conversation.new
+            )
+        with _row("chat_head_below"):
+            chat_settings_view.button(talk)
+            context_meter(talk, model)
     chat_settings_view.dialog(talk, model)
     return model
+
+
+def _row(key: str) -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="center", key=key)
 
 
 def _badge(talk: Conversation, model: Model) -> None:
@@ -171,7 +178,7 @@ def _welcome(model: Model) -> None:
         "Ask anything" if model.can_chat else "This model has no chat template: it continues a text"
     )
     loads = "" if model.state == State.READY else " It is loaded when you send the first message."
-    st.markdown(f"##### {can}.")
+    st.header(f"{can}.", anchor=False)
     st.caption(markdown.plain(f"{model.called} runs on {_where(model)}{loads}"))
 
 

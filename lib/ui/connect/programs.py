@@ -19,7 +19,7 @@ LONGEST_PATH = 120
 
 def section() -> None:
     """For the owner alone."""
-    st.subheader("Programs on this machine")
+    st.header("Programs on this machine")
     able = choice.models()
     if not able:
         st.caption("Programs can use the models here once there is one.")

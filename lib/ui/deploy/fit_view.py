@@ -10,6 +10,7 @@ from lib.fit.quantizations import LADDER
 from lib.ui import markdown
 from lib.ui.deploy import memory_bar
 from lib.ui.session import DeployChoices
+from lib.ui.verdict import mark as mark
 from lib.ui.waiting import interruptible
 
 CONTEXT_HELP = (
@@ -19,6 +20,10 @@ CONTEXT_HELP = (
 QUANTIZATION_HELP = (
     "How coarsely the model's numbers are stored: fewer bits make the file smaller and faster, and "
     "the answers a little worse. Below Q3 they suffer visibly."
+)
+PARTS_HELP = (
+    "The weights are the model itself. The context (KV cache) is what it keeps in mind of the "
+    "conversation, the prompt cache of earlier ones. The rest is what the engine works with."
 )
 ROUGH = "other programs were busy, so it may be more"
 SMALLEST_CONTEXT = 1_024
@@ -34,17 +39,20 @@ def verdict(plan: Plan, request: DeployRequest) -> None:
     if plan.estimate:
         st.caption(markdown.plain(plan.estimate))
     why = f"measured while {ROUGH}" if plan.is_speed_rough else "memory cannot be read faster"
-    _estimates(f"{speed.capitalize()}: {why}", request)
+    st.caption(f"{speed.capitalize()}: {why}")
+    with st.expander("What the memory is for", icon=":material/memory:", key="deploy_memory_fold"):
+        st.html(memory_bar.legend(plan.need, plan.room.free_bytes, is_dark))
+        st.caption(PARTS_HELP)
+        _engines_own(request)
 
 
 @st.fragment(parallel=True)
-def _estimates(speed: str, request: DeployRequest) -> None:
-    """The bound of the speed, and a second later what the engine itself says about memory."""
+def _engines_own(request: DeployRequest) -> None:
+    """A second later, what the engine itself says: without what Berth adds for growth."""
     place = st.empty()
-    place.caption(speed)
     total = _engine_bytes(request.model_dump_json())
     if total:
-        place.caption(f"{speed} · the engine's own plan: {words.memory(total)}")
+        place.caption(f"The engine's own plan, which counts less of it: {words.memory(total)}.")
 
 
 @st.cache_data(max_entries=256, ttl=3_600, show_spinner=False)
@@ -52,17 +60,6 @@ def _engine_bytes(request: str) -> int | None:
     asked = DeployRequest.model_validate_json(request)
     plan = interruptible(deploy.plan, asked, ask_engine=True).engine_plan
     return plan.total if plan else None
-
-
-def mark(said: Verdict) -> str:
-    """The verdict's word in its colour."""
-    if said.fits and not said.is_tight:
-        return f":green[:material/check_circle: **{said.word}.**]"
-    if said.fits:
-        return f":orange[:material/warning: **{said.word}, tightly.**]"
-    if said.largest_context:
-        return f":orange[:material/warning: **{said.word}.**]"
-    return f":red[:material/block: **{said.word}.**]"
 
 
 def quantizations(plan: Plan, chosen: DeployChoices) -> None:

@@ -73,6 +73,8 @@ MARKS = {
     PhaseState.FAILED: ":red[**✕ {}**]",
     PhaseState.CANCELLED: ":orange[■ {}]",
 }
+DOWNLOAD = 0.9  # of a deployment's bar
+AFTER = {"verify": 0.9, "service": 0.9, "gateway": 0.9, "start": 0.92, "test": 0.97}
 AHEAD = ":gray[○ {}]"
 TICK_SECONDS = 1.0
 
@@ -147,12 +149,19 @@ def _step(title: str, state: str, job: Job) -> str:
 
 
 def _bar(job: Job, now: Progress) -> None:
-    """The download's bar, empty before it, full after it; a slot's start has one of its own."""
+    """It ends with the test, not with the download; a slot's start has one of its own."""
     if job.kind == slot_job.KIND and now.phase == "start" and stages.bar(job):
         return
-    is_begun = any(name == "download" for name, _ in now.phases)
-    share = now.percent / 100 if now.percent is not None else float(is_begun)
-    st.progress(share, text=_doing(job, now))
+    st.progress(_share(job, now), text=_doing(job, now))
+
+
+def _share(job: Job, now: Progress) -> float:
+    """How much is done, 0 to 1: the download is most of it, and what follows takes the rest."""
+    share = now.percent / 100 if now.percent is not None else 0.0
+    if "test" not in STEPS_OF.get(job.kind, STEPS):
+        return share
+    done = [AFTER[name] for name, _ in now.phases if name in AFTER]
+    return max([share * DOWNLOAD, *done])
 
 
 def _doing(job: Job, now: Progress) -> str:

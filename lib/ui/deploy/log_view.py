@@ -17,7 +17,7 @@ STYLE = (
 
 def log(job: Job) -> None:
     """The last lines in a box of fixed height, and the whole log as a file."""
-    with st.expander("Log", expanded=job.is_active, key=f"log-{job.id}"):
+    with st.expander("Log", key=f"log-{job.id}"):
         with st.container(
             height=HEIGHT_PIXELS, autoscroll=True, border=False, gap=None, key=f"lines-{job.id}"
         ):

@@ -17,7 +17,7 @@ from lib.fit.quantizations import LADDER, estimated_bytes
 from lib.hub import Card, Found, Reference
 from lib.hub.errors import HubFailed, RateLimited, RepositoryNotFound
 from lib.machine.sampler import SAMPLER
-from lib.ui import markdown
+from lib.ui import adoption_view, markdown
 from lib.ui.deploy import token_form, trouble, without_network
 from lib.ui.session import choose_to_deploy
 from lib.ui.waiting import interruptible
@@ -92,8 +92,9 @@ def _not_found(error: BerthError, reference: Reference) -> None:
 
 def results(wanted: str, heading: str = "") -> None:
     """Repositories with these words in their name, most used first, each with a button."""
-    top = st.container()
-    chosen, licence, size = _filters()
+    top, place = st.container(), st.empty()
+    with place.container():
+        chosen, licence, size = _filters()
     try:
         rows = interruptible(
             hub.search,
@@ -104,6 +105,7 @@ def results(wanted: str, heading: str = "") -> None:
             limit=MOST_SHOWN,
         )
     except (NetworkError, BadInput) as error:
+        place.empty()  # of filters for what did not come nobody has anything
         return problem(error)
     room_bytes = _room_bytes() if FITS in chosen else None
     rows = [row for row in rows if _passes(row, size, room_bytes)]
@@ -233,3 +235,6 @@ def invitation() -> None:
     ):
         st.session_state["deploy_popular"] = True
         results("")
+    elif rows := adoption_view.usable():
+        st.markdown("**On this machine already**")
+        adoption_view.few(rows)

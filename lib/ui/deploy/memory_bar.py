@@ -54,27 +54,42 @@ def parts(need: Need, free_bytes: int) -> list[Part]:
 
 def drawn(need: Need, free_bytes: int, is_dark: bool) -> str:
     """The bar of a need, with a mark where the free memory ends if that is within it."""
-    is_short = need.total > free_bytes
-    shown = parts(need, free_bytes)
-    whole = max(need.total, free_bytes)
-    return bar(shown, whole, is_dark, mark_bytes=free_bytes if is_short else None)
+    shown, mark = parts(need, free_bytes), _mark_of(need, free_bytes)
+    return _strip(shown, max(need.total, free_bytes, 1), is_dark, mark)
+
+
+def legend(need: Need, free_bytes: int, is_dark: bool) -> str:
+    """Each part of that bar in words."""
+    return _words(parts(need, free_bytes), is_dark, _mark_of(need, free_bytes))
+
+
+def _mark_of(need: Need, free_bytes: int) -> int | None:
+    return free_bytes if need.total > free_bytes else None
 
 
 def bar(shown: Sequence[Part], whole: int, is_dark: bool, *, mark_bytes: int | None = None) -> str:
     """Parts of a whole with each of them in words beneath; a mark where what can be had ends."""
-    whole = max(whole, 1)
+    strip = _strip(shown, max(whole, 1), is_dark, mark_bytes)
+    return strip + _words(shown, is_dark, mark_bytes)
+
+
+def _strip(shown: Sequence[Part], whole: int, is_dark: bool, mark_bytes: int | None) -> str:
     pieces = "".join(_piece(part, part.bytes / whole, is_dark) for part in shown)
-    legend = "".join(_word(part, is_dark) for part in shown)
-    mark = ""
-    if mark_bytes is not None:
-        mark = _mark(mark_bytes / whole, is_dark)
-        legend += _word(Part("free now: up to the mark,", mark_bytes, MISSING), is_dark)
+    mark = "" if mark_bytes is None else _mark(mark_bytes / whole, is_dark)
     said = ", ".join(f"{part.label} {words.memory(part.bytes)}" for part in shown)
     return (
         f'<div role="img" aria-label="Memory: {escape(said)}" style="position:relative;display:flex'
         f';gap:2px;height:1.6rem;border-radius:0.5rem;overflow:hidden">{pieces}{mark}</div>'
+    )
+
+
+def _words(shown: Sequence[Part], is_dark: bool, mark_bytes: int | None) -> str:
+    said = "".join(_word(part, is_dark) for part in shown)
+    if mark_bytes is not None:
+        said += _word(Part("free now: up to the mark,", mark_bytes, MISSING), is_dark)
+    return (
         '<div style="display:flex;flex-wrap:wrap;gap:0.15rem 1rem;margin-top:0.45rem;'
-        f'font-size:0.85rem">{legend}</div>'
+        f'font-size:0.85rem">{said}</div>'
     )
 
 

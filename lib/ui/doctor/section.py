@@ -36,7 +36,7 @@ def section() -> None:
     """For the owner alone: findings, those that are ignored, and the support bundle."""
     if not may(Action.CONFIGURE):
         return
-    st.subheader("Doctor", anchor="doctor")
+    st.header("Doctor", anchor="doctor")
     support.bundle()  # above what grows when a look ends: a click on it would meet another place
     _live()
 
@@ -51,7 +51,7 @@ def needs() -> None:
 def _needed() -> None:
     found = [finding for finding in REGISTRY.seen().shown() if finding.needs_a_person]
     if found:
-        st.subheader("Needs you", anchor="needs")
+        st.header("Needs you", anchor="needs")
     for finding in found[:MOST_ON_HOME]:
         _row(finding)
     if len(found) > MOST_ON_HOME:

@@ -5,7 +5,7 @@
 // after a reload, after a message and for another model. Names come from strangers and are only
 // ever text.
 
-import { isComposing, make, mounted } from "./dom.js";
+import { make, mounted, tell } from "./dom.js";
 
 const LARGEST_FILE = 20_000_000;
 const DRAG_MILLISECONDS = 600; // browsers tell of a drag more often than that
@@ -137,7 +137,6 @@ class Attach {
     this.list = make(this.box, "ul", "berth-chips");
     this.list.setAttribute("aria-label", "Attached files");
     this.sum = make(this.box, "p", "berth-attach-sum");
-    this.sum.setAttribute("role", "status");
     this.overlay = make(this.box, "div", "berth-drop", "Drop files to attach them");
     this.overlay.hidden = true;
     this.overlay.popover = "manual"; // the top layer, above the sidebar and everything
@@ -348,6 +347,7 @@ class Attach {
     if (this.held) this.sum.textContent = "The message is sent as soon as its files are read.";
     else if (isTooMuch) this.sum.textContent = `The files take ${cost}; ${Math.max(0, room).toLocaleString("en-US")} are left in the context. Remove one, or give the model a larger context.`;
     else this.sum.textContent = ready.length > 1 ? `${ready.length} files · ${cost}` : "";
+    tell(this.sum.textContent);
   }
 }
 

@@ -22,6 +22,12 @@ export function isComposing(event) {
 // Such a key means nothing to us, nor to Streamlit's fields: Enter chooses a word, Escape drops it.
 addEventListener("keydown", (event) => isComposing(event) && event.stopImmediatePropagation(), true);
 
+// Tells a screen reader what changed, in the page's one status region; "" tells nothing.
+export function tell(words) {
+  const region = document.getElementById("berth-says");
+  if (region && words && region.textContent !== words) region.textContent = words;
+}
+
 const QUIET_MILLISECONDS = 200;
 const KEYS = ["Enter", "Escape"];
 let touched = -QUIET_MILLISECONDS;

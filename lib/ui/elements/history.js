@@ -2,10 +2,10 @@
 //
 // Everything in it is drawn as text: titles and what was said may come from anybody.
 
-import { make, mounted } from "./dom.js";
+import { make, mounted, tell } from "./dom.js";
 import { LONGEST_TITLE, bundle, download, erase, match, meta, metas, run, setMeta, storedDocument } from "./history_storage.js";
 import { importedText } from "./history_import.js";
-import { focusInput, help, listen, walk } from "./shortcuts.js";
+import { focusInput, help, listen, rove, walk } from "./shortcuts.js";
 
 const DAY = 86_400_000;
 const SHOWN = 30;
@@ -59,7 +59,6 @@ class History {
     this.search.oninput = () => this.later("searching", SEARCH_PAUSE, () => this.find());
     this.search.onkeydown = (event) => this.searchKey(event);
     this.says = make(this.root, "div", "berth-says");
-    this.says.setAttribute("role", "status");
     this.list = make(this.root, "div", "berth-list");
     this.foot = make(this.root, "div", "berth-foot");
     help(this.root);
@@ -153,6 +152,7 @@ class History {
     }
     this.drawTrash(all.filter((one) => one.deleted));
     this.drawFoot(all, kept);
+    rove(this.list);
     if (focused) this.root.querySelector(`[data-focus="${focused}"]`)?.focus();
   }
 
@@ -163,7 +163,7 @@ class History {
     const now = Date.now();
     let day = "";
     for (const one of found.slice(0, this.shown)) {
-      if (group(one, now) !== day) make(this.list, "h4", "berth-day", (day = group(one, now)));
+      if (group(one, now) !== day) make(this.list, "h2", "berth-day", (day = group(one, now)));
       this.drawRow(one);
     }
   }
@@ -366,6 +366,7 @@ class History {
 
   say(words) {
     this.says.textContent = words;
+    tell(words);
   }
 }
 

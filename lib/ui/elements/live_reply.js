@@ -7,7 +7,7 @@
 // all of them where it does not know that they were drawn: their containers carry a class by which
 // they are seen here, and this copy is dropped in the same frame.
 
-import { around, make, mounted, whenQuiet } from "./dom.js";
+import { around, make, mounted, tell, whenQuiet } from "./dom.js";
 import { drop, handOver, isWhole, keep, wanted } from "./kept_replies.js";
 import { line } from "./line.js";
 import { LiveBlock } from "./live_markdown.js";
@@ -75,7 +75,6 @@ class Live {
     this.place = around(root, "live-message");
     this.box = make(root, "div", "berth-live");
     this.status = make(this.box, "div", "berth-status");
-    this.status.setAttribute("role", "status");
     this.body = make(this.box, "div", "berth-blocks");
     this.watch = new MutationObserver(() => this.drop());
     this.watch.observe(document.body, { childList: true, subtree: true });
@@ -160,6 +159,7 @@ class Live {
 
   tick() {
     const seconds = Math.floor((performance.now() - this.since) / 1000);
+    tell(this.words);
     this.status.textContent = this.words ? `${this.words}…${seconds > 1 ? ` ${seconds} s` : ""}` : "";
     if (!this.thought || this.thought.isOver) return;
     const thinking = (performance.now() - this.thought.since) / 1000;

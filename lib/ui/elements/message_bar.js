@@ -86,8 +86,15 @@ class Bar {
     }, COPIED_MILLISECONDS);
   }
 
+  // What is edited is not shown above it as well (chat_page.css).
+  mark(isEdited) {
+    const message = this.parent.closest('[data-testid="stChatMessageContent"]');
+    message?.toggleAttribute("data-berth-edited", isEdited);
+  }
+
   edit() {
     this.isEdited = true;
+    this.mark(true);
     this.root.replaceChildren();
     const form = make(this.root, "form", "berth-edit");
     const area = make(form, "textarea", "");
@@ -146,6 +153,7 @@ class Bar {
 
   endEdit() {
     this.isEdited = false;
+    this.mark(false);
     this.take(this.data);
     this.root.querySelector("[data-berth-edit]")?.focus();
   }

@@ -1,6 +1,6 @@
 // The button that lets this browser show notices, or no more; and one to try it.
 
-import { make, mounted } from "./dom.js";
+import { make, mounted, tell } from "./dom.js";
 import { isAble, isOn, show, want } from "./notice_store.js";
 
 const UNABLE = "This browser shows notices only of pages of this machine (localhost) or over https.";
@@ -21,7 +21,8 @@ class Switch {
     if (!isAble()) return void make(this.box, "span", "", UNABLE);
     this.button(isOn() ? "Show no notices in this browser" : "Show notices in this browser", () => this.flip());
     if (isOn()) this.button("Show one now", () => show("This is a test. Notices reach you here.", "berth-test"));
-    make(this.box, "span", "", said).setAttribute("role", "status");
+    make(this.box, "span", "", said);
+    tell(said);
   }
 
   button(text, act) {

@@ -15,6 +15,7 @@ const KEYS = [
   [["↑"], "Edit the last question, from the empty input"],
   [[MOD, SHIFT, "O"], "New chat"],
   [[MOD, "K"], "Search conversations"],
+  [["↑", "↓"], "Through the list; → for what can be done with one"],
 ];
 
 function hasMod(event) {
@@ -68,15 +69,33 @@ function isHandled(event, begin, search) {
   return key === "arrowup" && isPlain(event) && isEmptyInput && editLast();
 }
 
-// Up and down walk through the list; from its top up into the search.
+// Up and down walk through the list, from its top up into the search; right and left go to what can
+// be done with a conversation and back.
 export function walk(event, search, list) {
-  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-  if (!step || !isPlain(event)) return;
-  const stops = [search, ...list.querySelectorAll(".berth-title")];
-  const at = stops.indexOf(event.target);
-  if (at < 0 || !stops[at + step]) return;
-  stops[at + step].focus();
+  if (!isPlain(event)) return;
+  const to = aside(event) ?? along(event, [search, ...list.querySelectorAll(".berth-title")]);
+  if (!to) return;
+  to.focus();
   event.preventDefault();
+}
+
+function aside({ key, target }) {
+  const goesTo = { ArrowRight: [".berth-title", ".berth-more"], ArrowLeft: [".berth-more", ".berth-title"] }[key];
+  return goesTo && target.matches(goesTo[0]) ? target.closest(".berth-row").querySelector(goesTo[1]) : null;
+}
+
+function along({ key, target }, stops) {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[key];
+  const at = stops.indexOf(target.matches(".berth-more") ? target.closest(".berth-row").querySelector(".berth-title") : target);
+  return step && at >= 0 ? stops[at + step] : null;
+}
+
+// The whole list is one stop of the Tab key: the conversation that is open, or the one walked to.
+export function rove(list) {
+  const titles = [...list.querySelectorAll(".berth-title")];
+  const stop = titles.find((title) => title.hasAttribute("aria-current")) ?? titles[0];
+  for (const one of list.querySelectorAll(".berth-title, .berth-more")) one.tabIndex = one === stop ? 0 : -1;
+  for (const title of titles) title.onfocus = () => titles.forEach((one) => (one.tabIndex = one === title ? 0 : -1));
 }
 
 export function help(parent) {

@@ -26,7 +26,7 @@ def section() -> None:
     """What there is, a form for one more, and whether programs on this machine need one."""
     if not may(Action.CONFIGURE):
         return
-    st.subheader("API keys")
+    st.header("API keys")
     st.caption(
         "With a key a program on another machine can use the models here, while Berth is shared, "
         "and nothing else. " + _here()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lib.core import words
 from lib.core.errors import NotFound
-from lib.engines import all_models, find_model
+from lib.engines import all_models, find_model, ollama
 from lib.engines.base import Model
 from lib.fleet import actions, removing
 from lib.fleet.removals import UNDO_SECONDS
@@ -17,6 +17,7 @@ from lib.ui.session import pick_models
 from lib.ui.shell import shown_errors
 
 ASKED = "models_removing"
+OLLAMA = ollama.ENGINE.name
 MOST_NAMED = 10
 
 
@@ -41,8 +42,10 @@ def removal(can_undo: bool = False) -> None:
 
 
 def label(model: Model) -> str:
-    """`Remove (frees 2.0 GB)`; of a link that there is no more than that."""
-    return "Remove the link" if model.stays_at else f"Remove (frees {told.frees(model.size_bytes)})"
+    """`Remove (frees 2.0 GB)`; of a link, and of what others keep, that its file stays."""
+    if model.stays_at:
+        return "Take off the list"
+    return f"Remove (frees {told.frees(model.size_bytes)})"
 
 
 def _found(asked: Sequence[str]) -> list[Model]:
@@ -72,32 +75,46 @@ def _confirm(models: Sequence[Model], can_undo: bool) -> None:
         if st.button("Keep", key="keep_model"):
             _forget()
             st.rerun()
-        if st.button(_price(models), type="primary", key="remove_model"):
+        # Red where files go for good (page.css): a link alone is nothing to fear.
+        with st.container(key="taking_off" if _only_links(models) else "danger", width="content"):
+            is_sure = st.button(_price(models), type="primary", key="remove_model")
+        if is_sure:
             with shown_errors():
                 _remove(models, can_undo)
+
+
+def _only_links(models: Sequence[Model]) -> bool:
+    return all(model.stays_at for model in models)
 
 
 def _about_one(model: Model) -> None:
     name = markdown.plain(model.called)
     if model.stays_at:
-        st.markdown(f"**{name}** is stopped and Berth's link to it is removed.")
+        st.markdown(f"**{name}** is stopped and taken off the list.")
         st.caption(f"Its file stays where it is: {markdown.plain(model.stays_at)}")
         return
     st.markdown(f"**{name}** is stopped and its files are deleted.")
     if model.remove_with:
         st.markdown("Its service and its entries in LiteLLM and nginx go with it.")
     back = told.frees(model.size_bytes)
-    st.caption(f"Frees {back}. To use it again it has to be downloaded again.")
+    how = (
+        "Ollama has to pull it again" if model.engine == OLLAMA else "it has to be downloaded again"
+    )
+    st.caption(f"Frees {back}. To use it again {how}.")
 
 
 def _about_several(models: Sequence[Model]) -> None:
-    st.markdown(f"**{len(models)} models** are stopped and their files are deleted:")
+    if _only_links(models):
+        st.markdown(f"**{len(models)} models** are stopped and taken off the list:")
+    else:
+        st.markdown(f"**{len(models)} models** are stopped and their files are deleted:")
     named = [f"- {markdown.plain(model.called)}{_at(model)}" for model in models[:MOST_NAMED]]
     more = len(models) - MOST_NAMED
     st.markdown("\n".join([*named, f"- and {more:,} more"] if more > 0 else named))
     if any(model.stays_at for model in models):
         st.caption("Of a link only the link goes; its file stays where it is.")
-    st.caption("To use them again they have to be downloaded again.")
+    if not _only_links(models):
+        st.caption("To use them again they have to be downloaded again.")
 
 
 def _at(model: Model) -> str:
@@ -109,6 +126,8 @@ def _at(model: Model) -> str:
 def _price(models: Sequence[Model]) -> str:
     if len(models) == 1:
         return label(models[0])
+    if _only_links(models):
+        return f"Take {len(models)} models off the list"
     return f"Remove {len(models)} models (frees {words.disk(sum(m.frees_bytes for m in models))})"
 
 

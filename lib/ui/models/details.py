@@ -41,11 +41,11 @@ def key_of(model: Model) -> str:
 def draw(one: Figures) -> None:
     """One section at a time: what is not looked at costs nothing."""
     model, key = one.model, key_of(one.model)
-    sections = [ENDPOINTS, ABOUT, FILES, HISTORY, *([LOG] if model.log else [])]
+    sections = [ABOUT, ENDPOINTS, FILES, HISTORY, *([LOG] if model.log else [])]
     chosen = st.segmented_control(
         "Details",
         sections,
-        default=ENDPOINTS,
+        default=ABOUT,
         required=True,
         key=f"section-{key}",
         label_visibility="collapsed",
@@ -90,6 +90,8 @@ def _facts(one: Figures) -> list[tuple[str, str]]:
     return [
         ("Name for programs", markdown.plain(model.name)),
         ("Source", _source(model)),
+        ("File", markdown.plain(_place(model))),
+        ("Licence", markdown.plain(_kept("licence", model, lambda: contents.licence(model)))),
         ("Engine", markdown.plain(told.where(model))),
         ("Does", told.limits(model) or "chats"),
         ("Sees images", "yes" if model.can_see else "no"),
@@ -142,6 +144,12 @@ def _source(model: Model) -> str:
     if not is_repository or model.is_elsewhere:
         return markdown.plain(model.stays_at or source)
     return f"[{markdown.plain(source)}]({settings().hf_endpoint}/{source})"
+
+
+def _place(model: Model) -> str:
+    """Where its first file lies; "" where nobody tells, or a link leads elsewhere."""
+    found = _kept("place", model, lambda: [part.path for part in contents.parts(model)[:1]])
+    return model.stays_at or next(iter(found), "")
 
 
 def _files(model: Model) -> None:
@@ -200,7 +208,7 @@ def _jobs(model: Model) -> list[tuple[float, str]]:
 def _log(model: Model, key: str) -> None:
     st.caption("What the engine wrote last")
     with st.container(height=220, autoscroll=True, key=f"log-{key}"):
-        st.text(tail(Path(model.log), LOG_BYTES) or "Nothing yet.")
+        st.code(tail(Path(model.log), LOG_BYTES) or "Nothing yet.", language=None, wrap_lines=True)
 
 
 def _end(one: Figures, key: str) -> None:

@@ -13,7 +13,7 @@ from lib.engines.base import State
 from lib.fleet import figures
 from lib.fleet.figures import Figures, Order
 from lib.sharing.limits import may_use
-from lib.ui.models import rows, table
+from lib.ui.models import gone, places, rows, table
 from lib.ui.models.states import BUSY
 from lib.ui.session import is_reversed, turn_round
 
@@ -66,17 +66,6 @@ def browse(otherwise: Callable[[], None]) -> None:
         otherwise()
 
 
-def nothing() -> None:
-    """What stands here as long as there is no model."""
-    if not may(Action.DEPLOY):
-        st.info("No model runs here for guests now. The owner of this machine starts them.")
-        return
-    st.markdown("The models that you deploy stand here, with what they take and how they are used.")
-    icon = ":material/rocket_launch:"
-    if st.button("Deploy a model", type="primary", icon=icon, key="models_deploy"):
-        st.switch_page("pages/1_Deploy.py")
-
-
 def _look() -> Look:
     began = time.monotonic()
     every = [_for_whoever_looks(one) for one in figures.of_all(all_models())]
@@ -102,6 +91,9 @@ def _listing(given: list[Look]) -> None:
         ),
         look.rhythm,
     )
+    if wish.order == Order.USUAL:
+        found = places.kept(found, is_reversed(), look.rhythm)
+    gone.tell(look.every)
     if not found:
         st.caption(_nothing(wish))
     elif wish.view == TABLE:

@@ -13,7 +13,7 @@ SAID = "requests_text_said"
 
 def section() -> None:
     """Told plainly, before and after it is switched on."""
-    st.subheader("What is kept")
+    st.header("What is kept")
     st.caption(
         f"Of each request, for {log.KEPT_DAYS} days and at most the newest {log.MOST_ROWS:,}: "
         "when, by whom, which model, by which way, how many tokens, how long, how it ended. "

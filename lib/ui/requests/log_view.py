@@ -26,7 +26,7 @@ VIEW = "requests_view"
 
 def section() -> None:
     """Looks by itself, so that what ends is seen."""
-    st.subheader("Log")
+    st.header("Log")
     _section()
 
 

@@ -34,7 +34,7 @@ class Line(TypedDict):
 
 def section() -> None:
     """Looks by itself, so that what begins is seen."""
-    st.subheader("Running now")
+    st.header("Running now")
     _section()
 
 

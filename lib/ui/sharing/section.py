@@ -28,7 +28,7 @@ def section() -> None:
     """For the owner alone: switch, address, code, who is there, and what guests may ask for."""
     if not may(Action.CONFIGURE):
         return
-    st.subheader("Sharing")
+    st.header("Sharing")
     with st.container(border=True, key="sharing"):
         if said := listener.problem():
             st.warning(markdown.plain(said), icon=":material/warning:")

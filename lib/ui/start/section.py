@@ -26,7 +26,7 @@ def link() -> None:
 
 def section() -> None:
     """For the owner."""
-    st.subheader("Start and quit")
+    st.header("Start and quit")
     if (found := dashboard.running()) and dashboard.is_outdated(found):
         st.info("Berth runs as it was before its folder was changed. Quit it, then start it again.")
     try:

@@ -39,6 +39,11 @@ def section() -> None:
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def _live() -> None:
+    with st.container(key="facts_owner" if may(Action.CONFIGURE) else "facts_guest"):
+        _list()
+
+
+def _list() -> None:
     st.html(drawn([*_processor(), *_memory(), *_cards(), *_for_the_owner()]))
 
 

@@ -48,7 +48,7 @@ _ROOM = [Line("Free", lambda s: s.disk_free_bytes)]
 def section() -> None:
     """The choice of a time, and all charts of it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Usage", width="content")
+        st.header("Usage", width="content")
         chosen = st.segmented_control(
             "Time range",
             list(RANGES),

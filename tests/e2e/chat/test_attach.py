@@ -128,7 +128,7 @@ def test_files_are_chosen_by_the_button_and_show_their_tokens(page: Page, place:
     assert chooser.value.is_multiple()
     choose(place, ("notes.md", b"x" * 3_600), ("photo.png", files.picture()))
     expect(chips(place)).to_have_text(["notes.mdabout 1,000 tokens×", "photo.pngabout 580 tokens×"])
-    expect(place.get_by_role("status")).to_have_text("2 files · about 1,600 tokens")
+    expect(place.locator(".berth-attach-sum")).to_have_text("2 files · about 1,600 tokens")
 
 
 def test_what_was_attached_is_there_after_a_reload_and_can_be_removed(
@@ -209,11 +209,11 @@ def test_too_many_tokens_for_the_context_are_told(page: Page, place: Locator) ->
     choose(place, ("a.txt", b"x" * 3_600))
     expect(chips(place)).to_contain_text(["about 1,000 tokens"])
     tell(page, room=900)
-    expect(place.get_by_role("status")).to_contain_text(
+    expect(place.locator(".berth-attach-sum")).to_contain_text(
         "The files take about 1,000 tokens; 900 are left in the context."
     )
     tell(page, room=1_000)
-    expect(place.get_by_role("status")).to_have_text("")
+    expect(place.locator(".berth-attach-sum")).to_have_text("")
 
 
 def test_the_chips_go_with_the_message(page: Page, place: Locator, server: Server) -> None:
@@ -247,10 +247,10 @@ def test_a_message_waits_for_a_file_that_is_being_read(page: Page, place: Locato
     choose(place, ("a.txt", b"x"))
     expect(place.get_by_role("progressbar")).to_be_visible()
     page.get_by_test_id("stChatInputTextArea").press("Enter")
-    expect(place.get_by_role("status")).to_contain_text("as soon as its files are read")
+    expect(place.locator(".berth-attach-sum")).to_contain_text("as soon as its files are read")
     assert page.evaluate("window.sent") is None
     first(page, waiting).continue_()
-    expect(place.get_by_role("status")).to_have_text("")
+    expect(place.locator(".berth-attach-sum")).to_have_text("")
     page.get_by_test_id("stChatInputTextArea").press("Enter")
     assert page.evaluate("window.sent") == 1
 

@@ -55,10 +55,10 @@ def test_a_model_of_ollamas_is_found_used_asked_and_removed_and_nothing_of_it_ch
         )
         assert answer(berth.url, "forge-1b") in ("length", "stop")
         page.get_by_role("button", name="More", exact=True).click()
-        page.get_by_role("button", name="Remove the link").click()
+        page.get_by_role("button", name="Take off the list").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("Its file stays where it is")
-        dialog.get_by_role("button", name="Remove the link").click()
+        dialog.get_by_role("button", name="Take off the list").click()
         until(lambda: not list((home / "models").rglob("*.gguf")), seconds=30)
         expect(row.get_by_role("button", name="Use it")).to_be_visible()
     assert listing(somebody) == before

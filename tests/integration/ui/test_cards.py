@@ -42,7 +42,7 @@ def opened(path: Path = SYSTEM, role: str = "") -> AppTest:
 
 def shown(page: AppTest) -> str:
     """All text of the page, as it reads: without the marks that keep names from being Markdown."""
-    every = (page.main.markdown, page.main.caption, page.main.error, page.main.subheader)
+    every = (page.main.markdown, page.main.caption, page.main.error, page.main.header)
     texts = [str(element.value) for elements in every for element in elements]
     texts += [str(part.proto.body) for part in page.main.get("html")]
     return " ".join(texts).replace("\\", "")
@@ -66,7 +66,7 @@ def test_the_system_page_has_cards_where_there_is_a_driver(
 ) -> None:
     page = opened()
     has_driver = request.node.callspec.params["world"] != "no-driver"
-    assert ("Graphics cards" in [heading.value for heading in page.subheader]) == has_driver
+    assert ("Graphics cards" in [heading.value for heading in page.header]) == has_driver
     assert "None" not in shown(page)
     assert bool(page.main.error) == (
         request.node.callspec.params["world"] in (*TROUBLED, "lost-card")

@@ -70,13 +70,13 @@ def test_before_the_first_look_the_page_does_not_wait() -> None:
 
 def test_home_shows_what_needs_a_person_and_nothing_where_all_is_well(found: list[Finding]) -> None:
     REGISTRY.look()
-    assert "Needs you" not in [one.value for one in opened(HOME).subheader]
+    assert "Needs you" not in [one.value for one in opened(HOME).header]
     found += [planted("hint", Severity.HINT, command="uname -a")]
     found += [planted(f"wrong{number}", page="Models") for number in range(4)]
     REGISTRY.forget()
     REGISTRY.look()
     page = opened(HOME)
-    assert "Needs you" in [one.value for one in page.subheader]
+    assert "Needs you" in [one.value for one in page.header]
     shown = texts(page)
     assert "wrong0" in shown
     assert "wrong3" not in shown

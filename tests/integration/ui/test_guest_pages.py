@@ -47,7 +47,7 @@ def opened(path: Path, user: dict[str, str]) -> AppTest:
 
 
 def shown(page: AppTest) -> str:
-    every = (page.markdown, page.caption, page.info, page.error, page.subheader)
+    every = (page.markdown, page.caption, page.info, page.error, page.header)
     told = " ".join(str(element.value) for elements in every for element in elements)
     return told.replace("\\", "")
 

@@ -40,7 +40,7 @@ def opened(user: dict[str, str] | None = None) -> AppTest:
 
 
 def shown(page: AppTest) -> str:
-    every = (page.markdown, page.caption, page.subheader, page.info)
+    every = (page.markdown, page.caption, page.header, page.info)
     return " ".join(str(one.value) for elements in every for one in elements)
 
 

@@ -196,6 +196,8 @@ def test_the_details_tell_what_it_is_where_it_lies_and_what_happened() -> None:
         jobs.start(["true"], title=f"Deploy {model}", kind="deploy", details={"model": model})
     page = opened()
     page.button(key="more-llamacpp-tiny").click().run()
+    assert "Source:" in shown(page)  # what it is comes first
+    page.segmented_control(key="section-llamacpp-tiny").select("Endpoints").run()
     assert '"model": "tiny"' in shown(page)
     page.segmented_control(key="language-llamacpp-tiny").select("Python").run()
     assert "client.chat.completions.create(" in shown(page)

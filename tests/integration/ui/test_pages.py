@@ -32,6 +32,12 @@ def test_a_page_runs_with_nothing_deployed(path: Path) -> None:
     assert is_offered is (path.stem in ("Home", "3_Chat"))
 
 
+def test_a_models_page_without_models_says_what_belongs_there_and_leads_to_it() -> None:
+    page = opened(ROOT / "pages/2_Models.py")
+    assert any("Every model that is on this machine" in one.value for one in page.caption)
+    assert "Deploy a model" in [button.label for button in page.button]
+
+
 @pytest.fixture
 def models() -> Path:
     """A model that can chat, one that cannot, a broken one and a folder named like one."""
@@ -84,10 +90,11 @@ def test_removing_a_link_says_that_the_file_stays(models: Path, tmp_path: Path) 
     adopt(mine)
     page = opened(ROOT / "pages/2_Models.py")
     page.button(key="more-llamacpp-linked").click().run()
-    assert page.button(key="remove-llamacpp-linked").label == "Remove the link"
+    assert page.button(key="remove-llamacpp-linked").label == "Take off the list"
     page.button(key="remove-llamacpp-linked").click().run()
     shown = " ".join(text.value for text in (*page.markdown, *page.caption)).replace("\\", "")
-    assert "Berth's link to it is removed" in shown
+    assert "is stopped and taken off the list" in shown
+    assert "downloaded again" not in shown
     assert f"stays where it is: {mine}" in shown
     assert any("can be undone" in caption.value for caption in page.caption)
     page.button(key="remove_model").click().run()
@@ -127,7 +134,7 @@ def test_the_chat_offers_completion_for_a_model_without_template() -> None:
     page.selectbox(key="chat_model").set_value("llamacpp/base").run()
     assert not page.exception
     assert "continue" in page.chat_input[0].placeholder.lower()
-    assert any("no chat template" in text.value for text in page.markdown)
+    assert any("no chat template" in text.value for text in page.header)
 
 
 def test_the_chat_survives_an_address_that_names_no_conversation(models: Path) -> None:

@@ -38,7 +38,7 @@ def again(page: AppTest) -> AppTest:
 
 
 def told(page: AppTest) -> str:
-    every = (page.markdown, page.caption, page.warning, page.error, page.subheader)
+    every = (page.markdown, page.caption, page.warning, page.error, page.header)
     return "\n".join(str(one.value) for part in every for one in part).replace("\\", "")
 
 

@@ -82,7 +82,7 @@ def test_without_root_its_details_have_log_and_the_command_that_removes_it(
     ENGINE.start("tiny", StartOptions())
     page = details()
     page.segmented_control(key="section-vllm-tiny").select("Log").run()
-    assert any("startup complete" in text.value for text in page.text)
+    assert any("startup complete" in text.value for text in page.code)
     assert any(f"deploy_model.sh --remove {slot}" in code.value for code in page.code)
     assert "remove-vllm-tiny" not in buttons(page)
 

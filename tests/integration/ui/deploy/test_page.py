@@ -132,8 +132,9 @@ def test_a_model_that_fits_is_recommended_with_its_price(small: str) -> None:
     page = opened(small)
     assert ":material/check_circle: **Fits.**" in said(page)
     assert deploy_button(page) == ("Deploy Q8_0 (downloads 80 MB)", False)
-    [bar] = bodies(page)
+    bar, legend = bodies(page)
     assert "weights 76 MiB" in bar
+    assert "weights 76 MiB" in legend  # behind "What the memory is for"
     assert "at most" in said(page).lower()
     assert "Recommended" in page.radio[0].options[0]
     assert "Poor quality" in page.radio[0].options[2]
@@ -305,7 +306,7 @@ def test_without_the_hub_what_works_is_offered(
     page = opened("acme/Anvil-1B-GGUF")
     assert "What works without the Hub" in said(page)
     assert "Start with a small model" in labels(page)
-    assert any("HF_ENDPOINT" in code.value for code in page.code)
+    assert "set by the environment variable HF_ENDPOINT" in said(page)
     hub_cache(tmp_path / "hf" / "hub", "acme/Anvil-GGUF", "Anvil-1B-Q4_K_M.gguf")
     write_tiny(home / "models" / "here.gguf")
     page = opened("acme/Anvil-1B-GGUF")
