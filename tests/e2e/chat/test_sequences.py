@@ -1,4 +1,4 @@
-"""Nothing is lost, doubled or moved by what people do in a row: fixed seeds of the random sequences.
+"""Nothing is lost, doubled or moved by what people do in a row: fixed seeds of random sequences.
 
 `python -m tests.bench.chat_sequences` plays many more, with kills of the server and in two tabs.
 """
