@@ -24,7 +24,7 @@ from playwright.async_api import async_playwright
 
 from tests.conftest import ROOT
 from tests.support.browser import FLAGS, PROGRAMS
-from tests.support.sequences.batch import LANES, Given, Outcome, many
+from tests.support.sequences.batch import KILLS_PER_STEP, LANES, TWO_TABS, Given, Outcome, many
 
 
 async def play(given: argparse.Namespace) -> Outcome:
@@ -35,7 +35,15 @@ async def play(given: argparse.Namespace) -> Outcome:
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     seeds = range(given.first, given.first + math.ceil(given.sequences / given.lanes))
-    wanted = Given(seeds, given.lanes, 60 * given.minutes, given.folder, given.aloud)
+    wanted = Given(
+        seeds,
+        given.lanes,
+        60 * given.minutes,
+        given.folder,
+        given.aloud,
+        given.kills,
+        given.two_tabs,
+    )
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
         return await many(browser, wanted, told)
@@ -55,6 +63,8 @@ def main() -> int:
     options.add_argument("--first", type=int, default=1, help="the first seed")
     options.add_argument("--minutes", type=float, default=120, help="no new batch after these")
     options.add_argument("--lanes", type=int, default=LANES, help="browsers at once")
+    options.add_argument("--kills", type=float, default=KILLS_PER_STEP, help="per step")
+    options.add_argument("--two-tabs", type=float, default=TWO_TABS, help="of the conversations")
     options.add_argument("--aloud", action="store_true", help="tell every step")
     options.add_argument("--folder", type=Path, default=ROOT, help="another checkout's server")
     began, outcome = time.monotonic(), asyncio.run(play(options.parse_args()))

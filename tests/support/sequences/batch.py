@@ -69,6 +69,8 @@ class Given:
     seconds: float = 7_200
     root: Path = ROOT
     is_aloud: bool = False
+    kills_per_step: float = KILLS_PER_STEP
+    two_tabs: float = TWO_TABS
 
 
 @dataclass
@@ -81,6 +83,8 @@ class World:
     server: Server
     number: int = 0  # of the next conversation
     is_aloud: bool = False  # every step is told as it is done
+    kills_per_step: float = KILLS_PER_STEP
+    two_tabs: float = TWO_TABS
 
     async def kill(self, seconds_down: float) -> None:
         """Kill -9, and the same server again after a while."""
@@ -118,7 +122,7 @@ async def played(world: World, contexts: list[BrowserContext], seed: int, engine
     await asyncio.gather(*(lane.open() for lane in batch))
     await _all(outcome, batch, lambda lane: _begin(lane, outcome))
     for _ in range(chance.randint(LEAST_STEPS, MOST_STEPS) - 1):
-        is_killing = chance.random() < KILLS_PER_STEP
+        is_killing = chance.random() < world.kills_per_step
         await _step(world, chance, outcome, batch, is_killing=is_killing)
     await _all(outcome, batch, _end)
     calls = world.fake.record()
@@ -136,7 +140,7 @@ def _lane(world: World, context: BrowserContext, seed: str) -> Lane:
     chance = random.Random(seed)
     truth = Truth(f"q{world.number % 1_000:03}")
     world.number += 1
-    url, has_two_tabs = world.server.url, chance.random() < TWO_TABS
+    url, has_two_tabs = world.server.url, chance.random() < world.two_tabs
     return Lane(context, url, truth, chance, has_two_tabs, is_aloud=world.is_aloud)
 
 
@@ -235,7 +239,8 @@ async def many(
     total, give_up_at = Outcome(), time.monotonic() + given.seconds
     contexts = await contexts_of(browser, given.lanes)
     async with world(given.root) as made:
-        made.is_aloud = given.is_aloud
+        made.is_aloud, made.kills_per_step = given.is_aloud, given.kills_per_step
+        made.two_tabs = given.two_tabs
         for seed in given.seeds:
             if time.monotonic() > give_up_at:
                 break

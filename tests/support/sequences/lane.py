@@ -43,6 +43,7 @@ LOOK_SECONDS = 0.1
 STEADY_LOOKS = 10
 RUSH_SECONDS = 0.15  # at most, until the next thing is done without waiting for the answer
 ACTION_MILLISECONDS = 5_000
+TYPE_MILLISECONDS = 15_000  # a page that is being loaded is slow where many are
 LOAD_MILLISECONDS = 60_000
 
 
@@ -127,7 +128,7 @@ class Lane:
         box, branch = self.pages[tab].locator(f"{INPUT}:enabled"), self.truth.branches[tab]
         name = self.truth.ask(tab)
         try:
-            await box.fill(name)
+            await box.fill(name, timeout=TYPE_MILLISECONDS)
         except Error:  # what cannot be typed was never entered
             self.truth.withdraw(tab, name, branch)
             raise

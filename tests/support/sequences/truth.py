@@ -109,6 +109,8 @@ class Truth:
         wrong += [f"{n} is not stored" for n in self.entered if self._counts(n) and not often[n]]
         wrong += [f"{n} is stored though deleted" for n in self.deleted if often[n]]
         wrong += [f"{n!r} is stored, which nobody said" for n in often if n not in self.entered]
+        answered = {turn["parent"] for turn in turns.values() if turn["role"] == "assistant"}
+        wrong += [f"{t['content']} has no answer" for t in asked if t["id"] not in answered]
         for turn in asked:
             if self._counts(turn["content"]) and turn["content"] in self.entered:
                 found, wanted = _questions_above(turn, turns), self.above(turn["content"])
@@ -137,9 +139,6 @@ class Truth:
         prompts = [_said(call) for call in calls]
         often = Counter(said[-1] for said in prompts)
         wrong = [f"the engine was asked {n} {often[n]} times" for n in self.entered if often[n] > 1]
-        if not self.was_killed:
-            asked = [n for n in self.entered if n not in self.lost and not often[n]]
-            wrong += [f"the engine was never asked {name}" for name in asked]
         for said in prompts:
             known = self.entered.get(said[-1])
             above = [n for n in known.above if n in said or self._counts(n)] if known else []
