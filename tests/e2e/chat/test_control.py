@@ -46,7 +46,8 @@ def message(page: Page, text: str) -> Locator:
 def expect_said(page: Page, *wanted: str) -> None:
     """The messages say this, without what stands below them; old ones may take a moment to go."""
     shown = page.get_by_test_id("stChatMessage").filter(visible=True)
-    words = shown.locator('[data-testid="stText"], [data-testid="stMarkdownContainer"]')
+    drawn = '[data-testid="stText"], [data-testid="stMarkdownContainer"], .berth-kept'
+    words = shown.locator(drawn)
     expect(words).to_have_text(list(wanted))
 
 
