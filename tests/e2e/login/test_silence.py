@@ -56,7 +56,6 @@ def says_nothing_of_streamlit(page: Page) -> None:
 
 
 def goes_on(page: Page) -> None:
-    expect(said(page)).to_have_text("Berth is back.")
     expect(said(page)).to_have_count(0)
     expect(page.get_by_test_id("stApp")).to_have_attribute(
         "data-test-connection-state", "CONNECTED"
