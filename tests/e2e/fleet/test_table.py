@@ -113,6 +113,7 @@ def test_the_javascript_works_in_the_pages_console_too(opened: Page) -> None:
     opened.get_by_role("button", name="model-04").click()
     opened.get_by_role("button", name="Start", exact=True).last.click()
     expect(opened.get_by_text("Ready").first).to_be_visible()
+    opened.get_by_text("Endpoints", exact=True).click()
     opened.get_by_text("JavaScript", exact=True).click()
     code = opened.locator("code", has_text="await fetch(")
     expect(code).to_be_visible()
