@@ -114,6 +114,8 @@ def test_a_failure_is_explained_and_the_choices_are_one_click_away(
     type_model(page, berth, "acme/Hollow-GGUF")
     page.get_by_role("button", name=BUTTON).click(timeout=LOOK_UP_MILLISECONDS)
     expect(page.get_by_text("The line that tells")).to_be_visible(timeout=DEPLOY_MILLISECONDS)
+    expect(page.get_by_role("button", name="Download the log")).not_to_be_visible()  # folded
+    page.get_by_text("Log", exact=True).click()
     expect(page.get_by_role("button", name="Download the log")).to_be_visible()
     page.get_by_role("button", name="Change the choices").click()
     expect(page.get_by_role("button", name=BUTTON)).to_be_visible(timeout=LOOK_UP_MILLISECONDS)

@@ -20,6 +20,8 @@ def test_a_model_is_started_stopped_and_removed(page: Page, home: Path) -> None:
         page.get_by_role("button", name="Start").click()
         expect(page.get_by_text("Ready", exact=True)).to_be_visible(timeout=START_MILLISECONDS)
         page.get_by_role("button", name="More").click()
+        expect(page.get_by_text("Context trained").first).to_be_visible()  # the facts come first
+        page.get_by_text("Endpoints", exact=True).click()
         expect(page.get_by_text(f"{berth.url}/v1", exact=True)).to_be_visible()
         expect(page.get_by_text('"model": "tiny"', exact=False).first).to_be_visible()
         page.get_by_role("button", name="Stop").click()

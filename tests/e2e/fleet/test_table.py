@@ -84,7 +84,7 @@ def test_all_are_chosen_at_once_and_details_open_with_the_keyboard(opened: Page)
     opened.keyboard.press("Enter")
     expect(opened.get_by_role("button", name="model-04")).to_have_attribute("aria-expanded", "true")
     expect(opened.get_by_role("button", name="model-04")).to_be_focused()
-    expect(opened.get_by_text('"model": "model-04"').first).to_be_visible()
+    expect(opened.get_by_text("Context trained").first).to_be_visible()
 
 
 def test_on_a_phone_name_and_state_are_seen_and_nothing_stands_out(
@@ -104,7 +104,7 @@ def test_on_a_phone_name_and_state_are_seen_and_nothing_stands_out(
     expect(page.get_by_text("1 chosen")).to_be_visible()
     page.get_by_role("button", name="model-01").tap()
     expect(page.locator(".st-key-models_opened")).to_be_in_viewport()
-    expect(page.get_by_text('"model": "model-01"').first).to_be_visible()
+    expect(page.get_by_text("Context trained").first).to_be_visible()
     assert page.locator("html").evaluate("one => one.scrollWidth - one.clientWidth") <= 0
     context.close()
 
@@ -113,6 +113,7 @@ def test_the_javascript_works_in_the_pages_console_too(opened: Page) -> None:
     opened.get_by_role("button", name="model-04").click()
     opened.get_by_role("button", name="Start", exact=True).last.click()
     expect(opened.get_by_text("Ready").first).to_be_visible()
+    opened.get_by_text("Endpoints", exact=True).click()
     opened.get_by_text("JavaScript", exact=True).click()
     code = opened.locator("code", has_text="await fetch(")
     expect(code).to_be_visible()
