@@ -28,10 +28,10 @@ OF_PAGE = {
     "/Requests": ("Button",),
 }
 # Our own elements, by the names of theirs.
-OURS_OF_PAGE = {"/Chat": ("attach.js", "history.js", "live_reply.js")}
+OURS_OF_PAGE = {"/Chat": ("asked.js", "attach.js", "history.js", "live_reply.js")}
 # What colours the code in an answer: 1.5 MB.
 LATER_OF_PAGE = {"/Chat": ("StreamlitSyntaxHighlighter",)}
-EARLY = Path(__file__).with_name("early.js")
+EARLY = "early.js"
 
 _URL = "./static/js/"
 _IMPORT = re.compile(r"""(?:from|import)\s*["']\./([^"']+\.js)["']""")
@@ -61,7 +61,8 @@ def made(page: bytes, scripts: Path, ours: Ours, path: str, *, is_early: bool) -
     plain = _FONT.sub(b"", page)
     if is_early:
         data = f'data-soon="{" ".join(soon)}" data-later="{" ".join(later)}"'
-        tag = f"<script {data}>{EARLY.read_text(encoding='utf-8')}</script>"
+        script = (ours.folder / EARLY).read_text(encoding="utf-8")
+        tag = f"<script {data}>{script}</script>"
         return plain.replace(b"<head>", f"<head>{tag}".encode(), 1)
     links = "".join(f'<link rel="modulepreload" crossorigin href="{one}">' for one in soon)
     return plain.replace(b"</head>", links.encode() + b"</head>", 1)
