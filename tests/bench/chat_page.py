@@ -133,7 +133,7 @@ def trace(file: Path, cell: Cell, build: Build, tabs: Sequence[Tab], fake: Runni
     """One more question under Chromium's eyes; what took long."""
     own = file.with_name(f"{file.stem}-{cell.name}-{build.name}{file.suffix or '.json'}")
     seconds = cell.tokens * cell.gap_ms / 1e3
-    tasks = traced(tabs[0].page, own, lambda: one_run(tabs, fake, seconds) and None)
+    tasks = traced(tabs[0].page, own, lambda: one_run(tabs, fake, seconds))
     print(f"{build.name}: {len(tasks)} long tasks, {own}")
     for task in tasks:
         print(task.told(), flush=True)

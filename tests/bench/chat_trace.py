@@ -42,7 +42,7 @@ class Task:
         return f"  at {self.at:8.0f} ms: {self.milliseconds:5.0f} ms  {parts}"
 
 
-def traced(page: Page, file: Path, what: Callable[[], None]) -> list[Task]:
+def traced(page: Page, file: Path, what: Callable[[], object]) -> list[Task]:
     """Do it while Chromium writes its trace to `file`; the long tasks of the page's main thread."""
     browser = page.context.browser
     assert browser is not None
