@@ -71,6 +71,7 @@ class Given:
     is_aloud: bool = False
     kills_per_step: float = KILLS_PER_STEP
     two_tabs: float = TWO_TABS
+    without: tuple[str, ...] = ()  # steps that nobody does
 
 
 @dataclass
@@ -85,6 +86,7 @@ class World:
     is_aloud: bool = False  # every step is told as it is done
     kills_per_step: float = KILLS_PER_STEP
     two_tabs: float = TWO_TABS
+    without: tuple[str, ...] = ()  # steps that nobody does
 
     async def kill(self, seconds_down: float) -> None:
         """Kill -9, and the same server again after a while."""
@@ -171,7 +173,9 @@ async def _step(
     before, down = chance.uniform(0, LONGEST_BEFORE_KILL), chance.uniform(0, LONGEST_DOWN)
     for lane in batch:
         lane.is_killing = is_killing
-    stepping = asyncio.ensure_future(_all(outcome, batch, lambda lane: _one_step(lane, outcome)))
+    stepping = asyncio.ensure_future(
+        _all(outcome, batch, lambda lane: _one_step(lane, outcome, world.without))
+    )
     if is_killing:
         for lane in batch:
             lane.truth.was_killed = True
@@ -184,8 +188,9 @@ async def _step(
         await _all(outcome, batch, _recovered)
 
 
-async def _one_step(lane: Lane, outcome: Outcome) -> None:
+async def _one_step(lane: Lane, outcome: Outcome, without: tuple[str, ...]) -> None:
     names = BESIDE if lane.has_two_tabs else tuple(WEIGHTS)
+    names = tuple(name for name in names if name not in without)
     tabs = range(len(lane.pages))
     together = len(tabs) == 2 and lane.chance.random() < 0.3
     if together:
@@ -240,7 +245,7 @@ async def many(
     contexts = await contexts_of(browser, given.lanes)
     async with world(given.root) as made:
         made.is_aloud, made.kills_per_step = given.is_aloud, given.kills_per_step
-        made.two_tabs = given.two_tabs
+        made.two_tabs, made.without = given.two_tabs, given.without
         for seed in given.seeds:
             if time.monotonic() > give_up_at:
                 break

@@ -141,7 +141,8 @@ class Truth:
         wrong = [f"the engine was asked {n} {often[n]} times" for n in self.entered if often[n] > 1]
         for said in prompts:
             known = self.entered.get(said[-1])
-            above = [n for n in known.above if n in said or self._counts(n)] if known else []
+            above = [n for n in known.above if n in said or n not in self.deleted] if known else []
+            above = [name for name in above if name not in self.lost]
             if known and [n for n in said[:-1] if n not in self.lost] != above:
                 wrong.append(f"the engine was asked {said[-1]} below {said[:-1]}, not {above}")
         return wrong
