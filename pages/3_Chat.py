@@ -21,7 +21,7 @@ with shown_errors():
     models = [model for model in limits.usable(all_models()) if model.writes]
     model = chat.header(talk, models) if models else None
     chat.notes()
-    messages(talk, is_ready=conversation.offer(talk, model))
+    messages(talk, conversation.offer(talk, model))
     if model is None:
         starter.invitation()
     else:

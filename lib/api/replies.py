@@ -5,7 +5,7 @@ what lib.chat.reply keeps as the reply's own protocol, up to `["e", state]`. The
 browser's many; an HTTP stream would take one of the six connections that all tabs share.
 
 The page sends its questions the same way, as `Asking`, and Streamlit hears of them afterwards. The
-answer is the reply itself, or `["k", question]` where it was asked before, or
+answer is the reply itself, or `["k", question, conversation]` where it was asked before, or
 `["x", question, code, message, fix]` where nothing was asked.
 """
 
@@ -130,8 +130,8 @@ class _Line:
             return  # not from our page
         self._own.add(asking.ask)
         try:
-            begun = await STOPS.run(self._place.owner, _begin, asking, self._place)
-            told = [] if begun else ["k", asking.ask]
+            before = await STOPS.run(self._place.owner, _begin, asking, self._place)
+            told = ["k", asking.ask, before] if before else []
         except BerthError as error:
             told = ["x", asking.ask, error.code, error.message, error.fix]
         if told:
@@ -194,7 +194,8 @@ class _Line:
             loop.call_later(COMES_BACK_SECONDS, _left, self._place)
 
 
-def _begin(asking: Asking, place: Place) -> Reply | None:
+def _begin(asking: Asking, place: Place) -> str:
+    """The conversation in which this was asked before; empty where it begins now."""
     try:
         question = Question(
             id=asking.ask,
@@ -208,7 +209,8 @@ def _begin(asking: Asking, place: Place) -> Reply | None:
             f"A message has 1 to {LONGEST_TEXT:,} characters.",
             "Shorten it, or attach it as a file.",
         ) from None
-    return standing.ask(asking.token, question)
+    is_new = standing.ask(asking.token, question)
+    return "" if is_new else standing.conversation_of(question)
 
 
 def _left(place: Place) -> None:

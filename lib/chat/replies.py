@@ -20,6 +20,7 @@ from lib.core.errors import BadInput, NotFound
 from lib.engines.base import Model
 
 KEPT = 200
+LAST = 8  # that a page may have lost all at once
 
 _running: dict[str, Reply] = {}
 _watchers: dict[Place, set[Callable[[Reply], None]]] = {}
@@ -131,6 +132,15 @@ def latest(conversation: str, owner: str) -> list[Reply]:
                 break
             found.append(reply)
     return sorted(found, key=lambda reply: reply.request.lane)
+
+
+def kept(conversation: str, owner: str) -> list[Reply]:
+    """The last replies of a conversation that are kept, if this owner may see it, oldest first."""
+    found = []
+    for reply_id in spools.newest(conversation, owner)[:LAST]:
+        with contextlib.suppress(NotFound):
+            found.append(find(reply_id, owner))
+    return found[::-1]
 
 
 def _from_disk(reply_id: str) -> Reply | None:

@@ -89,12 +89,22 @@ def is_kept(reply_id: str) -> bool:
 
 def newest(conversation: str, owner: str) -> list[str]:
     """The ids of a conversation's replies, the newest first."""
-    mine: list[tuple[float, str]] = []
+    return [reply_id for talk, reply_id in _of(owner) if talk == conversation]
+
+
+def newest_of(owner: str) -> list[str]:
+    """The ids of all replies of an owner, the newest first."""
+    return [reply_id for _, reply_id in _of(owner)]
+
+
+def _of(owner: str) -> list[tuple[str, str]]:
+    """Conversation and id of each, the newest first."""
+    mine: list[tuple[float, str, str]] = []
     for path in settings().replies.glob("*.jsonl"):
         header = _header(path)
-        if header and header[1:] == (conversation, owner):
-            mine.append((header.created, path.stem))
-    return [reply_id for _, reply_id in sorted(mine, reverse=True)]
+        if header and header.owner == owner:
+            mine.append((header.created, header.conversation, path.stem))
+    return [(talk, reply_id) for _, talk, reply_id in sorted(mine, reverse=True)]
 
 
 def prune(kept: int, but: Collection[str]) -> None:

@@ -20,8 +20,8 @@ from lib.core.errors import NotFound
 from lib.engines.base import Message, Model
 
 PAGES = 256  # that stand ready; a page that is too many asks as if there was no script
-QUESTIONS = 1_000  # whose ids are remembered
-NEWEST = 2  # replies on disk that a question may have had from the server before
+QUESTIONS = 256  # that are remembered
+NEWEST = 8  # replies on disk that a question may have had from the server before
 
 _Value = TypeVar("_Value")
 
@@ -64,7 +64,7 @@ class Unknown(NotFound, code="page_changed"):
 _lock = threading.RLock()
 _standing: OrderedDict[str, Standing] = OrderedDict()
 _asked: OrderedDict[str, list[Asked]] = OrderedDict()
-_known: OrderedDict[str, str] = OrderedDict()  # the reply, by the question's id
+_known: OrderedDict[str, Reply] = OrderedDict()  # by the question's id
 _questions: OrderedDict[str, Turn] = OrderedDict()  # by reply
 
 
@@ -109,7 +109,7 @@ def ask(token: str, question: Question) -> Reply | None:
     stays attached where the reply cannot begin.
     """
     with _lock:
-        if _is_known(question):
+        if conversation_of(question):
             return None
         standing = _standing.get(token)
         whose = (question.conversation, question.owner)
@@ -118,15 +118,19 @@ def ask(token: str, question: Question) -> Reply | None:
         return _ask(token, standing, question)
 
 
-def _is_known(question: Question) -> bool:
-    """Asked already; one that is sent once more may have been asked of the server before this."""
-    if question.id in _known:
-        return True
+def conversation_of(question: Question) -> str:
+    """Where it was asked already, empty where it was not.
+
+    One that is sent once more may have been asked of the server before this, and in a conversation
+    that its page has not learned of.
+    """
+    if known := _known.get(question.id):
+        return known.request.conversation
     if not question.is_again:
-        return False
-    newest = spools.newest(question.conversation, question.owner)[:NEWEST]
-    found = (replies.find(reply_id, question.owner) for reply_id in newest)
-    return any(question.id in reply.request.turns[-1:] for reply in found)
+        return ""
+    newest = spools.newest_of(question.owner)[:NEWEST]
+    found = (replies.find(reply_id, question.owner).request for reply_id in newest)
+    return next((one.conversation for one in found if question.id in one.turns[-1:]), "")
 
 
 def _ask(token: str, standing: Standing, asked: Question) -> Reply:
@@ -136,7 +140,7 @@ def _ask(token: str, standing: Standing, asked: Question) -> Reply:
     reply = replies.start(_request(standing, question), seen=standing.model)
     attachments.discard(standing.owner, standing.conversation, drafts)
     del _standing[token]
-    _remember(_known, asked.id, reply.id, QUESTIONS)
+    _remember(_known, asked.id, reply, QUESTIONS)
     _remember(_questions, reply.id, question, PAGES)
     _remember(_asked, token, [*_asked.get(token, ()), Asked(question, reply)], PAGES)
     return reply

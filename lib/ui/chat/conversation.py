@@ -5,7 +5,7 @@ ended. Each may know more than the other; what both know appears once.
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import streamlit as st
 
@@ -60,15 +60,25 @@ def take_asked(talk: Conversation) -> bool:
     return bool(found)
 
 
-def offer(talk: Conversation, model: Model | None) -> bool:
+class Offer(NamedTuple):
+    """How a page takes the next question: by its token, which is empty where Streamlit does."""
+
+    token: str
+    is_ready: bool  # or in a moment: a reply is being written, or the conversation has not come
+
+
+def offer(talk: Conversation, model: Model | None) -> Offer:
     """Let the next question be asked without a run of the page, where it is an ordinary one."""
-    is_other = talk["is_awaited"] or is_comparing() or is_running(talk)
-    if model is None or is_other or not owner():
+    is_ready = not (talk["is_awaited"] or is_running(talk))
+    if model is None or is_comparing() or not owner():
         standing.withdraw(chat_token())
-        return False
-    stand = standing.of(talk["id"], owner(), model, talk["settings"], path(talk))
-    standing.offer(chat_token(), stand)
-    return True
+        return Offer("", False)
+    if is_ready:
+        stand = standing.of(talk["id"], owner(), model, talk["settings"], path(talk))
+        standing.offer(chat_token(), stand)
+    else:
+        standing.withdraw(chat_token())
+    return Offer(chat_token(), is_ready)
 
 
 def _fresh() -> Conversation:
@@ -115,8 +125,11 @@ def _from_address() -> Conversation | None:
 
 
 def add_known(talk: Conversation) -> None:
-    """Add what the server knows of it: the newest replies and what they answered."""
-    for reply in replies.latest(talk["id"], owner()):
+    """Add what the server knows of it: the last replies and what they answered.
+
+    A page may have ended before the browser stored its question, while another one asked.
+    """
+    for reply in replies.kept(talk["id"], owner()):
         asked = standing.question_of(reply.id)
         known = {asked["id"]: asked} if asked else {}
         found = _known_before(talk, reply) + conversations.turns_of(reply)

@@ -11,11 +11,12 @@ from lib.engines import titles
 from lib.ui import markdown
 from lib.ui.chat import answer, columns, control, conversation, message_actions
 from lib.ui.chat.context_meter import ways_out
+from lib.ui.chat.conversation import Offer
 from lib.ui.elements.asked import USER_AVATAR, asked
 from lib.ui.elements.element import styled
 from lib.ui.elements.live_reply import MODEL_AVATAR, live_reply
 from lib.ui.elements.message_bar import message_bar
-from lib.ui.session import Conversation, chat_token
+from lib.ui.session import Conversation
 
 SHOWN_MESSAGES = 30
 SHOWN_CHARACTERS = 60_000
@@ -24,10 +25,10 @@ UNFOLDED_AT_ONCE = 40
 AWAITED_PIXELS = 240
 
 
-def messages(talk: Conversation, is_ready: bool) -> None:
+def messages(talk: Conversation, offered: Offer) -> None:
     """The newest messages of the shown branch, and the reply that is being written.
 
-    `is_ready` for a question that this page's own socket takes.
+    `offered` says whether this page's own socket takes a question.
 
     The live element comes first in time, though below: it stays while the messages above it grow.
     """
@@ -35,7 +36,7 @@ def messages(talk: Conversation, is_ready: bool) -> None:
     running = conversation.running(talk)
     alone = [] if columns.newest(talk) else talk["lanes"]
     with below:
-        asked(talk["id"], chat_token() if is_ready else "", is_empty=not talk["turns"])
+        asked(talk["id"], offered.token, offered.is_ready, is_empty=not talk["turns"])
         live_reply(talk["id"], "".join(alone), "".join(each for each in alone if each in running))
     with above:
         styled("message_bar")

@@ -3,10 +3,11 @@
 //
 // A question is kept in the session's storage until the page itself shows it, so that neither a
 // reload nor a lost connection can lose it; its id lets the server ask it once, however often it is
-// sent. Where the page is not ready (a run under way, several models, a reply being written),
-// Streamlit takes the message as it always did.
+// sent. Where the page is not ready (a run is under way, its conversation has not come yet, or a reply
+// is being written, which is stopped then) the question waits here; what is sent meanwhile waits
+// behind it. Several models at once are Streamlit's.
 
-import { around, make, mounted, whenQuiet } from "./dom.js";
+import { around, make, mounted, tell, whenQuiet } from "./dom.js";
 import { line } from "./line.js";
 
 const KEPT = "berth:asked";
@@ -17,6 +18,7 @@ const LATEST_MILLISECONDS = 150; // then Streamlit hears of it, first word or no
 const REMIND_MILLISECONDS = 2000;
 const MOST_REMINDERS = 15; // deleted meanwhile in another tab: the page will never show it
 const PATIENCE_MILLISECONDS = 1500;
+const LOOK_MILLISECONDS = 40; // between two looks whether the page is ready
 const LOST = "Berth does not answer. The message is sent as soon as it does.";
 const SLOW_MILLISECONDS = 1500;
 
@@ -37,10 +39,15 @@ function type(box, text) {
 
 function kept() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEPT));
+    const found = JSON.parse(sessionStorage.getItem(KEPT));
+    return Array.isArray(found) ? found : [];
   } catch {
-    return null;
+    return [];
   }
+}
+
+function isRunning() {
+  return document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== "notRunning";
 }
 
 function isSending(event) {
@@ -54,15 +61,15 @@ class Asked {
     this.box = make(root, "div", "berth-asked");
     this.files = make(this.box, "div", "berth-asked-files");
     this.text = make(this.box, "div", "berth-asked-text");
+    this.more = make(this.box, "div", "berth-asked-more");
     this.note = make(this.box, "div", "berth-asked-note");
-    this.note.setAttribute("role", "status");
     this.said = make(this.note, "span");
     this.button = make(this.note, "button", "berth-asked-retry", "Retry");
     this.button.type = "button";
     this.button.onclick = () => this.retry();
     this.place = around(root, "asked-message");
     this.place.style.display = "none";
-    this.pending = null;
+    this.waiting = []; // the first is drawn, and asked as soon as the page is ready
     this.onSend = (event) => this.caught(event);
     addEventListener("keydown", this.onSend, true);
     addEventListener("click", this.onSend, true);
@@ -71,60 +78,70 @@ class Asked {
     line.asked = this;
   }
 
+  get pending() {
+    return this.waiting[0] ?? null;
+  }
+
   close() {
     removeEventListener("keydown", this.onSend, true);
     removeEventListener("click", this.onSend, true);
     this.watch.disconnect();
-    this.forget(false);
+    this.rest();
     if (line.asked === this) line.asked = null;
     this.box.remove();
   }
 
-  // `token` is empty where the page cannot take a question by itself.
-  take({ conversation, token, isEmpty }) {
-    const isSame = this.token === token && this.conversation === conversation;
-    Object.assign(this, { conversation, token, isEmpty });
-    const left = this.pending || kept();
-    if (!left) return;
-    const isElsewhere = left.conversation !== conversation;
-    if (isElsewhere && this.pending) this.forget(false); // another conversation is open now
-    if (isElsewhere && !(left.isFirst && isEmpty)) return;
-    left.conversation = conversation;
-    if (!this.pending) this.draw({ ...left, isAgain: true, reply: "" });
-    this.keep();
+  // `token` is empty where Streamlit has to take the message; `isReady` where one can be asked now.
+  take({ conversation, token, isReady, isEmpty }) {
+    Object.assign(this, { conversation, token, isReady, isEmpty, isStale: false });
+    const before = this.pending?.id;
+    this.waiting = this.mine();
+    if (this.pending?.id !== before) {
+      this.rest();
+      this.draw();
+    }
     this.drop(); // the page may show it already
-    if (!isSame) this.sendAgain();
+    this.look();
+  }
+
+  // What waits in this conversation, also from before a reload; and in one that never came to be.
+  mine() {
+    const here = new Set(this.waiting.map(({ id }) => id));
+    const left = kept().filter(({ id }) => !here.has(id));
+    const found = [...this.waiting, ...left.map((one) => ({ ...one, reply: "" }))].filter(
+      (one) => one.conversation === this.conversation || (one.isFirst && !one.isBegun && this.isEmpty),
+    );
+    for (const one of found) one.conversation = this.conversation;
+    return found;
   }
 
   // Enter in the message box, or a click on its button, with something to send.
   caught(event) {
-    if (event.key === "Escape" && this.pending?.reply) this.stop();
+    if (event.key === "Escape" && this.pending?.reply) this.stop(this.pending.reply);
     if (!isSending(event) || event.defaultPrevented || this.isHandingOver) return;
     const box = document.querySelector(INPUT);
     const text = box?.value.trim();
     const isEmptied = !text && this.tellReact; // React still has what was sent
     this.tellReact?.();
-    if (!isEmptied && (!text || box.disabled || !this.isReady())) return;
+    if (!isEmptied && (!text || box.disabled || !this.takes())) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     if (text) this.ask(text, box);
   }
 
-  isReady() {
-    const app = document.querySelector('[data-testid="stApp"]');
-    const isRunning = app?.dataset.testScriptState !== "notRunning";
+  takes() {
     const isHeld = document.querySelector('.berth-chip[data-state="pending"], [role="dialog"]');
-    return this.token && !isRunning && !isHeld && !this.pending && line.live?.isOpen() && line.live.isOver;
+    return Boolean(this.token && !isHeld && line.live);
   }
 
   ask(text, box) {
     const chips = [...document.querySelectorAll(`${READY_CHIPS} .berth-chip-name`)];
-    const { conversation, isEmpty } = this;
     const files = chips.map((chip) => chip.textContent);
-    this.pending = { id: newId(), text, conversation, files, isFirst: isEmpty, isAgain: false, reply: "" };
-    this.post();
+    const { conversation, isEmpty } = this;
+    this.waiting.push({ id: newId(), text, conversation, files, isFirst: isEmpty, isAgain: false, reply: "" });
+    if (this.waiting.length === 1) this.look();
     this.keep();
-    this.draw(this.pending);
+    this.draw();
     line.live.pin.isSet = true; // what grows is followed
     this.clear(box, text);
     document.dispatchEvent(new CustomEvent("berth-asked"));
@@ -142,18 +159,26 @@ class Asked {
     setTimeout(() => this.tellReact?.(), LATEST_MILLISECONDS);
   }
 
-  draw(pending) {
-    this.pending = pending;
+  draw() {
+    const one = this.pending;
+    if (!one) {
+      this.place.style.display = "none";
+      return;
+    }
     this.files.replaceChildren();
-    for (const name of pending.files) make(this.files, "div", "berth-asked-file", name).dir = "auto";
-    this.text.textContent = pending.text;
-    this.say("");
+    for (const name of one.files) make(this.files, "div", "berth-asked-file", name).dir = "auto";
+    this.text.textContent = one.text;
+    this.more.replaceChildren();
+    for (const { text } of this.waiting.slice(1)) make(this.more, "div", "berth-asked-text", text);
+    this.say(one.problem ?? "", Boolean(one.problem));
+    this.place.style.order = line.live?.isOver === false && line.live.id !== one.reply ? 1 : ""; // below what is written
     this.place.style.display = "";
   }
 
   keep() {
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify(this.pending));
+      const others = kept().filter((one) => one.conversation !== this.conversation);
+      sessionStorage.setItem(KEPT, JSON.stringify([...others, ...this.waiting]));
     } catch {
       // no room, or not allowed: it is on the page all the same
     }
@@ -163,41 +188,77 @@ class Asked {
     this.said.textContent = words;
     this.button.hidden = !mayRetry;
     this.note.hidden = !words;
+    tell(words);
+  }
+
+  // Ask the first that waits as soon as it can be asked.
+  look() {
+    clearTimeout(this.looking);
+    const one = this.pending;
+    if (!one || one.reply || one.problem || this.isSent === one.id) return;
+    if (this.canAsk()) {
+      this.post();
+      return;
+    }
+    this.makeWay();
+    this.slow ??= setTimeout(() => this.isAway() && this.say(LOST), SLOW_MILLISECONDS);
+    this.looking = setTimeout(() => this.look(), LOOK_MILLISECONDS);
+  }
+
+  canAsk() {
+    const { live } = line;
+    const isHere = live?.isOpen() && live.conversation === this.pending.conversation;
+    return this.token && this.isReady && !this.isStale && isHere && live.isOver && !isRunning();
+  }
+
+  isAway() {
+    return this.pending && !this.pending.reply && !line.live?.isOpen();
+  }
+
+  // A reply that is being written is stopped for it; what came is kept.
+  makeWay() {
+    const { live } = line;
+    if (live?.isOver !== false || this.stopped === live.id) return;
+    this.stopped = live.id;
+    this.stop(live.id);
   }
 
   post() {
     const { id, text, isAgain } = this.pending;
+    this.isSent = id;
     line.live.tell({ ask: id, token: this.token, text, again: isAgain });
     this.pending.isAgain = true;
-    this.pending.failed = false;
-    clearTimeout(this.turn);
-    clearTimeout(this.slow);
-    this.slow = setTimeout(() => this.pending && !this.pending.reply && this.say(LOST), SLOW_MILLISECONDS);
+    this.slow ??= setTimeout(() => this.pending && !this.pending.reply && this.say(LOST), SLOW_MILLISECONDS);
   }
 
-  // The socket is there again, or the page is ready again.
+  // The socket is there again: nobody knows whether what was sent has arrived.
   sendAgain() {
-    if (!this.pending || this.pending.reply || this.pending.failed || !this.token) return;
-    if (line.live?.isOpen() && line.live.conversation === this.pending.conversation) this.post();
+    this.isSent = "";
+    this.look();
   }
 
   retry() {
+    this.pending.problem = "";
+    this.isSent = "";
     this.say("");
-    this.pending.failed = false;
-    this.sendAgain();
+    this.keep();
+    this.look();
   }
 
   // The reply has begun.
   begun(reply) {
-    this.pending.reply = reply;
+    Object.assign(this.pending, { reply, isBegun: true });
+    this.keep();
     this.say("");
+    clearTimeout(this.slow);
     const address = new URL(location);
     address.searchParams.set("c", this.pending.conversation);
     history.replaceState(history.state, "", address); // a reload finds it from now on
+    clearTimeout(this.latest);
     this.latest = setTimeout(() => this.tell(), LATEST_MILLISECONDS);
     clearInterval(this.reminder);
     this.reminded = 0;
-    this.reminder = setInterval(() => (this.reminded++ < MOST_REMINDERS ? this.tell() : this.forget()), REMIND_MILLISECONDS);
+    this.reminder = setInterval(() => (this.reminded++ < MOST_REMINDERS ? this.tell() : this.done()), REMIND_MILLISECONDS);
   }
 
   // Its first word will be on the screen in a moment.
@@ -208,7 +269,7 @@ class Asked {
     requestAnimationFrame(() => requestAnimationFrame(() => this.tell()));
   }
 
-  // Streamlit may know now. Where the reply is over, its end tells the same, and one word is enough.
+  // Streamlit may know now.
   tell() {
     this.tellReact?.();
     const reply = this.pending?.reply;
@@ -216,32 +277,43 @@ class Asked {
     whenQuiet(() => this.pending?.reply === reply && this.send("asked", reply));
   }
 
-  // It was asked before: the reply is on its way, or among the messages.
-  known() {
-    this.begun("known");
+  // It was asked before: in this conversation, or in one that this page does not show.
+  known(conversation) {
+    if (conversation === this.conversation) {
+      this.begun("known");
+      return;
+    }
+    this.done();
+    const address = new URL(location);
+    address.searchParams.set("c", conversation);
+    location.replace(address);
   }
 
   refused(code, message, fix) {
     clearTimeout(this.slow);
-    // The page says in a moment how it stands now; where it does not, it is Streamlit's turn.
-    if (code === "page_changed") this.turn = setTimeout(() => this.handOver(), PATIENCE_MILLISECONDS);
-    else {
-      this.pending.failed = true;
-      this.say(`${message} ${fix}`, true);
-      document.dispatchEvent(new CustomEvent("berth-refused")); // its files are still there
-    }
-  }
-
-  // The page has moved on: Streamlit takes the message, as one that was typed just now.
-  handOver() {
-    const box = document.querySelector(INPUT);
-    const { text } = this.pending;
-    if (!box || box.disabled || box.value.trim()) {
-      this.pending.failed = true;
-      this.say("The page has changed meanwhile.", true);
+    this.isSent = "";
+    if (code === "page_changed") {
+      this.isStale = true; // until the page says how it stands now
+      this.turn = setTimeout(() => this.handOver(), PATIENCE_MILLISECONDS);
+      this.look();
       return;
     }
-    this.forget();
+    this.pending.problem = `${message} ${fix}`;
+    this.say(this.pending.problem, true);
+    this.keep();
+    document.dispatchEvent(new CustomEvent("berth-refused")); // its files are still there
+  }
+
+  // The page has said nothing new: Streamlit takes the message, as one that was typed just now.
+  handOver() {
+    const box = document.querySelector(INPUT);
+    if (!this.isStale || !this.pending || this.pending.reply) return;
+    if (!box || box.disabled || box.value.trim() || isRunning()) {
+      this.turn = setTimeout(() => this.handOver(), PATIENCE_MILLISECONDS);
+      return;
+    }
+    const { text } = this.pending;
+    this.done();
     type(box, text);
     this.isHandingOver = true;
     const enter = { key: "Enter", code: "Enter", keyCode: 13, bubbles: true, cancelable: true };
@@ -251,25 +323,29 @@ class Asked {
     });
   }
 
-  stop() {
+  stop(reply) {
     const headers = { "Content-Type": "application/json" };
-    fetch(`${location.origin}/api/replies/${this.pending.reply}/stop`, { method: "POST", headers, body: "{}" }).catch(() => {});
+    fetch(`${location.origin}/api/replies/${reply}/stop`, { method: "POST", headers, body: "{}" }).catch(() => {});
   }
 
   // Does the page show it itself by now?
   drop() {
-    if (this.pending && document.querySelector(`.st-key-question-${this.pending.id}`)) this.forget();
+    if (this.pending && document.querySelector(`.st-key-question-${this.pending.id}`)) this.done();
   }
 
-  forget(isDone = true) {
-    clearTimeout(this.turn);
-    clearTimeout(this.slow);
-    clearTimeout(this.latest);
+  // The first needs nothing more; it is the next one's turn.
+  done() {
+    this.rest();
+    this.waiting.shift();
+    this.keep();
+    this.draw();
+    this.look();
+  }
+
+  rest() {
+    for (const timer of [this.looking, this.turn, this.slow, this.latest]) clearTimeout(timer);
     clearInterval(this.reminder);
-    this.pending = null;
-    this.isSeen = false;
-    this.place.style.display = "none";
-    if (isDone) sessionStorage.removeItem(KEPT);
+    Object.assign(this, { slow: undefined, isSeen: false, isSent: "", stopped: "" });
   }
 }
 

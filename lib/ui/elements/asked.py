@@ -10,16 +10,22 @@ HIDDEN_AT_FIRST = (  # until the script has come, which hides more than that
 )
 
 
-def asked(conversation: str, token: str, is_empty: bool) -> None:
+def asked(conversation: str, token: str, is_ready: bool, is_empty: bool) -> None:
     """Takes what is sent in the message box, draws it, and asks over the live reply's socket.
 
-    With the `token` of a page that is ready for it; empty where Streamlit has to do it. `is_empty`
-    where nothing has been said. The page runs again once the reply is on its way.
+    With the page's `token`, empty where Streamlit has to do it; what comes while the page is not
+    ready waits. `is_empty` where nothing has been said. The page runs again once the reply is on
+    its way.
     """
     st.html(HIDDEN_AT_FIRST)
     with st.container(key="asked-message"), st.chat_message("user", avatar=USER_AVATAR):
         element("asked")(
             key="asked",
-            data={"conversation": conversation, "token": token, "isEmpty": is_empty},
+            data={
+                "conversation": conversation,
+                "token": token,
+                "isReady": is_ready,
+                "isEmpty": is_empty,
+            },
             on_asked_change=lambda: None,
         )

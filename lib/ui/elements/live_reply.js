@@ -20,6 +20,7 @@ const WORDS = {
 };
 const NEAR_PIXELS = 80;
 const PATIENCE_MILLISECONDS = 500;
+const FOREIGN_MILLISECONDS = 3000; // by then the page knows its own
 const REMIND_MILLISECONDS = 1500;
 const DOUBT_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = [200, 500, 1000, 2000, 5000];
@@ -234,9 +235,14 @@ class Live {
     return pending.id === question;
   }
 
+  // Asked for in another tab: this page never draws it itself.
+  isForeign() {
+    return ![this.reply, this.running, line.asked?.pending?.reply].includes(this.id);
+  }
+
   answered(kind, question, ...told) {
     if (line.asked?.pending?.id !== question) return;
-    if (kind === "k") line.asked.known();
+    if (kind === "k") line.asked.known(...told);
     else line.asked.refused(...told);
   }
 
@@ -300,6 +306,7 @@ class Live {
     whenQuiet(tell);
     // It may get lost all the same, between two messages of other elements.
     this.reminder = setInterval(() => this.running === ended && whenQuiet(tell), REMIND_MILLISECONDS);
+    setTimeout(() => this.isOver && this.id === ended && this.isForeign() && this.forget(), FOREIGN_MILLISECONDS);
     this.overSince = performance.now();
     setTimeout(() => this.id === ended && this.drop(), DOUBT_MILLISECONDS + 100);
     this.drop();
