@@ -161,6 +161,7 @@ class Asked {
 
   draw() {
     const one = this.pending;
+    this.box.toggleAttribute("data-waits", Boolean(one));
     if (!one) {
       this.place.style.display = "none";
       return;

@@ -21,7 +21,7 @@ MESSAGE = '[data-testid="stChatMessage"]'
 LOOK = """() => {
     const app = document.querySelector('[data-testid="stApp"]');
     const box = document.querySelector('[data-testid="stChatInput"] textarea');
-    const pending = '[data-phase="live"], .berth-asked[data-phase]:not([data-phase="idle"])';
+    const pending = '[data-phase="live"], .berth-asked[data-waits]';
     return {
         isAtRest: app?.dataset.testScriptState === "notRunning"
             && app.dataset.testConnectionState === "CONNECTED"
