@@ -126,7 +126,7 @@ def test_no_name_in_an_address_leads_to_another_file(place: Place, path: str) ->
         answer = answered(place, "GET", path.format(name))
         assert statuses(answer)[0] < 500, (name, answer)
         assert SECRET.encode() not in answer
-        assert b"root:" not in answer
+        assert b"root:x:" not in answer
         assert b"share_address" not in answer  # stands in settings.toml
 
 
