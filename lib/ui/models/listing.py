@@ -21,7 +21,6 @@ ROWS, TABLE = "List", "Table"
 PER_PAGE = {ROWS: 20, TABLE: 100}
 MOST_IN_ROWS = 12  # beyond, a table tells more
 REFRESH_SECONDS = {True: 1.0, False: 5.0}  # while something changes, and while nothing does
-PLACES, PLACES_LOOKS = "models_places", 3  # looks at the page, until it is in order again
 LOOK_SHARE = 0.05  # so much of its time the page may look at the models
 
 
@@ -84,12 +83,8 @@ def _listing(given: list[Look]) -> None:
     if not look.every:
         st.rerun()
     wish = _toolbar(look.every)
-    found = _in_place(
-        wish,
-        figures.arranged(
-            look.every, wish.wanted, wish.engines, wish.states, wish.order, is_reversed()
-        ),
-        look.rhythm,
+    found = figures.arranged(
+        look.every, wish.wanted, wish.engines, wish.states, wish.order, is_reversed()
     )
     if wish.order == Order.USUAL:
         found = places.kept(found, is_reversed(), look.rhythm)
@@ -104,22 +99,6 @@ def _listing(given: list[Look]) -> None:
     if not was_given and look.is_lively != st.session_state.get("models_lively"):
         st.rerun()  # the fragment's own rhythm is set by the page
     st.session_state["models_lively"] = look.is_lively
-
-
-def _in_place(wish: Wish, found: list[Figures], rhythm: float) -> list[Figures]:
-    """What stands on the page keeps its place while one looks, whatever starts or stops.
-
-    A page that nobody looked at for a while, and another wish, are in order again.
-    """
-    now, mark = time.monotonic(), [str(wish.order), is_reversed()]
-    before = st.session_state.get(PLACES) or {}
-    is_seen = before.get("mark") == mark and now - before["at"] < PLACES_LOOKS * rhythm
-    places = {key: place for place, key in enumerate(before["keys"])} if is_seen else {}
-    if wish.order == Order.USUAL and places:
-        found = sorted(found, key=lambda one: places.get(one.key, len(places)))
-    keys = [*places, *(one.key for one in found if one.key not in places)]
-    st.session_state[PLACES] = {"mark": mark, "keys": keys, "at": now}
-    return found
 
 
 def _page(found: list[Figures], view: str) -> list[Figures]:
