@@ -27,6 +27,7 @@ from lib.ui.elements.attach import attach, taken
 from lib.ui.session import Conversation, choose_model, chosen_model, is_comparing, notices
 
 BADGE_SECONDS = 1.0
+WELCOME = "chat_welcome"
 UNSAVED = {
     "full": "the browser's storage for Berth is full. It stays on this page until the page is "
     "closed. Export it, or delete older conversations and save again.",
@@ -141,7 +142,8 @@ def _exported(talk_id: str, kept: dict[str, str]) -> str:
 def composer(talk: Conversation, model: Model) -> None:
     """The input, with Stop in a fixed place above it while a reply is written."""
     if not talk["turns"] and not talk["is_awaited"]:
-        compare.welcome() if is_comparing() else _welcome(model)
+        with st.container(key=WELCOME):  # gone with the first question, as asked.js sees to
+            compare.welcome() if is_comparing() else _welcome(model)
     with st.bottom:
         if is_running(talk):
             st.button(

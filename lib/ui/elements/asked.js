@@ -162,6 +162,8 @@ class Asked {
   draw() {
     const one = this.pending;
     this.box.toggleAttribute("data-waits", Boolean(one));
+    const welcome = document.querySelector(".st-key-chat_welcome");
+    if (welcome) welcome.style.display = one ? "none" : "";
     if (!one) {
       this.place.style.display = "none";
       return;
