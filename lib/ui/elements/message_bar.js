@@ -9,6 +9,10 @@ import { storedDocument } from "./history_storage.js";
 import { words } from "./kept_replies.js";
 
 const COPIED_MILLISECONDS = 1500;
+const EDITED = "berth:edited:"; // and the id of the question: what was sent in place of it
+const DOUBT_MILLISECONDS = 500;
+const DOUBTS = 5; // looks at a page at rest that still shows the old question: the new one was lost
+const RECENT_MILLISECONDS = 60_000;
 
 function iconButton(parent, icon, name, onClick) {
   const button = make(parent, "button", "berth-icon");
@@ -29,6 +33,11 @@ function writtenText(id) {
   }
 }
 
+function isAtRest() {
+  const { testScriptState, testConnectionState } = document.querySelector('[data-testid="stApp"]')?.dataset ?? {};
+  return testScriptState === "notRunning" && testConnectionState === "CONNECTED";
+}
+
 class Bar {
   constructor(parent) {
     this.parent = parent;
@@ -36,7 +45,9 @@ class Bar {
   }
 
   take(data) {
+    const isNew = !this.data;
     this.data = data;
+    if (isNew && data.role === "user" && this.lastEdit()) this.doubt();
     if (this.isEdited) return;
     const focused = this.root.contains(document.activeElement) && document.activeElement.title;
     this.root.replaceChildren();
@@ -92,13 +103,50 @@ class Bar {
     message?.toggleAttribute("data-berth-edited", isEdited);
   }
 
-  edit() {
+  // What was sent lately in place of this question.
+  lastEdit() {
+    try {
+      const { text, at } = JSON.parse(sessionStorage.getItem(EDITED + this.data.id)) ?? {};
+      return Date.now() - at < RECENT_MILLISECONDS ? text : "";
+    } catch {
+      return "";
+    }
+  }
+
+  keepEdit(text) {
+    try {
+      sessionStorage.setItem(EDITED + this.data.id, JSON.stringify({ text, at: Date.now() }));
+    } catch {
+      // no room, or not allowed
+    }
+    this.doubt();
+  }
+
+  // Where the page stays as it was, as when the server was killed just then, the words come back.
+  doubt() {
+    let looks = 0;
+    clearInterval(this.doubting);
+    this.doubting = setInterval(() => {
+      looks = isAtRest() ? looks + 1 : 0;
+      if (looks < DOUBTS) return;
+      const text = this.lastEdit();
+      this.forgetEdit();
+      if (text && !this.isEdited) this.edit(text);
+    }, DOUBT_MILLISECONDS);
+  }
+
+  forgetEdit() {
+    clearInterval(this.doubting);
+    sessionStorage.removeItem(EDITED + this.data?.id);
+  }
+
+  edit(text = "") {
     this.isEdited = true;
     this.mark(true);
     this.root.replaceChildren();
     const form = make(this.root, "form", "berth-edit");
     const area = make(form, "textarea", "");
-    area.value = writtenText(this.data.id) ?? this.drawnText();
+    area.value = text || (writtenText(this.data.id) ?? this.drawnText());
     area.dir = "auto";
     area.rows = Math.min(12, area.value.split("\n").length + 1);
     area.setAttribute("aria-label", "Question");
@@ -119,7 +167,10 @@ class Bar {
     form.onsubmit = (event) => {
       event.preventDefault();
       const text = area.value.trim();
-      if (text) this.tell("edit", { text, files: [...kept] });
+      if (text) {
+        this.tell("edit", { text, files: [...kept] });
+        this.keepEdit(text);
+      }
       this.endEdit();
     };
     area.focus();
@@ -148,6 +199,7 @@ class Bar {
   }
 
   close() {
+    if (this.doubting) this.forgetEdit();
     this.root.remove();
   }
 

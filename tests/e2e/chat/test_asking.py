@@ -243,6 +243,32 @@ def test_two_tabs_ask_in_one_conversation(
     assert {"Left", "Right"} <= {word for word in ("Left", "Right") if word in kept}
 
 
+def test_an_edit_that_was_lost_comes_back_into_its_box(
+    page: Page, berth: Server, fake: Running
+) -> None:
+    is_deaf: list[bool] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda message: None if is_deaf else server.send(message))
+
+    page.route_web_socket(STREAMLIT, pass_on)
+    fake.behave(text="So.")
+    opened(page, berth)
+    ask(page, "Teh question")
+    over(page)
+    page.get_by_role("button", name="Edit").click()
+    is_deaf.append(True)
+    area = page.get_by_role("textbox", name="Question")
+    area.fill("The question")
+    area.press("Enter")
+    expect(area).to_have_value("The question")
+    is_deaf.clear()
+    area.press("Enter")
+    expect(page.locator(DRAWN)).to_have_text(["The question"])
+    assert asked(fake) == ["Teh question", "The question"]
+
+
 def test_a_refused_question_stays_with_its_reason(page: Page, berth: Server, fake: Running) -> None:
     """The server says no: here as it does where the disk is full."""
 
