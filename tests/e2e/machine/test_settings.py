@@ -41,7 +41,7 @@ def test_a_browser_that_wants_notices_shows_each_once(page: Page, server: Server
     page.add_init_script(HEARD)
     page.goto(f"{server.url}/Settings")
     page.get_by_role("button", name="Show notices in this browser").click()
-    expect(page.get_by_text("They are shown here while a page of Berth is open.")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("They are shown here while")).to_be_visible()
     page.get_by_role("button", name="Show one now").click()
     assert page.evaluate("shown") == [["This is a test. Notices reach you here.", "berth-test"]]
     tell(server, (1, "“Old” is done after 3 s."), (2, "tiny failed."))
