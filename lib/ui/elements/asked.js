@@ -19,6 +19,7 @@ const REMIND_MILLISECONDS = 2000;
 const MOST_REMINDERS = 15; // deleted meanwhile in another tab: the page will never show it
 const PATIENCE_MILLISECONDS = 1500;
 const LOOK_MILLISECONDS = 40; // between two looks whether the page is ready
+const ELSEWHERE_MILLISECONDS = 400; // by then the run that an action elsewhere asks for has begun
 const LOST = "Berth does not answer. The message is sent as soon as it does.";
 const SLOW_MILLISECONDS = 1500;
 
@@ -71,6 +72,9 @@ class Asked {
     this.place.style.display = "none";
     this.waiting = []; // the first is drawn, and asked as soon as the page is ready
     this.onSend = (event) => this.caught(event);
+    this.elsewhere = -ELSEWHERE_MILLISECONDS;
+    this.onTouch = (event) => this.touched(event);
+    for (const kind of ["keydown", "click", "change"]) addEventListener(kind, this.onTouch, true);
     addEventListener("keydown", this.onSend, true);
     addEventListener("click", this.onSend, true);
     this.watch = new MutationObserver(() => this.drop());
@@ -83,6 +87,7 @@ class Asked {
   }
 
   close() {
+    for (const kind of ["keydown", "click", "change"]) removeEventListener(kind, this.onTouch, true);
     removeEventListener("keydown", this.onSend, true);
     removeEventListener("click", this.onSend, true);
     this.watch.disconnect();
@@ -127,6 +132,13 @@ class Asked {
     event.preventDefault();
     event.stopImmediatePropagation();
     if (text) this.ask(text, box);
+  }
+
+  // What was done elsewhere just now, like an edit, may change what the question follows.
+  touched(event) {
+    const isKey = event.type === "keydown";
+    if ((isKey && event.key !== "Enter") || event.target.closest?.('[data-testid="stChatInput"]')) return;
+    this.elsewhere = performance.now();
   }
 
   takes() {
@@ -210,8 +222,9 @@ class Asked {
 
   canAsk() {
     const { live } = line;
-    const isHere = live?.isOpen() && live.conversation === this.pending.conversation;
-    return this.token && this.isReady && !this.isStale && isHere && live.isOver && !isRunning();
+    const isHere = live?.isOpen() && live.conversation === this.pending.conversation && live.isOver;
+    const isQuiet = !isRunning() && performance.now() - this.elsewhere > ELSEWHERE_MILLISECONDS;
+    return this.token && this.isReady && !this.isStale && isHere && isQuiet;
   }
 
   isAway() {

