@@ -96,7 +96,7 @@ def rows(page: Page) -> None:
 
 
 def table(page: Page) -> None:
-    page.get_by_role("button", name="model-00").click()
+    page.get_by_role("button", name="Model 00").click()
     page.get_by_text("Endpoints", exact=True).click()
     expect(page.get_by_text('"model": "model-00"').first).to_be_visible()
 
@@ -147,7 +147,7 @@ OWNERS: list[tuple[str, Ready]] = [
     ("Requests", requests),
     ("Connect", connect),
 ]
-GUESTS: list[tuple[str, Ready]] = [("", home), ("Models", rows), ("Chat", chat)]
+GUESTS: list[tuple[str, Ready]] = [("", chat), ("Models", rows), ("Chat", chat)]
 VIEWS = [
     pytest.param(who, path, ready, theme, id=f"{who}-{ready.__name__}-{theme}")
     for who, views in (("owner", OWNERS), ("guest", GUESTS))
@@ -187,7 +187,7 @@ def test_what_opens_on_a_page_breaks_no_rule_either(
     expect(page.get_by_test_id("stPopoverBody")).to_be_visible()
     assert broken(page) == []
     page.keyboard.press("Escape")
-    page.get_by_role("checkbox", name="Choose model-00").check()
+    page.get_by_role("checkbox", name="Choose Model 00").check()
     page.get_by_role("button", name="Remove 1").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     assert broken(page) == []
@@ -296,12 +296,12 @@ def test_models_are_filtered_chosen_and_removed_by_keyboard_alone(
     page.goto(f"{berth.owner}/Models")
     expect(page.locator(".berth-mt tbody tr")).to_have_count(COUNT + 1)
     page.wait_for_function(AT_REST)
-    assert unnamed(walked(page, "Choose model-00")) == []
+    assert unnamed(walked(page, "Choose Model 00")) == []
     page.keyboard.press("Space")
     remove = page.get_by_role("button", name="Remove 1")
     closes(page, page.get_by_role("button", name="Filter"), page.get_by_test_id("stPopoverBody"))
     closes(page, remove, page.get_by_role("dialog"))
-    expect(page.get_by_role("checkbox", name="Choose model-00")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="Choose Model 00")).to_be_checked()
 
 
 def closes(page: Page, button: Locator, opened: Locator) -> None:

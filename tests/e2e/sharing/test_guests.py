@@ -15,6 +15,7 @@ from tests.support.guests import CODE, lan_address, shared_server
 from tests.support.server import Server
 
 SAID = "Paris is the capital of France."
+WAITS = re.compile("Next question in [0-9]+ s")
 VIEWS = [
     pytest.param(size, scheme, id=f"{size[0]}-{scheme}")
     for size in (DESKTOP, PHONE)
