@@ -198,7 +198,7 @@ def test_what_opens_on_a_page_breaks_no_rule_either(
     assert broken(page) == []
     page.goto(f"{berth.owner}/Settings")
     page.get_by_text("What is written").click()
-    expect(page.get_by_text("ExecStart").or_(page.get_by_text("ProgramArguments"))).to_be_visible()
+    expect(page.get_by_test_id("stCode").first).to_be_visible()
     assert broken(page) == []
     page.close()
 

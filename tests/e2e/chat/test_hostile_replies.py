@@ -20,6 +20,8 @@ def chat(page: Page, server: Server, fake: Running) -> Iterator[Page]:
     wanted: list[str] = []
     page.on("request", lambda request: wanted.append(request.url))
     fake.behave(reply="", split_utf8=False, gap_ms=0)
+    # Many of these say one thing for ever, which would end them early.
+    (server.home / "settings.toml").write_text("stops_repetition = false\n", encoding="utf-8")
     page.goto(f"{server.url}/Chat")
     yield page
     assert answer(page, fake, "It goes on.").inner_text().startswith("It goes on.")

@@ -40,14 +40,14 @@ def choose(page: Page, name: str) -> Locator:
 
 
 def test_a_heading_sorts_and_says_so(opened: Page) -> None:
-    assert names(opened)[0] == "model-00"
+    assert names(opened)[0] == "Model 00"
     opened.get_by_role("columnheader").get_by_role("button", name="Context").click()
     heading = opened.get_by_role("columnheader", name="Context")
     expect(heading).to_have_attribute("aria-sort", "descending")
-    assert names(opened)[0] == f"model-{COUNT - 1}"
+    assert names(opened)[0] == f"Model {COUNT - 1}"
     heading.get_by_role("button").click()
     expect(heading).to_have_attribute("aria-sort", "ascending")
-    assert names(opened)[0] == "model-00"
+    assert names(opened)[0] == "Model 00"
     opened.get_by_label("Search").fill("model-1")
     opened.get_by_label("Search").press("Enter")
     expect(opened.locator(f"{TABLE} tbody tr")).to_have_count(10)
@@ -55,19 +55,19 @@ def test_a_heading_sorts_and_says_so(opened: Page) -> None:
 
 def test_what_was_chosen_stays_chosen_and_is_removed_together(opened: Page, home: Path) -> None:
     for number in (3, 5, 7):
-        choose(opened, f"model-{number:02}").check()
+        choose(opened, f"Model {number:02}").check()
     expect(opened.get_by_text("3 chosen")).to_be_visible()
     opened.get_by_role("columnheader").get_by_role("button", name="Context").click()
-    expect(opened.locator(f"{TABLE} tbody th button").first).to_have_text(f"model-{COUNT - 1}")
+    expect(opened.locator(f"{TABLE} tbody th button").first).to_have_text(f"Model {COUNT - 1}")
     for number in range(COUNT):
-        expect(choose(opened, f"model-{number:02}")).to_be_checked(checked=number in (3, 5, 7))
-    choose(opened, "model-05").uncheck()
+        expect(choose(opened, f"Model {number:02}")).to_be_checked(checked=number in (3, 5, 7))
+    choose(opened, "Model 05").uncheck()
     opened.get_by_role("button", name="Remove 2").click()
     dialog = opened.get_by_role("dialog")
-    expect(dialog).to_contain_text("model-03")
-    expect(dialog).not_to_contain_text("model-05")
+    expect(dialog).to_contain_text("Model 03")
+    expect(dialog).not_to_contain_text("Model 05")
     dialog.get_by_role("button", name="Remove 2").click()
-    undo = opened.get_by_role("button", name="Undo the removal of model-03")
+    undo = opened.get_by_role("button", name="Undo the removal of Model 03")
     undo.click()
     expect(undo).to_be_hidden()
     expect(opened.locator(f"{TABLE} tbody tr")).to_have_count(COUNT - 1, timeout=60_000)
@@ -79,11 +79,11 @@ def test_all_are_chosen_at_once_and_details_open_with_the_keyboard(opened: Page)
     choose(opened, "all that are shown").check()
     expect(opened.get_by_text(f"{COUNT} chosen")).to_be_visible()
     opened.get_by_role("button", name="Clear").click()
-    expect(choose(opened, "model-04")).not_to_be_checked()
-    opened.get_by_role("button", name="model-04").focus()
+    expect(choose(opened, "Model 04")).not_to_be_checked()
+    opened.get_by_role("button", name="Model 04").focus()
     opened.keyboard.press("Enter")
-    expect(opened.get_by_role("button", name="model-04")).to_have_attribute("aria-expanded", "true")
-    expect(opened.get_by_role("button", name="model-04")).to_be_focused()
+    expect(opened.get_by_role("button", name="Model 04")).to_have_attribute("aria-expanded", "true")
+    expect(opened.get_by_role("button", name="Model 04")).to_be_focused()
     expect(opened.get_by_text("Context trained").first).to_be_visible()
 
 
@@ -100,9 +100,9 @@ def test_on_a_phone_name_and_state_are_seen_and_nothing_stands_out(
         expect(page.get_by_role("columnheader", name=heading)).to_be_in_viewport(ratio=1)
     for wide in (TABLE, "html"):
         assert page.locator(wide).evaluate("one => one.scrollWidth - one.clientWidth") <= 0
-    choose(page, "model-00").tap()
+    choose(page, "Model 00").tap()
     expect(page.get_by_text("1 chosen")).to_be_visible()
-    page.get_by_role("button", name="model-01").tap()
+    page.get_by_role("button", name="Model 01").tap()
     expect(page.locator(".st-key-models_opened")).to_be_in_viewport()
     expect(page.get_by_text("Context trained").first).to_be_visible()
     assert page.locator("html").evaluate("one => one.scrollWidth - one.clientWidth") <= 0
@@ -110,7 +110,7 @@ def test_on_a_phone_name_and_state_are_seen_and_nothing_stands_out(
 
 
 def test_the_javascript_works_in_the_pages_console_too(opened: Page) -> None:
-    opened.get_by_role("button", name="model-04").click()
+    opened.get_by_role("button", name="Model 04").click()
     opened.get_by_role("button", name="Start", exact=True).last.click()
     expect(opened.get_by_text("Ready").first).to_be_visible()
     opened.get_by_text("Endpoints", exact=True).click()
