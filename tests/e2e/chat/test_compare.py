@@ -369,7 +369,7 @@ def test_stop_ends_the_one_that_waits_too(
     ollama.behave(gap_ms=500)
     comparing(page, crowded)
     ask(page)
-    expect(page.get_by_text("Waits for llama3.2:1b", exact=False)).to_be_visible()
+    expect(page.locator(".berth-status", has_text="Waits for llama3.2:1b")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Retry")).to_have_count(2)
     expect(page.get_by_text("Waits for", exact=False)).to_have_count(0)

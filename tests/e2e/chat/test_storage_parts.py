@@ -92,7 +92,8 @@ def test_a_save_writes_the_end_alone(chat: Page) -> None:
     ask(chat, "And now?", 1)
     chat.evaluate(WATCH)
     ask(chat, "And then?", 2)
-    written = [(key, size) for key, size in chat.evaluate("written") if key.startswith("berth:")]
+    every = [(key, size) for key, size in chat.evaluate("written") if key.startswith("berth:")]
+    written = [(key, size) for key, size in every if key != "berth:asked"]  # for this tab alone
     assert {key for key, _ in written} == {f"berth:c:{TALK}", f"berth:m:{TALK}"}
     assert max(size for _, size in written) < LARGEST_SAVE
 

@@ -48,7 +48,7 @@ def test_stop_takes_effect_before_the_first_token(page: Page, berth: Server, fak
     fake.behave(prefill_ms=60_000)
     page.goto(f"{berth.url}/Chat")
     ask(page)
-    expect(page.get_by_text("Reading the question")).to_be_visible()
+    expect(page.locator(".berth-status", has_text="Reading the question")).to_be_visible()
     fake.last_call("running")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped", exact=False)).to_be_visible()
