@@ -109,15 +109,15 @@ class Asked {
     this.look();
   }
 
-  // What waits in this conversation, also from before a reload; and in one that never came to be.
+  // What waits in this conversation, also from before a reload, and what was sent while the page was
+  // about to show it; and in one that never came to be.
   mine() {
     const here = new Set(this.waiting.map(({ id }) => id));
     const left = kept().filter(({ id }) => !here.has(id));
     const found = [...this.waiting, ...left.map((one) => ({ ...one, reply: "" }))].filter(
-      (one) => one.conversation === this.conversation || (one.isFirst && !one.isBegun && this.isEmpty),
+      (one) => one.conversation === this.conversation || one.isFloating || (one.isFirst && !one.isBegun && this.isEmpty),
     );
-    for (const one of found) one.conversation = this.conversation;
-    return found;
+    return found.map((one) => Object.assign(one, { conversation: this.conversation, isFloating: false }));
   }
 
   // Enter in the message box, or a click on its button, with something to send.
@@ -150,7 +150,8 @@ class Asked {
     const chips = [...document.querySelectorAll(`${READY_CHIPS} .berth-chip-name`)];
     const files = chips.map((chip) => chip.textContent);
     const { conversation, isEmpty } = this;
-    this.waiting.push({ id: newId(), text, conversation, files, isFirst: isEmpty, isAgain: false, reply: "" });
+    const one = { id: newId(), text, conversation, files, isFirst: isEmpty, isAgain: false, reply: "" };
+    this.waiting.push({ ...one, isFloating: !this.isQuiet() });
     if (this.waiting.length === 1) this.look();
     this.keep();
     this.draw();
@@ -223,8 +224,12 @@ class Asked {
   canAsk() {
     const { live } = line;
     const isHere = live?.isOpen() && live.conversation === this.pending.conversation && live.isOver;
-    const isQuiet = !isRunning() && performance.now() - this.elsewhere > ELSEWHERE_MILLISECONDS;
-    return this.token && this.isReady && !this.isStale && isHere && isQuiet;
+    return this.token && this.isReady && !this.isStale && isHere && this.isQuiet();
+  }
+
+  // No run is under way, nor about to be.
+  isQuiet() {
+    return !isRunning() && performance.now() - this.elsewhere > ELSEWHERE_MILLISECONDS;
   }
 
   isAway() {
