@@ -19,6 +19,7 @@ const REMIND_MILLISECONDS = 2000;
 const MOST_REMINDERS = 15; // deleted meanwhile in another tab: the page will never show it
 const PATIENCE_MILLISECONDS = 1500;
 const LOOK_MILLISECONDS = 40; // between two looks whether the page is ready
+const RESCUE_MILLISECONDS = 2000;
 const ELSEWHERE_MILLISECONDS = 400; // by then the run that an action elsewhere asks for has begun
 const LOST = "Berth does not answer. The message is sent as soon as it does.";
 const SLOW_MILLISECONDS = 1500;
@@ -91,6 +92,7 @@ class Asked {
     removeEventListener("keydown", this.onSend, true);
     removeEventListener("click", this.onSend, true);
     this.watch.disconnect();
+    clearTimeout(this.rescuing);
     this.rest();
     if (line.asked === this) line.asked = null;
     this.box.remove();
@@ -107,6 +109,26 @@ class Asked {
     }
     this.drop(); // the page may show it already
     this.look();
+    clearTimeout(this.rescuing);
+    this.rescuing = setTimeout(() => this.rescue(), RESCUE_MILLISECONDS);
+  }
+
+  // A conversation of which nothing was stored, because its page was left just after its first
+  // question, is opened once more: the server knows what was said.
+  rescue() {
+    const isLost = (one) => one.isBegun && !one.isRescued && localStorage.getItem(`berth:m:${one.conversation}`) === null;
+    const all = kept();
+    const lost = all.find((one) => one.conversation !== this.conversation && isLost(one));
+    if (!lost || !this.isEmpty || this.pending || document.querySelector(INPUT)?.value) return;
+    lost.isRescued = true;
+    sessionStorage.setItem(KEPT, JSON.stringify(all));
+    this.open(lost.conversation);
+  }
+
+  open(conversation) {
+    const address = new URL(location);
+    address.searchParams.set("c", conversation);
+    location.replace(address);
   }
 
   // What waits in this conversation, also from before a reload, and what was sent while the page was
@@ -305,9 +327,7 @@ class Asked {
       return;
     }
     this.done();
-    const address = new URL(location);
-    address.searchParams.set("c", conversation);
-    location.replace(address);
+    this.open(conversation);
   }
 
   refused(code, message, fix) {
