@@ -97,6 +97,7 @@ def test_nothing_moves_when_the_page_takes_the_question_over(
     opened(page, berth)
     ask(page, "First")
     over(page)
+    expect(page.locator(".berth-live .berth-block")).to_have_count(0)
     page.evaluate(TOPS)
     ask(page, "Second")
     over(page, 2)
