@@ -20,8 +20,9 @@ SAID = "settings_start_said"  # what came of the last change, by the switch it b
 def link() -> None:
     """The owner's way here, from where the machine is."""
     if may(Action.CONFIGURE):
-        label = "Start and quit Berth"
-        st.page_link("pages/5_Settings.py", label=label, icon=":material/power_settings_new:")
+        sign = ":material/power_settings_new:"
+        if st.button("Start and quit Berth", type="tertiary", icon=sign, key="start_link"):
+            st.switch_page("pages/5_Settings.py")
 
 
 def section() -> None:
