@@ -19,6 +19,7 @@ from lib.ui.session import (
 )
 
 LEAST = 2
+NEEDS = "Asks several models the same. It needs two: deploy another on the Deploy page."
 
 
 def layout(talk: Conversation) -> Literal["centered", "wide"]:
@@ -57,23 +58,17 @@ def take_up(talk: Conversation) -> None:
 
 
 def toggle(found: list[Model]) -> None:
-    """The switch; where there is nothing to compare it says what it needs."""
+    """The switch; where there is nothing to compare it says what it needs, to whoever can do it."""
     is_off = not (is_comparing() or _is_possible(found))
+    if is_off and not may(Action.RUN):
+        return
     st.toggle(
         "Compare",
         key="chat_compare",
         persist_state="session",
         disabled=is_off,
-        help=_needs() if is_off else None,
+        help=NEEDS if is_off else None,
     )
-
-
-def _needs() -> str:
-    if may(Action.RUN):
-        return "Asks several models the same. It needs two: deploy another on the Deploy page."
-    if most() < LEAST:
-        return "Asks several models the same. The owner's limits allow guests one at a time."
-    return "Asks several models the same. It needs two that run."
 
 
 def _is_possible(found: list[Model]) -> bool:

@@ -304,8 +304,8 @@ def test_the_more_models_the_less_often_they_are_looked_at() -> None:
 
 def test_without_a_model_one_sentence_says_what_stands_here(models: Path) -> None:
     page = opened()
-    assert "The models that you deploy stand here" in shown(page)
-    assert [button.label for button in page.button if button.key == "models_deploy"]
+    assert "Every model that is on this machine stands here" in shown(page)
+    assert [button.label for button in page.button if button.key == "empty_deploy"]
 
 
 def test_a_model_is_renamed_and_found_by_both_names(models: Path) -> None:
