@@ -17,9 +17,9 @@ def kept(found: Sequence[Figures], is_reversed: bool, rhythm: float) -> list[Fig
     is_fresh = now - before.get("at", 0.0) < rhythm + LEFT_SECONDS
     known = before["keys"] if is_fresh and before["is_reversed"] == is_reversed else []
     keys = [one.key for one in ordered(found, known)]
-    # Of those that a search hides now, the places are kept too.
-    hidden = [key for key in known if key not in set(keys)]
-    st.session_state[PLACES] = {"at": now, "is_reversed": is_reversed, "keys": [*keys, *hidden]}
+    if not set(known) <= set(keys):  # those that a search hides now keep their places too
+        keys = [*known, *(key for key in keys if key not in set(known))]
+    st.session_state[PLACES] = {"at": now, "is_reversed": is_reversed, "keys": keys}
     return ordered(found, known)
 
 
