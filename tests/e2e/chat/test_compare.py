@@ -372,5 +372,5 @@ def test_stop_ends_the_one_that_waits_too(
     expect(page.locator(".berth-status", has_text="Waits for llama3.2:1b")).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Retry")).to_have_count(2)
-    expect(page.get_by_text("Waits for", exact=False)).to_have_count(0)
+    expect(page.locator(".berth-status", has_text="Waits for")).to_have_count(0)
     assert not [body for body in ollama.bodies("/api/chat") if body["model"] == "llama3.2:3b"]

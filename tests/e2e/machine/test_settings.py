@@ -51,7 +51,7 @@ def test_a_browser_that_wants_notices_shows_each_once(page: Page, server: Server
     expect(page.get_by_role("button", name="Show no notices in this browser")).to_be_visible()
     assert page.evaluate("shown") == []
     page.get_by_role("button", name="Show no notices in this browser").click()
-    expect(page.get_by_text("None are shown any more.")).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("None are shown any more.")).to_be_visible()
 
 
 def tell(server: Server, *found: tuple[int, str]) -> None:
