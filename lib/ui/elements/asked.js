@@ -147,9 +147,10 @@ class Asked {
     if (event.key === "Escape" && this.pending?.reply) this.stop(this.pending.reply);
     if (!isSending(event) || event.defaultPrevented || this.isHandingOver) return;
     const box = document.querySelector(INPUT);
-    const text = box?.value.trim();
-    const isEmptied = !text && this.tellReact; // React still has what was sent
+    const hasSent = Boolean(this.tellReact); // React still has that, and may have put it back
     this.tellReact?.();
+    const text = box?.value.trim();
+    const isEmptied = !text && hasSent;
     if (!isEmptied && (!text || box.disabled || !this.takes())) return;
     event.preventDefault();
     event.stopImmediatePropagation();
