@@ -294,7 +294,7 @@ def test_a_guests_page_leaves_out_what_only_the_owner_may(shared: Shared) -> Non
         assert {"Stop", "More", "Chat"} <= set(owner.buttons)
         stop = owner.buttons["Stop"]
     with opened(shared.server, shared.cookie, url=shared.url) as guest:
-        for page in ("", "Models", "System", "Deploy"):
+        for page in ("Models", "System", "Deploy"):  # Home leads to Chat
             guest.run(page)
             assert set(guest.buttons) <= {"Chat", "Sign out"}
         guest.run("Models")
