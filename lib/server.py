@@ -22,9 +22,10 @@ from starlette.middleware import Middleware
 from streamlit import config, file_util
 
 from lib import dashboard
-from lib.api import errors, first_message, first_page, gateway, guests, routes, scripts, static
+from lib.api import errors, first_message, first_page, gateway, guests, routes, static
 from lib.api.headers import SecurityHeaders, content_policy
 from lib.api.nowhere import Nowhere
+from lib.api.own_page import ELEMENTS
 from lib.batches.watch import Batches
 from lib.chat import attachments
 from lib.core import http, lifecycle, locks, owner_key, patience
@@ -62,7 +63,7 @@ PING_SECONDS = 30
 GRACE_SECONDS = 1
 SETTLE_SECONDS = 2.0  # so long what was served last may take to be written
 
-_OURS = first_page.Ours(scripts.FOLDER, element.version())
+_OURS = first_page.Ours(ELEMENTS, element.version())
 _FILES = static.Files(Path(file_util.get_static_dir()), static.page_paths(ROOT), _OURS)
 
 

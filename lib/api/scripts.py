@@ -10,16 +10,14 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from lib.api.operation import operation
+from lib.api.own_page import ELEMENTS
 from lib.api.static import FOREVER
-from lib.core.settings import ROOT
-
-FOLDER = ROOT / "lib" / "ui" / "elements"
 
 
 @operation(str, media_type="text/javascript")
 async def script(request: Request) -> Response:
     """A script of Berth's own pages; only those that are there can be named."""
-    known = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.js")}
+    known = {path.relative_to(ELEMENTS).as_posix(): path for path in ELEMENTS.rglob("*.js")}
     path = known.get(request.path_params["name"])
     if path is None:
         raise HTTPException(404)

@@ -10,12 +10,13 @@ from streamlit import file_util
 from streamlit.proto import ClientState_pb2
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from lib.api import first_page, scripts, static
+from lib.api import first_page, static
+from lib.api.own_page import ELEMENTS
 from tests.conftest import ROOT
 from tests.support.server import Server, running_server
 
 EXTRA = re.compile(r'data-soon="([^"]*)"')
-OURS = first_page.Ours(scripts.FOLDER, "1")
+OURS = first_page.Ours(ELEMENTS, "1")
 FONT = 'rel="preload"'
 ENTRY = "window.prerenderReady"
 SCRIPT = re.compile(r'(?:src|href)="\.(/static/js/[^"]+)"')

@@ -95,15 +95,17 @@ def regenerate(turn_id: str, model: str = "") -> None:
         _ask_at(talk, turn["parent"], choice)
 
 
-def edit(turn_id: str, text: str, kept: Sequence[int]) -> None:
+def edit(turn_id: str, text: str, kept: Sequence[int], own_id: str) -> None:
     """Ask something else in place of a question, on a branch of its own.
 
-    Of its files those of these numbers go along.
+    Of its files those of these numbers go along. Under its own id, 32 hexadecimal digits, it is
+    asked once, however often it is sent.
     """
     choices, talk = _asked_models(), _ready()
     turn = _known(talk, turn_id)
-    if talk and turn and turn["role"] == "user" and text.strip():
-        changed = said("user", text.strip(), parent=turn["parent"])
+    is_new = conversations.is_id(own_id) and not _known(talk, own_id)
+    if talk and turn and turn["role"] == "user" and text.strip() and is_new:
+        changed = said("user", text.strip(), own_id, turn["parent"])
         changed["files"] = [file for at, file in enumerate(turn["files"]) if at in kept]
         add(talk, [changed])
         _ask(talk, choices)

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 import streamlit as st
 
-from lib.chat import branches, conversations, presets, replies, rounds, standing
+from lib.chat import branches, conversations, lately, presets, replies, rounds, standing
 from lib.chat.branches import Tree
 from lib.chat.conversations import (
     Document,
@@ -122,6 +122,14 @@ def _from_address() -> Conversation | None:
     for reply in replies.latest(wanted, owner()):
         follow(talk, reply)
     return talk
+
+
+def catch_up(talk: Conversation) -> None:
+    """Change the stored copy as the page did that ended before the browser had stored it."""
+    if changes := lately.missed(talk["id"], owner(), talk["revision"]):
+        talk["turns"] = lately.caught_up(talk["turns"], changes)
+        talk["leaf"] = changes[-1].leaf
+        talk["changed"] += [turn["id"] for change in changes for turn in change.turns]
 
 
 def add_known(talk: Conversation) -> None:
@@ -244,6 +252,7 @@ def save(talk: Conversation) -> None:
     change = whole.model_copy(
         update={"turns": [turn for turn in talk["turns"] if turn["id"] in changed]}
     )
+    before = talk["revision"]
     talk["revision"] = history.put(
         talk["id"],
         talk["title"],
@@ -253,6 +262,7 @@ def save(talk: Conversation) -> None:
         is_answered=talk["id"] in unsaved(),
         drawn=[turn["id"] for turn in change.turns if _is_drawn(turn)],
     )
+    lately.note(talk["id"], owner(), before, talk["revision"], change.turns, talk["leaf"])
     talk["changed"] = []
 
 

@@ -4,20 +4,23 @@ from typing import Any
 
 import streamlit as st
 
-from lib.core import words
 from lib.core.access import Action, may
-from lib.ui.chat import control, conversation
+from lib.ui.chat import control
 from lib.ui.session import chosen_model
 
 
 def act(clicked: object) -> None:
     """Do what was clicked below a message."""
     match clicked:
-        case {"do": "edit", "id": str(turn_id), "text": str(text), "files": list(kept)}:
-            _tell_of_later(turn_id)
-            control.edit(turn_id, text, kept)
+        case {
+            "do": "edit",
+            "id": str(turn_id),
+            "text": str(text),
+            "files": list(kept),
+            "as": str(own_id),
+        }:
+            control.edit(turn_id, text, kept, own_id)
         case {"do": "again", "id": str(turn_id)}:
-            _tell_of_later(turn_id)
             control.regenerate(turn_id)
         case {"do": "with", "id": str(turn_id)}:
             st.session_state["chat_again"] = turn_id
@@ -34,19 +37,6 @@ def ask_again_with(labels: dict[str, str]) -> None:
     turn_id = st.session_state.pop("chat_again", "")
     if turn_id:
         _choice(turn_id, labels)
-
-
-def _tell_of_later(turn_id: str) -> None:
-    """What came after an early message is out of sight from now on: where it is."""
-    talk = conversation.opened()
-    turns = [turn["id"] for turn in conversation.path(talk)]
-    later = len(turns) - turns.index(turn_id) - 1 if turn_id in turns else 0
-    later -= any(turn["id"] == turn_id and turn["role"] == "user" for turn in talk["turns"])
-    if later > 0:
-        st.toast(
-            f"{words.count(later, 'later message')} stay on the version before: the arrows below "
-            "the message lead there."
-        )
 
 
 @st.dialog("Answer again with another model")

@@ -83,6 +83,7 @@ def _fill(talk: Conversation, event: Event, document: Document) -> None:
     talk["title"], talk["settings"], talk["revision"] = event.title, document.settings, event.rev
     talk["changed"] = _unstored(talk["turns"], document)
     if talk["is_awaited"]:
+        chat.catch_up(talk)
         chat.add_known(talk)
     talk["is_awaited"] = False
     for pending in document.replies:
@@ -122,6 +123,7 @@ def _missing(event: Event) -> None:
         return
     talk["is_awaited"] = False
     if event.why != "deleted":
+        chat.catch_up(talk)
         chat.add_known(talk)
     if talk["turns"] or (event.why != "deleted" and attach.has_files(talk["id"])):
         chat.save(talk)

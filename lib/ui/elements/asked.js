@@ -7,14 +7,16 @@
 // is being written, which is stopped then) the question waits here; what is sent meanwhile waits
 // behind it. Several models at once are Streamlit's.
 
-import { around, make, mounted, tell, whenQuiet } from "./dom.js";
+import { around, isRunning, make, mounted, newId, tell, whenQuiet } from "./dom.js";
 import { line } from "./line.js";
 
 const KEPT = "berth:asked";
 const INPUT = '[data-testid="stChatInputTextArea"]';
 const BUTTON = '[data-testid="stChatInputSubmitButton"]';
 const READY_CHIPS = '.berth-chip:not([data-state="pending"]):not([data-state="failed"])';
-const LATEST_MILLISECONDS = 150; // then Streamlit hears of it, first word or not
+const CLEARED_MILLISECONDS = 150; // then React hears that the box is empty
+const LATEST_MILLISECONDS = 2000; // then Streamlit hears of it, first word or not
+const STOP_MILLISECONDS = 300; // until its own button stands there, one stands here
 const REMIND_MILLISECONDS = 2000;
 const MOST_REMINDERS = 15; // deleted meanwhile in another tab: the page will never show it
 const PATIENCE_MILLISECONDS = 1500;
@@ -24,19 +26,9 @@ const ELSEWHERE_MILLISECONDS = 400; // by then the run that an action elsewhere 
 const LOST = "Berth does not answer. The message is sent as soon as it does.";
 const SLOW_MILLISECONDS = 1500;
 
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID needs a secure address
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 // React keeps a value of its own, which it compares with the box's when something is typed.
 function fill(box, text) {
   Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
-}
-
-function type(box, text) {
-  fill(box, text);
-  box.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 function kept() {
@@ -46,10 +38,6 @@ function kept() {
   } catch {
     return [];
   }
-}
-
-function isRunning() {
-  return document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== "notRunning";
 }
 
 function isSending(event) {
@@ -66,7 +54,7 @@ class Asked {
     this.more = make(this.box, "div", "berth-asked-more");
     this.note = make(this.box, "div", "berth-asked-note");
     this.said = make(this.note, "span");
-    this.button = make(this.note, "button", "berth-asked-retry", "Retry");
+    this.button = make(this.note, "button", "berth-plain berth-asked-retry", "Retry");
     this.button.type = "button";
     this.button.onclick = () => this.retry();
     this.place = around(root, "asked-message");
@@ -145,7 +133,7 @@ class Asked {
   // Enter in the message box, or a click on its button, with something to send.
   caught(event) {
     if (event.key === "Escape" && this.pending?.reply) this.stop(this.pending.reply);
-    if (!isSending(event) || event.defaultPrevented || this.isHandingOver) return;
+    if (!isSending(event) || event.defaultPrevented) return;
     const box = document.querySelector(INPUT);
     const hasSent = Boolean(this.tellReact); // React still has that, and may have put it back
     this.tellReact?.();
@@ -176,6 +164,7 @@ class Asked {
     const one = { id: newId(), text, conversation, files, isFirst: isEmpty, isAgain: false, reply: "" };
     this.waiting.push({ ...one, isFloating: !this.isQuiet() });
     if (this.waiting.length === 1) this.look();
+    else this.takesLong(); // this one is next, once the page shows the one before
     this.keep();
     this.draw();
     line.live.pin.isSet = true; // what grows is followed
@@ -192,7 +181,7 @@ class Asked {
       if (box.value.trim() === text) fill(box, ""); // drawn anew meanwhile, as it was
       box.dispatchEvent(new Event("input", { bubbles: true }));
     };
-    setTimeout(() => this.tellReact?.(), LATEST_MILLISECONDS);
+    setTimeout(() => this.tellReact?.(), CLEARED_MILLISECONDS);
   }
 
   draw() {
@@ -299,10 +288,17 @@ class Asked {
     address.searchParams.set("c", this.pending.conversation);
     history.replaceState(history.state, "", address); // a reload finds it from now on
     clearTimeout(this.latest);
-    this.latest = setTimeout(() => this.tell(), LATEST_MILLISECONDS);
+    clearTimeout(this.stopping);
+    this.latest = setTimeout(() => this.tell(), this.waiting.length > 1 ? 0 : LATEST_MILLISECONDS);
+    this.stopping = setTimeout(() => line.live?.offerStop(() => this.stop(line.live.id)), STOP_MILLISECONDS);
     clearInterval(this.reminder);
     this.reminded = 0;
     this.reminder = setInterval(() => (this.reminded++ < MOST_REMINDERS ? this.tell() : this.done()), REMIND_MILLISECONDS);
+  }
+
+  // It takes longer, as where the model is loaded first: Streamlit need not wait for the first word.
+  takesLong() {
+    if (this.pending?.reply && !this.isSeen) this.tell();
   }
 
   // Its first word will be on the screen in a moment.
@@ -318,7 +314,9 @@ class Asked {
     this.tellReact?.();
     const reply = this.pending?.reply;
     if (!reply) return;
-    whenQuiet(() => this.pending?.reply === reply && this.send("asked", reply));
+    // One that is over is told of by its end: of two messages at once Streamlit forgets one.
+    const isOver = () => !this.reminded && line.live?.isOver && line.live.id === reply;
+    whenQuiet(() => this.pending?.reply === reply && !isOver() && this.send("asked", reply));
   }
 
   // It was asked before: in this conversation, or in one that this page does not show.
@@ -336,7 +334,7 @@ class Asked {
     this.isSent = "";
     if (code === "page_changed") {
       this.isStale = true; // until the page says how it stands now
-      this.turn = setTimeout(() => this.handOver(), PATIENCE_MILLISECONDS);
+      this.turn = setTimeout(() => this.renew(), PATIENCE_MILLISECONDS);
       this.look();
       return;
     }
@@ -346,23 +344,14 @@ class Asked {
     document.dispatchEvent(new CustomEvent("berth-refused")); // its files are still there
   }
 
-  // The page has said nothing new: Streamlit takes the message, as one that was typed just now.
-  handOver() {
-    const box = document.querySelector(INPUT);
-    if (!this.isStale || !this.pending || this.pending.reply) return;
-    if (!box || box.disabled || box.value.trim() || isRunning()) {
-      this.turn = setTimeout(() => this.handOver(), PATIENCE_MILLISECONDS);
-      return;
-    }
-    const { text } = this.pending;
-    this.done();
-    type(box, text);
-    this.isHandingOver = true;
-    const enter = { key: "Enter", code: "Enter", keyCode: 13, bubbles: true, cancelable: true };
-    setTimeout(() => {
-      box.dispatchEvent(new KeyboardEvent("keydown", enter));
-      this.isHandingOver = false;
-    });
+  // The page has said nothing new, as after a sleep of the machine: it is to run once more.
+  renew() {
+    if (!this.isStale || !this.pending) return;
+    whenQuiet(() => this.send("asked", this.pending?.id ?? ""));
+    this.turn = setTimeout(() => {
+      this.isStale = false;
+      this.look();
+    }, PATIENCE_MILLISECONDS);
   }
 
   stop(reply) {
@@ -385,8 +374,9 @@ class Asked {
   }
 
   rest() {
-    for (const timer of [this.looking, this.turn, this.slow, this.latest]) clearTimeout(timer);
+    for (const timer of [this.looking, this.turn, this.slow, this.latest, this.stopping]) clearTimeout(timer);
     clearInterval(this.reminder);
+    line.live?.offerStop(null);
     Object.assign(this, { slow: undefined, isSeen: false, isSent: "", stopped: "" });
   }
 }

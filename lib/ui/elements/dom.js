@@ -22,6 +22,25 @@ export function isComposing(event) {
 // Such a key means nothing to us, nor to Streamlit's fields: Enter chooses a word, Escape drops it.
 addEventListener("keydown", (event) => isComposing(event) && event.stopImmediatePropagation(), true);
 
+// An id that nobody can guess; randomUUID needs a secure address.
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// How the page stands: does a run of its script go on, or is one due; and is the server there?
+export function isRunning() {
+  return appState().testScriptState !== "notRunning";
+}
+
+export function isConnected() {
+  return appState().testConnectionState === "CONNECTED";
+}
+
+function appState() {
+  return document.querySelector('[data-testid="stApp"]')?.dataset ?? {};
+}
+
 // Tells a screen reader what changed, in the page's one status region; "" tells nothing.
 export function tell(words) {
   const region = document.getElementById("berth-says");

@@ -7,6 +7,7 @@
 // touch. Whatever is read was perhaps written by somebody else: it is checked.
 // What is deleted is only marked so; the list erases it after a day.
 
+import { newId } from "./dom.js";
 import { crc32, words } from "./kept_replies.js";
 
 const META = "berth:m:";
@@ -86,11 +87,6 @@ function write(entries) {
 
 function reason(error) {
   return error.name === "QuotaExceededError" || error.code === 22 ? "full" : "blocked";
-}
-
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function fresh(details) {

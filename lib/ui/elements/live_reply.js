@@ -55,11 +55,6 @@ class Pin {
     for (const child of this.scroller.children) this.growth.observe(child);
   }
 
-  set() {
-    this.isSet = true;
-    this.follow();
-  }
-
   follow() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
@@ -76,6 +71,9 @@ class Live {
     this.place = around(root, "live-message");
     this.box = make(root, "div", "berth-live");
     this.status = make(this.box, "div", "berth-status");
+    this.stopper = make(this.box, "button", "berth-plain berth-stop", "Stop");
+    this.stopper.type = "button";
+    this.stopper.hidden = true;
     this.body = make(this.box, "div", "berth-blocks");
     this.watch = new MutationObserver(() => this.drop());
     this.watch.observe(document.body, { childList: true, subtree: true });
@@ -198,6 +196,12 @@ class Live {
     return this.isOpen();
   }
 
+  // A button of our own, as long as the page has none yet.
+  offerStop(stop) {
+    this.stopper.hidden = !stop || this.isOver;
+    this.stopper.onclick = stop;
+  }
+
   connectAgain() {
     if (!this.isOver) this.say("Connecting again");
     const last = RETRY_MILLISECONDS.length - 1;
@@ -223,8 +227,13 @@ class Live {
     else if (kind === "b") this.open(value);
     else if (kind === "t") this.blocks.get(this.current).write(value);
     else if (kind === "r") this.think(value);
-    else if (kind === "s") this.say(WORDS[value]?.(more) ?? "");
+    else if (kind === "s") this.state(value, more);
     else if (kind === "e") this.end(value);
+  }
+
+  state(name, more) {
+    this.say(WORDS[name]?.(more) ?? "");
+    if (WORDS[name] && name !== "thinking" && line.live === this) line.asked?.takesLong();
   }
 
   // While a question of this page waits, what another tab has asked is not drawn below it.
@@ -288,6 +297,7 @@ class Live {
 
   end(state) {
     this.isOver = true;
+    this.offerStop(null);
     this.endThought();
     this.flush();
     this.say("");
@@ -299,13 +309,13 @@ class Live {
       return;
     }
     const drawn = { id: ended, state, blocks: this.blocks.size };
-    const tell = () => {
+    const report = () => {
       const isKnown = this.reply === ended && this.running !== ended; // the page drew it already
       if (this.isOver && this.id === ended && !isKnown) this.send("over", drawn);
     };
-    whenQuiet(tell);
+    whenQuiet(report);
     // It may get lost all the same, between two messages of other elements.
-    this.reminder = setInterval(() => this.running === ended && whenQuiet(tell), REMIND_MILLISECONDS);
+    this.reminder = setInterval(() => this.running === ended && whenQuiet(report), REMIND_MILLISECONDS);
     setTimeout(() => this.isOver && this.id === ended && this.isForeign() && this.forget(), FOREIGN_MILLISECONDS);
     this.overSince = performance.now();
     setTimeout(() => this.id === ended && this.drop(), DOUBT_MILLISECONDS + 100);

@@ -4,7 +4,7 @@
 // stored conversation, so that it need not be sent once more for every bar.
 
 import { copy } from "./clipboard.js";
-import { make, mounted } from "./dom.js";
+import { isConnected, isRunning, make, mounted, newId } from "./dom.js";
 import { storedDocument } from "./history_storage.js";
 import { words } from "./kept_replies.js";
 
@@ -12,6 +12,7 @@ const COPIED_MILLISECONDS = 1500;
 const EDITED = "berth:edited:"; // and the id of the question: what was sent in place of it
 const DOUBT_MILLISECONDS = 500;
 const DOUBTS = 5; // looks at a page at rest that still shows the old question: the new one was lost
+const MOST_TRIES = 3;
 const RECENT_MILLISECONDS = 60_000;
 
 function iconButton(parent, icon, name, onClick) {
@@ -31,11 +32,6 @@ function writtenText(id) {
   } catch {
     return words(id)?.text ?? null; // this browser keeps nothing
   }
-}
-
-function isAtRest() {
-  const { testScriptState, testConnectionState } = document.querySelector('[data-testid="stApp"]')?.dataset ?? {};
-  return testScriptState === "notRunning" && testConnectionState === "CONNECTED";
 }
 
 class Bar {
@@ -103,35 +99,40 @@ class Bar {
     message?.toggleAttribute("data-berth-edited", isEdited);
   }
 
-  // What was sent lately in place of this question.
+  // What was sent lately in place of this question; null where nothing was.
   lastEdit() {
     try {
-      const { text, at } = JSON.parse(sessionStorage.getItem(EDITED + this.data.id)) ?? {};
-      return Date.now() - at < RECENT_MILLISECONDS ? text : "";
+      const found = JSON.parse(sessionStorage.getItem(EDITED + this.data.id));
+      return found && Date.now() - found.at < RECENT_MILLISECONDS ? found : null;
     } catch {
-      return "";
+      return null;
     }
   }
 
-  keepEdit(text) {
+  sendEdit(edit) {
     try {
-      sessionStorage.setItem(EDITED + this.data.id, JSON.stringify({ text, at: Date.now() }));
+      sessionStorage.setItem(EDITED + this.data.id, JSON.stringify(edit));
     } catch {
       // no room, or not allowed
     }
+    const { text, files, as } = edit;
+    this.tell("edit", { text, files, as });
     this.doubt();
   }
 
-  // Where the page stays as it was, as when the server was killed just then, the words come back.
+  // Where the page stays as it was, as when it was left or the server was killed just then, it is sent
+  // again, under its own id; at last the words come back into their box.
   doubt() {
     let looks = 0;
     clearInterval(this.doubting);
     this.doubting = setInterval(() => {
-      looks = isAtRest() ? looks + 1 : 0;
+      looks = isConnected() && !isRunning() ? looks + 1 : 0;
       if (looks < DOUBTS) return;
-      const text = this.lastEdit();
+      const edit = this.lastEdit();
       this.forgetEdit();
-      if (text && !this.isEdited) this.edit(text);
+      if (!edit || this.isEdited) return;
+      if (edit.tries < MOST_TRIES) this.sendEdit({ ...edit, tries: edit.tries + 1 });
+      else this.edit(edit.text);
     }, DOUBT_MILLISECONDS);
   }
 
@@ -167,10 +168,7 @@ class Bar {
     form.onsubmit = (event) => {
       event.preventDefault();
       const text = area.value.trim();
-      if (text) {
-        this.tell("edit", { text, files: [...kept] });
-        this.keepEdit(text);
-      }
+      if (text) this.sendEdit({ text, files: [...kept], as: newId(), tries: 1, at: Date.now() });
       this.endEdit();
     };
     area.focus();
