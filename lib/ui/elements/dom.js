@@ -28,17 +28,29 @@ export function newId() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// How the page stands: does a run of its script go on, or is one due; and is the server there?
+// How the page stands: does a run of its script go on, or is one due that an element of ours has asked
+// for; and is the server there?
 export function isRunning() {
-  return appState().testScriptState !== "notRunning";
+  return appState().testScriptState !== "notRunning" || performance.now() - due < DUE_MILLISECONDS;
 }
 
 export function isConnected() {
   return appState().testConnectionState === "CONNECTED";
 }
 
+const DUE_MILLISECONDS = 5000; // a message that got lost by then asks for nothing any more
+let due = -Infinity;
+
 function appState() {
   return document.querySelector('[data-testid="stApp"]')?.dataset ?? {};
+}
+
+const begun = new MutationObserver(() => appState().testScriptState !== "notRunning" && (due = -Infinity));
+
+function askForRun() {
+  due = performance.now();
+  const app = document.querySelector('[data-testid="stApp"]');
+  if (app) begun.observe(app, { attributeFilter: ["data-test-script-state"] });
 }
 
 // Tells a screen reader what changed, in the page's one status region; "" tells nothing.
@@ -73,7 +85,10 @@ export function mounted(create) {
   return ({ parentElement, data, setTriggerValue }) => {
     const one = living.get(parentElement) ?? create(parentElement);
     living.set(parentElement, one);
-    one.send = setTriggerValue;
+    one.send = (name, value) => {
+      askForRun();
+      setTriggerValue(name, value);
+    };
     one.take(data);
     return () => {
       if (parentElement.isConnected || !living.delete(parentElement)) return;

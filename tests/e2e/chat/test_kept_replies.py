@@ -122,7 +122,7 @@ def test_another_version_and_back_shows_the_same_part_again(chat: Page, fake: Ru
     begin(chat, fake, PLAIN)
     mark(chat)
     end(chat, fake)
-    fake.behave(reply="Said otherwise")
+    fake.behave(reply="Said otherwise", gap_ms=300)  # one that is over at once, Streamlit draws
     chat.get_by_role("button", name="Answer again", exact=True).click()
     expect(message(chat)).to_contain_text("Said otherwise")
     expect(chat.get_by_text("2/2")).to_be_visible()
